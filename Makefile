@@ -1,0 +1,35 @@
+# make demo: install and run a small real search.  make test: install and run the tests.  make check: format, lint, types, layers, schemas.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export HF_HUB_DISABLE_TELEMETRY = 1
+
+.PHONY: demo test check soak format install
+install: $(VENV)/.installed
+
+# torch first and pinned: a plain range lets pip take a newer build with gigabytes of CUDA packages.
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt torch
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
+	touch $@
+
+demo: install
+	$(BIN)/python -m raytrain.tune --baseline tiny --demo
+
+test: install
+	$(BIN)/python -m pytest
+
+soak: install
+	$(BIN)/python -m pytest -m soak
+
+check: install
+	$(BIN)/ruff format --check raytrain tests
+	$(BIN)/ruff check raytrain tests
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m raytrain.config.schema --check
+
+format: install
+	$(BIN)/ruff check --fix raytrain tests
+	$(BIN)/ruff format raytrain tests

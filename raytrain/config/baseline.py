@@ -1,0 +1,160 @@
+"""What one run is: a frozen, strict value, read from a YAML in baselines/. Numbers, names and switches only."""
+
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class Section(BaseModel):
+    """A frozen part of a configuration; an unknown key or a wrong type is refused."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True, allow_inf_nan=False
+    )
+
+
+class Model(Section):
+    """Which Whisper, from which weights, and which parts of it learn."""
+
+    name: Literal["whisper"] = "whisper"
+    variant: Literal["tiny", "base", "small", "medium", "large-v3", "turbo"]
+    """The size; it must be the size of the weights named by `pretrained`."""
+    pretrained: str | None
+    """A hub id or a folder in Hugging Face form; null trains from random weights, so that a WER means nothing."""
+    language: str = "en"
+    """The language token, for multilingual weights; English-only weights take none."""
+    task: Literal["transcribe", "translate"] = "transcribe"
+    dropout: float = Field(0.0, ge=0, lt=1)
+    freeze_encoder: bool = False
+    gradient_checkpointing: bool = True
+    """Recompute the encoder's activations in the backward pass: about a third slower, a fraction of the memory."""
+
+
+class Audio(Section):
+    """The seconds of audio the encoder sees: fitted to the longest clip of a batch, or Whisper's full 30 s."""
+
+    window: Literal["fitted", "full"] = "fitted"
+    margin_s: float = Field(0.64, ge=0)
+    """Silence after the longest clip of a fitted batch."""
+    jitter_s: float = Field(1.0, ge=0)
+    """Upper end of the random extra window in training, so that the model does not learn one length."""
+    step_s: float = Field(0.5, gt=0)
+    """Fitted windows are rounded up to a multiple of this: few shapes to compile and to allocate."""
+    max_window_s: float = Field(30.0, gt=0, le=30)
+    """Longer clips are left out of training and counted; evaluation decodes them in consecutive windows."""
+
+
+class Data(Section):
+    """Which utterances train and which are scored."""
+
+    train_manifest: str = "demo"
+    """A JSON-lines manifest; `demo` is the synthetic corpus in the package."""
+    validation_manifest: str | None = None
+    """Null: a part of the training manifest is held out."""
+    validation_ratio: float = Field(0.1, gt=0, lt=1)
+    group_by: Literal["child_id"] = "child_id"
+    """Whole groups are held out, so that no child is in both halves."""
+    stratify_by: Literal["age_bucket"] | None = "age_bucket"
+    max_label_tokens: int = Field(448, ge=4, le=448)
+    max_bad_share: float = Field(0.02, ge=0, le=1)
+    """A manifest with a larger share of unusable utterances is refused."""
+
+
+class Training(Section):
+    """One optimisation run. Sizes count utterances; intervals count optimizer steps."""
+
+    batch_size: int = Field(ge=1)
+    """Utterances per device and micro-step; the effective batch is derived, never set."""
+    gradient_accumulation_steps: int = Field(ge=1)
+    """Micro-batches whose token losses are summed into one optimizer step."""
+    learning_rate: float = Field(gt=0)
+    warmup_steps: int = Field(0, ge=0)
+    weight_decay: float = Field(0.0, ge=0)
+    max_grad_norm: float = Field(1.0, gt=0)
+    num_epochs: int | None = Field(None, ge=1)
+    max_steps: int | None = Field(None, ge=1)
+    precision: Literal["auto", "fp16", "bf16", "fp32"] = "auto"
+    """Without CUDA, fp16 and auto train in bf16 where the CPU has it natively, else in fp32."""
+    optimizer: Literal["adamw"] = "adamw"
+    schedule: Literal["linear", "cosine"] = "linear"
+    spec_augment: Literal["basic", "double"] | None = None
+    """The LibriSpeech policies LB and LD of SpecAugment (Park 2019): one or two masks in time and in frequency."""
+    seed: int = Field(42, ge=0, lt=2**32)
+    early_stopping_patience: int | None = Field(None, ge=1)
+    """Evaluations in a row without a better WER after which the run ends."""
+    keep_best: int = Field(3, ge=1)
+    """Checkpoints kept, the best by WER; the latest is kept besides."""
+    checkpoint_every_steps: int = Field(1000, ge=1)
+
+    @model_validator(mode="after")
+    def _the_run_has_an_end(self) -> Self:
+        if self.num_epochs is None and self.max_steps is None:
+            raise ValueError("set num_epochs, max_steps or both: with neither the run never ends")
+        return self
+
+    def effective_batch_size(self, num_workers: int) -> int:
+        """Utterances in one optimizer step, over all micro-batches and workers."""
+        return self.batch_size * self.gradient_accumulation_steps * num_workers
+
+
+class Evaluation(Section):
+    """How a model is scored while it trains."""
+
+    batch_size: int = Field(16, ge=1)
+    every_steps: int = Field(500, ge=1)
+    max_utterances: int | None = Field(None, ge=1)
+    """Score only so many validation utterances, drawn once by seed; null: all."""
+    num_beams: int = Field(1, ge=1)
+
+
+class Prediction(Section):
+    """How an exported model transcribes."""
+
+    num_beams: int = Field(5, ge=1)
+    max_new_tokens: int = Field(448, ge=1, le=448)
+
+
+class Scaling(Section):
+    """The hardware one run takes."""
+
+    num_workers: int = Field(1, ge=1)
+    use_gpu: Literal["auto"] | bool = "auto"
+    gpu_fraction: Literal["auto"] | float = "auto"
+    """The share of one GPU that each worker asks of Ray; at most 1."""
+    gpu_memory_gib: float | None = Field(None, gt=0)
+    """Makes any card behave like one of this size; null: the whole card, or the trial's share of it."""
+    cpus_per_worker: int = Field(1, ge=1)
+
+    @model_validator(mode="after")
+    def _a_fraction_is_a_share_of_one_gpu(self) -> Self:
+        if self.gpu_fraction != "auto" and not 0 < self.gpu_fraction <= 1:
+            raise ValueError("gpu_fraction is a share of one GPU: auto, or above 0 and at most 1")
+        return self
+
+
+class Tracking(Section):
+    """Where a run is looked at besides its own folder."""
+
+    wandb: Literal["auto", "online", "offline", "disabled"] = "auto"
+    """auto: online when a key is set, else offline."""
+    wandb_project: str = "raytrain"
+    tensorboard: bool = True
+
+
+class Baseline(Section):
+    """The complete description of one run."""
+
+    model: Model
+    audio: Audio = Audio()
+    data: Data = Data()
+    training: Training
+    evaluation: Evaluation = Evaluation()
+    prediction: Prediction = Prediction()
+    scaling: Scaling = Scaling()
+    tracking: Tracking = Tracking()
+    storage: str = "results"
+    """A folder, or s3://bucket/prefix."""
+
+    def effective_batch_size(self) -> int:
+        """Utterances in one optimizer step, over all micro-batches and workers."""
+        return self.training.effective_batch_size(self.scaling.num_workers)

@@ -1,0 +1,1 @@
+"""Recordings and transcripts: manifests, audio, features, batches, scoring. Knows no Ray."""

@@ -1,0 +1,1 @@
+"""The search: Optuna behind Ray Tune, many trials, one ledger."""

@@ -1,0 +1,1 @@
+"""One optimisation run: loop, checkpoints, evaluation. Knows no Ray."""

@@ -1,0 +1,1 @@
+"""One trial: a resolved baseline in, a TrialRecord out, through Ray Train."""

@@ -1,0 +1,1 @@
+"""The model: sizes, weights, audio window, decoding. Knows no Ray."""

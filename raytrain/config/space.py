@@ -1,4 +1,4 @@
-"""What a study varies: baseline keys, their ranges, the objective, the limits and the budget. Read from search_spaces/."""
+"""What a study varies: baseline keys, their ranges, the objective, the limits and the budget. From search_spaces/."""
 
 from typing import Literal, Self
 

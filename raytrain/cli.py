@@ -1,0 +1,63 @@
+"""What all doors share: exit statuses, and where words and JSON go. A door's work goes in, the process's status comes out."""
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from raytrain.errors import InputError
+
+
+class Interrupted(KeyboardInterrupt):
+    """The person stopped the work; `resume` is the command that goes on with it."""
+
+    def __init__(self, resume: str) -> None:
+        super().__init__(resume)
+        self.resume = resume
+
+
+def run_door(work: Callable[[], int | None]) -> None:
+    """Run a door's work and leave with its status: 0 done, 1 failed, 2 bad input, 130 interrupted.
+
+    Bad input is told in one line on stderr (a line each where there are several), with no traceback. An interrupted
+    run's last line is the command that resumes it.
+    """
+    try:
+        status = work() or 0
+    except InputError as error:
+        say(str(error))
+        status = 2
+    except Interrupted as error:
+        say(f"interrupted; to go on:\n{error.resume}")
+        status = 130
+    except KeyboardInterrupt:
+        say("interrupted")
+        status = 130
+    except BrokenPipeError:
+        # `| head` closed our stdout: not an error of ours; the null device keeps Python's last flush quiet.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 0
+    sys.exit(status)
+
+
+def say(text: str) -> None:
+    """A line for the person, on stderr: stdout is for results."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def print_json(value: Any) -> None:
+    """One JSON object on stdout, and nothing else there; a number that is not finite is refused."""
+    print(json.dumps(value, ensure_ascii=False, allow_nan=False), flush=True)
+
+
+def log_to_stderr(level: int = logging.INFO) -> None:
+    """Our own progress lines on stderr, bare; the libraries' loggers stay as they are."""
+    logger = logging.getLogger("raytrain")
+    if not logger.handlers:
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(logging.Formatter("%(message)s"))
+        logger.addHandler(handler)
+    logger.setLevel(level)
+    logger.propagate = False

@@ -1,0 +1,95 @@
+"""What a result was made with: code, versions, hardware, command line and seeds. Neither environment nor secrets."""
+
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+_PACKAGES = (
+    "raytrain", "ray", "torch", "transformers", "datasets", "optuna", "wandb", "jiwer", "numpy", "pyarrow",
+    "soundfile", "soxr", "tokenizers", "safetensors", "pydantic",
+)  # fmt: skip
+GIB = 2**30
+
+
+def provenance(command_line: Sequence[str], seeds: Mapping[str, int]) -> dict[str, Any]:
+    """All of it, as JSON has it. Takes a fraction of a second and imports none of the packages it names."""
+    return {
+        "command_line": list(command_line),
+        "seeds": dict(seeds),
+        "commit": _commit(),
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "versions": {package: _version(package) for package in _PACKAGES},
+        "hardware": {
+            "cpu": _cpu_model(),
+            "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+            "memory_gib": _memory_gib(),
+            "gpus": _gpus(),
+        },
+    }
+
+
+def command_line(module: str) -> list[str]:
+    """How the running door was called, in the form that repeats it from anywhere: python -m raytrain.X ..."""
+    return ["python", "-m", module, *sys.argv[1:]]
+
+
+def _commit() -> dict[str, Any] | None:
+    """The checkout this package is run from, and whether it differs from its commit; None where it is installed."""
+    checkout = Path(__file__).resolve().parents[2]
+    top = _output(["git", "-C", str(checkout), "rev-parse", "--show-toplevel"])
+    # A package installed under somebody's project would otherwise name that project's commit as ours.
+    if top is None or Path(top).resolve() != checkout:
+        return None
+    commit = _output(["git", "-C", str(checkout), "rev-parse", "HEAD"])
+    if commit is None:
+        return None
+    changed = _output(["git", "-C", str(checkout), "status", "--porcelain", "--untracked-files=no"])
+    return {"hash": commit, "dirty": bool(changed)}
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _cpu_model() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def _memory_gib() -> float | None:
+    try:
+        return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIB, 1)
+    except (ValueError, OSError):
+        return None
+
+
+def _gpus() -> list[dict[str, Any]]:
+    """Name and size of each card, as the driver's own tool tells; nothing where there is no such tool."""
+    told = _output(["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader,nounits"])
+    cards = []
+    for line in (told or "").splitlines():
+        name, _, mebibytes = line.rpartition(",")
+        size = mebibytes.strip()
+        cards.append({"name": name.strip(), "memory_gib": round(int(size) / 1024, 1) if size.isdigit() else None})
+    return cards
+
+
+def _output(command: list[str]) -> str | None:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None

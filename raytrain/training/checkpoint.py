@@ -1,0 +1,62 @@
+"""A run at rest: a folder in Hugging Face form, which from_pretrained loads, and beside it what resuming needs.
+
+Of the data position, the schedule and the random draws only the step is kept: they are functions of (seed, step).
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from raytrain.config.baseline import Audio
+from raytrain.whisper.weights import Whisper, save
+
+_STATE, _UTTERANCES = "training_state.pt", "utterances.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """Where a run had come to."""
+
+    step: int
+    row: dict[str, Any]
+    """The last report, with its history."""
+
+
+def save_checkpoint(
+    folder: Path,
+    whisper: Whisper,
+    optimizer: torch.optim.Optimizer,
+    scaler: torch.amp.GradScaler,
+    *,
+    step: int,
+    row: dict[str, Any],
+    audio: Audio,
+    utterances: Sequence[dict[str, Any]],
+) -> Path:
+    """Writes beside and renames: a folder of this name is always whole."""
+    partial = folder.with_name(f".{folder.name}.{os.getpid()}")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    save(whisper, partial, window=audio, extra={"step": step, "eval_wer": row.get("eval_wer")})
+    state = {"optimizer": optimizer.state_dict(), "scaler": scaler.state_dict(), "step": step, "row": row}
+    torch.save(state, partial / _STATE)
+    lines = (json.dumps(utterance, ensure_ascii=False, allow_nan=False) for utterance in utterances)
+    (partial / _UTTERANCES).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    shutil.rmtree(folder, ignore_errors=True)  # left by a run that was killed before it could report it
+    partial.rename(folder)
+    return folder
+
+
+def load_checkpoint(folder: Path, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler) -> Resumed:
+    """Fills fresh objects; the weights are loaded from the same folder as any others are."""
+    state = torch.load(folder / _STATE, map_location="cpu", weights_only=True)
+    optimizer.load_state_dict(state["optimizer"])
+    if scaler.is_enabled() and state["scaler"]:  # empty when it was saved in another precision
+        scaler.load_state_dict(state["scaler"])
+    return Resumed(step=state["step"], row=state["row"])

@@ -1,0 +1,154 @@
+"""Scoring. In: a model, a corpus and which utterances. Out: Evaluated, word errors over all ranks, the same on each.
+
+A clip's audio window and its limit of tokens never depend on the clips it is batched with, and a batch holds one
+window: the WER is the same for every evaluation.batch_size.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from raytrain.config.baseline import Audio, Evaluation
+from raytrain.results.word_errors import WordErrors
+from raytrain.speech.audio import SAMPLE_RATE
+from raytrain.speech.corpus import Corpus
+from raytrain.speech.log_mel import log_mel
+from raytrain.speech.scoring import word_errors
+from raytrain.training.distributed import gather, rank, run_on_all_or_none, world_size
+from raytrain.training.feed import window_seconds
+from raytrain.training.precision import Precision
+from raytrain.whisper.decoding import transcribe
+from raytrain.whisper.weights import Whisper
+from raytrain.whisper.window import frames
+
+_MORE_TOKENS = 8
+"""Over the longest reference: room for insertions, and an end to babbling."""
+_LONGEST_PROMPT = 4  # start, language, task, no timestamps: they take decoder positions too
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    word_errors: WordErrors
+    by_age_bucket: dict[str, WordErrors]
+    utterances: list[dict[str, Any]]
+    """One row an utterance, in the order asked for: ids, reference, hypothesis, edit counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """What one row of a batch decodes: a clip, or one of the consecutive parts of a clip too long for the window."""
+
+    index: int
+    start: int
+    end: int
+    """In samples."""
+    window_s: float
+    max_new_tokens: int
+
+
+def evaluate(
+    whisper: Whisper,
+    corpus: Corpus,
+    indices: Sequence[int] | np.ndarray,
+    *,
+    audio: Audio,
+    evaluation: Evaluation,
+    window: Literal["full", "fitted"],
+    precision: Precision,
+    max_new_tokens: int | None = None,
+) -> Evaluated:
+    """Transcribes and scores these utterances; each rank decodes a share. The model is left in training mode or not, as
+    it was. Without a limit of new tokens it is a little over the longest reference."""
+    indices = [int(index) for index in indices]
+    audio = audio.model_copy(update={"window": window})
+    most = int(whisper.model.config.max_target_positions) - _LONGEST_PROMPT
+    limit = min(max_new_tokens or _longest_reference(whisper, corpus, indices) + _MORE_TOKENS, most)
+    pieces = [piece for index in indices for piece in _pieces(corpus, index, audio, limit, max_new_tokens or most)]
+    batches = _one_window_each(pieces, evaluation.batch_size)[rank() :: world_size()]
+    was_training = whisper.model.training
+    whisper.model.eval()
+    try:
+        mine = run_on_all_or_none(
+            lambda: [
+                row for batch in batches for row in _decode(whisper, corpus, batch, evaluation.num_beams, precision)
+            ],
+            doing=f"scoring, {evaluation.batch_size} clips at once",
+            device=precision.device,
+        )
+    finally:
+        whisper.model.train(was_training)
+    texts: dict[int, list[tuple[int, str]]] = defaultdict(list)
+    for index, start, text in gather(mine):
+        texts[index].append((start, text))
+    hypotheses = {index: " ".join(text for _, text in sorted(parts) if text) for index, parts in texts.items()}
+    return _scored(corpus, indices, hypotheses)
+
+
+def _longest_reference(whisper: Whisper, corpus: Corpus, indices: list[int]) -> int:
+    texts = [corpus.texts[index] for index in indices]
+    return max(map(len, whisper.tokenizer(texts, add_special_tokens=False)["input_ids"]), default=0)
+
+
+def _pieces(corpus: Corpus, index: int, audio: Audio, limit: int, most: int) -> list[_Piece]:
+    """The fewest equal parts that fit the longest window: equal, so that none is a sliver of a word."""
+    duration_s = float(corpus.durations_s[index])
+    samples = round(duration_s * SAMPLE_RATE)
+    parts = max(1, math.ceil(duration_s / audio.max_window_s))
+    cuts = [samples * part // parts for part in range(parts + 1)]
+    window_s = window_seconds(duration_s / parts, audio)
+    tokens = limit if parts == 1 else most  # whole references say little about one part of a long clip
+    return [_Piece(index, start, end, window_s, tokens) for start, end in pairwise(cuts)]
+
+
+def _one_window_each(pieces: list[_Piece], batch_size: int) -> list[list[_Piece]]:
+    groups: dict[tuple[float, int], list[_Piece]] = defaultdict(list)
+    for piece in pieces:
+        groups[piece.window_s, piece.max_new_tokens].append(piece)
+    return [
+        groups[key][start : start + batch_size]
+        for key in sorted(groups)
+        for start in range(0, len(groups[key]), batch_size)
+    ]
+
+
+def _decode(
+    whisper: Whisper, corpus: Corpus, batch: list[_Piece], num_beams: int, precision: Precision
+) -> list[tuple[int, int, str]]:
+    clips = [corpus.audio(piece.index)[piece.start : piece.end] for piece in batch]
+    mel = log_mel(clips, frames=frames(batch[0].window_s), num_mel_bins=whisper.model.config.num_mel_bins)
+    with torch.no_grad(), precision.autocast():
+        tokens = transcribe(
+            whisper,
+            mel.to(precision.device, whisper.model.dtype),
+            num_beams=num_beams,
+            max_new_tokens=batch[0].max_new_tokens,
+        )
+    texts = (whisper.tokenizer.decode(row, skip_special_tokens=True).strip() for row in tokens)
+    return [(piece.index, piece.start, text) for piece, text in zip(batch, texts, strict=True)]
+
+
+def _scored(corpus: Corpus, indices: list[int], hypotheses: dict[int, str]) -> Evaluated:
+    by_age_bucket: dict[str, WordErrors] = defaultdict(WordErrors)
+    utterances = []
+    for index in indices:
+        reference, bucket = corpus.texts[index], corpus.age_buckets[index]
+        errors = word_errors(reference, hypotheses[index])
+        by_age_bucket[bucket] += errors
+        utterances.append(
+            {
+                "utterance_id": corpus.utterance_ids[index],
+                "child_id": corpus.child_ids[index],
+                "age_bucket": bucket,
+                "duration_s": round(float(corpus.durations_s[index]), 3),
+                "reference": reference,
+                "hypothesis": hypotheses[index],
+                **errors.as_dict(),
+            }
+        )
+    return Evaluated(WordErrors.total(by_age_bucket.values()), dict(sorted(by_age_bucket.items())), utterances)

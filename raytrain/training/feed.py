@@ -1,0 +1,154 @@
+"""From effective batches to tensors. In: a plan, a corpus, labels. Out: StepData, this rank's micro-batches of a step.
+
+The effective batch is split here, after it was drawn. What the whole of it decides (its audio window, its number of
+label tokens) is taken from all of it, on every rank, so that the split changes nothing but rounding.
+"""
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from raytrain.config.baseline import Audio, Baseline, Model
+from raytrain.speech.batches import BatchPlan
+from raytrain.speech.corpus import Corpus
+from raytrain.speech.log_mel import log_mel
+from raytrain.training.augment import spec_augment
+from raytrain.training.distributed import rank, run_on_all_or_none
+from raytrain.whisper.labels import encode
+from raytrain.whisper.window import FULL_WINDOW_S, fitted_seconds, frames
+
+IGNORED = -100
+"""A label that the loss passes over."""
+_MOST_EXTRA = 5
+"""Label tokens that are not the text's own: language, task, no timestamps, a leading space, end of text."""
+
+
+@dataclass(frozen=True, slots=True)
+class MicroBatch:
+    """What one forward-backward takes."""
+
+    mel: torch.Tensor
+    """[clips, mel bins, frames]"""
+    labels: torch.Tensor
+    """[clips, tokens], padded with IGNORED."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepData:
+    """One optimizer step: numbers of the whole effective batch, and this rank's part of it."""
+
+    step: int
+    """0-based."""
+    epoch: int
+    examples: int
+    """Of all ranks."""
+    tokens: int
+    """Label tokens of all ranks: known before the first forward, since labels are."""
+    window_s: float
+    micro_batches: list[MicroBatch]
+    """Fewer, or none, in the short batch that may end an epoch."""
+
+
+class Feed:
+    """The data of any step, as a pure function of its number."""
+
+    def __init__(
+        self, config: Baseline, corpus: Corpus, plan: BatchPlan, *, labels: "Labels", num_mel_bins: int
+    ) -> None:
+        self._config, self._corpus, self._plan, self._labels = config, corpus, plan, labels
+        self._num_mel_bins = num_mel_bins
+
+    def __call__(self, step: int) -> StepData:
+        training = self._config.training
+        batch = self._plan.batch(step)
+        window_s = window_seconds(batch.longest_s, self._config.audio, extra_s=batch.extra_s)
+        share = training.batch_size * training.gradient_accumulation_steps
+        mine = batch.indices[rank() * share : (rank() + 1) * share]
+        return StepData(
+            step=step,
+            epoch=batch.epoch,
+            examples=len(batch.indices),
+            tokens=sum(len(self._labels[index]) for index in batch.indices),
+            window_s=window_s,
+            micro_batches=[
+                self._micro_batch(mine[start : start + training.batch_size], step=step, window_s=window_s)
+                for start in range(0, len(mine), training.batch_size)
+            ],
+        )
+
+    def _micro_batch(self, indices: np.ndarray, *, step: int, window_s: float) -> MicroBatch:
+        mel = log_mel(
+            [self._corpus.audio(int(index)) for index in indices],
+            frames=frames(window_s),
+            num_mel_bins=self._num_mel_bins,
+        )
+        if self._config.training.spec_augment is not None:
+            mel = spec_augment(
+                mel,
+                self._config.training.spec_augment,
+                clip_frames=[frames(float(self._corpus.durations_s[index])) for index in indices],
+                utterances=indices.tolist(),
+                seed=self._config.training.seed,
+                step=step,
+            )
+        return MicroBatch(mel, _padded([self._labels[index] for index in indices]))
+
+
+def _padded(labels: Sequence[Sequence[int]]) -> torch.Tensor:
+    """Filled up on the right, where the decoder's causal mask keeps it from mattering."""
+    result = torch.full((len(labels), max(map(len, labels))), IGNORED)
+    for row, tokens in zip(result, labels, strict=True):
+        row[: len(tokens)] = torch.tensor(tokens)
+    return result
+
+
+class Labels:
+    """Label tokens of a corpus' transcripts, each computed when first wanted and kept."""
+
+    def __init__(self, tokenizer: Any, texts: Sequence[str], model: Model) -> None:
+        self._tokenizer, self._texts, self._model = tokenizer, texts, model
+        self._known: dict[int, list[int]] = {}
+
+    def __getitem__(self, index: int | np.integer) -> list[int]:
+        key = int(index)
+        if key not in self._known:
+            self._known[key] = encode(self._tokenizer, self._texts[key], self._model)
+        return self._known[key]
+
+    def fitting(self, indices: np.ndarray, *, max_label_tokens: int) -> np.ndarray:
+        """Those short enough to train on. A token has at least a byte, so that a text of few bytes need not be
+        tokenised to know: half a million of them would be felt at every start."""
+        surely = max_label_tokens - _MOST_EXTRA
+        fits = [len(self._texts[index].encode()) <= surely or len(self[index]) <= max_label_tokens for index in indices]
+        return indices[np.array(fits, dtype=bool)]
+
+
+def window_seconds(longest_s: float, audio: Audio, *, extra_s: float = 0.0) -> float:
+    """The audio window for clips of up to this length."""
+    return FULL_WINDOW_S if audio.window == "full" else fitted_seconds(longest_s, audio, extra_s=extra_s)
+
+
+def ahead(
+    feed: Callable[[int], StepData], steps: Iterable[int], *, depth: int, device: torch.device
+) -> Generator[StepData]:
+    """The data of each step in order, `depth` steps in advance, from a thread: a GPU should not wait for log-mels.
+
+    At depth 0 each is made when it is asked for, as a CPU should that has no core to spare. The values are the same.
+    """
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="feed") as thread:
+        waiting: deque[Future[StepData]] = deque()
+        for step in steps:
+            waiting.append(thread.submit(feed, step))
+            if len(waiting) > depth:
+                yield _first(waiting, device)
+        while waiting:
+            yield _first(waiting, device)
+
+
+def _first(waiting: deque[Future[StepData]], device: torch.device) -> StepData:
+    return run_on_all_or_none(waiting.popleft().result, doing="preparing a batch", device=device)

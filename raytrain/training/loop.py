@@ -1,0 +1,147 @@
+"""The training loop. In: a model, an optimizer and the data of each step. Out: Progress after every optimizer step.
+
+It knows no schedule of evaluations, no files and no Ray: whoever iterates decides what to do with the progress.
+
+Several workers use no DistributedDataParallel. The last effective batch of an epoch may leave a rank with fewer
+micro-batches, or with none, and DDP's hooks would wait for the missing backward passes; it also averages over ranks,
+where token losses must be summed and divided by the tokens of the whole effective batch. So every rank adds up its own
+gradients, and they are summed over ranks once a step.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from raytrain.config.baseline import Training
+from raytrain.training.distributed import rank, run_on_all_or_none, sum_gradients, sum_over_ranks
+from raytrain.training.feed import IGNORED, MicroBatch, StepData
+from raytrain.training.precision import Precision
+from raytrain.whisper.weights import Whisper
+from raytrain.whisper.window import audio_window
+
+_DROPOUT = 3  # a stream of the run's seed, beside those of the batch plan (0, 1) and SpecAugment (2)
+
+
+class Diverged(Exception):  # noqa: N818  # an outcome, not an error
+    """The loss or the gradient is not finite: a fact about the sample. Raised on every rank."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One optimizer step, over all ranks."""
+
+    step: int
+    """1-based: steps done."""
+    epoch: int
+    examples: int
+    tokens: int
+    train_loss: float
+    """Mean over the label tokens of the effective batch."""
+    learning_rate: float
+    grad_norm: float
+    """Before clipping."""
+    seconds: float
+
+
+def train(
+    whisper: Whisper,
+    steps: Iterable[StepData],
+    optimizer: torch.optim.Optimizer,
+    scaler: torch.amp.GradScaler,
+    *,
+    training: Training,
+    precision: Precision,
+    learning_rate: Callable[[int], float],
+) -> Iterator[Progress]:
+    """One optimizer step for each StepData."""
+    parameters = [parameter for parameter in whisper.model.parameters() if parameter.requires_grad]
+    started = time.perf_counter()
+    for data in steps:
+        doing = f"step {data.step + 1}, {training.batch_size} clips at an audio window of {data.window_s:g} s"
+        whisper.model.train()
+        loss = run_on_all_or_none(
+            partial(_gradients, whisper, data, scaler, seed=training.seed, precision=precision),
+            doing=doing,
+            device=precision.device,
+        )
+        loss = sum_over_ranks(loss, device=precision.device)
+        sum_gradients(parameters)
+        rate = learning_rate(data.step)
+        grad_norm = run_on_all_or_none(
+            partial(_update, parameters, optimizer, scaler, learning_rate=rate, max_grad_norm=training.max_grad_norm),
+            doing=doing,
+            device=precision.device,
+        )
+        _check(loss, grad_norm, scaler, step=data.step + 1)
+        seconds = time.perf_counter() - started
+        yield Progress(data.step + 1, data.epoch, data.examples, data.tokens, loss, rate, grad_norm, seconds)
+        started = time.perf_counter()  # what the consumer does in between, such as scoring, is not training time
+
+
+def _gradients(
+    whisper: Whisper, data: StepData, scaler: torch.amp.GradScaler, *, seed: int, precision: Precision
+) -> float:
+    """Adds up this rank's gradients; returns its share of the effective batch's mean token loss."""
+    total = torch.zeros((), dtype=torch.float64, device=precision.device)
+    for position, micro_batch in enumerate(data.micro_batches):
+        # Keyed, not carried on: a resumed run drops the same units as one that was never stopped.
+        key = np.random.SeedSequence([seed, _DROPOUT, data.step, rank(), position])
+        torch.manual_seed(int(key.generate_state(1, np.uint64)[0]))
+        # Over the backward pass too: gradient checkpointing computes the encoder again there.
+        with audio_window(whisper.model, micro_batch.mel.shape[-1]):
+            with precision.autocast():
+                loss = token_loss_sum(whisper, micro_batch, device=precision.device) / data.tokens
+            scaler.scale(loss).backward()
+        total += loss.detach()
+    return float(total)
+
+
+def token_loss_sum(whisper: Whisper, micro_batch: MicroBatch, *, device: torch.device) -> torch.Tensor:
+    """Cross-entropy summed over label tokens. The model's own loss is a mean over the micro-batch, which would weigh
+    the tokens of short transcripts more."""
+    config = whisper.model.config
+    labels = micro_batch.labels.to(device, non_blocking=True)
+    inputs = functional.pad(labels, (1, 0), value=config.decoder_start_token_id)[:, :-1]
+    logits = whisper.model(
+        input_features=micro_batch.mel.to(device, whisper.model.dtype, non_blocking=True),
+        decoder_input_ids=inputs.masked_fill(inputs == IGNORED, config.pad_token_id),
+        use_cache=False,
+    ).logits
+    return functional.cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORED, reduction="sum")
+
+
+def _update(
+    parameters: list[torch.nn.Parameter],
+    optimizer: torch.optim.Optimizer,
+    scaler: torch.amp.GradScaler,
+    *,
+    learning_rate: float,
+    max_grad_norm: float,
+) -> float:
+    """Clips and steps; returns the gradient's norm before clipping. Weights stay as they are when it is not finite."""
+    for group in optimizer.param_groups:
+        group["lr"] = learning_rate
+    scaler.unscale_(optimizer)
+    grad_norm = float(torch.nn.utils.clip_grad_norm_(parameters, max_grad_norm))
+    if scaler.is_enabled() or math.isfinite(grad_norm):
+        scaler.step(optimizer)  # in fp16 it skips the step by itself when a gradient overflowed
+        scaler.update()
+    optimizer.zero_grad(set_to_none=True)
+    return grad_norm
+
+
+def _check(loss: float, grad_norm: float, scaler: torch.amp.GradScaler, *, step: int) -> None:
+    """In fp16 a gradient that overflows at a large scale is the scaler's daily work; at a scale below 1 nothing is left
+    to lower, and it is divergence as in any other precision."""
+    if math.isfinite(loss) and math.isfinite(grad_norm):
+        return
+    if not scaler.is_enabled():
+        raise Diverged(f"at step {step} the training loss is {loss} and the gradient norm {grad_norm}")
+    if scaler.get_scale() < 1:
+        raise Diverged(f"at step {step} fp16 gradients overflow at any scale; the training loss is {loss}")

@@ -1,0 +1,55 @@
+"""In which numbers a step is computed. In: the precision asked for and the device. Out: a Precision.
+
+Weights, gradients and optimizer moments are float32 in every case; fp16 and bf16 are autocast's.
+"""
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+from raytrain.errors import InputError
+
+Name = Literal["fp16", "bf16", "fp32"]
+_AUTOCAST = {"fp16": torch.float16, "bf16": torch.bfloat16}
+
+
+@dataclass(frozen=True, slots=True)
+class Precision:
+    """What is really used, which on a CPU is not always what was asked for."""
+
+    name: Name
+    device: torch.device
+    note: str | None = None
+    """Why it is not what was asked for."""
+
+    def autocast(self) -> AbstractContextManager[object]:
+        if self.name == "fp32":
+            return torch.autocast(self.device.type, enabled=False)
+        return torch.autocast(self.device.type, dtype=_AUTOCAST[self.name])
+
+    def gradient_scaler(self) -> torch.amp.GradScaler:
+        """Switched off, and then the identity, in any precision with float32's range."""
+        return torch.amp.GradScaler(self.device.type, enabled=self.name == "fp16")
+
+
+def resolve(asked: str, *, device: torch.device) -> Precision:
+    """The precision to train and score in."""
+    if device.type == "cuda":
+        has_bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
+        if asked == "bf16" and not has_bf16:
+            raise InputError(
+                f"training.precision: {torch.cuda.get_device_name(device)} has no bf16; set fp16, auto or fp32"
+            )
+        return Precision(("bf16" if has_bf16 else "fp16") if asked == "auto" else asked, device)  # type: ignore[arg-type]
+    if asked in ("bf16", "fp32"):
+        return Precision(asked, device)  # type: ignore[arg-type]
+    used: Name = "bf16" if _cpu_computes_bf16() else "fp32"
+    return Precision(used, device, note=f"no GPU: training in {used} where {asked} was asked for")
+
+
+def _cpu_computes_bf16() -> bool:
+    """Without the instructions bf16 is emulated, and slower than float32."""
+    has = torch.cpu.get_capabilities()
+    return bool(has.get("avx512_bf16") or has.get("amx_bf16"))

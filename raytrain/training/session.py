@@ -1,0 +1,267 @@
+"""One run: a resolved baseline, a corpus and its split in; a report after every evaluation, and checkpoints, out.
+
+It knows no Ray: whoever calls it decides where reports go, and sets up torch.distributed if there are several workers.
+"""
+
+import contextlib
+import gc
+import logging
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from raytrain.config.baseline import Baseline, Model
+from raytrain.results.records import Outcome
+from raytrain.speech.batches import BatchPlan
+from raytrain.speech.corpus import Corpus
+from raytrain.speech.split import Split
+from raytrain.training import precision as precisions
+from raytrain.training.checkpoint import load_checkpoint, save_checkpoint
+from raytrain.training.distributed import OutOfMemory, rank, world_size
+from raytrain.training.evaluation import evaluate
+from raytrain.training.feed import Feed, Labels, StepData, ahead
+from raytrain.training.loop import Diverged, Progress, train
+from raytrain.training.memory import reset_peaks
+from raytrain.training.milestones import milestones
+from raytrain.training.optimizer import learning_rate, make_optimizer
+from raytrain.training.rows import Rows
+from raytrain.whisper import weights
+
+Report = Callable[[dict[str, Any], Path | None], None]
+
+log = logging.getLogger("raytrain")
+
+_SCORED_SUBSET = 4  # a stream of the run's seed, beside those of batches (0, 1), SpecAugment (2) and dropout (3)
+_STEPS_AHEAD_OF_A_GPU = 2
+_LOG_EVERY_S = 10.0
+
+
+def run(
+    config: Baseline,
+    *,
+    corpus: Corpus,
+    split: Split,
+    report: Report,
+    workdir: Path,
+    resume_from: Path | None = None,
+    evaluate_at_examples: Sequence[int] | None = None,
+    end_at_examples: int | None = None,
+    score_first: bool = True,
+    device: str | torch.device | None = None,
+    validation_corpus: Corpus | None = None,
+) -> None:
+    """Trains and scores; calls `report(row, checkpoint)` on every rank after every evaluation, in the end `finished`.
+
+    The checkpoint is a folder on rank 0, which writes it, and None elsewhere. `evaluate_at_examples` are a study's
+    rungs: the run is scored and kept after the first step that reaches each. `end_at_examples` is a study's budget, to
+    which the schedule is shortened. `split.validation` points into `validation_corpus` where one is given.
+
+    Divergence and lack of memory are outcomes and end in a last row; every other exception is raised.
+    """
+    device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    reset_peaks(device)
+    session = _Session(
+        config,
+        corpus,
+        split,
+        report=report,
+        workdir=workdir,
+        resume_from=resume_from,
+        evaluate_at_examples=evaluate_at_examples,
+        end_at_examples=end_at_examples,
+        device=device,
+        scored_corpus=validation_corpus or corpus,
+    )
+    try:
+        session.train_and_score(score_first=score_first)
+        return
+    except Diverged as error:
+        row = session.rows.finished(Outcome.DIVERGED, str(error))
+    except OutOfMemory as error:
+        row = session.rows.finished(Outcome.OUT_OF_MEMORY, str(error))
+    # Here the traceback no longer holds the tensors, and the memory can serve another run in this process.
+    del session
+    gc.collect()
+    torch.cuda.empty_cache()
+    report(row, None)
+
+
+class _Session:
+    """What one run holds while it runs."""
+
+    def __init__(
+        self,
+        config: Baseline,
+        corpus: Corpus,
+        split: Split,
+        *,
+        report: Report,
+        workdir: Path,
+        resume_from: Path | None,
+        evaluate_at_examples: Sequence[int] | None,
+        end_at_examples: int | None,
+        device: torch.device,
+        scored_corpus: Corpus,
+    ) -> None:
+        training = config.training
+        self.config, self.report, self.workdir = config, report, workdir
+        self.precision = precisions.resolve(training.precision, device=device)
+        weights_from = config.model if resume_from is None else _at(config.model, resume_from)
+        self.whisper = weights.load(weights_from, seed=training.seed)
+        self.whisper.model.to(device)
+        self.optimizer = make_optimizer(self.whisper.model.named_parameters(), training)
+        self.scaler = self.precision.gradient_scaler()
+        resumed = None if resume_from is None else load_checkpoint(resume_from, self.optimizer, self.scaler)
+
+        labels = Labels(self.whisper.tokenizer, corpus.texts, config.model)
+        trainable = labels.fitting(split.train, max_label_tokens=config.data.max_label_tokens)
+        self.plan = BatchPlan(
+            corpus.durations_s,
+            indices=trainable,
+            effective_batch_size=training.effective_batch_size(world_size()),
+            seed=training.seed,
+            audio=config.audio,
+        )
+        mel_bins = self.whisper.model.config.num_mel_bins
+        self.feed = Feed(config, corpus, self.plan, labels=labels, num_mel_bins=mel_bins)
+        self.milestones = milestones(
+            config, self.plan, evaluate_at_examples=evaluate_at_examples, end_at_examples=end_at_examples
+        )
+        self.scored_corpus = scored_corpus
+        self.scored = _drawn(split.validation, config.evaluation.max_utterances, seed=training.seed)
+        self.steps_done = 0 if resumed is None else resumed.step
+        self.rows = Rows(
+            constants={
+                "precision_used": self.precision.name,
+                "steps_total": self.milestones.steps_total,
+                "warmup_steps_used": self.milestones.warmup_steps,
+            },
+            device=device,
+            last=None if resumed is None else resumed.row,
+        )
+        _tell(self.precision.note)
+        _tell(_left_out(len(split.train) - len(trainable), f"labels over {config.data.max_label_tokens} tokens"))
+        _tell(_left_out(len(self.plan.left_out), f"clips over {config.audio.max_window_s:g} s"))
+
+    def train_and_score(self, *, score_first: bool) -> None:
+        if self.steps_done:
+            if self._is_over(self.steps_done):  # killed after its last checkpoint, before anybody heard of it
+                self.report(self.rows.finished(Outcome.COMPLETED), None)
+                return
+        elif score_first:
+            # Weights as published babble in any window but the one they were trained for.
+            self._score(0, window=self.whisper.trained_window)
+            self.report(self.rows.last, None)
+        on_gpu = self.precision.device.type == "cuda"
+        steps = ahead(
+            self.feed,
+            range(self.steps_done, self.milestones.steps_total),
+            depth=_STEPS_AHEAD_OF_A_GPU if on_gpu else 0,
+            device=self.precision.device,
+        )
+        logged = time.monotonic()
+        with contextlib.closing(steps):
+            for progress in self._train(steps):
+                self.steps_done = progress.step
+                self.rows.add(progress)
+                if time.monotonic() - logged >= _LOG_EVERY_S:
+                    logged = time.monotonic()
+                    _tell(self._progress_line(progress))
+                if self.milestones.is_scored(progress.step):
+                    self._score(progress.step, window=self.config.audio.window)
+                    if self._is_over(progress.step):
+                        self.rows.finished(Outcome.COMPLETED)
+                    self.report(self.rows.last, self._keep(progress.step))
+                    if self.rows.last["finished"]:
+                        return
+
+    def _train(self, steps: Iterator[StepData]) -> Iterator[Progress]:
+        return train(
+            self.whisper,
+            steps,
+            self.optimizer,
+            self.scaler,
+            training=self.config.training,
+            precision=self.precision,
+            learning_rate=partial(
+                learning_rate,
+                training=self.config.training,
+                warmup_steps=self.milestones.warmup_steps,
+                steps_total=self.milestones.steps_total,
+            ),
+        )
+
+    def _score(self, step: int, *, window: Literal["full", "fitted"]) -> None:
+        started = time.perf_counter()
+        evaluated = evaluate(
+            self.whisper,
+            self.scored_corpus,
+            self.scored,
+            audio=self.config.audio,
+            evaluation=self.config.evaluation,
+            window=window,
+            precision=self.precision,
+        )
+        self.utterances = evaluated.utterances
+        examples_seen = self.plan.examples_after(step)
+        row = self.rows.scored(
+            evaluated,
+            seconds=time.perf_counter() - started,
+            step=step,
+            examples_seen=examples_seen,
+            epoch=examples_seen / len(self.plan.indices),
+        )
+        _tell(f"step {step}/{self.milestones.steps_total}: WER {row['eval_wer']:.4f} in {row['eval_s']:.1f} s")
+
+    def _is_over(self, step: int) -> bool:
+        return step >= self.milestones.steps_total or self.rows.evaluations_without_improvement() >= (
+            self.config.training.early_stopping_patience or math.inf
+        )
+
+    def _keep(self, step: int) -> Path | None:
+        """Writes the checkpoint, if this step has one and this is the rank that writes."""
+        if rank() != 0 or not (self.milestones.is_kept(step) or self.rows.last["finished"]):
+            return None
+        return save_checkpoint(
+            self.workdir / f"step-{step:06}",
+            self.whisper,
+            self.optimizer,
+            self.scaler,
+            step=step,
+            row=self.rows.last,
+            audio=self.config.audio,
+            utterances=self.utterances,
+        )
+
+    def _progress_line(self, progress: Progress) -> str:
+        left_s = (self.milestones.steps_total - progress.step) * progress.seconds
+        return (
+            f"step {progress.step}/{self.milestones.steps_total}: loss {progress.train_loss:.3f}, "
+            f"{progress.examples / progress.seconds:.1f} clips/s, {left_s / 60:.0f} min of training left"
+        )
+
+
+def _at(model: Model, folder: Path) -> Model:
+    return model.model_copy(update={"pretrained": str(folder)})
+
+
+def _drawn(indices: np.ndarray, most: int | None, *, seed: int) -> np.ndarray:
+    """The utterances that every evaluation of this run scores."""
+    if most is None or most >= len(indices):
+        return indices
+    return np.sort(np.random.default_rng([seed, _SCORED_SUBSET]).choice(indices, size=most, replace=False))
+
+
+def _left_out(number: int, why: str) -> str | None:
+    return f"left out of training: {number} utterances, {why}" if number else None
+
+
+def _tell(line: str | None) -> None:
+    if line is not None and rank() == 0:
+        log.info(line)

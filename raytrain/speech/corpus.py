@@ -1,0 +1,203 @@
+"""The prepared corpus: a manifest in, memory-mapped 16 kHz sound and its texts out. Made once, shared by all trials."""
+
+import fcntl
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from raytrain.errors import InputError
+from raytrain.speech.audio import to_float
+from raytrain.speech.check import CountTokens
+from raytrain.speech.manifest import DEMO_MANIFEST, Utterance, iterate_manifest
+from raytrain.speech.problems import Problem, Tally
+from raytrain.speech.shards import TooManyBadError, shard_paths, write_shards
+
+logger = logging.getLogger("raytrain")
+
+FORMAT_VERSION = 1
+_DESCRIPTION = "corpus.json"
+
+Progress = Callable[[int, int], None]
+"""Called with the lines of the manifest that are done, and how many there are."""
+
+
+class Corpus:
+    """Utterances by index, in the manifest's order. The sound stays on disk, mapped; the rest is in memory."""
+
+    def __init__(self, folder: Path) -> None:
+        description = json.loads((folder / _DESCRIPTION).read_text(encoding="utf-8"))
+        self.folder = folder
+        self.synthetic: bool = description["synthetic"]
+        """The demo corpus, made by text-to-speech: a WER on it says nothing about real children."""
+        self.problems = Tally.from_dict(description["tally"])
+        """How many utterances were left out, and why; and what was noted."""
+        dataset = _open_shards(folder)
+        self._table = dataset.data
+        self.utterance_ids: list[str] = self._table["utterance_id"].to_pylist()
+        self.child_ids: list[str] = self._table["child_id"].to_pylist()
+        self.age_buckets: list[str] = self._table["age_bucket"].to_pylist()
+        self.texts: list[str] = self._table["text"].to_pylist()
+        self.durations_s: np.ndarray = self._table["duration_s"].to_numpy()
+
+    def __len__(self) -> int:
+        return len(self.utterance_ids)
+
+    def audio(self, index: int) -> np.ndarray:
+        """One utterance's sound: float32 in [-1, 1) at 16 kHz, a copy of its own."""
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"utterance {index} of {len(self)}")
+        row = self._table.fast_slice(int(index) % len(self), 1)
+        return to_float(row["samples"].chunk(0).flatten().to_numpy(zero_copy_only=True))
+
+    def __reduce__(self) -> tuple[Callable[[Path], "Corpus"], tuple[Path]]:
+        return open_corpus, (self.folder,)  # another process maps the same files
+
+
+def open_corpus(folder: str | Path) -> Corpus:
+    """A corpus that `prepare` made."""
+    if not (Path(folder) / _DESCRIPTION).is_file():
+        raise InputError(f"{folder}: no prepared corpus; make one with `python -m raytrain.data prepare MANIFEST`")
+    return Corpus(Path(folder))
+
+
+def prepare(
+    manifest: Path,
+    *,
+    max_bad_share: float = 0.02,
+    max_label_tokens: int = 448,
+    count_tokens: CountTokens | None = None,
+    cache: Path | None = None,
+    progress: Progress | None = None,
+) -> Corpus:
+    """The prepared form of a manifest, made now or found in the cache; a second process waits for the first.
+
+    It is found again only while the manifest, and the size and time of every file it names, stay as they were.
+    Unusable utterances are left out and counted; a larger share of them than `max_bad_share` is refused.
+    """
+    manifest = manifest.absolute()
+    seen = _survey(manifest, max_label_tokens=max_label_tokens, labels_counted=count_tokens is not None)
+    if not seen.num_utterances:
+        raise InputError(f"{manifest}: holds no utterances; one JSON object a line is wanted")
+    folder = _corpora_folder(cache) / seen.key
+    if not folder.is_dir():
+        with _alone(folder.with_suffix(".lock")):
+            if not folder.is_dir():
+                unfinished = folder.with_suffix(".unfinished")
+                unfinished.mkdir(exist_ok=True)
+                try:
+                    tally = write_shards(
+                        manifest,
+                        unfinished,
+                        most_bad=max_bad_share * seen.num_utterances,
+                        max_label_tokens=max_label_tokens,
+                        count_tokens=count_tokens,
+                        progress=_counter(progress, seen.num_lines),
+                    )
+                except TooManyBadError as error:
+                    raise InputError(_refusal(manifest, error.tally, seen.num_utterances, max_bad_share)) from None
+                _describe(unfinished, manifest, tally)
+                unfinished.replace(folder)  # in one move: nobody ever sees half a corpus
+    corpus = open_corpus(folder)
+    if corpus.problems.bad_share > max_bad_share or not len(corpus):
+        raise InputError(_refusal(manifest, corpus.problems, seen.num_utterances, max_bad_share))
+    return corpus
+
+
+class _Survey(NamedTuple):
+    """What a look at a manifest tells before any sound is read."""
+
+    key: str
+    num_lines: int
+    """Everything its reader gives: utterances, and problems fatal or noted."""
+    num_utterances: int
+
+
+def _survey(manifest: Path, *, max_label_tokens: int, labels_counted: bool) -> _Survey:
+    known = hashlib.sha256(repr((FORMAT_VERSION, str(manifest), max_label_tokens, labels_counted)).encode())
+    num_lines = num_utterances = 0
+    for item in iterate_manifest(manifest):
+        num_lines += 1
+        num_utterances += isinstance(item, Utterance) or item.fatal
+        known.update(repr(item if isinstance(item, Problem) else (item, _stamp(item.audio_path))).encode())
+    return _Survey(known.hexdigest()[:24], num_lines, num_utterances)
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        status = os.stat(path)  # noqa: PTH116  # half the time of Path.stat, half a million times
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns
+
+
+def _corpora_folder(cache: Path | None) -> Path:
+    root = cache or Path(os.environ.get("RAYTRAIN_CACHE") or Path.home() / ".cache" / "raytrain").expanduser()
+    corpora = root.absolute() / "corpora"
+    try:
+        corpora.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        way_out = "name a folder you may write to in RAYTRAIN_CACHE"
+        raise InputError(f"{corpora}: cannot be made: {error.strerror}; {way_out}") from error
+    return corpora
+
+
+@contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    """One process at a time; the lock goes with the process that held it, killed or not."""
+    with lock.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            logger.info("another process is preparing this corpus (%s); waiting for it", lock.stem)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _counter(progress: Progress | None, total: int) -> Callable[[int], None]:
+    done = 0
+
+    def count(lines: int) -> None:
+        nonlocal done
+        done += lines
+        if progress is not None:
+            progress(done, total)
+
+    return count
+
+
+def _describe(folder: Path, manifest: Path, tally: Tally) -> None:
+    description: dict[str, Any] = {
+        "format_version": FORMAT_VERSION,
+        "manifest": str(manifest),
+        "synthetic": manifest == DEMO_MANIFEST.absolute(),
+        "tally": tally.as_dict(),
+    }
+    (folder / _DESCRIPTION).write_text(json.dumps(description, indent=2, ensure_ascii=False), encoding="utf-8")
+
+
+def _refusal(manifest: Path, tally: Tally, num_utterances: int, max_bad_share: float) -> str:
+    command = f"`python -m raytrain.data check {manifest}` lists them all"
+    if not tally.num_left_out:
+        return f"{manifest}: no usable utterance; {command}"
+    kinds = ", ".join(f"{number} {kind}" for kind, number in sorted(tally.left_out.items()))
+    share = tally.num_left_out / num_utterances
+    first = "; ".join(tally.first)
+    return (
+        f"{manifest}: {tally.num_left_out} or more of {num_utterances} utterances are unusable ({share:.1%} is over "
+        f"data.max_bad_share {max_bad_share:.1%}): {kinds}. First: {first}. {command}; mend them or raise the share"
+    )
+
+
+def _open_shards(folder: Path) -> Any:
+    """The shards as one memory-mapped dataset."""
+    # Imported here: it takes a second or two, and a typo in a configuration is told sooner.
+    from datasets import Dataset, concatenate_datasets
+
+    return concatenate_datasets([Dataset.from_file(str(path)) for path in shard_paths(folder)])

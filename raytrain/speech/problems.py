@@ -1,0 +1,119 @@
+"""What can be wrong with an utterance: a closed set of kinds, a problem with its place, and counts of them that add."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Self
+
+FIRST_KEPT = 5
+
+
+class Kind(StrEnum):
+    BAD_UTF8 = "bad_utf8"
+    BAD_JSON = "bad_json"
+    MISSING_FIELD = "missing_field"
+    WRONG_TYPE = "wrong_type"
+    DUPLICATE_ID = "duplicate_id"
+    EMPTY_TRANSCRIPT = "empty_transcript"
+    MISSING_FILE = "missing_file"
+    FILESIZE_MISMATCH = "filesize_mismatch"
+    MD5_MISMATCH = "md5_mismatch"
+    UNDECODABLE = "undecodable"
+    ZERO_LENGTH = "zero_length"
+    NOT_FINITE = "not_finite"  # NaN or infinite samples
+    LABEL_TOO_LONG = "label_too_long"
+    OVER_30_S = "over_30_s"  # from here on: noted, and the utterance is kept
+    AGE_BUCKET = "age_bucket"
+    DURATION = "duration"
+    LABEL_NOT_COUNTED = "label_not_counted"
+
+
+NOTED = frozenset({Kind.OVER_30_S, Kind.AGE_BUCKET, Kind.DURATION, Kind.LABEL_NOT_COUNTED})
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong (fatal: the utterance is left out) or worth noting (it is kept) at one line of a manifest."""
+
+    line: int
+    utterance_id: str | None
+    kind: Kind
+    message: str
+
+    @property
+    def fatal(self) -> bool:
+        return self.kind not in NOTED
+
+    def __str__(self) -> str:
+        who = "" if self.utterance_id is None else f" {self.utterance_id}:"
+        return f"line {self.line}:{who} {self.kind}: {self.message}"
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "line": self.line,
+            "utterance_id": self.utterance_id,
+            "kind": str(self.kind),
+            "fatal": self.fatal,
+            "message": self.message,
+        }
+
+
+@dataclass(slots=True)
+class Tally:
+    """Utterances usable and left out, by kind; an utterance is left out for one reason, so the kinds sum."""
+
+    usable: int = 0
+    left_out: Counter[str] = field(default_factory=Counter)
+    noted: Counter[str] = field(default_factory=Counter)
+    first: list[str] = field(default_factory=list)
+    """The first few fatal problems, for the message of a refusal."""
+
+    @property
+    def num_left_out(self) -> int:
+        return self.left_out.total()
+
+    @property
+    def bad_share(self) -> float:
+        total = self.usable + self.num_left_out
+        return self.num_left_out / total if total else 0.0
+
+    def add(self, problem: Problem) -> None:
+        if not problem.fatal:
+            self.noted[str(problem.kind)] += 1
+            return
+        self.left_out[str(problem.kind)] += 1
+        if len(self.first) < FIRST_KEPT:
+            self.first.append(str(problem))
+
+    def __add__(self, other: Self) -> Self:
+        return type(self)(
+            self.usable + other.usable,
+            self.left_out + other.left_out,
+            self.noted + other.noted,
+            (self.first + other.first)[:FIRST_KEPT],
+        )
+
+    def describe(self) -> str:
+        """One line for the person: what is there, what was left out and what was noted."""
+        parts = [f"{self.usable} utterances"]
+        if self.left_out:
+            parts.append(f"{self.num_left_out} left out ({_by_kind(self.left_out)})")
+        if self.noted:
+            parts.append(f"noted: {_by_kind(self.noted)}")
+        return "; ".join(parts)
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "usable": self.usable,
+            "left_out": dict(sorted(self.left_out.items())),
+            "noted": dict(sorted(self.noted.items())),
+            "first": self.first,
+        }
+
+    @classmethod
+    def from_dict(cls, stored: dict[str, Any]) -> Self:
+        return cls(stored["usable"], Counter(stored["left_out"]), Counter(stored["noted"]), list(stored["first"]))
+
+
+def _by_kind(counts: Counter[str]) -> str:
+    return ", ".join(f"{number} {kind}" for kind, number in sorted(counts.items()))

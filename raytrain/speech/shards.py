@@ -1,0 +1,148 @@
+"""The Arrow files of a prepared corpus: a manifest in; shards of 16-bit sound, and counts of what was left out, out.
+
+A shard counts once its JSON stands beside it: a preparation that was stopped goes on after the last such shard.
+"""
+
+import json
+import os
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import pyarrow as pa
+
+from raytrain.speech.check import CountTokens, Examined, examine
+from raytrain.speech.manifest import iterate_manifest
+from raytrain.speech.problems import Tally
+
+SCHEMA = pa.schema(
+    {
+        "utterance_id": pa.string(),
+        "child_id": pa.string(),
+        "session_id": pa.string(),
+        "age_bucket": pa.string(),
+        "text": pa.string(),
+        "duration_s": pa.float32(),
+        "samples": pa.list_(pa.int16()),
+    }
+)
+_SHARD_LINES, _SHARD_BYTES = 4096, 2**29
+_BATCH_CLIPS, _BATCH_BYTES = 256, 2**25
+
+
+class TooManyBadError(ValueError):
+    """Preparing was given up: more utterances are unusable than was allowed."""
+
+    def __init__(self, tally: Tally) -> None:
+        super().__init__(tally.describe())
+        self.tally = tally
+
+
+def write_shards(
+    manifest: Path,
+    folder: Path,
+    *,
+    most_bad: float,
+    max_label_tokens: int,
+    count_tokens: CountTokens | None,
+    progress: Callable[[int], None],
+) -> Tally:
+    """Write the shards that are not there yet; the counts over all of them. Gives up once over `most_bad` are bad."""
+    tally, lines_done, number = Tally(), 0, 0
+    while (finished := _finished(folder, number)) is not None:
+        tally, lines_done, number = tally + finished[0], lines_done + finished[1], number + 1
+    progress(lines_done)
+    lines = islice(iterate_manifest(manifest), lines_done, None)
+    examined = examine(lines, max_label_tokens=max_label_tokens, count_tokens=count_tokens)
+    while True:
+        with _ShardWriter(folder, number) as shard:
+            for item in islice(examined, _SHARD_LINES):
+                shard.add(item)
+                progress(1)
+                if tally.num_left_out + shard.tally.num_left_out > most_bad:
+                    raise TooManyBadError(tally + shard.tally)
+                if shard.num_bytes >= _SHARD_BYTES:
+                    break
+        if not shard.num_lines:
+            return tally
+        tally, number = tally + shard.tally, number + 1
+
+
+def shard_paths(folder: Path) -> list[Path]:
+    """All shards of a folder, in order."""
+    return sorted(folder.glob("shard-*.arrow"))
+
+
+class _ShardWriter:
+    """One Arrow stream in the making. Leaving it without an error makes it count; an empty one leaves no file."""
+
+    def __init__(self, folder: Path, number: int) -> None:
+        self._path = _shard(folder, number)
+        self._stream = pa.ipc.new_stream(str(self._path), SCHEMA)
+        self._batch: list[Examined] = []
+        self._batch_bytes = 0
+        self.num_lines = 0
+        self.num_bytes = 0
+        self.tally = Tally()
+
+    def add(self, item: Examined) -> None:
+        self.num_lines += 1
+        for problem in item.problems:
+            self.tally.add(problem)
+        if item.utterance is None:
+            return
+        self.tally.usable += 1
+        self._batch.append(item)
+        self._batch_bytes += item.samples.nbytes
+        self.num_bytes += item.samples.nbytes
+        if len(self._batch) >= _BATCH_CLIPS or self._batch_bytes >= _BATCH_BYTES:
+            self._write_batch()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, failed: type[BaseException] | None, *details: object) -> None:
+        if failed is None and self._batch:
+            self._write_batch()
+        self._stream.close()
+        if failed is not None:
+            return
+        if not self.num_lines:
+            self._path.unlink()
+            return
+        with self._path.open("rb") as file:
+            os.fsync(file.fileno())  # on the disk before its JSON says that it is whole
+        done = self._path.with_suffix(".json")
+        unfinished = done.with_suffix(".tmp")
+        unfinished.write_text(json.dumps({"lines": self.num_lines, "tally": self.tally.as_dict()}))
+        unfinished.replace(done)
+
+    def _write_batch(self) -> None:
+        utterances = [item.utterance for item in self._batch if item.utterance is not None]
+        offsets = np.cumsum([0, *(len(item.samples) for item in self._batch)], dtype=np.int32)
+        columns = {
+            "utterance_id": [utterance.utterance_id for utterance in utterances],
+            "child_id": [utterance.child_id for utterance in utterances],
+            "session_id": [utterance.session_id for utterance in utterances],
+            "age_bucket": [utterance.age_bucket for utterance in utterances],
+            "text": [utterance.orthographic_text for utterance in utterances],
+            "duration_s": np.array([item.duration_s for item in self._batch], np.float32),
+            "samples": pa.ListArray.from_arrays(offsets, np.concatenate([item.samples for item in self._batch])),
+        }
+        self._stream.write_batch(pa.RecordBatch.from_pydict(columns, schema=SCHEMA))
+        self._batch, self._batch_bytes = [], 0
+
+
+def _shard(folder: Path, number: int) -> Path:
+    return folder / f"shard-{number:05d}.arrow"
+
+
+def _finished(folder: Path, number: int) -> tuple[Tally, int] | None:
+    """The counts of a whole shard and the manifest's lines it took, or None where it is not there or not whole."""
+    done = _shard(folder, number).with_suffix(".json")
+    if not done.exists():
+        return None
+    stored = json.loads(done.read_text())
+    return Tally.from_dict(stored["tally"]), stored["lines"]

@@ -1,0 +1,108 @@
+"""Training and validation by whole children: a corpus in, two sets of utterance indices out, and who is in which."""
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from raytrain.errors import InputError
+
+
+class Spoken(Protocol):
+    """What a split looks at; a Corpus has it."""
+
+    @property
+    def child_ids(self) -> Sequence[str]: ...
+    @property
+    def age_buckets(self) -> Sequence[str]: ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Split:
+    """Indices into a corpus, ascending; no child is in both halves."""
+
+    train: np.ndarray
+    validation: np.ndarray
+    train_children: tuple[str, ...]
+    validation_children: tuple[str, ...]
+    description: dict[str, Any]
+    """How it was drawn, and each half's utterances by age bucket."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """For writing down: enough to see, and to check, who trained and who was scored."""
+        return {
+            **self.description,
+            "train_children": list(self.train_children),
+            "validation_children": list(self.validation_children),
+        }
+
+
+def split_by_child(corpus: Spoken, *, ratio: float, seed: int, stratify: bool = True) -> Split:
+    """Hold out whole children until about `ratio` of the utterances are held out; of each age bucket when stratified.
+
+    A child's bucket is its most frequent one. The children's order is a hash of the seed and their id: neither the
+    manifest's order nor a child added later reorders the others. At least one child is on each side.
+    """
+    indices_of: dict[str, list[int]] = defaultdict(list)
+    for index, child in enumerate(corpus.child_ids):
+        indices_of[child].append(index)
+    if len(indices_of) < 2:
+        raise InputError(
+            f"data.group_by: the manifest has {len(indices_of)} child, and no child may be in both halves; "
+            "add children, or set data.validation_manifest"
+        )
+    sizes = {child: len(indices) for child, indices in indices_of.items()}
+    strata: dict[str, list[str]] = defaultdict(list)
+    for child in sorted(indices_of, key=lambda child: hashlib.sha256(f"{seed}:{child}".encode()).digest()):
+        buckets = Counter(corpus.age_buckets[index] for index in indices_of[child])
+        strata[min(buckets, key=lambda bucket: (-buckets[bucket], bucket)) if stratify else "all"].append(child)
+    held_out = set(_held_out([strata[name] for name in sorted(strata)], sizes, ratio))
+    train, validation = (
+        np.array(sorted(index for child in half for index in indices_of[child]), np.int64)
+        for half in (indices_of.keys() - held_out, held_out)
+    )
+    return Split(
+        train=train,
+        validation=validation,
+        train_children=tuple(sorted(indices_of.keys() - held_out)),
+        validation_children=tuple(sorted(held_out)),
+        description={
+            "group_by": "child_id",
+            "stratify_by": "age_bucket" if stratify else None,
+            "ratio": ratio,
+            "seed": seed,
+            "train_utterances": _by_bucket(corpus, train),
+            "validation_utterances": _by_bucket(corpus, validation),
+        },
+    )
+
+
+def _held_out(strata: list[list[str]], sizes: dict[str, int], ratio: float) -> list[str]:
+    """The children to hold out, each stratum's in its order, a child where that brings the held-out count nearer.
+
+    What one stratum misses is carried to the next: with three children a bucket and a ratio of 0.1, none would ever
+    be held out otherwise. A stratum never gives its last child, since training should hear every age.
+    """
+    held_out: list[str] = []
+    target = 0.0
+    for children in strata:
+        target += ratio * sum(sizes[child] for child in children)
+        spare = len(children) - 1
+        for child in children:
+            if spare and abs(target - sizes[child]) < abs(target):
+                held_out.append(child)
+                target -= sizes[child]
+                spare -= 1
+    if not held_out:
+        # All too large for the ratio, or each alone in its bucket: the smallest child costs training least.
+        everyone = [child for children in strata for child in children]
+        spared = [child for children in strata if len(children) > 1 for child in children]
+        held_out.append(min(spared or everyone, key=lambda child: sizes[child]))
+    return held_out
+
+
+def _by_bucket(corpus: Spoken, indices: np.ndarray) -> dict[str, int]:
+    return dict(sorted(Counter(corpus.age_buckets[index] for index in indices).items()))

@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,8 +19,6 @@ Mode = Literal["online", "offline", "disabled"]
 # W&B reads 255 as "killed", and any other status but 0 as "failed".
 _EXIT_STATUS = {"completed": 0, "pruned": 0, "interrupted": 255}
 _told: set[str] = set()
-_unreachable: set[str] = set()
-"""Servers that did not answer this process: each further run would wait for them anew."""
 
 
 def wandb_mode(tracking: Tracking) -> Mode:
@@ -95,8 +94,7 @@ class WandbRun:
 
 def _open(arguments: dict[str, Any], *, mode: Mode) -> "wandb.Run | None":
     """The run; offline where the server cannot be had, None where W&B does not work at all."""
-    server = os.environ.get("WANDB_BASE_URL", "")
-    if mode == "online" and server in _unreachable:
+    if mode == "online" and not _server_answers():
         mode = "offline"
     settings = wandb.Settings(
         silent=True,
@@ -111,21 +109,38 @@ def _open(arguments: dict[str, Any], *, mode: Mode) -> "wandb.Run | None":
         return wandb.init(mode=mode, settings=settings, **arguments)
     except Exception as error:  # noqa: BLE001 - as above: a tracker that does not start stops nothing
         if mode == "online":
-            _unreachable.add(server)
-            _warn(f"W&B: {_first_line(error)}; tracking offline, send it later with `wandb sync`")
-            return _open(arguments, mode="offline")
+            _warn(f"W&B: {_first_line(error)}; tracking this run offline, send it later with `wandb sync`")
+            # The client still holds the id of the run that it could not open.
+            return _open({**arguments, "id": f"{arguments['id']}-offline"}, mode="offline")
         _warn(f"W&B: {_first_line(error)}; going on without it")
         return None
 
 
 def _has_key() -> bool:
     """Whether W&B's own lookup (environment, netrc, settings) finds a key; it asks nobody and keeps nothing."""
-    server = wandb.setup().settings.base_url
     try:
-        found = wbauth.authenticate_session(host=server, source="raytrain", prompt=False, update_session=False)
+        return _look_up_key(verify=False)
     except wandb.errors.AuthenticationError as error:
         _warn(f"W&B: {_first_line(error)}; taken as no key")
         return False
+
+
+@cache
+def _server_answers() -> bool:
+    """Whether the server takes the key; asked once a process, since a silent one costs 10 s."""
+    try:
+        return _look_up_key(verify=True)
+    except wandb.errors.AuthenticationError:
+        server = wandb.setup().settings.base_url
+        _warn(f"W&B: {server} does not answer or refuses the key; tracking offline, send it later with `wandb sync`")
+        return False
+
+
+def _look_up_key(*, verify: bool) -> bool:
+    server = wandb.setup().settings.base_url
+    found = wbauth.authenticate_session(
+        host=server, source="raytrain", prompt=False, update_session=False, verify=verify
+    )
     return found is not None
 
 

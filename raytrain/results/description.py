@@ -1,0 +1,71 @@
+"""What a study or a fit was asked to do: study.json or fit.json, written at its start, read by all that comes later."""
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from raytrain.errors import InputError
+from raytrain.results.folders import read_json, write_json
+
+VERSION = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Description:
+    """One study, or one fit where there is no space."""
+
+    baseline_name: str
+    baseline: dict[str, Any]
+    """Resolved, as it was run."""
+    space_name: str | None = None
+    space: dict[str, Any] | None = None
+    data: dict[str, Any] = field(default_factory=dict)
+    """Where known: synthetic, train_utterances, validation_utterances, train_children, validation_children."""
+    provenance: dict[str, Any] = field(default_factory=dict)
+    result: dict[str, Any] | None = None
+    """A fit's last row; a study's results are in its ledger."""
+    version: int = VERSION
+
+    @property
+    def file_name(self) -> str:
+        return "fit.json" if self.space is None else "study.json"
+
+    @property
+    def synthetic(self) -> bool:
+        return bool(self.data.get("synthetic", False))
+
+    @property
+    def random_weights(self) -> bool:
+        """Trained from nothing: a WER means nothing then."""
+        return self.baseline.get("model", {}).get("pretrained", "") is None
+
+    @property
+    def memory_limit_gib(self) -> float | None:
+        """The limit that the winner has to keep, where the study has one."""
+        search = (self.space or {}).get("search", {})
+        limit: float | None = search.get("memory_limit_gib")
+        return limit if search.get("objective", "wer_under_memory") == "wer_under_memory" else None
+
+    def write(self, folder: Path) -> None:
+        write_json(folder / self.file_name, asdict(self))
+
+    def caveats(self) -> list[str]:
+        """What a reader of any figure must know first."""
+        told = []
+        if self.synthetic:
+            told.append("The data are synthetic (the demo corpus): no WER here says anything about real children.")
+        if self.random_weights:
+            told.append("The weights were random at the start: the WER means nothing; memory and speed do.")
+        return told
+
+
+def read_description(folder: Path) -> Description:
+    """The description in a folder; a missing, foreign or newer one is refused."""
+    path = folder / ("fit.json" if (folder / "fit.json").exists() else "study.json")
+    values = read_json(path)
+    if not isinstance(values, dict) or not isinstance(values.get("baseline"), dict):
+        raise InputError(f"{path}: not the description of a study or a fit; name a folder that raytrain made")
+    if values.get("version", VERSION) > VERSION:
+        raise InputError(f"{path}: version {values['version']}, this raytrain knows {VERSION}; use the newer raytrain")
+    known = {name: values[name] for name in Description.__dataclass_fields__ if name in values}
+    return Description(**{"baseline_name": folder.name, **known})

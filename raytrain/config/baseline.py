@@ -1,8 +1,12 @@
 """What one run is: a frozen, strict value, read from a YAML in baselines/. Numbers, names and switches only."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+# Beyond these ends a number is a slip of the finger, and would only fail later and less clearly.
+Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
+Text = Annotated[str, Field(min_length=1)]
 
 
 class Section(BaseModel):
@@ -17,15 +21,19 @@ class Model(Section):
     """Which Whisper, from which weights, and which parts of it learn."""
 
     name: Literal["whisper"] = "whisper"
+    """The family of models."""
     variant: Literal["tiny", "base", "small", "medium", "large-v3", "turbo"]
     """The size; it must be the size of the weights named by `pretrained`."""
-    pretrained: str | None
+    pretrained: Text | None
     """A hub id or a folder in Hugging Face form; null trains from random weights, so that a WER means nothing."""
-    language: str = "en"
+    language: Text = "en"
     """The language token, for multilingual weights; English-only weights take none."""
     task: Literal["transcribe", "translate"] = "transcribe"
+    """The task token, for multilingual weights."""
     dropout: float = Field(0.0, ge=0, lt=1)
+    """The share of activations zeroed in training."""
     freeze_encoder: bool = False
+    """Train the decoder alone."""
     gradient_checkpointing: bool = True
     """Recompute the encoder's activations in the backward pass: about a third slower, a fraction of the memory."""
 
@@ -34,11 +42,12 @@ class Audio(Section):
     """The seconds of audio the encoder sees: fitted to the longest clip of a batch, or Whisper's full 30 s."""
 
     window: Literal["fitted", "full"] = "fitted"
-    margin_s: float = Field(0.64, ge=0)
+    """A model must be scored with the window it was trained for; a checkpoint carries its own."""
+    margin_s: float = Field(0.64, ge=0, le=30)
     """Silence after the longest clip of a fitted batch."""
-    jitter_s: float = Field(1.0, ge=0)
+    jitter_s: float = Field(1.0, ge=0, le=30)
     """Upper end of the random extra window in training, so that the model does not learn one length."""
-    step_s: float = Field(0.5, gt=0)
+    step_s: float = Field(0.5, ge=0.02, le=30)
     """Fitted windows are rounded up to a multiple of this: few shapes to compile and to allocate."""
     max_window_s: float = Field(30.0, gt=0, le=30)
     """Longer clips are left out of training and counted; evaluation decodes them in consecutive windows."""
@@ -47,15 +56,18 @@ class Audio(Section):
 class Data(Section):
     """Which utterances train and which are scored."""
 
-    train_manifest: str = "demo"
+    train_manifest: Text = "demo"
     """A JSON-lines manifest; `demo` is the synthetic corpus in the package."""
-    validation_manifest: str | None = None
+    validation_manifest: Text | None = None
     """Null: a part of the training manifest is held out."""
     validation_ratio: float = Field(0.1, gt=0, lt=1)
+    """The share held out where no validation manifest is given."""
     group_by: Literal["child_id"] = "child_id"
     """Whole groups are held out, so that no child is in both halves."""
     stratify_by: Literal["age_bucket"] | None = "age_bucket"
+    """Hold out the same share of each bucket; null: whatever children are drawn."""
     max_label_tokens: int = Field(448, ge=4, le=448)
+    """An utterance with a longer transcript is left out and counted."""
     max_bad_share: float = Field(0.02, ge=0, le=1)
     """A manifest with a larger share of unusable utterances is refused."""
 
@@ -63,28 +75,37 @@ class Data(Section):
 class Training(Section):
     """One optimisation run. Sizes count utterances; intervals count optimizer steps."""
 
-    batch_size: int = Field(ge=1)
+    batch_size: int = Field(ge=1, le=1_000_000)
     """Utterances per device and micro-step; the effective batch is derived, never set."""
-    gradient_accumulation_steps: int = Field(ge=1)
+    gradient_accumulation_steps: int = Field(ge=1, le=1_000_000)
     """Micro-batches whose token losses are summed into one optimizer step."""
     learning_rate: float = Field(gt=0)
-    warmup_steps: int = Field(0, ge=0)
+    """The peak, reached at the end of the warm-up."""
+    warmup_steps: int = Field(0, ge=0, le=1_000_000_000)
+    """A warm-up longer than the run is cut to a tenth of the run."""
     weight_decay: float = Field(0.0, ge=0)
+    """AdamW's decoupled decay, a step."""
     max_grad_norm: float = Field(1.0, gt=0)
-    num_epochs: int | None = Field(None, ge=1)
-    max_steps: int | None = Field(None, ge=1)
+    """Larger gradients are scaled down to this norm."""
+    num_epochs: Count | None = None
+    """Passes over the training data; null: max_steps alone ends the run."""
+    max_steps: Count | None = None
+    """The run ends here at the latest; null: after num_epochs."""
     precision: Literal["auto", "fp16", "bf16", "fp32"] = "auto"
     """Without CUDA, fp16 and auto train in bf16 where the CPU has it natively, else in fp32."""
     optimizer: Literal["adamw"] = "adamw"
     schedule: Literal["linear", "cosine"] = "linear"
+    """How the learning rate falls to zero after the warm-up."""
     spec_augment: Literal["basic", "double"] | None = None
     """The LibriSpeech policies LB and LD of SpecAugment (Park 2019): one or two masks in time and in frequency."""
     seed: int = Field(42, ge=0, lt=2**32)
-    early_stopping_patience: int | None = Field(None, ge=1)
+    """Draws the split, the order, the augmentation and the dropout."""
+    early_stopping_patience: Count | None = None
     """Evaluations in a row without a better WER after which the run ends."""
-    keep_best: int = Field(3, ge=1)
+    keep_best: Count = 3
     """Checkpoints kept, the best by WER; the latest is kept besides."""
-    checkpoint_every_steps: int = Field(1000, ge=1)
+    checkpoint_every_steps: Count = 1000
+    """A run can go on from its latest checkpoint."""
 
     @model_validator(mode="after")
     def _the_run_has_an_end(self) -> Self:
@@ -100,30 +121,35 @@ class Training(Section):
 class Evaluation(Section):
     """How a model is scored while it trains."""
 
-    batch_size: int = Field(16, ge=1)
-    every_steps: int = Field(500, ge=1)
-    max_utterances: int | None = Field(None, ge=1)
+    batch_size: Count = 16
+    """Utterances decoded at once; the WER does not depend on it."""
+    every_steps: Count = 500
+    """A run is scored every so many steps, and at its end; in a study the rungs decide instead."""
+    max_utterances: Count | None = None
     """Score only so many validation utterances, drawn once by seed; null: all."""
-    num_beams: int = Field(1, ge=1)
+    num_beams: Count = 1
+    """1 decodes greedily."""
 
 
 class Prediction(Section):
     """How an exported model transcribes."""
 
-    num_beams: int = Field(5, ge=1)
+    num_beams: Count = 5
     max_new_tokens: int = Field(448, ge=1, le=448)
 
 
 class Scaling(Section):
     """The hardware one run takes."""
 
-    num_workers: int = Field(1, ge=1)
+    num_workers: int = Field(1, ge=1, le=10_000)
+    """Processes that share each optimizer step; they multiply the effective batch."""
     use_gpu: Literal["auto"] | bool = "auto"
+    """auto: where there is one."""
     gpu_fraction: Literal["auto"] | float = "auto"
     """The share of one GPU that each worker asks of Ray; at most 1."""
     gpu_memory_gib: float | None = Field(None, gt=0)
     """Makes any card behave like one of this size; null: the whole card, or the trial's share of it."""
-    cpus_per_worker: int = Field(1, ge=1)
+    cpus_per_worker: Count = 1
 
     @model_validator(mode="after")
     def _a_fraction_is_a_share_of_one_gpu(self) -> Self:
@@ -137,8 +163,10 @@ class Tracking(Section):
 
     wandb: Literal["auto", "online", "offline", "disabled"] = "auto"
     """auto: online when a key is set, else offline."""
-    wandb_project: str = "raytrain"
+    wandb_project: Text = "raytrain"
+    """The project on Weights & Biases that runs are filed under."""
     tensorboard: bool = True
+    """Write event files for TensorBoard."""
 
 
 class Baseline(Section):
@@ -152,7 +180,7 @@ class Baseline(Section):
     prediction: Prediction = Prediction()
     scaling: Scaling = Scaling()
     tracking: Tracking = Tracking()
-    storage: str = "results"
+    storage: Text = "results"
     """A folder, or s3://bucket/prefix."""
 
     def effective_batch_size(self) -> int:

@@ -1,10 +1,10 @@
 """What a study varies: baseline keys, their ranges, the objective, the limits and the budget. From search_spaces/."""
 
-from typing import Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
-from raytrain.config.baseline import Section
+from raytrain.config.baseline import Count, Section
 
 Scalar = bool | int | float | str | None
 
@@ -16,13 +16,14 @@ class Choice(Section):
 
 
 class Range(Section):
-    """Any number from low to high, both ends reachable; whole numbers where both ends are whole."""
+    """Any number from low to high, both ends reachable; whole numbers for a key of whole numbers."""
 
     low: int | float
     high: int | float
     log: bool = False
     """Draw the logarithm evenly: for learning rates."""
     step: int | float | None = Field(None, gt=0)
+    """Only low, low + step and so on to high, which must be among them."""
 
     @model_validator(mode="after")
     def _low_is_not_above_high(self) -> Self:
@@ -33,6 +34,23 @@ class Range(Section):
         if self.log and self.step is not None:
             raise ValueError("a range is logarithmic or stepped, not both")
         return self
+
+
+def _form_of(variation: Any) -> str | None:
+    """Which of the two forms was meant; neither where keys of both or of none are given."""
+    keys = set(variation) if isinstance(variation, dict) else set(getattr(variation, "model_fields_set", ()))
+    is_choice, is_range = "values" in keys, bool(keys & set(Range.model_fields))
+    return None if is_choice == is_range else ("choice" if is_choice else "range")
+
+
+Variation = Annotated[
+    Annotated[Choice, Tag("choice")] | Annotated[Range, Tag("range")],
+    Discriminator(
+        _form_of,
+        custom_error_type="variation_form",
+        custom_error_message="must hold either values: [...], or low and high",
+    ),
+]
 
 
 class Bounds(Section):
@@ -52,43 +70,50 @@ class Keep(Section):
     """What no sample may leave."""
 
     effective_batch_size: Bounds | None = None
+    """Utterances in one optimizer step; null: no limit."""
 
 
 class Search(Section):
     """How samples are drawn and judged."""
 
-    trials: int = Field(20, ge=1)
+    trials: Count = 20
     """Trials of the whole study, the baseline among them."""
     sampler: Literal["tpe", "random"] = "tpe"
+    """Optuna's tree-structured Parzen estimator, or independent draws."""
     seed: int = Field(0, ge=0, lt=2**32)
     objective: Literal["wer", "wer_under_memory"] = "wer_under_memory"
+    """The lowest WER, or the lowest among those within the memory limit."""
     memory_limit_gib: float | None = Field(None, gt=0)
     """The peak a sample may reach; null: no limit beyond the card's."""
     learning_rate_scaling: Literal["none", "sqrt", "linear"] = "none"
     """Ties the learning rate to the effective batch size, relative to the baseline's."""
-    max_concurrent: int = Field(4, ge=1)
+    max_concurrent: Count = 4
+    """Trials that run at once, where there is room for them."""
 
 
 class Scheduler(Section):
     """When a trial that does badly is stopped."""
 
     name: Literal["asha", "none"] = "asha"
-    first_rung_examples: int = Field(2000, ge=1)
-    reduction: int = Field(3, ge=2)
+    """Asynchronous successive halving, or every trial to its end."""
+    first_rung_examples: Count = 2000
+    """Utterances trained on before a trial is first compared."""
+    reduction: int = Field(3, ge=2, le=1000)
     """Of the trials at a rung, one in so many goes on; the next rung lies so many times further."""
 
 
 class Budget(Section):
     """The most one trial may train."""
 
-    examples: int | None = Field(None, ge=1)
-    """Null: the baseline's own length."""
+    examples: Count | None = None
+    """Utterances trained on, repeats counted; null: the baseline's own length."""
 
 
 class SearchSpace(Section):
     """One study's question."""
 
-    vary: dict[str, Choice | Range] = Field(min_length=1)
+    vary: dict[str, Variation] = Field(min_length=1)
+    """The baseline's keys that differ from trial to trial, dotted, and what each is drawn from."""
     keep: Keep = Keep()
     search: Search = Search()
     scheduler: Scheduler = Scheduler()

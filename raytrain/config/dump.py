@@ -1,0 +1,42 @@
+"""A baseline in; the YAML that reads back to the same value out, one key a line."""
+
+import io
+import re
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.nodes import ScalarNode
+from ruamel.yaml.representer import SafeRepresenter
+
+from raytrain.config.baseline import Baseline
+
+_READS_AS_TEXT_EVERYWHERE = re.compile(r"(?!(?:y|n|yes|no|on|off|true|false|null|nan|inf)$)[a-z][\w./-]*", re.I | re.A)
+
+
+def dump_yaml(baseline: Baseline) -> str:
+    """A file for `load_baseline`. Text that an older YAML reader takes for something else (`no`) is quoted."""
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = False
+    yaml.Representer = _Representer
+    yaml.width = 2**20  # never fold a long text
+    stream = io.StringIO()
+    yaml.dump(baseline.model_dump(), stream)
+    return stream.getvalue()
+
+
+class _Representer(SafeRepresenter):
+    """Values that every reader takes for what they are: text in quotes where it looks like something else."""
+
+    def represent_str(self, data: Any) -> ScalarNode:
+        style = None if _READS_AS_TEXT_EVERYWHERE.fullmatch(data) else '"'
+        return self.represent_scalar("tag:yaml.org,2002:str", data, style=style)
+
+    def represent_float(self, data: float) -> ScalarNode:
+        text = repr(data)
+        if "." not in text:
+            text = text.replace("e", ".0e")  # without a point, older readers take 1e-05 for text
+        return self.represent_scalar("tag:yaml.org,2002:float", text)
+
+
+_Representer.add_representer(float, _Representer.represent_float)
+_Representer.add_representer(str, _Representer.represent_str)

@@ -1,0 +1,159 @@
+"""YAML files and `key=value` overrides in; validated, frozen values out, or one InputError that names every fault."""
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from raytrain.config.baseline import Baseline
+from raytrain.config.dump import dump_yaml
+from raytrain.config.explain import explain, known_keys, shown_value, unknown_key
+from raytrain.config.find import find
+from raytrain.config.source import MAX_CHARACTERS, Location, Place, Problem, Source, read_yaml, shown_key
+from raytrain.config.space import Scalar, SearchSpace
+from raytrain.config.space_check import check_space
+from raytrain.errors import InputError
+
+__all__ = ["apply_sample", "dump_yaml", "load_baseline", "load_space", "split_overrides"]
+
+_Schema = TypeVar("_Schema", bound=BaseModel)
+
+
+def load_baseline(name_or_path: str, overrides: Sequence[str] = ()) -> Baseline:
+    """The baseline in `baselines/` or at a path, with `section.key=value` overrides."""
+    source = _read(find("baselines", name_or_path))
+    _override(source, overrides, Baseline)
+    return _validated(source, Baseline)
+
+
+def load_space(name_or_path: str, overrides: Sequence[str] = (), *, baseline: Baseline) -> SearchSpace:
+    """The search space in `search_spaces/` or at a path, checked against the baseline it varies.
+
+    What `vary` holds comes out in the type of the key it varies: whole numbers for a key of whole numbers, floats for
+    any other.
+    """
+    source = _read(find("search_spaces", name_or_path))
+    _override(source, overrides, SearchSpace)
+    faults, space = _judge(source, SearchSpace)
+    if not source.broken:
+        more, space = check_space(source, space, baseline=baseline)
+        faults += more
+    return _without_faults(faults, space)
+
+
+def split_overrides(overrides: Iterable[str]) -> tuple[list[str], list[str]]:
+    """What is the baseline's and what the search space's: each one's sections tell."""
+    parts: tuple[list[str], list[str]] = ([], [])
+    for text in overrides:
+        parts[_head(text) in SearchSpace.model_fields].append(text)
+    return parts
+
+
+def apply_sample(baseline: Baseline, sample: Mapping[str, Scalar]) -> Baseline:
+    """The baseline with a sample's dotted keys set, validated again."""
+    source = Source(tree=baseline.model_dump(), root=Place((0, 0), "sample"))
+    for n, (key, value) in enumerate(sample.items(), 1):
+        _set(source, tuple(key.split(".")), value, place=Place((1, n), f"sample {key}={value}"), schema=Baseline)
+    return _validated(source, Baseline)
+
+
+def _read(path: Path) -> Source:
+    try:
+        with path.open("rb") as file:
+            raw = file.read(4 * MAX_CHARACTERS + 4)  # no longer file can be within the limit, whatever its letters
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {os.strerror(error.errno or 0)}") from None
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise InputError(f"{path}:{line}: not UTF-8; save it in that encoding") from None
+    source = read_yaml(text, file=str(path))
+    if not source.broken and not isinstance(source.tree, dict):
+        fact = "empty" if source.tree is None else f"must hold sections of keys, got {shown_value(source.tree)}"
+        source.problems.append(Problem(source.root, "", fact))
+        source.broken = True
+    return source
+
+
+def _override(source: Source, overrides: Sequence[str], schema: type[BaseModel]) -> None:
+    for n, text in enumerate(overrides, 1):
+        place = Place((1, n), f"override {_on_one_line(text)}")
+        key, separator, written = text.partition("=")
+        if not (key and separator):
+            source.problems.append(Problem(place, "", "must have the form key=value"))
+            continue
+        value = read_yaml(written, file=place.text)
+        if value.problems:
+            source.problems += [Problem(place, problem.key, problem.message) for problem in value.problems]
+        else:
+            _set(source, _location(key, schema), value.tree, place=place, schema=schema)
+
+
+def _location(key: str, schema: type[BaseModel]) -> Location:
+    """Where a typed key points to. Below `vary` a baseline's dotted key is one step."""
+    parts = tuple(key.split("."))
+    if parts[0] == "vary" and schema is SearchSpace and len(parts) > 2:
+        return ("vary", ".".join(parts[1:3]), *parts[3:])
+    return parts
+
+
+def _set(source: Source, location: Location, value: Any, *, place: Place, schema: type[BaseModel]) -> None:
+    """Put a value where its key says, or note why there is no such place."""
+    for n, part in enumerate(location):
+        known = known_keys(schema, location[:n])
+        if known is None:
+            source.problems.append(Problem(place, "", f"{shown_key(location[:n])} is a value, not a section"))
+            return
+        if known and part not in known:
+            source.problems.append(Problem(place, "", _no_such_key(location[: n + 1], known, schema)))
+            return
+    if source.broken:
+        return
+    node = source.tree
+    for part in location[:-1]:
+        node = node.setdefault(part, {})
+        if not isinstance(node, dict):
+            return  # what stands in the section's place is told where it was written
+    node[location[-1]] = value
+    source.places = {at: was for at, was in source.places.items() if at[: len(location)] != location}
+    source.places[location] = place
+
+
+def _no_such_key(location: Location, known: list[str], schema: type[BaseModel]) -> str:
+    if len(location) > 1:
+        return unknown_key(location[-1], known)
+    if schema is Baseline and location[0] in SearchSpace.model_fields:
+        return f"{location[0]} is a search space's: give it to raytrain.tune"
+    return unknown_key(location[0], known)
+
+
+def _validated(source: Source, schema: type[_Schema]) -> _Schema:
+    return _without_faults(*_judge(source, schema))
+
+
+def _judge(source: Source, schema: type[_Schema]) -> tuple[list[Problem], _Schema | None]:
+    """What is wrong so far, and the value unless the schema refuses it."""
+    if source.broken:
+        return source.problems, None
+    try:
+        return source.problems, schema.model_validate(source.tree)
+    except ValidationError as error:
+        return source.problems + explain(error, source, schema), None
+
+
+def _without_faults(problems: list[Problem], value: _Schema | None) -> _Schema:
+    if problems or value is None:
+        raise InputError("\n".join(map(str, sorted(problems, key=lambda problem: problem.place.order))))
+    return value
+
+
+def _head(text: str) -> str:
+    return text.partition("=")[0].partition(".")[0]
+
+
+def _on_one_line(text: str) -> str:
+    shown = text if text.isprintable() else ascii(text)[1:-1]
+    return shown if len(shown) <= 120 else f"{shown[:119]}…"

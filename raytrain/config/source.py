@@ -1,0 +1,199 @@
+"""YAML text in; plain values out, with the place each was written at and what could not be read. Knows no schema.
+
+YAML 1.2's core schema and nothing more: `no` is text, `1e-5` a number, `1_000` text. What would let a file say
+something other than it shows (aliases, tags, several documents) is refused.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.events import (
+    AliasEvent,
+    DocumentStartEvent,
+    Event,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+)
+from ruamel.yaml.reader import ReaderError
+
+Location = tuple[str | int, ...]
+MAX_DEPTH = 16
+MAX_CHARACTERS = 100_000
+
+_NULL = {"", "~", "null", "Null", "NULL"}
+_BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+_INT = re.compile(r"[-+]?[0-9]+")
+_BASED_INT = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_NOT_FINITE = re.compile(r"([-+]?)\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """Where something was said; ordered by line in the file, then by position on the command line."""
+
+    order: tuple[int, int]
+    text: str
+
+    @classmethod
+    def line(cls, file: str, number: int) -> "Place":
+        return cls((0, number), f"{file}:{number}")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong: where, of which key ("" for none), and the fact with the way out."""
+
+    place: Place
+    key: str
+    message: str
+
+    def __str__(self) -> str:
+        return ": ".join(part for part in (self.place.text, self.key, self.message) if part)
+
+
+@dataclass(slots=True)
+class Source:
+    """What was written. After a fault in the YAML itself (`broken`), `tree` is not to be judged."""
+
+    tree: Any
+    root: Place
+    places: dict[Location, Place] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    broken: bool = False
+
+    def problem(self, location: Location, message: str) -> Problem:
+        """What is wrong with the key there; an override already shows the key that it sets."""
+        place = self.place(location)
+        key = "" if place.order[0] and self.places.get(location) is place else shown_key(location)
+        return Problem(place, key, message)
+
+    def place(self, location: Location) -> Place:
+        """Where this was written, or else the closest thing around it."""
+        return next(
+            (self.places[location[:n]] for n in range(len(location), 0, -1) if location[:n] in self.places), self.root
+        )
+
+
+def read_yaml(text: str, *, file: str) -> Source:
+    """One YAML document as dicts, lists and plain values; duplicate keys keep their first value and are told."""
+    source = Source(tree=None, root=Place.line(file, 1))
+    if len(text) > MAX_CHARACTERS:
+        source.problems.append(
+            Problem(source.root, "", f"longer than {MAX_CHARACTERS} characters: not a configuration")
+        )
+        source.broken = True
+        return source
+    try:
+        _Reading(source, file).document(text)
+    except _RefusedError as refused:
+        source.problems.append(Problem(Place.line(file, refused.line), "", refused.message))
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        what = (error.problem or error.context or "unreadable").strip()
+        line = min(mark.line, text.count("\n")) + 1 if mark else 1
+        source.problems.append(Problem(Place.line(file, line), "", f"not YAML: {what}"))
+    except ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        source.problems.append(Problem(Place.line(file, line), "", f"not YAML: the character {chr(error.character)!a}"))
+    else:
+        return source
+    source.broken = True
+    return source
+
+
+def plain_value(text: str) -> bool | int | float | str | None:
+    """What an unquoted scalar means in YAML 1.2's core schema."""
+    if text in _NULL:
+        return None
+    if text in _BOOL:
+        return _BOOL[text]
+    # Python converts at most 4300 digits: a longer number stays text, and is refused as text.
+    if len(text) < 1000:
+        if _INT.fullmatch(text):
+            return int(text)
+        if _BASED_INT.fullmatch(text):
+            return int(text, 0)
+        if _FLOAT.fullmatch(text):
+            return float(text)
+    if match := _NOT_FINITE.fullmatch(text):
+        return float(match[1] + "inf" if match[2] else "nan")
+    return text
+
+
+class _RefusedError(Exception):
+    def __init__(self, event: Event, message: str) -> None:
+        super().__init__(message)
+        self.line: int = event.start_mark.line + 1
+        self.message = message
+
+
+class _Reading:
+    """The events of one document, turned into values as they come: nothing deep or repeated is ever built."""
+
+    def __init__(self, source: Source, file: str) -> None:
+        self.source = source
+        self.file = file
+        self.events: Iterator[Event] = iter(())
+
+    def document(self, text: str) -> None:
+        self.events = YAML(typ="safe", pure=True).parse(text)
+        next(self.events)  # the start of the stream
+        if not isinstance(next(self.events), DocumentStartEvent):
+            return  # nothing but comments: the tree stays None
+        self.source.tree = self.value(next(self.events), ())
+        next(self.events)  # the end of the document
+        if isinstance(more := next(self.events), DocumentStartEvent):
+            raise _RefusedError(more, "a second document begins; keep one in a file")
+
+    def value(self, event: Event, at: Location) -> Any:
+        if isinstance(event, AliasEvent):
+            raise _RefusedError(event, f"the alias *{event.anchor} is not read here; write the value out")
+        if (tag := getattr(event, "tag", None)) is not None:
+            raise _RefusedError(event, f"the tag {tag} is not read here; write a plain value")
+        if len(at) > MAX_DEPTH:
+            raise _RefusedError(event, f"nested more than {MAX_DEPTH} deep")
+        if isinstance(event, ScalarEvent):
+            return plain_value(event.value) if event.implicit[0] else event.value
+        if isinstance(event, MappingStartEvent):
+            return self.mapping(at)
+        return self.sequence(at)
+
+    def mapping(self, at: Location) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        while not isinstance(event := next(self.events), MappingEndEvent):
+            if not isinstance(event, ScalarEvent):
+                raise _RefusedError(event, "a key must be plain text")
+            key, place = event.value, Place.line(self.file, event.start_mark.line + 1)
+            value_at = (*at, key)
+            if key in values:
+                message = f"duplicate key; first on line {self.source.places[value_at].order[1]}"
+                self.source.problems.append(Problem(place, shown_key(value_at), message))
+                kept, self.source.places = self.source.places, {}
+                self.value(next(self.events), value_at)
+                self.source.places = kept
+                continue
+            self.source.places[value_at] = place
+            values[key] = self.value(next(self.events), value_at)
+        return values
+
+    def sequence(self, at: Location) -> list[Any]:
+        values: list[Any] = []
+        while not isinstance(event := next(self.events), SequenceEndEvent):
+            value_at = (*at, len(values))
+            self.source.places[value_at] = Place.line(self.file, event.start_mark.line + 1)
+            values.append(self.value(event, value_at))
+        return values
+
+
+def shown_key(location: Location) -> str:
+    """A key for a message: on one line, and letters that only look Latin given away."""
+    return ".".join(
+        str(part) if str(part).isascii() and str(part).isprintable() else ascii(part)[1:-1] for part in location
+    )

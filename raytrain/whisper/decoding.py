@@ -1,0 +1,50 @@
+"""Speech to tokens: log-mel windows in, the tokens of each transcript out.
+
+transformers' own generate() does it, in its general form. Whisper's form of it would pad a fitted window back to 30 s,
+run the encoder again for what we know already, and look for timestamps.
+"""
+
+from typing import Any
+
+import torch
+
+from raytrain.whisper.weights import Whisper
+from raytrain.whisper.window import audio_window
+
+
+def transcribe(whisper: Whisper, mel: torch.Tensor, *, num_beams: int = 1, max_new_tokens: int) -> list[list[int]]:
+    """The most likely transcript of each clip of `mel` [clips, bins, frames]: words only, no prompt and no specials.
+
+    The window is the one that the mel has. At most `max_new_tokens` are emitted, the end of text among them, and no more
+    than the decoder has positions.
+    """
+    from transformers import GenerationMixin
+
+    model = whisper.model
+    prompt = torch.tensor([whisper.prompt] * len(mel), device=mel.device)
+    room = model.config.max_target_positions - prompt.shape[1]
+    config = _plain(whisper, num_beams=num_beams, max_new_tokens=min(max_new_tokens, room))
+    with audio_window(model, mel.shape[-1]):
+        emitted = GenerationMixin.generate(model, mel, generation_config=config, decoder_input_ids=prompt)
+    # In Whisper's vocabularies all that is not text comes after the end of text, and is it.
+    end = whisper.tokenizer.eos_token_id
+    return [[token for token in row if token < end] for row in emitted[:, prompt.shape[1] :].tolist()]
+
+
+def _plain(whisper: Whisper, *, num_beams: int, max_new_tokens: int) -> Any:
+    """Beams or greedy, and the tokens that these weights are never to emit; nothing else of the published settings."""
+    from transformers import GenerationConfig
+
+    published = whisper.model.generation_config
+    return GenerationConfig(
+        max_new_tokens=max_new_tokens,
+        num_beams=num_beams,
+        do_sample=False,
+        use_cache=True,
+        suppress_tokens=getattr(published, "suppress_tokens", None) or None,
+        begin_suppress_tokens=getattr(published, "begin_suppress_tokens", None) or None,
+        decoder_start_token_id=whisper.prompt[0],
+        bos_token_id=whisper.tokenizer.eos_token_id,
+        eos_token_id=whisper.tokenizer.eos_token_id,
+        pad_token_id=whisper.tokenizer.eos_token_id,
+    )

@@ -1,0 +1,90 @@
+"""Transcripts as tokens: text in, what the decoder must emit out.
+
+The decoder's sequence is start of transcript, language and task (where the weights know any), no timestamps, the words,
+end of text. Labels are all of it but the start, which the model puts in front by itself. So the one to three constant
+tokens of the prompt are trained on and counted too, as in everybody's recipe: losses stay comparable, and a checkpoint
+is left knowing its language, its task and that it writes no timestamps.
+"""
+
+from difflib import get_close_matches
+from typing import Any
+
+from raytrain.config.baseline import Model
+from raytrain.errors import InputError
+
+_ENGLISH_ONLY_END_OF_TEXT = 50256
+"""GPT-2's vocabulary ends one token before the multilingual one does, and Whisper's special tokens follow it."""
+
+
+def encode(tokenizer: Any, text: str, model: Model) -> list[int]:
+    """Labels of a transcript: the prompt without its start token, the words, the end of text.
+
+    The leading space is Whisper's own form: a transcript's first word is written like any other.
+    """
+    text = " ".join(text.split())
+    words: list[int] = tokenizer(f" {text}" if text else "", add_special_tokens=False)["input_ids"]
+    return [*decoder_prompt(tokenizer, model)[1:], *words, tokenizer.eos_token_id]
+
+
+def decoder_prompt(tokenizer: Any, model: Model) -> list[int]:
+    """The tokens that every transcript starts from; with English-only weights they name no language and no task."""
+    if is_multilingual(tokenizer):
+        named = [_language(tokenizer, model.language), special_token(tokenizer, model.task)]
+    else:
+        _require_english(model)
+        named = []
+    return [special_token(tokenizer, "startoftranscript"), *named, special_token(tokenizer, "notimestamps")]
+
+
+def is_multilingual(tokenizer: Any) -> bool:
+    """Whether these weights are told a language. English-only tokenizers list the language tokens all the same."""
+    return bool(tokenizer.eos_token_id != _ENGLISH_ONLY_END_OF_TEXT)
+
+
+def language_code(language: str) -> str:
+    """'en' for 'en' and 'English'; what names no language comes back as it is."""
+    from transformers.models.whisper.tokenization_whisper import TO_LANGUAGE_CODE
+
+    return str(TO_LANGUAGE_CODE.get(language.lower(), language.lower()))
+
+
+def special_token(tokenizer: Any, name: str) -> int:
+    """The id of <|name|>."""
+    found = _id(tokenizer, name)
+    if found is None:
+        raise InputError(f"model.pretrained: its tokenizer has no <|{name}|>; name weights with Whisper's own tokenizer")
+    return found
+
+
+def _language(tokenizer: Any, language: str) -> int:
+    from transformers.models.whisper.tokenization_whisper import LANGUAGES, TO_LANGUAGE_CODE
+
+    code = language_code(language)
+    found = _id(tokenizer, code) if code in LANGUAGES else None
+    if found is not None:
+        return found
+    known = {code for code in LANGUAGES if _id(tokenizer, code) is not None}
+    names = sorted(known | {name for name, code in TO_LANGUAGE_CODE.items() if code in known})
+    near = get_close_matches(language.lower(), names, n=1)
+    way_out = f"did you mean '{near[0]}'?" if near else "use a code such as 'en', or a name such as 'english'"
+    raise InputError(f"model.language: '{language}' is not a language of these weights; {way_out}")
+
+
+def _require_english(model: Model) -> None:
+    if language_code(model.language) != "en":
+        raise InputError(
+            f"model.language: {model.pretrained} knows English only, not '{model.language}'; "
+            f"use multilingual weights, such as openai/whisper-{model.variant}"
+        )
+    if model.task != "transcribe":
+        raise InputError(
+            f"model.task: {model.pretrained} is English-only and does not {model.task}; "
+            f"use task transcribe, or multilingual weights such as openai/whisper-{model.variant}"
+        )
+
+
+def _id(tokenizer: Any, name: str) -> int | None:
+    token = f"<|{name}|>"
+    found = tokenizer.convert_tokens_to_ids(token)
+    # A token it does not know becomes the unknown token, which is the end of text.
+    return found if found is not None and tokenizer.convert_ids_to_tokens(found) == token else None

@@ -1,0 +1,45 @@
+"""A tokenizer for random weights: that of any Whisper at hand, else one made of bytes that needs no file."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from raytrain.whisper.locate import known_folders
+from raytrain.whisper.variants import ENGLISH_ONLY_VOCAB_SIZE, Variant
+
+
+def load_tokenizer(folder: Path) -> Any:
+    from transformers import WhisperTokenizer
+
+    return WhisperTokenizer.from_pretrained(folder, local_files_only=True)
+
+
+def tokenizer_at_hand(variant: Variant) -> Any:
+    """For weights that know no words: real tokens make transcripts as long as they would be, which memory and speed
+    depend on. A multilingual vocabulary is taken before an English-only one, since that is what the variant has."""
+    sizes = {folder: _vocab_size(folder) for folder in known_folders()}
+    fitting = [folder for folder, size in sizes.items() if 0 < size <= variant.vocab_size]
+    if not fitting:
+        return byte_level_tokenizer()
+    return load_tokenizer(min(fitting, key=lambda folder: sizes[folder] <= ENGLISH_ONLY_VOCAB_SIZE))
+
+
+def byte_level_tokenizer() -> Any:
+    """A token a byte, and Whisper's special tokens in Whisper's order."""
+    from tokenizers import AddedToken, pre_tokenizers
+    from transformers import WhisperTokenizer
+    from transformers.models.whisper.tokenization_whisper import LANGUAGES
+
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    tokenizer = WhisperTokenizer(vocab={character: number for number, character in enumerate(alphabet)}, merges=[])
+    names = ["startoftranscript", *LANGUAGES, "translate", "transcribe", "startoflm", "startofprev", "nospeech"]
+    tokenizer.add_tokens([AddedToken(f"<|{name}|>", special=True) for name in [*names, "notimestamps"]])
+    tokenizer.add_tokens([AddedToken(f"<|{step * 0.02:.2f}|>") for step in range(1501)])
+    tokenizer.set_prefix_tokens()  # it has looked for them already, before they were there
+    return tokenizer
+
+
+def _vocab_size(folder: Path) -> int:
+    """0 where the weights are not Whisper's."""
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    return int(config["vocab_size"]) if config.get("model_type") == "whisper" else 0

@@ -1,0 +1,198 @@
+"""Weights in and out: a model's configuration in, a Whisper ready to train out; and back into a folder.
+
+The folder is Hugging Face's form, with raytrain.json beside: the audio window the weights were trained for, and where
+they first came from.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from raytrain.config.baseline import Audio, Model
+from raytrain.errors import InputError
+from raytrain.whisper.labels import decoder_prompt, is_multilingual, language_code
+from raytrain.whisper.locate import locate
+from raytrain.whisper.variants import VARIANTS, Variant
+
+__all__ = ["Whisper", "check", "load", "locate", "save"]
+
+_RAYTRAIN = "raytrain.json"
+_SHAPE = {
+    "d_model": "width",
+    "encoder_layers": "encoder_layers",
+    "decoder_layers": "decoder_layers",
+    "encoder_attention_heads": "heads",
+    "num_mel_bins": "num_mel_bins",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Whisper:
+    """A model in float32 with what it takes to train, to decode and to save it."""
+
+    model: Any
+    """WhisperForConditionalGeneration."""
+    tokenizer: Any
+    prompt: tuple[int, ...]
+    """The tokens that every transcript starts from."""
+    trained_window: Literal["full", "fitted"]
+    source: str | None
+    """Where the weights first came from; None: they are random, and a WER of theirs means nothing."""
+
+
+def check(model: Model) -> None:
+    """Find the weights and see that they have the variant's shape, without loading them: a mistake is told early."""
+    if model.pretrained is not None:
+        _require_shape(model, locate(model.pretrained))
+
+
+def load(model: Model, *, seed: int) -> Whisper:
+    """The weights as the configuration wants them; `seed` draws them where `pretrained` is null."""
+    loaded = _random(model, seed=seed) if model.pretrained is None else _pretrained(model, locate(model.pretrained))
+    _set_up(loaded.model, model)
+    if is_multilingual(loaded.tokenizer):
+        loaded.model.generation_config.language = language_code(model.language)
+        loaded.model.generation_config.task = model.task
+    return loaded
+
+
+def save(whisper: Whisper, folder: Path, *, window: Audio, extra: Mapping[str, Any]) -> None:
+    """Write a folder that from_pretrained loads. It appears whole or not at all; it must be new, or empty."""
+    from transformers import WhisperFeatureExtractor, WhisperProcessor
+
+    partial = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
+    extractor = WhisperFeatureExtractor(whisper.model.config.num_mel_bins)
+    try:
+        with _as_published(whisper.model), _without_progress_bars():
+            whisper.model.save_pretrained(partial)
+        WhisperProcessor(extractor, whisper.tokenizer).save_pretrained(partial)
+        extractor.save_pretrained(partial)  # preprocessor_config.json: where older readers look
+        spelling = whisper.tokenizer.english_spelling_normalizer
+        if spelling is not None:  # what tokenizer.normalize() needs; transformers reads it and does not write it
+            (partial / "normalizer.json").write_text(json.dumps(spelling), encoding="utf-8")
+        kept = {**extra, "source": whisper.source, "window": window.model_dump()}
+        (partial / _RAYTRAIN).write_text(json.dumps(kept, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        partial.rename(folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _pretrained(model: Model, folder: Path) -> Whisper:
+    import torch
+    from safetensors import SafetensorError
+    from transformers import WhisperForConditionalGeneration
+
+    from raytrain.whisper.tokenizer import load_tokenizer
+
+    _require_shape(model, folder)
+    tokenizer = load_tokenizer(folder)
+    prompt = tuple(decoder_prompt(tokenizer, model))
+    try:
+        with _without_progress_bars():
+            # transformers takes the dtype of the file unless told: half-precision weights would not train.
+            weights, about = WhisperForConditionalGeneration.from_pretrained(
+                folder, dtype=torch.float32, local_files_only=True, output_loading_info=True, **_settings(model)
+            )
+    except SafetensorError as error:
+        raise InputError(f"model.pretrained: {folder} cannot be read ({error}); fetch it again") from error
+    lacking = sorted(about["missing_keys"])
+    if lacking:
+        # transformers fills the gaps with random numbers.
+        raise InputError(f"model.pretrained: the weights in {folder} lack {lacking[0]} ({len(lacking)} in all)")
+    window, source = _origin(folder, model.pretrained)
+    return Whisper(weights, tokenizer, prompt, window, source)
+
+
+def _random(model: Model, *, seed: int) -> Whisper:
+    import torch
+    from transformers import WhisperForConditionalGeneration
+
+    from raytrain.whisper.configs import generation_config, model_config
+    from raytrain.whisper.tokenizer import tokenizer_at_hand
+
+    variant = VARIANTS[model.variant]
+    tokenizer = tokenizer_at_hand(variant)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        weights = WhisperForConditionalGeneration(model_config(variant, tokenizer, **_settings(model)))
+    weights.generation_config = generation_config(tokenizer)
+    return Whisper(weights, tokenizer, tuple(decoder_prompt(tokenizer, model)), "full", None)
+
+
+def _settings(model: Model) -> dict[str, Any]:
+    """What a run sets in transformers' configuration. Dropout is Whisper's one, on the output of each block. Dropout of
+    attention weights and activations and the skipping of layers stay off whatever the weights came with: a run has no
+    randomness that its configuration does not name. Masking is the training room's, keyed by utterance and step."""
+    off = ("attention_dropout", "activation_dropout", "encoder_layerdrop", "decoder_layerdrop")
+    return {**dict.fromkeys(off, 0.0), "dropout": model.dropout, "apply_spec_augment": False, "use_cache": False}
+
+
+def _set_up(weights: Any, model: Model) -> None:
+    if model.freeze_encoder:
+        weights.freeze_encoder()
+    if model.gradient_checkpointing:
+        weights.activation_checkpointing_enable(activation_checkpointing_kwargs={"use_reentrant": False})
+
+
+def _require_shape(model: Model, folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    if config.get("model_type") != "whisper":
+        raise InputError(f"model.pretrained: {folder} holds a model of type {config.get('model_type')}, not whisper")
+    shape = {field: config.get(key) for key, field in _SHAPE.items()}
+    if shape == _shape(VARIANTS[model.variant]):
+        return
+    same = [variant.name for variant in VARIANTS.values() if _shape(variant) == shape]
+    what = f"are whisper-{same[0]}" if same else f"have the shape of no variant ({shape})"
+    way_out = f"set model.variant={same[0]}, or name" if same else "name"
+    raise InputError(
+        f"model.variant: the weights of {model.pretrained} {what}, not whisper-{model.variant}; "
+        f"{way_out} weights such as model.pretrained=openai/whisper-{_published_name(model.variant)}"
+    )
+
+
+def _shape(variant: Variant) -> dict[str, int]:
+    return {field: getattr(variant, field) for field in _SHAPE.values()}
+
+
+def _published_name(variant: str) -> str:
+    return "large-v3-turbo" if variant == "turbo" else variant
+
+
+def _origin(folder: Path, pretrained: str | None) -> tuple[Literal["full", "fitted"], str | None]:
+    """The window these weights were trained for, and where they first came from: told beside weights of our own."""
+    path = folder / _RAYTRAIN
+    if not path.is_file():
+        return "full", pretrained
+    told = json.loads(path.read_text(encoding="utf-8"))
+    return told["window"]["window"], told["source"]
+
+
+@contextmanager
+def _as_published(weights: Any) -> Iterator[None]:
+    """The configuration others expect, whatever is set for training and whatever audio window is open just now."""
+    from raytrain.whisper.window import FULL_FRAMES, audio_window
+
+    weights.config.use_cache = True
+    try:
+        with audio_window(weights, FULL_FRAMES):
+            yield
+    finally:
+        weights.config.use_cache = False
+
+
+@contextmanager
+def _without_progress_bars() -> Iterator[None]:
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()

@@ -1,0 +1,59 @@
+"""The audio window: how many mel frames the encoder sees. Seconds of speech in, a window in seconds and frames out.
+
+Whisper pads every clip to 30 s, and for short clips that padding is most of the work. The encoder takes any length once
+the two integers it checks agree with it; position k means the same at every length. At 3000 frames nothing changes.
+"""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from raytrain.config.baseline import Audio
+from raytrain.whisper.variants import MAX_SOURCE_POSITIONS
+
+FRAMES_PER_SECOND = 100
+FULL_FRAMES = 2 * MAX_SOURCE_POSITIONS
+FULL_WINDOW_S = FULL_FRAMES / FRAMES_PER_SECOND
+
+
+def fitted_seconds(longest_s: float, audio: Audio, *, extra_s: float = 0.0) -> float:
+    """The window for clips of up to `longest_s`: margin and extra added, rounded up to a step, at most the largest.
+
+    Where the configuration asks for full windows it is Whisper's 30 s, whatever the clips are.
+    """
+    if audio.window == "full":
+        return FULL_WINDOW_S
+    wanted = float(longest_s) + audio.margin_s + extra_s
+    # The tolerance keeps 4.36 + 0.64 at 5.0: in binary the sum may lie a hair above, and would cost a whole step.
+    steps = max(1, math.ceil(wanted / audio.step_s - 1e-6))
+    return min(steps * audio.step_s, audio.max_window_s)
+
+
+def frames(seconds: float) -> int:
+    """Mel frames of a window: 100 a second, rounded up to an even number, at most Whisper's 3000."""
+    positions = math.ceil(seconds * FRAMES_PER_SECOND / 2 - 1e-6)
+    return 2 * min(max(1, positions), MAX_SOURCE_POSITIONS)
+
+
+@contextmanager
+def audio_window(model: Any, frames: int) -> Iterator[None]:
+    """Let the model's encoder take inputs of `frames` mel frames, in a forward or in generate(), for a while.
+
+    Only the forward looks at the window. The backward pass may run after it is closed, with gradient checkpointing too:
+    what is computed again are the layers, and they take their length from their input.
+    """
+    if frames % 2 or not 0 < frames <= FULL_FRAMES:
+        raise ValueError(f"a window has an even number of mel frames, 2 to {FULL_FRAMES}, not {frames}")
+    encoder = model.get_encoder()
+    before = encoder.config.max_source_positions, encoder.embed_positions.num_embeddings
+    try:
+        _set_positions(encoder, frames // 2, frames // 2)
+        yield
+    finally:
+        _set_positions(encoder, *before)
+
+
+def _set_positions(encoder: Any, checked: int, embedded: int) -> None:
+    encoder.config.max_source_positions = checked
+    encoder.embed_positions.num_embeddings = embedded

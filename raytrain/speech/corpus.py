@@ -14,18 +14,15 @@ import numpy as np
 
 from raytrain.errors import InputError
 from raytrain.speech.audio import to_float
-from raytrain.speech.check import CountTokens
 from raytrain.speech.manifest import DEMO_MANIFEST, Utterance, iterate_manifest
 from raytrain.speech.problems import Problem, Tally
+from raytrain.speech.progress import Progress
 from raytrain.speech.shards import TooManyBadError, shard_paths, write_shards
 
 logger = logging.getLogger("raytrain")
 
 FORMAT_VERSION = 1
 _DESCRIPTION = "corpus.json"
-
-Progress = Callable[[int, int], None]
-"""Called with the lines of the manifest that are done, and how many there are."""
 
 
 class Corpus:
@@ -71,10 +68,8 @@ def prepare(
     manifest: Path,
     *,
     max_bad_share: float = 0.02,
-    max_label_tokens: int = 448,
-    count_tokens: CountTokens | None = None,
     cache: Path | None = None,
-    progress: Progress | None = None,
+    progress: Progress = lambda done, total: None,
 ) -> Corpus:
     """The prepared form of a manifest, made now or found in the cache; a second process waits for the first.
 
@@ -82,7 +77,7 @@ def prepare(
     Unusable utterances are left out and counted; a larger share of them than `max_bad_share` is refused.
     """
     manifest = manifest.absolute()
-    seen = _survey(manifest, max_label_tokens=max_label_tokens, labels_counted=count_tokens is not None)
+    seen = _survey(manifest)
     if not seen.num_utterances:
         raise InputError(f"{manifest}: holds no utterances; one JSON object a line is wanted")
     folder = _corpora_folder(cache) / seen.key
@@ -96,8 +91,6 @@ def prepare(
                         manifest,
                         unfinished,
                         most_bad=max_bad_share * seen.num_utterances,
-                        max_label_tokens=max_label_tokens,
-                        count_tokens=count_tokens,
                         progress=_counter(progress, seen.num_lines),
                     )
                 except TooManyBadError as error:
@@ -119,8 +112,8 @@ class _Survey(NamedTuple):
     num_utterances: int
 
 
-def _survey(manifest: Path, *, max_label_tokens: int, labels_counted: bool) -> _Survey:
-    known = hashlib.sha256(repr((FORMAT_VERSION, str(manifest), max_label_tokens, labels_counted)).encode())
+def _survey(manifest: Path) -> _Survey:
+    known = hashlib.sha256(repr((FORMAT_VERSION, str(manifest))).encode())
     num_lines = num_utterances = 0
     for item in iterate_manifest(manifest):
         num_lines += 1
@@ -160,14 +153,13 @@ def _alone(lock: Path) -> Iterator[None]:
         yield
 
 
-def _counter(progress: Progress | None, total: int) -> Callable[[int], None]:
+def _counter(progress: Progress, total: int) -> Callable[[int], None]:
     done = 0
 
     def count(lines: int) -> None:
         nonlocal done
         done += lines
-        if progress is not None:
-            progress(done, total)
+        progress(done, total)
 
     return count
 

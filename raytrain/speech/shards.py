@@ -13,7 +13,7 @@ from typing import Self
 import numpy as np
 import pyarrow as pa
 
-from raytrain.speech.check import CountTokens, Examined, examine
+from raytrain.speech.examine import Examined, examine
 from raytrain.speech.manifest import iterate_manifest
 from raytrain.speech.problems import Tally
 
@@ -40,22 +40,14 @@ class TooManyBadError(ValueError):
         self.tally = tally
 
 
-def write_shards(
-    manifest: Path,
-    folder: Path,
-    *,
-    most_bad: float,
-    max_label_tokens: int,
-    count_tokens: CountTokens | None,
-    progress: Callable[[int], None],
-) -> Tally:
+def write_shards(manifest: Path, folder: Path, *, most_bad: float, progress: Callable[[int], None]) -> Tally:
     """Write the shards that are not there yet; the counts over all of them. Gives up once over `most_bad` are bad."""
     tally, lines_done, number = Tally(), 0, 0
     while (finished := _finished(folder, number)) is not None:
         tally, lines_done, number = tally + finished[0], lines_done + finished[1], number + 1
     progress(lines_done)
     lines = islice(iterate_manifest(manifest), lines_done, None)
-    examined = examine(lines, max_label_tokens=max_label_tokens, count_tokens=count_tokens)
+    examined = examine(lines)
     while True:
         with _ShardWriter(folder, number) as shard:
             for item in islice(examined, _SHARD_LINES):

@@ -1,0 +1,111 @@
+"""`python -m raytrain.data {check,prepare} MANIFEST`: what is wrong with a manifest, or its prepared corpus."""
+
+import argparse
+from functools import cache
+from typing import Any
+
+from raytrain.cli import log_to_stderr, print_json, run_door, say
+from raytrain.errors import InputError
+from raytrain.speech.check import Checked, check
+from raytrain.speech.corpus import Corpus, prepare
+from raytrain.speech.manifest import manifest_path
+from raytrain.speech.progress import progress_on_stderr
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Exit status: 0 done; 1 where `check` found an utterance unusable; 2 where the manifest cannot be read."""
+    arguments = _parser().parse_args(argv)
+    log_to_stderr()
+    return int(arguments.work(arguments))
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    manifest = manifest_path(arguments.manifest)
+    with progress_on_stderr("checking") as progress:
+        checked = check(
+            manifest, max_label_tokens=arguments.max_label_tokens, count_tokens=_count_tokens, progress=progress
+        )
+    if not checked.tally.usable and not checked.problems:
+        raise InputError(f"{arguments.manifest}: holds no utterances; one JSON object a line is wanted")
+    if arguments.json:
+        print_json({"manifest": str(manifest), **_described(checked)})
+    else:
+        for problem in checked.problems:
+            print(f"{arguments.manifest}: {'' if problem.fatal else 'note: '}{problem}")
+        print(f"{checked.tally.describe()}; {checked.num_children} children, {checked.hours:.2f} h usable")
+    return 1 if checked.tally.num_left_out else 0
+
+
+def _prepare(arguments: argparse.Namespace) -> int:
+    manifest = manifest_path(arguments.manifest)
+    with progress_on_stderr("preparing") as progress:
+        corpus = prepare(manifest, max_bad_share=arguments.max_bad_share, progress=progress)
+    if arguments.json:
+        print_json({"manifest": str(manifest), **_summary(corpus)})
+    else:
+        summary = _summary(corpus)
+        if corpus.synthetic:
+            say("the demo corpus is synthetic: word error rates on it say nothing about real children")
+        print(f"{summary['folder']}: {summary['gib']:.2f} GiB")
+        print(f"{corpus.problems.describe()}; {summary['children']} children, {summary['hours']:.2f} h")
+    return 0
+
+
+def _described(checked: Checked) -> dict[str, Any]:
+    return {
+        **checked.tally.as_dict(),
+        "children": checked.num_children,
+        "hours": checked.hours,
+        "problems": [problem.as_dict() for problem in checked.problems],
+    }
+
+
+def _summary(corpus: Corpus) -> dict[str, Any]:
+    return {
+        "folder": str(corpus.folder),
+        "gib": sum(path.stat().st_size for path in corpus.folder.iterdir()) / 2**30,
+        "children": len(set(corpus.child_ids)),
+        "hours": float(corpus.durations_s.sum(dtype=float)) / 3600,
+        "synthetic": corpus.synthetic,
+        **corpus.problems.as_dict(),
+    }
+
+
+def _count_tokens(text: str) -> int | None:
+    """Label tokens of a transcript; None where no Whisper's tokenizer is at hand."""
+    # Few transcripts are long enough to need it, and it takes seconds to import.
+    from raytrain.config.baseline import Model
+    from raytrain.whisper.labels import encode
+
+    tokenizer = _tokenizer()
+    return None if tokenizer is None else len(encode(tokenizer, text, Model(variant="small", pretrained=None)))
+
+
+@cache
+def _tokenizer() -> Any:
+    from raytrain.whisper.locate import known_folders, locate
+    from raytrain.whisper.tokenizer import load_tokenizer
+
+    try:
+        return load_tokenizer(next(known_folders(), None) or locate("openai/whisper-tiny.en"))
+    except InputError:
+        return None
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m raytrain.data", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="{check,prepare}")
+    checking = commands.add_parser("check", help="list what is wrong, a line each, with totals")
+    checking.add_argument("--max-label-tokens", type=int, default=448, help="data.max_label_tokens of the baseline")
+    checking.set_defaults(work=_check)
+    preparing = commands.add_parser("prepare", help="make the prepared corpus that all trials share")
+    preparing.add_argument("--max-bad-share", type=float, default=0.02, help="data.max_bad_share of the baseline")
+    preparing.set_defaults(work=_prepare)
+    for command in (checking, preparing):
+        command.add_argument("manifest", metavar="MANIFEST", help="a JSON-lines manifest, or `demo`")
+        command.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    return parser
+
+
+if __name__ == "__main__":
+    run_door(main)

@@ -1,11 +1,12 @@
-"""What all doors share: exit statuses, and where words and JSON go. A door's work goes in, the process's status comes out."""
+"""What all doors share: arguments, exit statuses, and where words go. Work goes in, the process's status out."""
 
+import argparse
 import json
 import logging
 import os
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from raytrain.errors import InputError
 
@@ -16,6 +17,13 @@ class Interrupted(KeyboardInterrupt):
     def __init__(self, resume: str) -> None:
         super().__init__(resume)
         self.resume = resume
+
+
+class Parser(argparse.ArgumentParser):
+    """Tells a wrong argument in one line, as any other bad input."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{self.prog}: {message}; --help lists what there is")
 
 
 def run_door(work: Callable[[], int | None]) -> None:

@@ -1,0 +1,178 @@
+"""What Tune tells of its trials in; rows to the trackers and the journal, and one line in the ledger a trial, out."""
+
+import logging
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ray.tune import Callback
+from ray.tune.experiment import Trial
+from ray.tune.integration.ray_train import CHECKPOINT_PATH_KEY
+from ray.tune.result import AUTO_RESULT_KEYS
+
+from raytrain.config.baseline import Baseline
+from raytrain.results.choose import peak_memory_gib
+from raytrain.results.ledger import Ledger
+from raytrain.results.records import Outcome, TrialRecord
+from raytrain.study.journal import Journal, objective_of
+from raytrain.tracking.run import TrackedRun
+
+log = logging.getLogger("raytrain")
+_TUNES_OWN = {*AUTO_RESULT_KEYS, "trial_id", "done", "experiment_tag", "should_checkpoint", CHECKPOINT_PATH_KEY}
+
+
+@dataclass
+class Running:
+    """A trial between its start and its record."""
+
+    number: int
+    sample: dict[str, Any]
+    config: dict[str, Any]
+    gpu_fraction: float | None
+    tracked: TrackedRun
+    row: dict[str, Any] = field(default_factory=dict)
+    """The last one told."""
+    checkpoint: Path | None = None
+    started_at: str = field(default_factory=lambda: _now())
+    started_s: float = field(default_factory=time.monotonic)
+
+
+class Recorder(Callback):
+    """Lives in the driver. A trial's record is written before the sampler is asked again."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        ledger: Ledger,
+        journal: Journal,
+        memory_limit_gib: float | None,
+        open_tracked: Callable[[int, dict[str, Any]], TrackedRun],
+        on_end: Callable[[TrialRecord], None],
+    ) -> None:
+        self._folder, self._ledger, self._journal = folder, ledger, journal
+        self._memory_limit_gib = memory_limit_gib
+        self._open_tracked, self._on_end = open_tracked, on_end
+        self._running: dict[str, Running] = {}
+        self._ended: list[tuple[Running, str | None]] = []
+
+    def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        if trial.trial_id in self._running:  # Tune starts a trial again whose driver died
+            return
+        number, job = trial.config["number"], trial.config["job"]
+        self._running[trial.trial_id] = Running(
+            number=number,
+            sample=trial.config["sample"],
+            config=job["config"],
+            gpu_fraction=job["share"]["gpu_fraction"] if job["share"]["use_gpu"] else None,
+            tracked=self._open_tracked(number, job["config"]),
+        )
+
+    def on_trial_result(
+        self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
+    ) -> None:
+        running = self._running[trial.trial_id]
+        row = {key: value for key, value in result.items() if key not in _TUNES_OWN}
+        running.row |= row
+        if result.get(CHECKPOINT_PATH_KEY):
+            running.checkpoint = Path(result[CHECKPOINT_PATH_KEY])
+        if row.get("eval_wer") is None:
+            return
+        running.tracked.log(row)
+        if row["examples_seen"]:
+            self._journal.report(running.number, examples_seen=row["examples_seen"], objective=row["objective"])
+        if not row["finished"]:
+            log.info("trial %d: %d examples, WER %.4f", running.number, row["examples_seen"], row["eval_wer"])
+
+    def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        self._ended.append((self._running.pop(trial.trial_id), None))
+
+    def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        lines = str(trial.get_error() or "the trial's driver died").strip().splitlines()
+        self._ended.append((self._running.pop(trial.trial_id), lines[-1]))
+
+    def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
+        """Here, and not as trials complete: an error of ours, a full disk say, ends the study and not the trial."""
+        while self._ended:
+            self._record(*self._ended.pop(0))
+
+    def interrupt(self) -> None:
+        """Close what is open as a run that will be resumed."""
+        for running in self._running.values():
+            running.tracked.finish("interrupted", {})
+        self._running.clear()
+
+    def _record(self, running: Running, error: str | None) -> None:
+        record = self._as_record(running, error)
+        if running.checkpoint is not None and (running.checkpoint / "utterances.jsonl").is_file():
+            target = self._folder / "trials" / str(record.number)
+            target.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(running.checkpoint / "utterances.jsonl", target / "utterances.jsonl")
+        # The ledger first: what it holds and the journal does not, the journal is told when the study goes on.
+        self._ledger.append(record)
+        self._journal.end(
+            record, objective=objective_of(record), violation=violation_gib(record, self._memory_limit_gib)
+        )
+        running.tracked.finish(str(record.outcome), {**running.row, "reason": record.reason})
+        self._on_end(record)
+
+    def _as_record(self, running: Running, error: str | None) -> TrialRecord:
+        row = running.row
+        outcome, reason = _ending(row, error)
+        return TrialRecord(
+            trial_id=trial_name(running.number),
+            number=running.number,
+            sample=running.sample,
+            config=running.config,
+            effective_batch_size=Baseline.model_validate(running.config).effective_batch_size(),
+            outcome=outcome,
+            reason=reason,
+            **{key: row[key] for key in _FROM_ROW if key in row},
+            gpu_fraction=running.gpu_fraction,
+            steps=row.get("step", 0),
+            seed=running.config["training"]["seed"],
+            started_at=running.started_at,
+            ended_at=_now(),
+            wall_s=round(time.monotonic() - running.started_s, 2),
+            checkpoint=str(running.checkpoint.relative_to(self._folder)) if running.checkpoint is not None else None,
+        )
+
+
+_FROM_ROW = (
+    "eval_wer", "best_eval_wer", "wer_by_age_bucket", "word_errors", "peak_memory_reserved_gib",
+    "peak_memory_allocated_gib", "peak_memory_resident_gib", "train_examples_per_s", "examples_seen",
+    "precision_used", "node", "history",
+)  # fmt: skip
+
+
+def trial_name(number: int) -> str:
+    """A trial's id in the ledger, and its run's name in Ray's storage: the same after every restart."""
+    return f"trial-{number:04}"
+
+
+def violation_gib(record: TrialRecord, limit_gib: float | None) -> float | None:
+    """By how much a trial's measured peak missed the limit; what did not fit the hardware missed it by some."""
+    if limit_gib is None:
+        return None
+    peak = peak_memory_gib(record)
+    if record.outcome is Outcome.OUT_OF_MEMORY:
+        return max((peak or 0.0) - limit_gib, 0.1)
+    return peak - limit_gib if peak is not None else None
+
+
+def _ending(row: dict[str, Any], error: str | None) -> tuple[Outcome, str | None]:
+    if error is not None:
+        return Outcome.FAILED, error
+    if row.get("finished"):
+        return Outcome(row["outcome"]), row.get("reason")
+    if not row:
+        return Outcome.FAILED, "the trial ended without a report"
+    return Outcome.PRUNED, None  # Tune says `done` of every end; only our own flag tells a run's last row
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,28 @@
+"""Ray Tune's side of the sampler: Tune asks, the study answers with a trial's number and its job."""
+
+from collections.abc import Callable
+from typing import Any
+
+from ray.tune.search import Searcher
+
+
+class StudySearcher(Searcher):
+    """Holds no state: what was started is in the journal and what ended in the ledger, so Tune has nothing to save."""
+
+    def __init__(self, next_trial: Callable[[], dict[str, Any] | None]) -> None:
+        super().__init__(metric="objective", mode="min")
+        self._next_trial = next_trial
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str:
+        """A trial's configuration for Tune; FINISHED when there is none left."""
+        trial = self._next_trial()
+        return trial if trial is not None else Searcher.FINISHED
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        """Told by the recorder, which also hears of a result that stopped the trial."""
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing to save."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Never called: a study goes on from its own files."""

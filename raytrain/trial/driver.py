@@ -1,0 +1,54 @@
+"""A trial inside Tune: a Job in; its run on Ray Train, its rows told to Tune, and always a last row with an outcome."""
+
+from typing import Any
+
+import ray.tune
+from ray.exceptions import RayError
+from ray.train import TrainingFailedError, WorkerGroupError
+from ray.tune.integration.ray_train import TuneReportCallback
+
+from raytrain.results.records import Outcome
+from raytrain.trial.job import Job
+from raytrain.trial.trainer import make_trainer
+
+WORST_OBJECTIVE = 10.0
+"""What the sampler is told where there is no WER: finite, and worse than any model that does more than babble."""
+_STARTS = 2
+
+
+def drive_trial(payload: dict[str, Any]) -> None:
+    """What Tune runs for each trial. An exception in the training ends this trial as failed, and no other."""
+    job = Job.from_dict(payload["job"])
+    for start in range(1, _STARTS + 1):
+        try:
+            make_trainer(job, callbacks=[TuneReportCallback()]).fit()
+            return
+        except TrainingFailedError as error:
+            # A worker that died goes on from its last checkpoint; what our own code raised it would raise again.
+            if start < _STARTS and _worker_died(error):
+                continue
+            ray.tune.report(
+                {
+                    "finished": True,
+                    "outcome": str(Outcome.FAILED),
+                    "reason": reason(error),
+                    "objective": WORST_OBJECTIVE,
+                }
+            )
+            return
+
+
+def reason(error: TrainingFailedError) -> str:
+    """The last line of what went wrong: on the first rank that says so, or in the controller."""
+    if isinstance(error, WorkerGroupError) and error.worker_failures:
+        first = error.worker_failures[min(error.worker_failures)]
+        lines = str(first).strip().splitlines()
+        return f"{type(first).__name__}: {lines[-1] if lines else ''}".removesuffix(": ")
+    return str(error).strip().splitlines()[-1]
+
+
+def _worker_died(error: TrainingFailedError) -> bool:
+    return isinstance(error, WorkerGroupError) and all(
+        isinstance(failure, RayError) or type(failure).__module__.startswith("ray.")
+        for failure in error.worker_failures.values()
+    )

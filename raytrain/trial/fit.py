@@ -1,0 +1,119 @@
+"""One fit: a baseline and a folder in; its fit.json, predictions, utterances, checkpoints and events out."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from raytrain.config.baseline import Baseline
+from raytrain.errors import InputError
+from raytrain.results.folders import read_json, write_json, write_text
+from raytrain.results.ledger import Ledger
+from raytrain.results.records import Outcome
+from raytrain.tracking.run import TrackedRun, open_run
+from raytrain.trial import cluster
+from raytrain.trial.inputs import Inputs
+from raytrain.trial.job import Job, Share
+
+CHECKPOINTS = "checkpoints"
+
+
+def fit(
+    config: Baseline,
+    *,
+    folder: Path,
+    inputs: Inputs,
+    whereabouts: dict[str, Any],
+    provenance: dict[str, Any],
+    address: str | None = None,
+) -> dict[str, Any]:
+    """Train, or go on with what the folder holds; what fit.json says at the end. An interrupt leaves it resumable."""
+    with Ledger(folder).held():
+        told: dict[str, Any] = {
+            "name": folder.name,
+            "config": config.model_dump(),
+            "effective_batch_size": config.effective_batch_size(),
+            "synthetic": inputs.synthetic,
+            "split": inputs.split.as_dict(),
+            "provenance": provenance,
+            "outcome": None,
+        }
+        write_json(folder / "fit.json", told)
+        tracked = open_run(
+            config.tracking,
+            run_id=folder.name,
+            name=folder.name,
+            group=None,
+            job_type="fit",
+            tags=[],
+            config=config.model_dump(),
+            folder=folder,
+        )
+        # Nothing stops a fit but its end and its person: with no trial to stop there is no need of the dashboard.
+        hardware = cluster.connect(address, dashboard=False)
+        share, _ = Share.of(config, hardware)
+        job = Job(
+            config=config.model_dump(),
+            inputs=whereabouts,
+            storage=str(folder),
+            name=CHECKPOINTS,
+            share=share,
+            keep_checkpoints=config.training.keep_best,
+        )
+        ending = _run(job, tracked)
+        told |= ending
+        told["checkpoint"] = _latest_checkpoint(folder)
+        _write_texts(folder, told["checkpoint"])
+        write_json(folder / "fit.json", told)
+        return told
+
+
+def read_fit(folder: Path) -> tuple[Baseline, dict[str, Any]]:
+    """The configuration of a fit that was begun, and what its fit.json says."""
+    told = read_json(folder / "fit.json")
+    if not isinstance(told, dict) or "config" not in told:
+        raise InputError(f"{folder / 'fit.json'}: not a fit's; name the folder that raytrain.fit made")
+    return Baseline.model_validate(told["config"]), told
+
+
+def _run(job: Job, tracked: TrackedRun) -> dict[str, Any]:
+    from raytrain.trial.watch import RunError, run_watched
+
+    row: dict[str, Any] = {}
+
+    def on_row(new: dict[str, Any]) -> None:
+        row.update(new)
+        if new["eval_wer"] is not None:
+            tracked.log(new)
+
+    try:
+        run_watched(job, on_row=on_row)
+    except RunError as error:
+        row |= {"finished": True, "outcome": str(Outcome.FAILED), "reason": str(error)}
+    except KeyboardInterrupt:
+        tracked.finish("interrupted", row)
+        raise
+    finally:
+        cluster.shutdown()
+    tracked.finish(row["outcome"], row)
+    return row
+
+
+def _latest_checkpoint(folder: Path) -> str | None:
+    """The last one that is whole, relative to the run's folder; Ray's snapshot knows which."""
+    snapshot = folder / CHECKPOINTS / "checkpoint_manager_snapshot.json"
+    if not snapshot.is_file():
+        return None
+    latest = json.loads(snapshot.read_text())["latest_checkpoint_result"]
+    return f"{CHECKPOINTS}/{latest['checkpoint_dir_name']}" if latest is not None else None
+
+
+def _write_texts(folder: Path, checkpoint: str | None) -> None:
+    """The utterances as last scored, and the same as predictions in the field's form."""
+    scored = folder / checkpoint / "utterances.jsonl" if checkpoint is not None else None
+    if scored is None or not scored.is_file():
+        return
+    shutil.copyfile(scored, folder / "utterances.jsonl")
+    rows = [json.loads(line) for line in scored.read_text(encoding="utf-8").splitlines()]
+    predictions = [{"utterance_id": row["utterance_id"], "orthographic_text": row["hypothesis"]} for row in rows]
+    write_text(folder / "predictions.jsonl", "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in predictions))

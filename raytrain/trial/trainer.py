@@ -1,0 +1,41 @@
+"""One run on Ray Train: a Job in, the TorchTrainer that starts it or goes on with it out. None is made elsewhere."""
+
+from typing import Any
+
+from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig, UserCallback
+from ray.train.torch import TorchConfig, TorchTrainer
+from ray.util.queue import Queue
+
+from raytrain.config.baseline import Baseline
+from raytrain.trial.job import Job
+from raytrain.trial.worker import train_worker
+
+
+def make_trainer(
+    job: Job, *, callbacks: list[UserCallback] | None = None, messages: Queue | None = None
+) -> TorchTrainer:
+    """A trainer whose run, if one of this name is in the storage, goes on from its last checkpoint."""
+    num_workers = Baseline.model_validate(job.config).scaling.num_workers
+    resources: dict[str, float] = {"CPU": job.share.cpus}
+    if job.share.use_gpu:
+        resources["GPU"] = job.share.gpu_fraction
+    # NCCL refuses two ranks on one card, and a single rank has nobody to talk to.
+    one_card_each = job.share.use_gpu and num_workers > 1 and job.share.gpu_fraction == 1
+    payload: dict[str, Any] = {"job": job.as_dict(), "messages": messages}
+    return TorchTrainer(
+        train_worker,
+        train_loop_config=payload,
+        torch_config=TorchConfig(backend="cpu:gloo,cuda:nccl" if one_card_each else "gloo"),
+        scaling_config=ScalingConfig(
+            num_workers=num_workers, use_gpu=job.share.use_gpu, resources_per_worker=resources
+        ),
+        run_config=RunConfig(
+            name=job.name,
+            storage_path=job.storage,
+            callbacks=callbacks or [],
+            failure_config=FailureConfig(max_failures=0),
+            checkpoint_config=CheckpointConfig(
+                num_to_keep=job.keep_checkpoints, checkpoint_score_attribute="eval_wer", checkpoint_score_order="min"
+            ),
+        ),
+    )

@@ -1,0 +1,57 @@
+"""A run somebody watches: a Job in; its run on Ray Train without Tune, each row handed on as it comes, out."""
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from ray.train import TrainingFailedError
+from ray.util.queue import Empty, Queue
+
+from raytrain.trial.driver import reason
+from raytrain.trial.job import Job
+from raytrain.trial.trainer import make_trainer
+
+log = logging.getLogger("raytrain")
+
+
+class RunError(Exception):
+    """The training raised, or its workers died; the message is the reason in a line."""
+
+
+def run_watched(job: Job, *, on_row: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+    """Run the job to its end. Words of the worker go to our log; a signal in this thread ends the wait at once.
+
+    Ray would take over Ctrl-C in the main thread; the run is waited for in another, so that the handler stays ours.
+    """
+    messages = Queue(actor_options={"num_cpus": 0})
+    failures: list[TrainingFailedError] = []
+
+    def wait_for_the_run() -> None:
+        try:
+            make_trainer(job, messages=messages).fit()
+        except TrainingFailedError as error:
+            failures.append(error)
+
+    run = threading.Thread(target=wait_for_the_run, daemon=True)
+    run.start()
+    last: dict[str, Any] | None = None
+    while True:
+        over = not run.is_alive()  # asked before the queue: what the run said before it ended is in there
+        try:
+            message = messages.get(timeout=0.2)
+        except Empty:
+            if over:
+                break
+            continue
+        if isinstance(message, str):
+            log.info("%s", message)
+        else:
+            last = message
+            on_row(message)
+    messages.shutdown()
+    if failures:
+        raise RunError(reason(failures[0])) from failures[0]
+    if last is None:
+        raise RunError("the run ended without a report")
+    return last

@@ -1,0 +1,82 @@
+"""What each worker of a run does: a Job in; training.session on this rank; its rows and checkpoints to Ray Train."""
+
+import logging
+import socket
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import ray.train
+import torch
+from ray.util.queue import Queue
+
+from raytrain.config.baseline import Baseline
+from raytrain.training import session
+from raytrain.trial.inputs import Inputs
+from raytrain.trial.job import Job
+
+
+def train_worker(payload: dict[str, Any]) -> None:
+    """Run on every rank by TorchTrainer. `payload` holds the job and, where somebody watches, a queue for words."""
+    job = Job.from_dict(payload["job"])
+    messages: Queue | None = payload.get("messages")
+    config = Baseline.model_validate(job.config)
+    first = ray.train.get_context().get_world_rank() == 0
+    torch.set_num_threads(job.share.threads)
+    _keep_to_the_share(config, job)
+    if first and messages is not None:
+        _send_words(messages)
+    if first and job.share.use_gpu and not torch.cuda.is_available():
+        logging.getLogger("raytrain").info("Ray gave this worker a GPU, but torch finds none: training on the CPU")
+
+    inputs = Inputs.opened(job.inputs)
+    with tempfile.TemporaryDirectory(prefix="raytrain-") as workdir:
+
+        def report(row: dict[str, Any], checkpoint: Path | None) -> None:
+            row = row | {"node": socket.gethostname()}
+            kept = ray.train.Checkpoint.from_directory(checkpoint) if first and checkpoint is not None else None
+            ray.train.report(row, checkpoint=kept, checkpoint_dir_name=checkpoint.name if checkpoint else None)
+            if first and messages is not None:
+                messages.put(row | {"checkpoint": checkpoint.name if checkpoint else None})
+
+        latest = ray.train.get_checkpoint()
+        session.run(
+            config,
+            corpus=inputs.corpus,
+            validation_corpus=inputs.validation_corpus,
+            split=inputs.split,
+            report=report,
+            workdir=Path(workdir),
+            resume_from=Path(latest.to_directory(Path(workdir) / "resumed")) if latest is not None else None,
+            evaluate_at_examples=job.evaluate_at_examples,
+            end_at_examples=job.end_at_examples,
+            score_first=job.score_first,
+        )
+
+
+def _keep_to_the_share(config: Baseline, job: Job) -> None:
+    """Ray divides cards but caps no memory: the allocator must, before the first tensor."""
+    if not (job.share.use_gpu and torch.cuda.is_available()):
+        return
+    share = job.share.gpu_fraction
+    if config.scaling.gpu_memory_gib is not None:
+        share = min(share, config.scaling.gpu_memory_gib * 2**30 / torch.cuda.get_device_properties(0).total_memory)
+    if share < 1:
+        torch.cuda.set_per_process_memory_fraction(share)
+
+
+def _send_words(messages: Queue) -> None:
+    logger = logging.getLogger("raytrain")
+    logger.setLevel(logging.INFO)
+    logger.addHandler(_ToDriver(messages))
+
+
+class _ToDriver(logging.Handler):
+    """Our own lines, which Ray would leave in its files, on their way to the person's terminal."""
+
+    def __init__(self, messages: Queue) -> None:
+        super().__init__()
+        self._messages = messages
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._messages.put(self.format(record))

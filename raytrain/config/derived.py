@@ -49,14 +49,11 @@ def warmup_steps(training: Training, *, steps: int) -> int:
 
 
 def study_warmup_steps(baseline_warmup_steps: int, *, baseline_effective: int, sample_effective: int) -> int:
-    """The warm-up of a sample that does not vary it: as many examples as the baseline's, and no shorter than one step.
+    """The warm-up of a sample that does not vary it: as many examples as the baseline's, in whole steps, rounded up.
 
     Kept in steps, a larger batch would warm up over more examples, and the study would credit the batch with it.
     """
-    if baseline_warmup_steps == 0:
-        return 0
-    examples = baseline_warmup_steps * baseline_effective
-    return max(1, (2 * examples + sample_effective) // (2 * sample_effective))  # rounded to the nearest step
+    return -(-baseline_warmup_steps * baseline_effective // sample_effective)
 
 
 def scaled_learning_rate(

@@ -17,6 +17,7 @@ def dump_yaml(baseline: Baseline) -> str:
     """A file for `load_baseline`. Text that an older YAML reader takes for something else (`no`) is quoted."""
     yaml = YAML(typ="safe", pure=True)
     yaml.default_flow_style = False
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # the schema's order, not the alphabet's
     yaml.Representer = _Representer
     yaml.width = 2**20  # never fold a long text
     stream = io.StringIO()

@@ -126,7 +126,8 @@ def _wanted(details: Mapping[str, Any]) -> str:
         return _WANTED[kind]
     if kind in _BOUND:
         name, words = _BOUND[kind]
-        return f"{words} {context[name]}"
+        bound = context[name]
+        return f"{words} {int(bound) if bound == int(bound) else bound}"
     if kind == "literal_error":
         return str(context["expected"])
     if kind in ("too_short", "string_too_short"):

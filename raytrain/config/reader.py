@@ -13,7 +13,7 @@ from raytrain.config.explain import explain, known_keys, shown_value, unknown_ke
 from raytrain.config.find import find
 from raytrain.config.source import MAX_CHARACTERS, Location, Place, Problem, Source, read_yaml, shown_key
 from raytrain.config.space import Scalar, SearchSpace
-from raytrain.config.space_check import check_space
+from raytrain.config.space_check import check_keys, check_space
 from raytrain.errors import InputError
 
 __all__ = ["apply_sample", "dump_yaml", "load_baseline", "load_space", "split_overrides"]
@@ -36,6 +36,8 @@ def load_space(name_or_path: str, overrides: Sequence[str] = (), *, baseline: Ba
     """
     source = _read(find("search_spaces", name_or_path))
     _override(source, overrides, SearchSpace)
+    if not source.broken:
+        check_keys(source)
     faults, space = _judge(source, SearchSpace)
     if not source.broken:
         more, space = check_space(source, space, baseline=baseline)

@@ -8,12 +8,20 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from raytrain.config.baseline import Baseline
-from raytrain.config.explain import alternatives, did_you_mean, explain, known_keys, shown_value
+from raytrain.config.explain import alternatives, did_you_mean, explain, known_keys, shown_value, unknown_key
 from raytrain.config.source import Place, Problem, Source
 from raytrain.config.space import Bounds, Choice, Range, SearchSpace, Variation
 
 _EFFECTIVE = ("training.batch_size", "training.gradient_accumulation_steps", "scaling.num_workers")
 _VARIATION: TypeAdapter[Choice | Range] = TypeAdapter(Variation)
+
+
+def check_keys(source: Source) -> None:
+    """Note each `vary` key that no baseline has. What it holds is then not judged: one fault is enough for it."""
+    for key in _vary(source):
+        if fault := _no_such_key(key):
+            source.problems.append(source.problem(("vary", key), fault))
+            source.tree["vary"][key] = {"values": [None]}
 
 
 def check_space(
@@ -22,17 +30,14 @@ def check_space(
     """Every fault that the schema of search spaces alone cannot see; `space` is None where that schema refused it."""
     problems: list[Problem] = []
     vary: dict[str, Choice | Range] = {}
-    written = source.tree.get("vary")
-    for key, value in (written if isinstance(written, dict) else {}).items():
-        if fault := _no_such_key(key):
-            problems.append(source.problem(("vary", key), fault))
-        elif variation := _parsed(value):
+    for key, value in _vary(source).items():
+        if key in baseline_keys() and (variation := _parsed(value)):
             faults, vary[key] = _check_values(source, key, variation, baseline)
             problems += faults
     if space is None:
         return problems, None
     problems += _check_rungs(source, space)
-    if problems:
+    if problems or source.problems:
         return problems, None
     space = space.model_copy(update={"vary": vary})
     return _check_keep(source, space, baseline), space
@@ -47,13 +52,23 @@ def _keys_of(section: str) -> list[str]:
     return known_keys(Baseline, (section,)) or []
 
 
+def _vary(source: Source) -> dict[str, Any]:
+    written = source.tree.get("vary")
+    return written if isinstance(written, dict) else {}
+
+
 def _no_such_key(key: str) -> str:
     """The message for a `vary` key that is not `section.key` of a baseline; empty where it is."""
     if key in (keys := baseline_keys()):
         return ""
     if _keys_of(key):
         return f"a whole section cannot vary; name its keys, as in {key}.{_keys_of(key)[0]}"
-    return f"unknown key of a baseline; {did_you_mean(key, keys) or 'write section.key, as in training.batch_size'}"
+    section, _, name = key.rpartition(".")
+    elsewhere = [known for known in keys if known.endswith(f".{name}")]  # the right name in the wrong section
+    if _keys_of(section) and not elsewhere:
+        return unknown_key(name, _keys_of(section))
+    hint = f"did you mean {elsewhere[0]!r}?" if elsewhere else did_you_mean(key, keys)
+    return f"unknown key of a baseline; {hint or 'write section.key, as in training.batch_size'}"
 
 
 def _parsed(value: Any) -> Choice | Range | None:

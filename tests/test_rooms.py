@@ -1,0 +1,45 @@
+"""What a room may load: a typo must answer within a second, and a bare GPU machine has no Ray."""
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("torch", "transformers", "ray", "wandb", "optuna", "datasets")
+
+LIGHT_MODULES = [
+    "raytrain.cli",
+    "raytrain.config.reader",
+    "raytrain.config.derived",
+    "raytrain.results.ledger",
+    "raytrain.results.report",
+    "raytrain.results.significance",
+    "raytrain.fit",
+    "raytrain.tune",
+    "raytrain.data",
+    "raytrain.plan",
+    "raytrain.report",
+    "raytrain.archive",
+]
+RAYLESS_MODULES = [
+    "raytrain.training.session",
+    "raytrain.whisper.weights",
+    "raytrain.whisper.decoding",
+    "raytrain.speech.corpus",
+    "raytrain.tracking.run",
+]
+
+
+def loaded_after_importing(module: str) -> set[str]:
+    code = f"import sys, {module}; print(*sys.modules)"
+    return set(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split())
+
+
+@pytest.mark.parametrize("module", LIGHT_MODULES)
+def test_bad_input_can_be_told_before_torch_or_ray_is_imported(module: str) -> None:
+    assert loaded_after_importing(module).isdisjoint(HEAVY)
+
+
+@pytest.mark.parametrize("module", RAYLESS_MODULES)
+def test_a_machine_without_ray_can_load_the_training_side(module: str) -> None:
+    assert loaded_after_importing(module).isdisjoint({"ray", "optuna"})

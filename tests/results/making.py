@@ -1,8 +1,13 @@
 """Records for tests, made through TrialRecord as a study makes them."""
 
+import json
+import random
+from pathlib import Path
 from typing import Any
 
 from raytrain.results.records import Outcome, TrialRecord
+
+WORDS = ["dog", "runs", "big", "red", "house", "see", "two", "birds", "tall", "tree", "near", "school", "every", "day"]
 
 
 def config(batch_size: int = 12, accumulation: int = 3, learning_rate: float = 1e-5, **model: Any) -> dict[str, Any]:
@@ -34,3 +39,47 @@ def record(number: int, **given: Any) -> TrialRecord:
         "wall_s": 3600.0,
     }
     return TrialRecord(**{**values, **given})
+
+
+def utterances(folder: Path, number: int, *, wer: float, children: int = 20, per_child: int = 6) -> None:
+    """Write a trial's utterances.jsonl: about this share of words wrong, on references that all trials share."""
+    texts, errors = random.Random(1), random.Random(number)
+    rows = []
+    for child in range(children):
+        for place in range(per_child):
+            reference = texts.choices(WORDS, k=texts.randint(4, 9))
+            hypothesis, counts = _misheard(reference, errors, wer * (0.6 + 0.8 * child / children))
+            rows.append(
+                {
+                    "utterance_id": f"u{child:02d}-{place}",
+                    "child_id": f"c{child:02d}",
+                    "age_bucket": ("3-4", "5-7", "8-11", "12+")[child % 4],
+                    "duration_s": round(0.5 * len(reference) + texts.random(), 2),
+                    "reference": " ".join(reference),
+                    "hypothesis": " ".join(hypothesis),
+                    **counts,
+                }
+            )
+    path = folder / "trials" / str(number) / "utterances.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def _misheard(reference: list[str], errors: random.Random, rate: float) -> tuple[list[str], dict[str, int]]:
+    counts = {"substitutions": 0, "deletions": 0, "insertions": 0, "hits": 0}
+    heard = []
+    for word in reference:
+        drawn = errors.random() / max(rate, 1e-9)
+        if drawn > 1:
+            counts["hits"] += 1
+            heard.append(word)
+        elif drawn > 0.5:
+            counts["substitutions"] += 1
+            heard.append(f"{word}s")
+        elif drawn > 0.2:
+            counts["deletions"] += 1
+        else:
+            counts["hits"] += 1
+            counts["insertions"] += 1
+            heard += [word, "uh"]
+    return heard, counts

@@ -1,0 +1,1 @@
+"""Runs that are over and kept: moved whole under archive/, with the sha256 of every file, and moved back. No torch."""

@@ -1,0 +1,46 @@
+"""A run's folder in; held still while it is read and moved, or the reason why it cannot be: somebody writes to it."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from raytrain.errors import InputError
+
+_WAY_OUT = "wait until it has ended, or stop it"
+
+
+@contextmanager
+def held_still(folder: Path) -> Iterator[None]:
+    """Hold the run's own locks, so that nobody resumes it meanwhile; refuse a run that is being written."""
+    with ExitStack() as held:
+        for path in sorted(folder.glob("*.lock")):
+            lock = held.enter_context(path.open("rb"))
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise InputError(f"{folder}: in use, {path.name} is held; {_WAY_OUT}") from None
+        for process, path in _writers(folder):
+            raise InputError(f"{folder}: process {process} is writing {path.name}; {_WAY_OUT}")
+        yield
+
+
+def _writers(folder: Path) -> Iterator[tuple[int, Path]]:
+    """Other processes' files below the folder that are open for writing, where the system tells (Linux)."""
+    below = f"{folder.resolve()}{os.sep}"
+    for process in Path("/proc").glob("[0-9]*"):
+        if int(process.name) == os.getpid():
+            continue
+        try:
+            for handle in (process / "fd").iterdir():
+                target = os.readlink(handle)
+                if target.startswith(below) and _is_for_writing(process / "fdinfo" / handle.name):
+                    yield int(process.name), Path(target)
+        except OSError:
+            continue  # it has ended, or is somebody else's
+
+
+def _is_for_writing(info: Path) -> bool:
+    flags = next(line for line in info.read_text().splitlines() if line.startswith("flags:"))
+    return int(flags.split()[1], 8) & os.O_ACCMODE != os.O_RDONLY

@@ -1,0 +1,107 @@
+"""Large files on S3: a local file in, an object out, and back. Keys and region come from the usual AWS variables."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from raytrain.errors import InputError
+
+if TYPE_CHECKING:
+    from pyarrow.fs import S3FileSystem
+
+_CHUNK_BYTES = 8 * 2**20
+
+
+class RemoteFolder:
+    """One folder `s3://bucket/prefix`; every path below is relative to it."""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        if parts.scheme != "s3" or not parts.netloc:
+            raise InputError(f"{url}: not a place on S3; write s3://bucket/prefix")
+        self.url = url.rstrip("/")
+        self.key = f"{parts.netloc}{parts.path}".rstrip("/")
+        self.bucket = parts.netloc
+        with self._told():
+            self._files: S3FileSystem = _connect()
+
+    def sizes(self) -> dict[str, int]:
+        """All objects below the folder with their sizes in bytes."""
+        from pyarrow.fs import FileSelector, FileType
+
+        with self._told():
+            infos = self._files.get_file_info(FileSelector(self.key, recursive=True, allow_not_found=True))
+        return {info.path[len(self.key) + 1 :]: info.size for info in infos if info.type == FileType.File}
+
+    def require_new(self) -> None:
+        """The bucket is there, and nothing lies where we are about to write."""
+        from pyarrow.fs import FileType
+
+        with self._told():
+            bucket = self._files.get_file_info(self.bucket)
+        if bucket.type == FileType.NotFound:
+            raise InputError(f"{self.url}: there is no bucket {self.bucket}; make it, or name another")
+        if self.sizes():
+            raise InputError(f"{self.url}: objects lie there already; choose another prefix or --name")
+
+    def put(self, path: str, source: Path) -> None:
+        with self._told(), source.open("rb") as file, self._files.open_output_stream(f"{self.key}/{path}") as out:
+            while chunk := file.read(_CHUNK_BYTES):
+                out.write(chunk)
+
+    def get(self, path: str, target: Path) -> None:
+        with self._told(), self._files.open_input_stream(f"{self.key}/{path}") as source, target.open("wb") as file:
+            while chunk := source.read(_CHUNK_BYTES):
+                file.write(chunk)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def sha256_of(self, path: str) -> str:
+        """Of the bytes as S3 hands them out now."""
+        digest = hashlib.sha256()
+        with self._told(), self._files.open_input_stream(f"{self.key}/{path}") as source:
+            while chunk := source.read(_CHUNK_BYTES):
+                digest.update(chunk)
+        return digest.hexdigest()
+
+    def delete(self, paths: list[str]) -> None:
+        """Remove these objects; one that is gone already is no error."""
+        there = self.sizes() if paths else {}
+        with self._told():
+            for path in paths:
+                if path in there:
+                    self._files.delete_file(f"{self.key}/{path}")
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Whatever S3 refuses is told with the place, in one line."""
+        try:
+            yield
+        except OSError as error:
+            if error.errno is not None:  # the local file's
+                raise
+            fact = " ".join(str(error).split())
+            raise InputError(
+                f"{self.url}: {fact}; check the bucket, AWS_ACCESS_KEY_ID, AWS_REGION, AWS_ENDPOINT_URL"
+            ) from None
+
+
+def _connect() -> "S3FileSystem":
+    from pyarrow.fs import AwsStandardS3RetryStrategy, S3FileSystem
+
+    settings: dict[str, Any] = {
+        "region": os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1",
+        # Arrow's own default tries for minutes before it says that a server is not there.
+        "connect_timeout": 10,
+        "request_timeout": 60,
+        "retry_strategy": AwsStandardS3RetryStrategy(max_attempts=3),
+    }
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    if endpoint:
+        parts = urlsplit(endpoint)
+        settings |= {"endpoint_override": parts.netloc or endpoint, "scheme": parts.scheme or "https"}
+    return S3FileSystem(**settings)

@@ -1,0 +1,171 @@
+"""Is one configuration better than another, or luckier? Edit counts by child in; differences with intervals out.
+
+Children are resampled, not utterances: a child's utterances succeed and fail together. The same drawn children score
+both sides. What one training's luck adds is estimated from repeats with other seeds. Where the best of several is
+looked at, the interval is widened to hold for all of them at once (a max statistic), since the luckiest was picked.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from raytrain.results.transcripts import Scored
+
+RESAMPLES = 10_000
+_CHUNK = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contender:
+    """One configuration's trainings, each scored on the same children: edits [seeds, children], words [children].
+
+    The trainings that it was chosen by must not be among them, or all that it was chosen from must be compared too.
+    """
+
+    name: str
+    edits: np.ndarray
+    words: np.ndarray
+
+    @property
+    def num_seeds(self) -> int:
+        return int(self.edits.shape[0])
+
+    @property
+    def num_children(self) -> int:
+        return int(self.edits.shape[1])
+
+    @property
+    def wers(self) -> np.ndarray:
+        """WER by training."""
+        by_training: np.ndarray = self.edits.sum(axis=1) / self.words.sum()
+        return by_training
+
+    @property
+    def wer(self) -> float:
+        return float(self.wers.mean())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """WER of one less WER of the other: negative is better. The interval holds for all that were compared at once."""
+
+    difference: float
+    low: float
+    high: float
+    probability_better: float
+    """Of this one, with no allowance for having been picked."""
+    num_seeds: int
+    num_children: int
+
+
+def contender(name: str, trainings: Sequence[Scored]) -> Contender:
+    """One configuration from its trainings; all must have scored the same utterances."""
+    first = trainings[0]
+    if any(not np.array_equal(one.utterance_ids, first.utterance_ids) for one in trainings):
+        raise ValueError(f"{name}: its trainings scored different utterances")
+    _, child_of = np.unique(first.child_ids, return_inverse=True)
+    return Contender(
+        name=name,
+        edits=np.stack([np.bincount(child_of, weights=one.edits) for one in trainings]),
+        words=np.bincount(child_of, weights=first.words),
+    )
+
+
+def compare(
+    contenders: Sequence[Contender], baseline: Contender, *, resamples: int = RESAMPLES, seed: int = 0
+) -> list[Comparison]:
+    """Each contender against the baseline, in the order given. A pure function of its arguments."""
+    random = np.random.default_rng(seed)
+    words, children = baseline.words, baseline.num_children
+    if any(not np.array_equal(one.words, words) for one in contenders):
+        raise ValueError("contenders and baseline scored different utterances")
+    shares = np.full(children, 1 / children)
+    drawn = random.multinomial(children, shares, size=resamples).astype(float)
+    edits = np.stack([one.edits.mean(axis=0) - baseline.edits.mean(axis=0) for one in contenders], axis=1)
+    seeds = _SeedNoise.of(contenders, baseline, resamples=resamples, random=random)
+
+    differences, spread = _ratios(np.ones((1, children)), edits, words)
+    errors = np.sqrt(spread[0] + seeds.variance)
+    largest = np.zeros(resamples)
+    better = np.empty(len(contenders))
+    for start in range(0, len(contenders), _CHUNK):
+        part = slice(start, start + _CHUNK)
+        redrawn, redrawn_spread = _ratios(drawn, edits[:, part], words)
+        shifts = redrawn - differences[:, part] + seeds.shifts(part, random)
+        largest = np.maximum(largest, _studentised(shifts, redrawn_spread + seeds.redrawn_variance(part)).max(axis=1))
+        moved = differences[:, part] + shifts
+        better[part] = (moved < 0).mean(axis=0) + (moved == 0).mean(axis=0) / 2
+    # Ordered up: with few children a draw can have no spread at all, and its place among the largest is what counts.
+    width = float(np.quantile(largest, 0.95, method="higher"))
+    return [
+        Comparison(
+            difference=float(difference),
+            low=float(difference - width * error) if error else float(difference),
+            high=float(difference + width * error) if error else float(difference),
+            probability_better=float(chance),
+            num_seeds=min(one.num_seeds, baseline.num_seeds),
+            num_children=children,
+        )
+        for one, difference, error, chance in zip(contenders, differences[0], errors, better, strict=True)
+    ]
+
+
+@dataclass(frozen=True)
+class _SeedNoise:
+    """What the luck of training adds to a difference of means: pooled over all, since each alone has few seeds."""
+
+    variance: np.ndarray
+    """Of each contender's difference."""
+    baseline_shift: np.ndarray
+    own_deviations: np.ndarray
+    factors: np.ndarray
+    """By draw: how far the variance would be misjudged from so few repeats."""
+
+    @classmethod
+    def of(
+        cls, contenders: Sequence[Contender], baseline: Contender, *, resamples: int, random: np.random.Generator
+    ) -> "_SeedNoise":
+        repeated = [one for one in (*contenders, baseline) if one.num_seeds > 1]
+        freedom = sum(one.num_seeds - 1 for one in repeated)
+        pooled = sum(((one.wers - one.wer) ** 2).sum() for one in repeated) / freedom if freedom else 0.0
+        own = np.array([pooled / one.num_seeds for one in contenders])
+        shared = pooled / baseline.num_seeds
+        return cls(
+            variance=own + shared,
+            baseline_shift=random.normal(0, np.sqrt(shared), size=(resamples, 1)),
+            own_deviations=np.sqrt(own),
+            factors=random.chisquare(freedom, size=(resamples, 1)) / freedom if freedom else np.ones((resamples, 1)),
+        )
+
+    def shifts(self, part: slice, random: np.random.Generator) -> np.ndarray:
+        deviations = self.own_deviations[part]
+        own = random.normal(0, 1, size=(len(self.baseline_shift), len(deviations))) * deviations
+        shifted: np.ndarray = own - self.baseline_shift
+        return shifted
+
+    def redrawn_variance(self, part: slice) -> np.ndarray:
+        redrawn: np.ndarray = self.variance[part] * self.factors
+        return redrawn
+
+
+def _ratios(weights: np.ndarray, edits: np.ndarray, words: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """WER differences [draws, contenders] under these weights of children, and their variance over children."""
+    children = len(words)
+    total_words = (weights @ words)[:, None]
+    ratios = (weights @ edits) / total_words
+    # The sum over children of weight × (edits − ratio × words)², multiplied out so that it is three products.
+    squares = (
+        weights @ edits**2
+        - 2 * ratios * (weights @ (edits * words[:, None]))
+        + ratios**2 * (weights @ words**2)[:, None]
+    )
+    variance = np.maximum(squares, 0) / total_words**2 * children / max(children - 1, 1)
+    return ratios, variance
+
+
+def _studentised(shifts: np.ndarray, variance: np.ndarray) -> np.ndarray:
+    """|shift| in standard errors; a shift where there is no spread is beyond any width."""
+    errors = np.sqrt(variance)
+    beyond = np.where(np.abs(shifts) > 0, np.inf, 0.0)
+    return np.divide(np.abs(shifts), errors, out=beyond, where=errors > 0)

@@ -1,0 +1,162 @@
+"""Is the winner real? A study's records and utterances in; one sentence that claims no more than they do out."""
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from raytrain.results.choose import baseline_trial, best_trial
+from raytrain.results.records import Outcome, TrialRecord
+from raytrain.results.significance import Comparison, Contender, compare, contender
+from raytrain.results.transcripts import Scored, read_scored, transcripts_path
+
+MIN_CHILDREN = 8
+_SPLIT = ("training.batch_size", "training.gradient_accumulation_steps", "training.learning_rate")
+
+
+class Finding(StrEnum):
+    """What can be said of the winner."""
+
+    BETTER = "better"
+    WORSE = "worse"
+    NOT_DISTINGUISHABLE = "not distinguishable"
+    TOO_LITTLE_DATA = "too little data"
+    BASELINE_IS_BEST = "the baseline is best"
+    NO_RESULT = "no result"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """The finding, its sentence, and what it rests on."""
+
+    finding: Finding
+    sentence: str
+    best: TrialRecord | None
+    baseline: TrialRecord | None
+    comparisons: dict[str, Comparison] = field(default_factory=dict)
+    """By trial_id, all against the baseline."""
+
+
+def verdict(records: Sequence[TrialRecord], folder: Path, *, memory_limit_gib: float | None = None) -> Verdict:
+    """The best trial against the baseline, over children and, where finalists were trained again, over seeds."""
+    best, baseline = best_trial(records, memory_limit_gib=memory_limit_gib), baseline_trial(records)
+    if best is None or baseline is None or baseline.eval_wer is None:
+        finding, sentence = Finding.NO_RESULT, _nothing_to_compare(best)
+        return Verdict(finding=finding, sentence=sentence, best=best, baseline=baseline)
+    contenders = _repeated(records, folder) or _trained_once(records, folder)
+    reference = contenders.pop(baseline.trial_id, None)
+    comparisons: dict[str, Comparison] = {}
+    if reference is not None and contenders:
+        comparisons = dict(zip(contenders, compare(list(contenders.values()), reference), strict=True))
+        if reference.num_seeds > 1:
+            # Chosen anew, by the trainings that did not make it a finalist.
+            first = min(comparisons, key=lambda trial_id: comparisons[trial_id].difference)
+            best = next(record for record in records if record.trial_id == first)
+    trained = best.inherited_from or best.trial_id
+    if trained == baseline.trial_id:
+        finding, sentence = Finding.BASELINE_IS_BEST, _baseline_is_best(baseline)
+    elif reference is None or trained not in comparisons:
+        finding, sentence = Finding.TOO_LITTLE_DATA, _without_utterances(best, baseline)
+    else:
+        lead = f"{label(best)}: WER {contenders[trained].wer:.3f} against the baseline's {reference.wer:.3f}"
+        finding, sentence = _judged(lead, comparisons[trained], keep=split(baseline))
+    return Verdict(finding=finding, sentence=sentence, best=best, baseline=baseline, comparisons=comparisons)
+
+
+def label(record: TrialRecord) -> str:
+    """A configuration in a reader's words: batch 8 × 5, lr 1.6e-5, and what else was sampled."""
+    training = record.config["training"]
+    others = [
+        f"{key.rpartition('.')[2].replace('_', ' ')} {short(value) if isinstance(value, float) else value}"
+        for key, value in record.sample.items()
+        if key not in _SPLIT
+    ]
+    return ", ".join([f"batch {split(record)}", f"lr {short(training['learning_rate'])}", *others])
+
+
+def split(record: TrialRecord) -> str:
+    """batch × accumulation."""
+    training = record.config["training"]
+    return f"{training['batch_size']} × {training['gradient_accumulation_steps']}"
+
+
+def short(value: float) -> str:
+    """Three digits at most, exponents without leading zeros: 1.6e-5."""
+    return re.sub(r"e([+-])0*(\d)", r"e\1\2", f"{value:.3g}").replace("e+", "e")
+
+
+def signed(value: float) -> str:
+    """With a true minus sign, and no sign for nothing."""
+    return f"{value:+.3f}".replace("-", "−").replace("+0.000", "0.000").replace("−0.000", "0.000")
+
+
+def _repeated(records: Sequence[TrialRecord], folder: Path) -> dict[str, Contender]:
+    """Finalists and baseline by their further trainings; those that chose the finalists are left out."""
+    trainings: dict[str, list[Scored]] = defaultdict(list)
+    for record in records:
+        if record.finalist_of is not None and record.outcome is Outcome.COMPLETED:
+            scored = read_scored(transcripts_path(folder, record.number))
+            if scored is not None:
+                trainings[record.finalist_of].append(scored)
+    return _comparable({trial_id: all_of for trial_id, all_of in trainings.items() if len(all_of) > 1}, records)
+
+
+def _trained_once(records: Sequence[TrialRecord], folder: Path) -> dict[str, Contender]:
+    """Every completed trial, since the best was chosen among all of them."""
+    trainings = {}
+    for record in records:
+        if record.outcome is Outcome.COMPLETED and record.finalist_of is None and record.inherited_from is None:
+            scored = read_scored(transcripts_path(folder, record.number))
+            if scored is not None:
+                trainings[record.trial_id] = [scored]
+    return _comparable(trainings, records)
+
+
+def _comparable(trainings: dict[str, list[Scored]], records: Sequence[TrialRecord]) -> dict[str, Contender]:
+    """Those that scored the baseline's utterances; nothing where the baseline is not among them."""
+    baseline = baseline_trial(records)
+    if baseline is None or baseline.trial_id not in trainings:
+        return {}
+    scored = list(trainings[baseline.trial_id][0].utterance_ids)
+    return {
+        trial_id: contender(trial_id, all_of)
+        for trial_id, all_of in trainings.items()
+        if all(list(one.utterance_ids) == scored for one in all_of)
+    }
+
+
+def _judged(lead: str, found: Comparison, *, keep: str) -> tuple[Finding, str]:
+    seeds = f"{found.num_seeds} seed{'s' if found.num_seeds > 1 else ''}"
+    if found.num_children < MIN_CHILDREN:
+        few = f"{found.num_children} validation {'child' if found.num_children == 1 else 'children'}"
+        said = f"(difference {signed(found.difference)}, {seeds}): too little data to say, with {few}."
+        return Finding.TOO_LITTLE_DATA, f"{lead} {said}"
+    lead += f" (difference {signed(found.difference)}, 95 % {signed(found.low)} to {signed(found.high)}, {seeds})"
+    if found.num_seeds == 1:
+        why = "since one seed cannot tell a better configuration from a luckier training"
+        return Finding.TOO_LITTLE_DATA, f"{lead}: too little data to say, {why}."
+    if found.high < 0:
+        return Finding.BETTER, f"{lead}: better."
+    if found.low > 0:
+        return Finding.WORSE, f"{lead}: worse than the baseline; keep {keep}."
+    return Finding.NOT_DISTINGUISHABLE, f"{lead}: not distinguishable from the baseline; keep {keep}."
+
+
+def _without_utterances(best: TrialRecord, baseline: TrialRecord) -> str:
+    wer, baseline_wer = best.eval_wer or 0.0, baseline.eval_wer or 0.0
+    return (
+        f"{label(best)}: WER {wer:.3f} against the baseline's {baseline_wer:.3f} (difference "
+        f"{signed(wer - baseline_wer)}): too little data to say, without both trials' utterances on one validation set."
+    )
+
+
+def _baseline_is_best(baseline: TrialRecord) -> str:
+    return f"No trial scored below the baseline's WER of {baseline.eval_wer:.3f}; keep {split(baseline)}."
+
+
+def _nothing_to_compare(best: TrialRecord | None) -> str:
+    if best is None:
+        return "No trial was completed: there is nothing to choose."
+    return f"{label(best)}: WER {best.eval_wer:.3f}; the baseline has no WER to compare it with."

@@ -1,0 +1,136 @@
+"""The verdict says in one sentence what the data can bear, and no more."""
+
+from pathlib import Path
+
+import pytest
+from making import config, record, utterances
+
+from raytrain.errors import InputError
+from raytrain.results.records import Outcome, TrialRecord
+from raytrain.results.transcripts import read_scored, transcripts_path
+from raytrain.results.verdict import Finding, label, short, signed, verdict
+
+BASELINE = record(0, eval_wer=0.3)
+CHALLENGER = record(1, eval_wer=0.2, config=config(8, 5, 1.6e-5), effective_batch_size=40)
+
+
+def study(folder: Path, *, wers: list[tuple[TrialRecord, float]], children: int = 20) -> list[TrialRecord]:
+    """Records whose utterances are written, with about these error rates."""
+    for one, wer in wers:
+        utterances(folder, one.number, wer=wer, children=children)
+    return [one for one, _ in wers]
+
+
+def repeats(of: TrialRecord, numbers: range, wer: float) -> list[tuple[TrialRecord, float]]:
+    """A finalist trained again with further seeds."""
+    return [
+        (record(number, finalist_of=of.trial_id, config=of.config, seed=100 + number, eval_wer=wer), wer)
+        for number in numbers
+    ]
+
+
+def test_a_gain_that_holds_over_children_and_seeds_is_called_better(tmp_path: Path) -> None:
+    once = [(BASELINE, 0.3), (CHALLENGER, 0.2)]
+    records = study(
+        tmp_path, wers=[*once, *repeats(CHALLENGER, range(2, 5), 0.2), *repeats(BASELINE, range(5, 8), 0.3)]
+    )
+    found = verdict(records, tmp_path)
+    assert found.finding is Finding.BETTER
+    assert found.sentence.startswith("batch 8 × 5, lr 1.6e-5: WER 0.2")
+    assert found.sentence.endswith(", 3 seeds): better.")
+    assert "(difference −0." in found.sentence
+    assert found.best == CHALLENGER
+
+
+def test_a_gain_within_the_noise_is_not_distinguishable_and_says_what_to_keep(tmp_path: Path) -> None:
+    once = [(BASELINE, 0.3), (CHALLENGER, 0.29)]
+    records = study(
+        tmp_path, wers=[*once, *repeats(CHALLENGER, range(2, 5), 0.3), *repeats(BASELINE, range(5, 8), 0.3)]
+    )
+    found = verdict(records, tmp_path)
+    assert found.finding is Finding.NOT_DISTINGUISHABLE
+    assert found.sentence.endswith("3 seeds): not distinguishable from the baseline; keep 12 × 3.")
+
+
+def test_a_winner_that_its_repeats_contradict_is_called_worse(tmp_path: Path) -> None:
+    once = [(BASELINE, 0.3), (CHALLENGER, 0.2)]
+    records = study(
+        tmp_path, wers=[*once, *repeats(CHALLENGER, range(2, 5), 0.5), *repeats(BASELINE, range(5, 8), 0.3)]
+    )
+    assert verdict(records, tmp_path).finding is Finding.WORSE
+
+
+def test_the_trainings_that_chose_a_finalist_do_not_judge_it(tmp_path: Path) -> None:
+    once = [(BASELINE, 0.3), (CHALLENGER, 0.01)]
+    records = study(
+        tmp_path, wers=[*once, *repeats(CHALLENGER, range(2, 5), 0.3), *repeats(BASELINE, range(5, 8), 0.3)]
+    )
+    assert abs(verdict(records, tmp_path).comparisons[CHALLENGER.trial_id].difference) < 0.05
+
+
+def test_one_seed_is_too_little_data_to_say(tmp_path: Path) -> None:
+    found = verdict(study(tmp_path, wers=[(BASELINE, 0.3), (CHALLENGER, 0.2)]), tmp_path)
+    assert found.finding is Finding.TOO_LITTLE_DATA
+    assert ", 95 % −" in found.sentence
+    assert "1 seed): too little data to say" in found.sentence
+
+
+def test_under_eight_children_are_too_little_data_to_say(tmp_path: Path) -> None:
+    once = [(BASELINE, 0.3), (CHALLENGER, 0.2)]
+    repeated = [*once, *repeats(CHALLENGER, range(2, 5), 0.1), *repeats(BASELINE, range(5, 8), 0.3)]
+    found = verdict(study(tmp_path, wers=repeated, children=7), tmp_path)
+    assert found.finding is Finding.TOO_LITTLE_DATA
+    assert found.sentence.endswith("3 seeds): too little data to say, with 7 validation children.")
+
+
+def test_a_baseline_that_nobody_beat_is_kept(tmp_path: Path) -> None:
+    found = verdict(study(tmp_path, wers=[(record(0, eval_wer=0.1), 0.1), (CHALLENGER, 0.2)]), tmp_path)
+    assert found.finding is Finding.BASELINE_IS_BEST
+    assert found.sentence == "No trial scored below the baseline's WER of 0.100; keep 12 × 3."
+
+
+def test_without_utterances_nothing_is_claimed(tmp_path: Path) -> None:
+    found = verdict([BASELINE, CHALLENGER], tmp_path)
+    assert found.finding is Finding.TOO_LITTLE_DATA
+    assert "without both trials' utterances" in found.sentence
+
+
+def test_with_nothing_completed_there_is_nothing_to_choose(tmp_path: Path) -> None:
+    found = verdict([record(0, outcome=Outcome.DIVERGED)], tmp_path)
+    assert (found.finding, found.best) == (Finding.NO_RESULT, None)
+    assert "nothing to choose" in found.sentence
+
+
+def test_a_winner_without_a_baseline_is_only_named(tmp_path: Path) -> None:
+    found = verdict([record(0, outcome=Outcome.FAILED), CHALLENGER], tmp_path)
+    assert found.sentence.endswith("WER 0.200; the baseline has no WER to compare it with.")
+
+
+def test_an_inherited_winner_is_judged_by_the_training_it_has_its_wer_from(tmp_path: Path) -> None:
+    twin = record(2, eval_wer=0.19, config=config(20, 2, 1.6e-5), inherited_from=CHALLENGER.trial_id)
+    records = [*study(tmp_path, wers=[(BASELINE, 0.3), (CHALLENGER, 0.2)]), twin]
+    assert ", 95 % −" in verdict(records, tmp_path).sentence
+
+
+def test_a_trial_scored_on_other_utterances_is_not_compared(tmp_path: Path) -> None:
+    records = study(tmp_path, wers=[(BASELINE, 0.3)])
+    utterances(tmp_path, 1, wer=0.2, children=9)
+    assert verdict([*records, CHALLENGER], tmp_path).comparisons == {}
+
+
+def test_a_configuration_is_named_by_split_rate_and_what_else_was_sampled() -> None:
+    sample = {"training.batch_size": 8, "model.dropout": 0.1, "training.spec_augment": None}
+    assert label(record(1, sample=sample)) == "batch 12 × 3, lr 1e-5, dropout 0.1, spec augment None"
+
+
+def test_numbers_read_well() -> None:
+    assert [short(value) for value in (1.6e-5, 0.1, 12345678.0)] == ["1.6e-5", "0.1", "1.23e7"]
+    assert [signed(value) for value in (-0.0124, 0.003, 0.0, -0.0001)] == ["−0.012", "+0.003", "0.000", "0.000"]
+
+
+def test_spoiled_utterances_are_named(tmp_path: Path) -> None:
+    path = transcripts_path(tmp_path, 0)
+    path.parent.mkdir(parents=True)
+    path.write_text('{"utterance_id": "u", \n')
+    with pytest.raises(InputError, match=r"trials/0/utterances\.jsonl: not utterances"):
+        read_scored(path)

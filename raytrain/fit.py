@@ -4,13 +4,19 @@ import argparse
 import shlex
 import signal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from raytrain.cli import Interrupted, Parser, log_to_stderr, print_json, run_door, say
 from raytrain.config.baseline import Baseline
 from raytrain.config.derived import derived
 from raytrain.config.reader import dump_yaml, load_baseline
 from raytrain.errors import InputError
+from raytrain.results.description import Description, read_description
+from raytrain.results.folders import new_run_folder
+from raytrain.results.provenance import command_line, provenance
+
+if TYPE_CHECKING:  # torch and Ray are imported once the configuration is known to be right
+    from raytrain.trial.inputs import Inputs
 
 
 def main() -> None:
@@ -19,72 +25,75 @@ def main() -> None:
 
 def _fit() -> int:
     arguments = _parser().parse_intermixed_args()
-    resumed = _absolute(arguments.resume)
-    if resumed is not None:
+    if arguments.resume is not None:
         if arguments.overrides or arguments.config:
             raise InputError("--resume goes on with the fit's own configuration; leave out --config and key=value")
-        from raytrain.trial.fit import read_fit
-
-        config, told = read_fit(resumed)
-        if told["outcome"] is not None and told["outcome"] != "failed":
-            say(f"{resumed} has ended ({told['outcome']}); nothing is left to do")
-            return _report(told, resumed, as_json=arguments.json)
-    else:
-        config = load_baseline(arguments.config or "small", arguments.overrides)
+        return _resume(Path(arguments.resume).absolute(), as_json=arguments.json)
+    config = load_baseline(arguments.config or "small", arguments.overrides)
     if arguments.dry_run:
         return _dry_run(config, as_json=arguments.json)
-    log_to_stderr()
-    return _train(config, name=Path(arguments.config or "small").stem, folder=resumed, arguments=arguments)
-
-
-def _train(config: Baseline, *, name: str, folder: Path | None, arguments: argparse.Namespace) -> int:
-    from raytrain.results.folders import new_run_folder
-    from raytrain.results.provenance import command_line, provenance
-    from raytrain.trial.fit import fit
     from raytrain.trial.inputs import inputs_of
 
     inputs, whereabouts = inputs_of(config)
-    folder = folder or new_run_folder(config.storage, [name]).absolute()
-    say(f"{folder}: {_description(config, synthetic=inputs.synthetic)}")
-    numbers = derived(config, inputs.train_utterances)
-    say(
-        f"{numbers['train_utterances']} utterances train and {len(inputs.split.validation)} are scored, "
-        f"no child in both; {numbers['steps']} steps of {numbers['effective_batch_size']}"
+    name = Path(arguments.config or "small").stem
+    description = Description(
+        baseline_name=name,
+        baseline=config.model_dump(),
+        data=inputs.described(),
+        provenance=provenance(command_line("raytrain.fit"), {"training.seed": config.training.seed}),
     )
+    folder = new_run_folder(config.storage, [name]).absolute()
+    return _train(description, inputs, whereabouts, folder=folder, as_json=arguments.json)
+
+
+def _resume(folder: Path, *, as_json: bool) -> int:
+    from raytrain.trial.inputs import inputs_of
+
+    description = read_description(folder)
+    if description.space is not None:
+        raise InputError(f"{folder}: a study; go on with it by python -m raytrain.tune --resume {folder}")
+    if description.result is not None and description.result["outcome"] != "failed":
+        say(f"{folder} has ended, and nothing is left to do")
+        return _tell(description.result, folder, as_json=as_json)
+    inputs, whereabouts = inputs_of(Baseline.model_validate(description.baseline))
+    return _train(description, inputs, whereabouts, folder=folder, as_json=as_json)
+
+
+def _train(
+    description: Description, inputs: "Inputs", whereabouts: dict[str, Any], *, folder: Path, as_json: bool
+) -> int:
+    from raytrain.trial.fit import fit
+
+    log_to_stderr()
+    config = Baseline.model_validate(description.baseline)
+    numbers = derived(config, len(inputs.split.train))
+    say(f"{folder}")
+    say(
+        f"whisper-{config.model.variant} from {config.model.pretrained or 'random weights'}, "
+        f"{numbers['train_utterances']} utterances to train on, {len(inputs.split.validation)} to score, "
+        f"{numbers['steps']} steps of {numbers['effective_batch_size']}"
+    )
+    for caveat in description.caveats():
+        say(caveat)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        told = fit(
-            config,
-            folder=folder,
-            inputs=inputs,
-            whereabouts=whereabouts,
-            provenance=provenance(command_line("raytrain.fit"), {"training.seed": config.training.seed}),
-        )
+        result = fit(description, folder=folder, inputs=inputs, whereabouts=whereabouts)
     except KeyboardInterrupt:
         raise Interrupted(f"python -m raytrain.fit --resume {shlex.quote(str(folder))}") from None
-    return _report(told, folder, as_json=arguments.json)
+    return _tell(result, folder, as_json=as_json)
 
 
-def _report(told: dict[str, Any], folder: Path, *, as_json: bool) -> int:
+def _tell(result: dict[str, Any], folder: Path, *, as_json: bool) -> int:
     if as_json:
-        print_json({"folder": str(folder)} | told)
-    if told["outcome"] != "completed":
-        say(f"{told['outcome']}: {told['reason']}")
+        print_json({"folder": str(folder), "result": result})
+    if result["outcome"] != "completed":
+        say(f"{result['outcome']}: {result['reason']}")
         return 1
     say(
-        f"WER {told['eval_wer']:.4f} after {told['step']} steps (best {told['best_eval_wer']:.4f}); "
-        f"{told['train_examples_per_s']:.1f} clips/s in {told['precision_used']}; {folder / told['checkpoint']}"
+        f"WER {result['eval_wer']:.4f} after {result['step']} steps (best {result['best_eval_wer']:.4f}), "
+        f"{result['train_examples_per_s']:.1f} clips/s in {result['precision_used']}: {folder / result['checkpoint']}"
     )
     return 0
-
-
-def _description(config: Baseline, *, synthetic: bool) -> str:
-    model = config.model
-    parts = [f"whisper-{model.variant} from {model.pretrained or 'random weights: its WER means nothing'}"]
-    parts.append(f"{config.training.batch_size} × {config.training.gradient_accumulation_steps}")
-    if synthetic:
-        parts.append("the demo corpus is synthetic: it says nothing about real children")
-    return ", ".join(parts)
 
 
 def _dry_run(config: Baseline, *, as_json: bool) -> int:
@@ -96,10 +105,6 @@ def _dry_run(config: Baseline, *, as_json: bool) -> int:
         for name, value in numbers.items():
             print(f"# {name}: {'null' if value is None else value}")
     return 0
-
-
-def _absolute(folder: str | None) -> Path | None:
-    return Path(folder).absolute() if folder is not None else None
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -13,6 +13,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 from sqlalchemy.exc import SQLAlchemyError
 
 from raytrain.errors import InputError
+from raytrain.results.choose import peak_memory_gib
 from raytrain.results.records import Outcome, TrialRecord
 from raytrain.study.axes import Axes, Listed, Sample
 from raytrain.study.sampler import Tried
@@ -122,3 +123,13 @@ def objective_of(record: TrialRecord) -> float:
     if record.eval_wer is None or record.outcome in (Outcome.DIVERGED, Outcome.OUT_OF_MEMORY, Outcome.FAILED):
         return WORST_OBJECTIVE
     return min(record.eval_wer, WORST_OBJECTIVE)
+
+
+def violation_gib(record: TrialRecord, limit_gib: float | None) -> float | None:
+    """By how much a trial's measured peak missed the limit; what did not fit the hardware missed it by some."""
+    if limit_gib is None:
+        return None
+    peak = peak_memory_gib(record)
+    if record.outcome is Outcome.OUT_OF_MEMORY:
+        return max((peak or 0.0) - limit_gib, 0.1)
+    return peak - limit_gib if peak is not None else None

@@ -1,7 +1,10 @@
 """What Tune tells of its trials in; rows to the trackers and the journal, and one line in the ledger a trial, out."""
 
 import logging
+import os
 import shutil
+import signal
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,10 +18,9 @@ from ray.tune.integration.ray_train import CHECKPOINT_PATH_KEY
 from ray.tune.result import AUTO_RESULT_KEYS
 
 from raytrain.config.baseline import Baseline
-from raytrain.results.choose import peak_memory_gib
 from raytrain.results.ledger import Ledger
 from raytrain.results.records import Outcome, TrialRecord
-from raytrain.study.journal import Journal, objective_of
+from raytrain.study.journal import Journal, objective_of, violation_gib
 from raytrain.tracking.run import TrackedRun
 
 log = logging.getLogger("raytrain")
@@ -29,6 +31,8 @@ _TUNES_OWN = {*AUTO_RESULT_KEYS, "trial_id", "done", "experiment_tag", "should_c
 class Running:
     """A trial between its start and its record."""
 
+    trial_id: str
+    """Ours, which a restart does not change; Tune's own does not live as long."""
     number: int
     sample: dict[str, Any]
     config: dict[str, Any]
@@ -53,18 +57,24 @@ class Recorder(Callback):
         memory_limit_gib: float | None,
         open_tracked: Callable[[int, dict[str, Any]], TrackedRun],
         on_end: Callable[[TrialRecord], None],
+        asked_to_stop: threading.Event,
     ) -> None:
         self._folder, self._ledger, self._journal = folder, ledger, journal
         self._memory_limit_gib = memory_limit_gib
-        self._open_tracked, self._on_end = open_tracked, on_end
+        self._open_tracked, self._on_end, self._asked_to_stop = open_tracked, on_end, asked_to_stop
         self._running: dict[str, Running] = {}
         self._ended: list[tuple[Running, str | None]] = []
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing: Tune writes all it is given into a file of its own, which nobody reads."""
+        return {}
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         if trial.trial_id in self._running:  # Tune starts a trial again whose driver died
             return
         number, job = trial.config["number"], trial.config["job"]
         self._running[trial.trial_id] = Running(
+            trial_id=job["name"],
             number=number,
             sample=trial.config["sample"],
             config=job["config"],
@@ -99,9 +109,11 @@ class Recorder(Callback):
         """Here, and not as trials complete: an error of ours, a full disk say, ends the study and not the trial."""
         while self._ended:
             self._record(*self._ended.pop(0))
+        if self._asked_to_stop.is_set():  # and Tune was not yet listening when it was asked
+            os.kill(os.getpid(), signal.SIGUSR1)
 
-    def interrupt(self) -> None:
-        """Close what is open as a run that will be resumed."""
+    def close(self) -> None:
+        """Leave what still runs as runs that will be resumed."""
         for running in self._running.values():
             running.tracked.finish("interrupted", {})
         self._running.clear()
@@ -124,7 +136,7 @@ class Recorder(Callback):
         row = running.row
         outcome, reason = _ending(row, error)
         return TrialRecord(
-            trial_id=trial_name(running.number),
+            trial_id=running.trial_id,
             number=running.number,
             sample=running.sample,
             config=running.config,
@@ -147,21 +159,6 @@ _FROM_ROW = (
     "peak_memory_allocated_gib", "peak_memory_resident_gib", "train_examples_per_s", "examples_seen",
     "precision_used", "node", "history",
 )  # fmt: skip
-
-
-def trial_name(number: int) -> str:
-    """A trial's id in the ledger, and its run's name in Ray's storage: the same after every restart."""
-    return f"trial-{number:04}"
-
-
-def violation_gib(record: TrialRecord, limit_gib: float | None) -> float | None:
-    """By how much a trial's measured peak missed the limit; what did not fit the hardware missed it by some."""
-    if limit_gib is None:
-        return None
-    peak = peak_memory_gib(record)
-    if record.outcome is Outcome.OUT_OF_MEMORY:
-        return max((peak or 0.0) - limit_gib, 0.1)
-    return peak - limit_gib if peak is not None else None
 
 
 def _ending(row: dict[str, Any], error: str | None) -> tuple[Outcome, str | None]:

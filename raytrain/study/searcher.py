@@ -13,6 +13,10 @@ class StudySearcher(Searcher):
         super().__init__(metric="objective", mode="min")
         self._next_trial = next_trial
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing: Tune writes all it is given into a file of its own, which nobody reads."""
+        return {}
+
     def suggest(self, trial_id: str) -> dict[str, Any] | str:
         """A trial's configuration for Tune; FINISHED when there is none left."""
         trial = self._next_trial()

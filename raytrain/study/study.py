@@ -1,4 +1,4 @@
-"""One search: a baseline, a space and a folder in; trials run by Ray Tune and proposed by Optuna; their records out.
+"""One search: what was asked, a folder and the inputs in; trials run by Ray Tune and proposed by Optuna; records out.
 
 The folder is all there is to a study: `study.json` says what was asked, `optuna.db` what was started, `trials.jsonl`
 what ended. Tune's own snapshots are up to 10 s old and are never read: a study goes on from these three.
@@ -6,22 +6,26 @@ what ended. Tune's own snapshots are up to 10 s old and are never read: a study 
 
 import logging
 import shutil
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from raytrain.config.baseline import Baseline
+from raytrain.config.derived import derived
 from raytrain.config.space import SearchSpace
+from raytrain.results.description import Description
 from raytrain.results.ledger import Ledger
 from raytrain.results.records import TrialRecord
 from raytrain.study.axes import Axes, Sample
-from raytrain.study.journal import Journal, objective_of
-from raytrain.study.recorder import Recorder, trial_name, violation_gib
+from raytrain.study.interrupt import stopping_gracefully
+from raytrain.study.journal import Journal, objective_of, violation_gib
 from raytrain.study.resolve import resolve, rungs
 from raytrain.study.sampler import propose
 from raytrain.tracking.run import TrackedRun, open_run
-from raytrain.trial.cluster import Hardware
+from raytrain.trial import cluster
+from raytrain.trial.inputs import Inputs
 from raytrain.trial.job import Job, Share
 
 log = logging.getLogger("raytrain")
@@ -34,65 +38,107 @@ class Study:
 
     folder: Path
     """Absolute."""
-    baseline: Baseline
-    space: SearchSpace
-    inputs: dict[str, Any]
-    """Whereabouts of the corpora, from trial.inputs."""
-    budget_examples: int
+    description: Description
+    inputs: Inputs
+    whereabouts: dict[str, Any]
+    """Of the inputs, for the workers."""
+
+    @property
+    def baseline(self) -> Baseline:
+        return Baseline.model_validate(self.description.baseline)
+
+    @property
+    def space(self) -> SearchSpace:
+        return SearchSpace.model_validate(self.description.space)
+
+    @property
+    def budget_examples(self) -> int:
+        """The most one trial may train: what the space says, at most the baseline's own length."""
+        own: int = derived(self.baseline, len(self.inputs.split.train))["examples"]
+        return min(own, self.space.budget.examples or own)
 
 
 def run_study(
-    study: Study, *, hardware: Hardware, on_end: Callable[[TrialRecord], None]
+    study: Study, *, address: str | None = None, on_end: Callable[[TrialRecord], None]
 ) -> tuple[list[TrialRecord], bool]:
-    """Run what the study still lacks. The records of all its trials, and whether it was interrupted."""
-    from ray import tune  # by now the cluster is up, with its environment set
+    """Run what the study still lacks. The records of all its trials, and whether somebody stopped it."""
+    ledger = Ledger(study.folder)
+    with ledger.held():
+        study.description.write(study.folder)
+        journal = Journal(study.folder, Axes(study.space, study.baseline))
+        proposals = _Proposals(study, ledger.read(), journal)
+        if not proposals.remaining:
+            return ledger.read(), False
+        with stopping_gracefully() as asked_to_stop:
+            hardware = cluster.connect(address)
+            try:
+                if not asked_to_stop.is_set():
+                    _tune(study, hardware, ledger, journal, proposals, asked_to_stop, on_end)
+            finally:
+                cluster.shutdown()
+        return ledger.read(), asked_to_stop.is_set()
 
-    from raytrain.study.interrupt import stopping_gracefully
+
+def _tune(
+    study: Study,
+    hardware: cluster.Hardware,
+    ledger: Ledger,
+    journal: Journal,
+    proposals: "_Proposals",
+    asked_to_stop: threading.Event,
+    on_end: Callable[[TrialRecord], None],
+) -> None:
+    from ray import tune  # by now the environment is set that Ray reads as it is imported
+
+    from raytrain.study.recorder import Recorder
     from raytrain.study.scheduler import make_scheduler
     from raytrain.study.searcher import StudySearcher
     from raytrain.trial.driver import drive_trial
 
-    ledger = Ledger(study.folder)
-    with ledger.held():
-        journal = Journal(study.folder, Axes(study.space, study.baseline))
-        proposals = _Proposals(study, ledger.read(), journal)
-        share, at_once = Share.of(study.baseline, hardware, max_concurrent=study.space.search.max_concurrent)
-        recorder = Recorder(
-            study.folder,
-            ledger=ledger,
-            journal=journal,
-            memory_limit_gib=study.space.search.memory_limit_gib,
-            open_tracked=lambda number, config: _tracked(study, number, config),
-            on_end=on_end,
-        )
-        interrupted = False
-        if proposals.remaining:
-            # Tune's files serve nobody afterwards.
-            shutil.rmtree(study.folder / "ray" / "tune", ignore_errors=True)
-            with stopping_gracefully() as asked_to_stop:
-                tune.Tuner(
-                    # Pinned to the head node and all but free: the GPUs and CPUs are its workers'.
-                    tune.with_resources(drive_trial, {"node:__internal_head__": 0.001}),
-                    tune_config=tune.TuneConfig(
-                        metric="objective",
-                        mode="min",
-                        search_alg=StudySearcher(lambda: proposals.next(share)),
-                        scheduler=make_scheduler(study.space.scheduler, journal.reports()),
-                        num_samples=proposals.remaining,
-                        max_concurrent_trials=at_once,
-                        trial_dirname_creator=lambda trial: trial_name(trial.config["number"]),
-                    ),
-                    run_config=tune.RunConfig(
-                        name="tune",
-                        storage_path=str(study.folder / "ray"),
-                        callbacks=[recorder],
-                        failure_config=tune.FailureConfig(max_failures=_DRIVER_RESTARTS),
-                        verbose=0,
-                    ),
-                ).fit()
-                interrupted = asked_to_stop.is_set()
-            recorder.interrupt()
-        return ledger.read(), interrupted
+    share, at_once = Share.of(study.baseline, hardware, max_concurrent=study.space.search.max_concurrent)
+    recorder = Recorder(
+        study.folder,
+        ledger=ledger,
+        journal=journal,
+        memory_limit_gib=study.description.memory_limit_gib,
+        open_tracked=lambda number, config: _tracked(study, number, config),
+        on_end=on_end,
+        asked_to_stop=asked_to_stop,
+    )
+    # Tune's files serve nobody afterwards.
+    shutil.rmtree(study.folder / "ray" / "tune", ignore_errors=True)
+    try:
+        tune.Tuner(
+            # Pinned to the head node and all but free: GPUs and CPUs are for its workers.
+            tune.with_resources(drive_trial, {"node:__internal_head__": 0.001}),
+            tune_config=tune.TuneConfig(
+                metric="objective",
+                mode="min",
+                search_alg=StudySearcher(lambda: proposals.next(share)),
+                scheduler=make_scheduler(study.space.scheduler, journal.reports()),
+                num_samples=proposals.remaining,
+                max_concurrent_trials=at_once,
+                trial_dirname_creator=_folder_of,
+            ),
+            run_config=tune.RunConfig(
+                name="tune",
+                storage_path=str(study.folder / "ray"),
+                callbacks=[recorder],
+                failure_config=tune.FailureConfig(max_failures=_DRIVER_RESTARTS),
+                verbose=0,
+            ),
+        ).fit()
+    finally:
+        recorder.close()
+
+
+def trial_name(number: int) -> str:
+    """A trial's id in the ledger, and its run's name in Ray's storage: the same after every restart."""
+    return f"trial-{number:04}"
+
+
+def _folder_of(trial: Any) -> str:
+    return trial_name(trial.config["number"])
 
 
 class _Proposals:
@@ -101,7 +147,7 @@ class _Proposals:
     def __init__(self, study: Study, records: list[TrialRecord], journal: Journal) -> None:
         self._study, self._journal = study, journal
         self._axes = Axes(study.space, study.baseline)
-        limit = study.space.search.memory_limit_gib
+        limit = study.description.memory_limit_gib
         for record in records:  # a kill between the two files
             journal.end(record, objective=objective_of(record), violation=violation_gib(record, limit))
         self._unfinished = journal.unfinished()
@@ -123,7 +169,7 @@ class _Proposals:
         config = self._study.baseline if number == 0 else resolve(self._study.baseline, self._study.space, sample)
         job = Job(
             config=config.model_dump(),
-            inputs=self._study.inputs,
+            inputs=self._study.whereabouts,
             storage=str(self._study.folder / "ray"),
             name=trial_name(number),
             share=share,

@@ -2,12 +2,13 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from raytrain.config.baseline import Baseline
-from raytrain.errors import InputError
-from raytrain.results.folders import read_json, write_json, write_text
+from raytrain.results.description import Description
+from raytrain.results.folders import write_text
 from raytrain.results.ledger import Ledger
 from raytrain.results.records import Outcome
 from raytrain.tracking.run import TrackedRun, open_run
@@ -19,26 +20,17 @@ CHECKPOINTS = "checkpoints"
 
 
 def fit(
-    config: Baseline,
+    description: Description,
     *,
     folder: Path,
     inputs: Inputs,
     whereabouts: dict[str, Any],
-    provenance: dict[str, Any],
     address: str | None = None,
 ) -> dict[str, Any]:
-    """Train, or go on with what the folder holds; what fit.json says at the end. An interrupt leaves it resumable."""
+    """Train, or go on with what the folder holds; the result as in fit.json. An interrupt leaves it resumable."""
+    config = Baseline.model_validate(description.baseline)
     with Ledger(folder).held():
-        told: dict[str, Any] = {
-            "name": folder.name,
-            "config": config.model_dump(),
-            "effective_batch_size": config.effective_batch_size(),
-            "synthetic": inputs.synthetic,
-            "split": inputs.split.as_dict(),
-            "provenance": provenance,
-            "outcome": None,
-        }
-        write_json(folder / "fit.json", told)
+        description.write(folder)
         tracked = open_run(
             config.tracking,
             run_id=folder.name,
@@ -46,34 +38,25 @@ def fit(
             group=None,
             job_type="fit",
             tags=[],
-            config=config.model_dump(),
+            config=description.baseline,
             folder=folder,
         )
         # Nothing stops a fit but its end and its person: with no trial to stop there is no need of the dashboard.
         hardware = cluster.connect(address, dashboard=False)
         share, _ = Share.of(config, hardware)
         job = Job(
-            config=config.model_dump(),
+            config=description.baseline,
             inputs=whereabouts,
             storage=str(folder),
             name=CHECKPOINTS,
             share=share,
             keep_checkpoints=config.training.keep_best,
         )
-        ending = _run(job, tracked)
-        told |= ending
-        told["checkpoint"] = _latest_checkpoint(folder)
-        _write_texts(folder, told["checkpoint"])
-        write_json(folder / "fit.json", told)
-        return told
-
-
-def read_fit(folder: Path) -> tuple[Baseline, dict[str, Any]]:
-    """The configuration of a fit that was begun, and what its fit.json says."""
-    told = read_json(folder / "fit.json")
-    if not isinstance(told, dict) or "config" not in told:
-        raise InputError(f"{folder / 'fit.json'}: not a fit's; name the folder that raytrain.fit made")
-    return Baseline.model_validate(told["config"]), told
+        result = _run(job, tracked)
+        result["checkpoint"] = _latest_checkpoint(folder)
+        _write_texts(folder, result["checkpoint"])
+        replace(description, result=result).write(folder)
+        return result
 
 
 def _run(job: Job, tracked: TrackedRun) -> dict[str, Any]:

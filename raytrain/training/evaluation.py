@@ -29,7 +29,6 @@ from raytrain.whisper.window import frames
 
 _MORE_TOKENS = 8
 """Over the longest reference: room for insertions, and an end to babbling."""
-_LONGEST_PROMPT = 4  # start, language, task, no timestamps: they take decoder positions too
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +66,9 @@ def evaluate(
     it was. Without a limit of new tokens it is a little over the longest reference."""
     indices = [int(index) for index in indices]
     audio = audio.model_copy(update={"window": window})
-    most = int(whisper.model.config.max_target_positions) - _LONGEST_PROMPT
-    limit = min(max_new_tokens or _longest_reference(whisper, corpus, indices) + _MORE_TOKENS, most)
+    most = int(whisper.model.config.max_target_positions)
+    longest = _longest_reference(whisper, corpus, indices, longest_s=audio.max_window_s)
+    limit = max_new_tokens or min(longest + _MORE_TOKENS, most)
     pieces = [piece for index in indices for piece in _pieces(corpus, index, audio, limit, max_new_tokens or most)]
     batches = _one_window_each(pieces, evaluation.batch_size)[rank() :: world_size()]
     was_training = whisper.model.training
@@ -90,9 +90,10 @@ def evaluate(
     return _scored(corpus, indices, hypotheses)
 
 
-def _longest_reference(whisper: Whisper, corpus: Corpus, indices: list[int]) -> int:
-    texts = [corpus.texts[index] for index in indices]
-    return max(map(len, whisper.tokenizer(texts, add_special_tokens=False)["input_ids"]), default=0)
+def _longest_reference(whisper: Whisper, corpus: Corpus, indices: list[int], *, longest_s: float) -> int:
+    """In tokens, over clips that are decoded whole: a story of twenty minutes must not let short clips babble."""
+    texts = [corpus.texts[index] for index in indices if corpus.durations_s[index] <= longest_s]
+    return max(map(len, whisper.tokenizer(texts, add_special_tokens=False)["input_ids"])) if texts else 0
 
 
 def _pieces(corpus: Corpus, index: int, audio: Audio, limit: int, most: int) -> list[_Piece]:
@@ -102,7 +103,7 @@ def _pieces(corpus: Corpus, index: int, audio: Audio, limit: int, most: int) -> 
     parts = max(1, math.ceil(duration_s / audio.max_window_s))
     cuts = [samples * part // parts for part in range(parts + 1)]
     window_s = window_seconds(duration_s / parts, audio)
-    tokens = limit if parts == 1 else most  # whole references say little about one part of a long clip
+    tokens = limit if parts == 1 else most
     return [_Piece(index, start, end, window_s, tokens) for start, end in pairwise(cuts)]
 
 

@@ -28,7 +28,7 @@ from raytrain.whisper.window import audio_window
 _DROPOUT = 3  # a stream of the run's seed, beside those of the batch plan (0, 1) and SpecAugment (2)
 
 
-class Diverged(Exception):  # noqa: N818  # an outcome, not an error
+class Diverged(Exception):  # an outcome, not an error
     """The loss or the gradient is not finite: a fact about the sample. Raised on every rank."""
 
 

@@ -1,0 +1,42 @@
+"""Corpora and weights of the training tests."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from small_runs import SMALL, small_whisper, tone_corpus
+
+from raytrain.config.baseline import Audio
+from raytrain.speech.corpus import Corpus, prepare
+from raytrain.speech.manifest import manifest_path
+from raytrain.whisper import weights
+from raytrain.whisper.variants import VARIANTS
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    """Small tensors gain nothing from more, and bits are to be compared."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def tones(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
+    """87 clips: at 36 a step the third is short, and leaves a second worker with nothing to do."""
+    seconds = np.random.default_rng(1).uniform(0.4, 2.5, 87).tolist()
+    return tone_corpus(tmp_path_factory.mktemp("tones"), seconds=seconds)
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
+    """The packaged corpus: speech, if synthetic."""
+    return prepare(manifest_path("demo"), cache=tmp_path_factory.mktemp("demo"))
+
+
+@pytest.fixture
+def small_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The small Whisper's weights in a folder; its shape is what the variant `tiny` stands for in this test."""
+    monkeypatch.setitem(VARIANTS, "tiny", dataclasses.replace(VARIANTS["tiny"], **SMALL))
+    weights.save(small_whisper(), tmp_path / "weights", window=Audio(), extra={})
+    return tmp_path / "weights"

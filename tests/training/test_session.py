@@ -1,0 +1,189 @@
+"""A run from its first report to its last: rows, appointments, resuming, and the ways it can end."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from small_runs import small_config
+from transformers import WhisperForConditionalGeneration
+
+from raytrain.config.baseline import Baseline
+from raytrain.speech.corpus import Corpus
+from raytrain.speech.split import split_by_child
+from raytrain.training import session
+
+MEASURED = {"train_examples_per_s", "peak_memory_resident_gib", "eval_s"}
+
+
+def config(pretrained: Path, **sections: dict[str, Any]) -> Baseline:
+    """16 utterances an optimizer step, 66 of 87 to train on: 5 steps an epoch, the last of two clips."""
+    defaults: dict[str, dict[str, Any]] = {
+        "model": {"pretrained": str(pretrained), "gradient_checkpointing": False},
+        "audio": {"step_s": 0.1, "margin_s": 0.3},
+        "evaluation": {"every_steps": 2, "max_utterances": 5},
+    }
+    merged = {name: defaults.get(name, {}) | sections.get(name, {}) for name in defaults.keys() | sections.keys()}
+    return small_config(8, 2, **merged)
+
+
+class Reports(list[tuple[dict[str, Any], Path | None]]):
+    """What a run told, each row as JSON has it."""
+
+    def __call__(self, row: dict[str, Any], checkpoint: Path | None) -> None:
+        self.append((json.loads(json.dumps(row, allow_nan=False)), checkpoint))
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        return [row for row, _ in self]
+
+    @property
+    def last(self) -> dict[str, Any]:
+        return self[-1][0]
+
+    @property
+    def kept(self) -> list[str]:
+        return [checkpoint.name for _, checkpoint in self if checkpoint is not None]
+
+
+def ran(config: Baseline, corpus: Corpus, workdir: Path, **more: Any) -> Reports:
+    reports = Reports()
+    split = split_by_child(corpus, ratio=0.25, seed=0, stratify=False)
+    session.run(config, corpus=corpus, split=split, report=reports, workdir=workdir, device="cpu", **more)
+    return reports
+
+
+def state(checkpoint: Path) -> dict[str, Any]:
+    return torch.load(checkpoint / "training_state.pt", weights_only=True)
+
+
+def unmeasured(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{key: value for key, value in row.items() if key not in MEASURED} for row in rows]
+
+
+def test_a_fit_is_scored_first_at_intervals_and_at_the_end(small_weights: Path, tones: Corpus, tmp_path: Path) -> None:
+    reports = ran(config(small_weights), tones, tmp_path / "run")
+    assert [row["step"] for row in reports.rows] == [0, 2, 4, 5]
+    assert [row["examples_seen"] for row in reports.rows] == [0, 32, 64, 66]
+    assert [row["finished"] for row in reports.rows] == [False, False, False, True]
+    assert reports.last["outcome"] == "completed"
+    assert [entry["step"] for entry in reports.last["history"]] == [0, 2, 4, 5]
+    assert reports.kept == ["step-000005"]
+    assert reports.last["objective"] == min(reports.last["eval_wer"], 10)
+    assert reports.last["best_eval_wer"] == min(row["eval_wer"] for row in reports.rows)
+    assert reports.last["train_examples_per_s"] > 0
+    assert reports.last["peak_memory_resident_gib"] > 0.1
+    assert reports.last["peak_memory_reserved_gib"] is None
+
+
+def test_the_loss_falls(small_weights: Path, tones: Corpus, tmp_path: Path) -> None:
+    losses = [row["train_loss"] for row in ran(config(small_weights), tones, tmp_path / "run").rows]
+    assert losses[0] is None
+    assert losses[3] < losses[2] < losses[1] - 0.2
+
+
+def test_a_resumed_run_is_bit_equal_to_one_never_stopped(small_weights: Path, tones: Corpus, tmp_path: Path) -> None:
+    some = config(
+        small_weights,
+        model={"dropout": 0.1, "gradient_checkpointing": True},
+        training={"num_epochs": 2, "checkpoint_every_steps": 3, "spec_augment": "double", "warmup_steps": 4},
+    )
+    straight = ran(some, tones, tmp_path / "straight")
+    resumed = ran(some, tones, tmp_path / "resumed", resume_from=tmp_path / "straight" / "step-000006")
+    assert straight.kept == ["step-000003", "step-000006", "step-000009", "step-000010"]
+    assert [row["step"] for row in resumed.rows] == [8, 9, 10]
+    ends = [tmp_path / name / "step-000010" for name in ("straight", "resumed")]
+    assert len({(end / "model.safetensors").read_bytes() for end in ends}) == 1
+    moments = [
+        torch.cat([m[k].flatten() for m in state(end)["optimizer"]["state"].values() for k in m]) for end in ends
+    ]
+    assert torch.equal(*moments)
+    assert unmeasured(resumed.last["history"]) == unmeasured(straight.last["history"])
+    assert (ends[0] / "utterances.jsonl").read_text() == (ends[1] / "utterances.jsonl").read_text()
+
+
+def test_dropout_and_masks_differ_between_seeds_only(small_weights: Path, tones: Corpus, tmp_path: Path) -> None:
+    def loss(name: str, seed: int) -> float:
+        some = config(small_weights, model={"dropout": 0.1}, training={"max_steps": 1, "seed": seed})
+        return ran(some, tones, tmp_path / name, score_first=False).last["train_loss"]
+
+    assert loss("one", 1) == loss("again", 1) != loss("two", 2)
+
+
+def test_resuming_what_was_over_reports_its_end_again(small_weights: Path, tones: Corpus, tmp_path: Path) -> None:
+    first = ran(config(small_weights), tones, tmp_path / "run")
+    again = ran(config(small_weights), tones, tmp_path / "again", resume_from=tmp_path / "run" / "step-000005")
+    assert again.rows == [first.last]
+    assert again.kept == []
+
+
+def test_a_study_scores_and_keeps_at_its_rungs_and_ends_at_its_budget(
+    small_weights: Path, tones: Corpus, tmp_path: Path
+) -> None:
+    some = config(small_weights, training={"num_epochs": 9, "warmup_steps": 2})
+    reports = ran(some, tones, tmp_path, evaluate_at_examples=[20, 60], end_at_examples=100, score_first=False)
+    assert [row["examples_seen"] for row in reports.rows] == [32, 64, 114]
+    assert reports.kept == ["step-000002", "step-000004", "step-000008"]
+    assert reports.last["steps_total"] == 8
+    assert reports.last["learning_rate"] == pytest.approx(1e-3 / 6)
+
+
+def test_a_run_without_improvement_stops_early(small_weights: Path, tones: Corpus, tmp_path: Path) -> None:
+    some = config(small_weights, training={"num_epochs": 9, "learning_rate": 1e-12, "early_stopping_patience": 2})
+    reports = ran(some, tones, tmp_path)
+    assert [row["step"] for row in reports.rows] == [0, 2, 4]
+    assert reports.last["outcome"] == "completed"
+    assert reports.kept == ["step-000004"]
+
+
+def test_divergence_is_an_outcome_with_a_finite_objective(small_weights: Path, tones: Corpus, tmp_path: Path) -> None:
+    reports = ran(config(small_weights, training={"learning_rate": 1e30}), tones, tmp_path)
+    assert reports.last["outcome"] == "diverged"
+    assert reports.last["objective"] == 10
+    assert "at step 2 the training loss is nan" in reports.last["reason"]
+    assert reports.last["history"] == reports.rows[0]["history"]
+    assert reports[-1][1] is None
+
+
+def test_out_of_memory_is_an_outcome_that_says_what_was_asked_for(
+    small_weights: Path, tones: Corpus, tmp_path: Path
+) -> None:
+    reports = ran(config(small_weights, evaluation={"num_beams": 10**9}), tones, tmp_path)
+    assert [row["outcome"] for row in reports.rows] == ["out_of_memory"]
+    assert "scoring, 16 clips at once: tried to allocate" in reports.last["reason"]
+    assert reports.last["objective"] == 10
+    assert reports.last["eval_wer"] is None
+
+
+def test_what_is_left_out_is_told(
+    small_weights: Path, tones: Corpus, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="raytrain")
+    some = config(small_weights, audio={"max_window_s": 2.0}, data={"max_label_tokens": 40})
+    reports = ran(some, tones, tmp_path, score_first=False)
+    told = [record.message for record in caplog.records]
+    assert reports.last["examples_seen"] < 66
+    assert any("labels over 40 tokens" in line for line in told)
+    assert any("clips over 2 s" in line for line in told)
+
+
+def test_a_checkpoint_loads_with_from_pretrained(small_weights: Path, tones: Corpus, tmp_path: Path) -> None:
+    [(_, checkpoint)] = ran(config(small_weights, training={"max_steps": 1}), tones, tmp_path, score_first=False)
+    model = WhisperForConditionalGeneration.from_pretrained(checkpoint)
+    assert model.config.max_source_positions == 1500
+    assert json.loads((checkpoint / "raytrain.json").read_text())["window"]["window"] == "fitted"
+    assert len((checkpoint / "utterances.jsonl").read_text().splitlines()) == 5
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_real_weights_learn_a_handful_of_clips_by_heart(demo: Corpus, tiny_en: Path, tmp_path: Path) -> None:
+    by_heart = np.arange(0, 180, 30)
+    some = config(tiny_en, training={"max_steps": 14, "num_epochs": None, "learning_rate": 1e-4, "precision": "auto"})
+    split = dataclasses.replace(split_by_child(demo, ratio=0.1, seed=0), train=by_heart, validation=by_heart)
+    reports = Reports()
+    session.run(some, corpus=demo, split=split, report=reports, workdir=tmp_path, evaluate_at_examples=[12])
+    wers, losses = ([row[key] for row in reports.rows] for key in ("eval_wer", "train_loss"))
+    assert wers[0] > 0.2
+    assert wers[2] < 0.05
+    assert losses[2] < 0.5 * losses[1]

@@ -1,4 +1,4 @@
-"""What tests of several rooms share. Weights are real; where they are looked for is `raytrain.whisper.weights`' business."""
+"""What tests of several rooms share. Weights are real; `raytrain.whisper.weights` knows where they are looked for."""
 
 from pathlib import Path
 

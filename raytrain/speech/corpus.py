@@ -15,7 +15,7 @@ import numpy as np
 from raytrain.errors import InputError
 from raytrain.speech.audio import to_float
 from raytrain.speech.manifest import DEMO_MANIFEST, Utterance, iterate_manifest
-from raytrain.speech.problems import Problem, Tally
+from raytrain.speech.problems import Tally
 from raytrain.speech.progress import Progress
 from raytrain.speech.shards import TooManyBadError, shard_paths, write_shards
 
@@ -113,12 +113,17 @@ class _Survey(NamedTuple):
 
 
 def _survey(manifest: Path) -> _Survey:
-    known = hashlib.sha256(repr((FORMAT_VERSION, str(manifest))).encode())
+    known = hashlib.sha256(f"{FORMAT_VERSION} {manifest}\n".encode(errors="surrogateescape"))
     num_lines = num_utterances = 0
     for item in iterate_manifest(manifest):
         num_lines += 1
-        num_utterances += isinstance(item, Utterance) or item.fatal
-        known.update(repr(item if isinstance(item, Problem) else (item, _stamp(item.audio_path))).encode())
+        if isinstance(item, Utterance):
+            num_utterances += 1
+            known.update(f"{_stamp(item.audio_path)}\n".encode())
+        else:
+            num_utterances += item.fatal
+    with manifest.open("rb") as file:
+        known.update(hashlib.file_digest(file, "sha256").digest())
     return _Survey(known.hexdigest()[:24], num_lines, num_utterances)
 
 

@@ -86,8 +86,9 @@ def _parse(raw: bytes, line: int) -> dict[str, Any] | Problem:
     try:
         text = raw.decode("utf-8")
         fields = json.loads(text)
-        # JSON can spell half a surrogate pair (\ud800), which no file and no Arrow column can hold.
-        json.dumps(fields, ensure_ascii=False).encode("utf-8")
+        if "\\ud" in text or "\\uD" in text:
+            # JSON can spell half a surrogate pair (\ud800), which no file and no Arrow column can hold.
+            json.dumps(fields, ensure_ascii=False).encode("utf-8")
     except UnicodeError as error:
         return Problem(line, None, Kind.BAD_UTF8, f"not UTF-8: {error.reason if hasattr(error, 'reason') else error}")
     except (ValueError, RecursionError) as error:

@@ -1,4 +1,4 @@
-"""What a study was asked to do: study.json, written at its start and read by all that comes later."""
+"""What a study or a fit was asked to do: study.json or fit.json, written at its start, read by all that comes later."""
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -8,22 +8,27 @@ from raytrain.errors import InputError
 from raytrain.results.folders import read_json, write_json
 
 VERSION = 1
-FILE_NAME = "study.json"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Description:
-    """One study's question and circumstances."""
+    """One study, or one fit where there is no space."""
 
     baseline_name: str
     baseline: dict[str, Any]
     """Resolved, as it was run."""
-    space_name: str
-    space: dict[str, Any]
+    space_name: str | None = None
+    space: dict[str, Any] | None = None
     data: dict[str, Any] = field(default_factory=dict)
     """Where known: synthetic, train_utterances, validation_utterances, train_children, validation_children."""
     provenance: dict[str, Any] = field(default_factory=dict)
+    result: dict[str, Any] | None = None
+    """A fit's last row; a study's results are in its ledger."""
     version: int = VERSION
+
+    @property
+    def file_name(self) -> str:
+        return "fit.json" if self.space is None else "study.json"
 
     @property
     def synthetic(self) -> bool:
@@ -37,12 +42,12 @@ class Description:
     @property
     def memory_limit_gib(self) -> float | None:
         """The limit that the winner has to keep, where the study has one."""
-        search = self.space.get("search", {})
+        search = (self.space or {}).get("search", {})
         limit: float | None = search.get("memory_limit_gib")
         return limit if search.get("objective", "wer_under_memory") == "wer_under_memory" else None
 
     def write(self, folder: Path) -> None:
-        write_json(folder / FILE_NAME, asdict(self))
+        write_json(folder / self.file_name, asdict(self))
 
     def caveats(self) -> list[str]:
         """What a reader of any figure must know first."""
@@ -55,14 +60,12 @@ class Description:
 
 
 def read_description(folder: Path) -> Description:
-    """The description in a study's folder; a missing, foreign or newer one is refused."""
-    path = folder / FILE_NAME
+    """The description in a folder; a missing, foreign or newer one is refused."""
+    path = folder / ("fit.json" if (folder / "fit.json").exists() else "study.json")
     values = read_json(path)
-    if not isinstance(values, dict) or not all(isinstance(values.get(part), dict) for part in ("baseline", "space")):
-        raise InputError(f"{path}: not the description of a study; name a folder that raytrain.tune made")
+    if not isinstance(values, dict) or not isinstance(values.get("baseline"), dict):
+        raise InputError(f"{path}: not the description of a study or a fit; name a folder that raytrain made")
     if values.get("version", VERSION) > VERSION:
         raise InputError(f"{path}: version {values['version']}, this raytrain knows {VERSION}; use the newer raytrain")
-    names = {"baseline_name": "baseline", "space_name": "space"}
-    return Description(
-        **{**names, **{name: values[name] for name in Description.__dataclass_fields__ if name in values}}
-    )
+    known = {name: values[name] for name in Description.__dataclass_fields__ if name in values}
+    return Description(**{"baseline_name": folder.name, **known})

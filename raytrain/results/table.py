@@ -7,8 +7,8 @@ from rich.table import Table
 
 from raytrain.results.choose import peak_memory_gib
 from raytrain.results.records import TrialRecord
+from raytrain.results.wording import number_text, short
 
-NOTHING = "–"
 AGE_BUCKETS = ("3-4", "5-7", "8-11", "12+", "unknown")
 
 
@@ -71,11 +71,6 @@ def markdown_table(table: TrialTable) -> str:
     return "\n".join(lines) + "\n"
 
 
-def number_text(value: float | None, digits: int) -> str:
-    """A number with so many decimals, or a dash where there is none."""
-    return NOTHING if value is None else f"{value:.{digits}f}"
-
-
 def split_text(record: TrialRecord) -> str:
     """batch × accumulation (× workers) = effective."""
     training, workers = record.config["training"], record.config["scaling"]["num_workers"]
@@ -92,7 +87,7 @@ def _row(record: TrialRecord, buckets: Sequence[str], *, mark: str) -> list[Cell
     return [
         Cell(text=name, value=record.number),
         Cell(text=split_text(record), value=record.effective_batch_size),
-        Cell(text=f"{rate:.3g}", value=rate),
+        Cell(text=short(rate), value=rate),
         _cell(record.eval_wer, 3),
         *(_cell(record.wer_by_age_bucket.get(bucket), 3) for bucket in buckets),
         _cell(peak_memory_gib(record), 2),

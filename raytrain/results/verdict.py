@@ -1,6 +1,5 @@
 """Is the winner real? A study's records and utterances in; one sentence that claims no more than they do out."""
 
-import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from raytrain.results.choose import baseline_trial, best_trial
 from raytrain.results.records import Outcome, TrialRecord
 from raytrain.results.significance import Comparison, Contender, compare, contender
 from raytrain.results.transcripts import Scored, read_scored, transcripts_path
+from raytrain.results.wording import key_name, short, signed
 
 MIN_CHILDREN = 8
 _SPLIT = ("training.batch_size", "training.gradient_accumulation_steps", "training.learning_rate")
@@ -69,7 +69,7 @@ def label(record: TrialRecord) -> str:
     """A configuration in a reader's words: batch 8 × 5, lr 1.6e-5, and what else was sampled."""
     training = record.config["training"]
     others = [
-        f"{key.rpartition('.')[2].replace('_', ' ')} {short(value) if isinstance(value, float) else value}"
+        f"{key_name(key)} {short(value) if isinstance(value, float) else value}"
         for key, value in record.sample.items()
         if key not in _SPLIT
     ]
@@ -80,16 +80,6 @@ def split(record: TrialRecord) -> str:
     """batch × accumulation."""
     training = record.config["training"]
     return f"{training['batch_size']} × {training['gradient_accumulation_steps']}"
-
-
-def short(value: float) -> str:
-    """Three digits at most, exponents without leading zeros: 1.6e-5."""
-    return re.sub(r"e([+-])0*(\d)", r"e\1\2", f"{value:.3g}").replace("e+", "e")
-
-
-def signed(value: float) -> str:
-    """With a true minus sign, and no sign for nothing."""
-    return f"{value:+.3f}".replace("-", "−").replace("+0.000", "0.000").replace("−0.000", "0.000")
 
 
 def _repeated(records: Sequence[TrialRecord], folder: Path) -> dict[str, Contender]:

@@ -41,8 +41,10 @@ def record(number: int, **given: Any) -> TrialRecord:
     return TrialRecord(**{**values, **given})
 
 
-def utterances(folder: Path, number: int, *, wer: float, children: int = 20, per_child: int = 6) -> None:
-    """Write a trial's utterances.jsonl: about this share of words wrong, on references that all trials share."""
+def utterances(
+    folder: Path, number: int, *, wer: float, children: int = 20, per_child: int = 6
+) -> list[dict[str, Any]]:
+    """Write a trial's utterances.jsonl and hand out its rows: so many words wrong, on references all trials share."""
     texts, errors = random.Random(1), random.Random(number)
     rows = []
     for child in range(children):
@@ -63,6 +65,7 @@ def utterances(folder: Path, number: int, *, wer: float, children: int = 20, per
     path = folder / "trials" / str(number) / "utterances.jsonl"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return rows
 
 
 def _misheard(reference: list[str], errors: random.Random, rate: float) -> tuple[list[str], dict[str, int]]:

@@ -1,6 +1,5 @@
-"""study.json is read as it was written, and refused where it is foreign."""
+"""study.json and fit.json are read as they were written, and refused where they are foreign."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,21 +24,28 @@ def test_a_study_is_read_as_written(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["study.json"]
 
 
+def test_a_fit_has_no_space_and_its_own_file(tmp_path: Path) -> None:
+    fit = Description(baseline_name="small", baseline=config(), result={"eval_wer": 0.2})
+    fit.write(tmp_path)
+    assert read_description(tmp_path) == fit
+    assert (tmp_path / "fit.json").exists()
+
+
 def test_synthetic_data_and_random_weights_are_said_first() -> None:
     assert "synthetic" in STUDY.caveats()[0]
-    real = replace(STUDY, data={"synthetic": False})
-    assert "WER means nothing" in replace(real, baseline=config(pretrained=None)).caveats()[0]
-    assert real.caveats() == []
+    random = Description(baseline_name="small", baseline=config(pretrained=None))
+    assert "WER means nothing" in random.caveats()[0]
+    assert Description(baseline_name="small", baseline=config()).caveats() == []
 
 
 def test_a_study_of_wer_alone_has_no_limit() -> None:
-    alone = replace(STUDY, space={"search": {"objective": "wer", "memory_limit_gib": 8.0}})
+    alone = Description(baseline_name="a", baseline={}, space={"search": {"objective": "wer", "memory_limit_gib": 8.0}})
     assert (STUDY.memory_limit_gib, alone.memory_limit_gib) == (8.0, None)
 
 
 @pytest.mark.parametrize(
     ("values", "fact"),
-    [({"version": 99, "baseline": {}, "space": {}}, "version 99, this raytrain knows 1"), ([], "not the description")],
+    [({"version": 99, "baseline": {}}, "version 99, this raytrain knows 1"), ([], "not the description")],
 )
 def test_a_newer_or_foreign_description_is_refused(tmp_path: Path, values: object, fact: str) -> None:
     write_json(tmp_path / "study.json", values)

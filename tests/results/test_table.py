@@ -51,9 +51,9 @@ def test_the_table_has_a_row_a_trial_and_marks_baseline_and_best() -> None:
         "clips/s", "outcome",
     ]  # fmt: skip
     assert [[cell.text for cell in row] for row in table.rows] == [
-        ["0 (baseline)", "12 × 3 = 36", "1e-05", "0.200", "0.400", "0.250", "3.00", "2.5", "completed"],
-        ["1", "48 × 2 = 96", "1e-05", "–", "–", "–", "–", "–", "out_of_memory"],
-        ["2 (best)", "8 × 5 = 40", "1.6e-05", "0.150", "–", "–", "6.12", "–", "completed"],
+        ["0 (baseline)", "12 × 3 = 36", "1e-5", "0.200", "0.400", "0.250", "3.00", "2.5", "completed"],
+        ["1", "48 × 2 = 96", "1e-5", "–", "–", "–", "–", "–", "out_of_memory"],
+        ["2 (best)", "8 × 5 = 40", "1.6e-5", "0.150", "–", "–", "6.12", "–", "completed"],
     ]
     assert table.marks == ["baseline", "", "best"]
 

@@ -8,7 +8,8 @@ from making import config, record, utterances
 from raytrain.errors import InputError
 from raytrain.results.records import Outcome, TrialRecord
 from raytrain.results.transcripts import read_scored, transcripts_path
-from raytrain.results.verdict import Finding, label, short, signed, verdict
+from raytrain.results.verdict import Finding, label, verdict
+from raytrain.results.wording import short, signed
 
 BASELINE = record(0, eval_wer=0.3)
 CHALLENGER = record(1, eval_wer=0.2, config=config(8, 5, 1.6e-5), effective_batch_size=40)

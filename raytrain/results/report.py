@@ -1,0 +1,13 @@
+"""A study's folder in; report.md and report.html in it out. From its files alone, the same bytes every time."""
+
+from pathlib import Path
+
+from raytrain.results.folders import write_text
+from raytrain.results.report_markdown import markdown
+from raytrain.results.study_results import load_study
+
+
+def write_report(folder: Path) -> None:
+    """Write both forms anew."""
+    study = load_study(folder)
+    write_text(folder / "report.md", markdown(study))

@@ -1,0 +1,33 @@
+"""Numbers and keys as a reader likes them."""
+
+import re
+
+NOTHING = "–"
+
+
+def number_text(value: float | None, digits: int) -> str:
+    """A number with so many decimals, or a dash where there is none."""
+    return NOTHING if value is None else f"{value:.{digits}f}"
+
+
+def short(value: float) -> str:
+    """Three digits at most, exponents without leading zeros: 1.6e-5."""
+    return re.sub(r"e([+-])0*(\d)", r"e\1\2", f"{value:.3g}").replace("e+", "e")
+
+
+def signed(value: float) -> str:
+    """Three decimals with a true minus sign, and no sign for nothing."""
+    text = f"{value:+.3f}".replace("-", "−")
+    return text[1:] if text[1:] == "0.000" else text
+
+
+def key_name(key: str) -> str:
+    """training.batch_size reads as batch size."""
+    return key.rpartition(".")[2].replace("_", " ")
+
+
+def duration_text(seconds: float) -> str:
+    """In the unit that suits."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

@@ -127,7 +127,9 @@ def _finish(description: Description, folder: Path, records: list[TrialRecord], 
         write_text(folder / "best.yaml", dump_yaml(Baseline.model_validate(best.config)))
     write_report(folder)
     table = rich_table(trial_table(records, best=best, baseline=baseline_trial(records)))
-    Console(stderr=as_json).print(table)
+    console = Console(stderr=as_json)
+    # In a file or a pipe nobody widens the window.
+    console.print(table, width=None if console.is_terminal else 160)
     if as_json:
         print_json(
             {

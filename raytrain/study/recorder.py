@@ -133,7 +133,7 @@ class Recorder(Callback):
         self._on_end(record)
 
     def _as_record(self, running: Running, error: str | None) -> TrialRecord:
-        row = running.row
+        row, checkpoint = running.row, running.checkpoint
         outcome, reason = _ending(row, error)
         return TrialRecord(
             trial_id=running.trial_id,
@@ -150,10 +150,12 @@ class Recorder(Callback):
             started_at=running.started_at,
             ended_at=_now(),
             wall_s=round(time.monotonic() - running.started_s, 2),
-            checkpoint=str(running.checkpoint.relative_to(self._folder)) if running.checkpoint is not None else None,
+            # Of a trial that was not trained to its end nothing is kept: see the study's _tidy.
+            checkpoint=str(checkpoint.relative_to(self._folder)) if checkpoint and outcome in _KEPT else None,
         )
 
 
+_KEPT = (Outcome.COMPLETED,)
 _FROM_ROW = (
     "eval_wer", "best_eval_wer", "wer_by_age_bucket", "word_errors", "peak_memory_reserved_gib",
     "peak_memory_allocated_gib", "peak_memory_resident_gib", "train_examples_per_s", "examples_seen",

@@ -7,7 +7,7 @@ what ended. Tune's own snapshots are up to 10 s old and are never read: a study 
 import logging
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,6 +76,7 @@ def run_study(
                     _tune(study, hardware, ledger, journal, proposals, asked_to_stop, on_end)
             finally:
                 cluster.shutdown()
+        _tidy(study.folder, ledger.read())
         return ledger.read(), asked_to_stop.is_set()
 
 
@@ -132,6 +133,16 @@ def _tune(
         recorder.close()
 
 
+def _tidy(folder: Path, records: Sequence[TrialRecord]) -> None:
+    """Free what ended trials no longer need: gigabytes each. Once no process of theirs can still write there."""
+    for record in records:
+        run = folder / "ray" / record.trial_id
+        if record.checkpoint is None:
+            shutil.rmtree(run, ignore_errors=True)
+        else:
+            (folder / record.checkpoint / "training_state.pt").unlink(missing_ok=True)
+
+
 def trial_name(number: int) -> str:
     """A trial's id in the ledger, and its run's name in Ray's storage: the same after every restart."""
     return f"trial-{number:04}"
@@ -173,7 +184,7 @@ class _Proposals:
             storage=str(self._study.folder / "ray"),
             name=trial_name(number),
             share=share,
-            keep_checkpoints=1,
+            keep_best=None,
             evaluate_at_examples=rungs(self._study.space, budget_examples=self._study.budget_examples),
             end_at_examples=self._study.budget_examples,
             score_first=number == 0,

@@ -50,7 +50,7 @@ def fit(
             storage=str(folder),
             name=CHECKPOINTS,
             share=share,
-            keep_checkpoints=config.training.keep_best,
+            keep_best=config.training.keep_best,
         )
         result = _run(job, tracked)
         result["checkpoint"] = _latest_checkpoint(folder)

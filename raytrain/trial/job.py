@@ -53,8 +53,8 @@ class Job:
     name: str
     """Of the run in that storage: the same name goes on from its last checkpoint."""
     share: Share
-    keep_checkpoints: int
-    """The best so many by WER; the latest is kept besides."""
+    keep_best: int | None
+    """Checkpoints kept, the best by WER, besides the latest; None keeps the latest alone."""
     evaluate_at_examples: list[int] | None = None
     end_at_examples: int | None = None
     score_first: bool = True

@@ -35,7 +35,9 @@ def make_trainer(
             callbacks=callbacks or [],
             failure_config=FailureConfig(max_failures=0),
             checkpoint_config=CheckpointConfig(
-                num_to_keep=job.keep_checkpoints, checkpoint_score_attribute="eval_wer", checkpoint_score_order="min"
+                num_to_keep=job.keep_best or 1,
+                checkpoint_score_attribute="eval_wer" if job.keep_best is not None else None,
+                checkpoint_score_order="min",
             ),
         ),
     )

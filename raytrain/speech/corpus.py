@@ -83,20 +83,8 @@ def prepare(
     folder = _corpora_folder(cache) / seen.key
     if not folder.is_dir():
         with _alone(folder.with_suffix(".lock")):
-            if not folder.is_dir():
-                unfinished = folder.with_suffix(".unfinished")
-                unfinished.mkdir(exist_ok=True)
-                try:
-                    tally = write_shards(
-                        manifest,
-                        unfinished,
-                        most_bad=max_bad_share * seen.num_utterances,
-                        progress=_counter(progress, seen.num_lines),
-                    )
-                except TooManyBadError as error:
-                    raise InputError(_refusal(manifest, error.tally, seen.num_utterances, max_bad_share)) from None
-                _describe(unfinished, manifest, tally)
-                unfinished.replace(folder)  # in one move: nobody ever sees half a corpus
+            if not folder.is_dir():  # it may have been made while we waited
+                _make(folder, manifest, seen, max_bad_share, progress)
     corpus = open_corpus(folder)
     if corpus.problems.bad_share > max_bad_share or not len(corpus):
         raise InputError(_refusal(manifest, corpus.problems, seen.num_utterances, max_bad_share))
@@ -125,6 +113,19 @@ def _survey(manifest: Path) -> _Survey:
     with manifest.open("rb") as file:
         known.update(hashlib.file_digest(file, "sha256").digest())
     return _Survey(known.hexdigest()[:24], num_lines, num_utterances)
+
+
+def _make(folder: Path, manifest: Path, seen: _Survey, max_bad_share: float, progress: Progress) -> None:
+    """Written beside its place and moved there at the end: nobody ever sees half a corpus."""
+    unfinished = folder.with_suffix(".unfinished")
+    unfinished.mkdir(exist_ok=True)
+    most_bad = max_bad_share * seen.num_utterances
+    try:
+        tally = write_shards(manifest, unfinished, most_bad=most_bad, progress=_counter(progress, seen.num_lines))
+    except TooManyBadError as error:
+        raise InputError(_refusal(manifest, error.tally, seen.num_utterances, max_bad_share)) from None
+    _describe(unfinished, manifest, tally)
+    unfinished.replace(folder)
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:

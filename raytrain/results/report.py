@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from raytrain.results.folders import write_text
+from raytrain.results.report_html import html
 from raytrain.results.report_markdown import markdown
 from raytrain.results.study_results import load_study
 
@@ -11,3 +12,4 @@ def write_report(folder: Path) -> None:
     """Write both forms anew."""
     study = load_study(folder)
     write_text(folder / "report.md", markdown(study))
+    write_text(folder / "report.html", html(study))

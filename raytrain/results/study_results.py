@@ -212,7 +212,7 @@ def value_of(record: TrialRecord, key: str) -> Any:
     return value
 
 
-def trial_name(record: TrialRecord) -> str:
+def trial_title(record: TrialRecord) -> str:
     """trial 3: batch 8 × 5, lr 1.6e-5."""
     return f"trial {record.number}: {label(record)}"
 

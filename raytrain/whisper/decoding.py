@@ -15,8 +15,8 @@ from raytrain.whisper.window import audio_window
 def transcribe(whisper: Whisper, mel: torch.Tensor, *, num_beams: int = 1, max_new_tokens: int) -> list[list[int]]:
     """The most likely transcript of each clip of `mel` [clips, bins, frames]: words only, no prompt and no specials.
 
-    The window is the one that the mel has. At most `max_new_tokens` are emitted, the end of text among them, and no more
-    than the decoder has positions.
+    The window is the one that the mel has. At most `max_new_tokens` are emitted, the end of text among them, and no
+    more than the decoder has positions.
     """
     from transformers import GenerationMixin
 

@@ -102,9 +102,9 @@ def _fetch_from_hub(pretrained: str) -> str:
         return "HF_HUB_OFFLINE is set"
     try:
         # Asked first, since snapshot_download sets no limit on its wait for the first answer.
-        revision = HfApi().repo_info(pretrained, timeout=_HUB_ANSWERS_WITHIN_S).sha
+        HfApi().repo_info(pretrained, timeout=_HUB_ANSWERS_WITHIN_S)
         _log.info("fetching %s from the hub", pretrained)
-        snapshot_download(pretrained, revision=revision, allow_patterns=_PATTERNS)
+        snapshot_download(pretrained, allow_patterns=_PATTERNS)
     except (RepositoryNotFoundError, HFValidationError):
         return "the hub has no model of that name, or not for you"
     except (OSError, *HfHubHTTPError.__bases__) as error:  # the bases: of whichever HTTP library the hub's client uses

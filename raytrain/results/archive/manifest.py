@@ -1,4 +1,4 @@
-"""MANIFEST.json: what an archived run is, where it came from and the sha256 of every file. Its own bytes are checked too."""
+"""MANIFEST.json: what an archived run is, where it came from, the sha256 of every file and of itself."""
 
 import hashlib
 import json
@@ -35,7 +35,7 @@ class KeptFile:
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """One archived run. Times are ISO 8601 in UTC; `origin` is relative to the archive's parent where it lay below it."""
+    """One archived run. Times are ISO 8601 in UTC; `origin` is relative to the project where it lay in it."""
 
     name: str
     kind: str
@@ -45,6 +45,8 @@ class Manifest:
     origin: str
     commit: str | None
     versions: dict[str, str | None]
+    versions_are_the_runs: bool
+    """False where the run does not tell them: then they are those it was archived with."""
     wer_unit: str | None
     """What the person said a foreign run's WER is in: fraction or percent."""
     remote: str | None

@@ -28,15 +28,15 @@ def held_still(folder: Path) -> Iterator[None]:
 
 def _writers(folder: Path) -> Iterator[tuple[int, Path]]:
     """Other processes' files below the folder that are open for writing, where the system tells (Linux)."""
-    below = f"{folder.resolve()}{os.sep}"
+    below = folder.resolve()
     for process in Path("/proc").glob("[0-9]*"):
         if int(process.name) == os.getpid():
             continue
         try:
             for handle in (process / "fd").iterdir():
-                target = os.readlink(handle)
-                if target.startswith(below) and _is_for_writing(process / "fdinfo" / handle.name):
-                    yield int(process.name), Path(target)
+                target = handle.readlink()
+                if target.is_relative_to(below) and _is_for_writing(process / "fdinfo" / handle.name):
+                    yield int(process.name), target
         except OSError:
             continue  # it has ended, or is somebody else's
 

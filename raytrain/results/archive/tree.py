@@ -32,6 +32,11 @@ class Tree:
         return sum(file.size for file in self.files.values())
 
 
+def plain(path: Path) -> Path:
+    """Absolute and without `..`, yet through the links it is named by."""
+    return Path(os.path.normpath(path.absolute()))
+
+
 def scan(folder: Path) -> Tree:
     """The folder's content; what cannot be read, and a pipe or a device, is refused."""
     found = Tree(directories={}, files={}, links={})
@@ -73,7 +78,7 @@ def _scan(folder: Path, relative: str, found: Tree) -> None:
         for entry in entries:
             path = entry.name if relative == "." else f"{relative}/{entry.name}"
             if entry.is_symlink():
-                found.links[path] = os.readlink(entry.path)
+                found.links[path] = str(Path(entry.path).readlink())
             elif entry.is_dir():
                 _scan(folder, path, found)
             elif entry.is_file():

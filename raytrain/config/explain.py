@@ -70,7 +70,7 @@ def shown_value(value: Any) -> str:
     if isinstance(value, dict | list):
         return "a section of keys" if isinstance(value, dict) else "a list"
     if isinstance(value, str):
-        return f"the text {_shortened(ascii(value) if not value.isprintable() else repr(value))}"
+        return f"the text {_shortened(repr(value))}"
     return _shortened(str(value))
 
 

@@ -82,7 +82,7 @@ def _read(path: Path) -> Source:
 
 def _override(source: Source, overrides: Sequence[str], schema: type[BaseModel]) -> None:
     for n, text in enumerate(overrides, 1):
-        place = Place((1, n), f"override {_on_one_line(text)}")
+        place = Place((1, n), f"override {_shortened(text)}")
         key, separator, written = text.partition("=")
         if not (key and separator):
             source.problems.append(Problem(place, "", "must have the form key=value"))
@@ -156,6 +156,5 @@ def _head(text: str) -> str:
     return text.partition("=")[0].partition(".")[0]
 
 
-def _on_one_line(text: str) -> str:
-    shown = text if text.isprintable() else ascii(text)[1:-1]
-    return shown if len(shown) <= 120 else f"{shown[:119]}…"
+def _shortened(text: str) -> str:
+    return text if len(text) <= 120 else f"{text[:119]}…"

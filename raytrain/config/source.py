@@ -55,7 +55,8 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        return ": ".join(part for part in (self.place.text, self.key, self.message) if part)
+        line = ": ".join(part for part in (self.place.text, self.key, self.message) if part)
+        return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in line)
 
 
 @dataclass(slots=True)
@@ -193,7 +194,5 @@ class _Reading:
 
 
 def shown_key(location: Location) -> str:
-    """A key for a message: on one line, and letters that only look Latin given away."""
-    return ".".join(
-        str(part) if str(part).isascii() and str(part).isprintable() else ascii(part)[1:-1] for part in location
-    )
+    """A key for a message; letters that only look Latin are given away."""
+    return ".".join(str(part) if str(part).isascii() else ascii(part)[1:-1] for part in location)

@@ -34,9 +34,15 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     return prepare(manifest_path("demo"), cache=tmp_path_factory.mktemp("demo"))
 
 
+@pytest.fixture(scope="session")
+def _saved_small_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("small") / "weights"
+    weights.save(small_whisper(), folder, window=Audio(), extra={})
+    return folder
+
+
 @pytest.fixture
-def small_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def small_weights(_saved_small_weights: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The small Whisper's weights in a folder; its shape is what the variant `tiny` stands for in this test."""
     monkeypatch.setitem(VARIANTS, "tiny", dataclasses.replace(VARIANTS["tiny"], **SMALL))
-    weights.save(small_whisper(), tmp_path / "weights", window=Audio(), extra={})
-    return tmp_path / "weights"
+    return _saved_small_weights

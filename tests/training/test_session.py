@@ -1,9 +1,11 @@
 """A run from its first report to its last: rows, appointments, resuming, and the ways it can end."""
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from small_runs import small_config

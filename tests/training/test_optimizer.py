@@ -1,0 +1,42 @@
+"""The learning rate is a function of the step, and weight decay acts on matrices."""
+
+import pytest
+from small_runs import small_config, small_whisper
+
+from raytrain.training.optimizer import learning_rate, make_optimizer
+
+
+def rates(schedule: str, *steps: int) -> list[float]:
+    training = small_config(training={"schedule": schedule, "learning_rate": 8.0}).training
+    return [learning_rate(step, training, warmup_steps=3, steps_total=11) for step in steps]
+
+
+def test_warm_up_rises_in_a_line_and_never_wastes_a_step_at_zero() -> None:
+    assert rates("linear", 0, 1, 2, 3) == [2.0, 4.0, 6.0, 8.0]
+
+
+def test_the_linear_schedule_falls_in_a_line_towards_zero() -> None:
+    assert rates("linear", 4, 7, 10, 11) == [7.0, 4.0, 1.0, 0.0]
+
+
+def test_the_cosine_schedule_falls_slowly_at_both_ends() -> None:
+    assert rates("cosine", 3, 7, 11) == pytest.approx([8.0, 4.0, 0.0])
+    assert rates("cosine", 4)[0] > rates("linear", 4)[0]
+
+
+def test_weight_decay_spares_biases_and_norms() -> None:
+    model = small_whisper().model
+    decayed, spared = make_optimizer(
+        model.named_parameters(), small_config(training={"weight_decay": 0.01}).training
+    ).param_groups
+    assert (decayed["weight_decay"], spared["weight_decay"]) == (0.01, 0.0)
+    assert {parameter.ndim for parameter in spared["params"]} == {1}
+    assert any(parameter is model.model.decoder.layers[0].fc1.weight for parameter in decayed["params"])
+
+
+def test_a_frozen_encoder_is_not_in_the_optimizer() -> None:
+    model = small_whisper().model
+    model.freeze_encoder()
+    groups = make_optimizer(model.named_parameters(), small_config().training).param_groups
+    optimised = {id(parameter) for group in groups for parameter in group["params"]}
+    assert optimised == {id(parameter) for parameter in model.model.decoder.parameters()}

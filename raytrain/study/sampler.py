@@ -71,17 +71,22 @@ def _draw(axes: Axes, trial: optuna.Trial) -> Sample:
     sample: Sample = {}
     for axis in axes.axes:
         if isinstance(axis, Continuous):
-            suggest = trial.suggest_int if axis.whole else trial.suggest_float
-            sample[axis.key] = suggest(axis.key, axis.low, axis.high, log=axis.log)  # type: ignore[operator]
+            sample[axis.key] = _suggest(trial, axis.key, axis.low, axis.high, log=axis.log, whole=axis.whole)
         elif not axis.ordered:
             sample[axis.key] = trial.suggest_categorical(axis.key, list(axis.values))
         else:
             allowed: Sequence[Any] = axes.allowed(axis, sample)
             codes = [_code(axis, value) for value in allowed]
-            suggest = trial.suggest_int if isinstance(codes[0], int) else trial.suggest_float
-            code = suggest(axis.key, codes[0], codes[-1], log=axis.log)  # type: ignore[operator]
+            whole = isinstance(codes[0], int)
+            code = _suggest(trial, axis.key, codes[0], codes[-1], log=axis.log, whole=whole)
             sample[axis.key] = allowed[_nearest(codes, code)]
     return sample
+
+
+def _suggest(trial: optuna.Trial, key: str, low: float, high: float, *, log: bool, whole: bool) -> float:
+    if whole:
+        return trial.suggest_int(key, int(low), int(high), log=log)
+    return trial.suggest_float(key, low, high, log=log)
 
 
 def _encoded(axes: Axes, one: Tried) -> optuna.trial.FrozenTrial:
@@ -121,7 +126,7 @@ def _code(axis: Listed, value: Any) -> Any:
     """A listed number as the sampler sees it: its place, or on a logarithmic axis itself."""
     if axis.log:
         return value
-    return min(bisect_left(axis.values, value), len(axis.values) - 1)  # type: ignore[type-var]
+    return min(bisect_left(axis.values, value), len(axis.values) - 1)
 
 
 def _nearest(codes: Sequence[float], code: float) -> int:

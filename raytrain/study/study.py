@@ -69,13 +69,9 @@ def run_study(
         proposals = _Proposals(study, ledger.read(), journal)
         if not proposals.remaining:
             return ledger.read(), False
-        with stopping_gracefully() as asked_to_stop:
-            hardware = cluster.connect(address)
-            try:
-                if not asked_to_stop.is_set():
-                    _tune(study, hardware, ledger, journal, proposals, asked_to_stop, on_end)
-            finally:
-                cluster.shutdown()
+        with stopping_gracefully() as asked_to_stop, cluster.connected(address) as hardware:
+            if not asked_to_stop.is_set():
+                _tune(study, hardware, ledger, journal, proposals, asked_to_stop, on_end)
         _tidy(study.folder, ledger.read())
         return ledger.read(), asked_to_stop.is_set()
 

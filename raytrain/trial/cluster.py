@@ -2,6 +2,8 @@
 
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from raytrain.errors import InputError
@@ -26,6 +28,7 @@ _OURS = {
     "RAY_CHDIR_TO_TRIAL_DIR": "0",  # relative paths in a configuration mean the same in every process
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Tune's own makes an interrupted study look like a finished one
 }
+_ENVIRONMENT = _QUIET | _QUICK | _OURS
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,21 @@ class Hardware:
     gpus: int
 
 
+@contextmanager
+def connected(address: str | None = None, *, dashboard: bool = True) -> Iterator[Hardware]:
+    """For as long as a run takes: the cluster this process is in already, or one that is left again afterwards."""
+    set_environment()
+    import ray
+
+    if ray.is_initialized():
+        yield _hardware()
+        return
+    try:
+        yield connect(address, dashboard=dashboard)
+    finally:
+        ray.shutdown()
+
+
 def connect(
     address: str | None = None, *, dashboard: bool = True, num_cpus: int | None = None, num_gpus: int | None = None
 ) -> Hardware:
@@ -43,44 +61,47 @@ def connect(
 
     Without the dashboard nothing frees what a stopped trial held: only a run that Tune cannot stop may do without.
     """
-    environment = _QUIET | _QUICK | _OURS
-    for name, value in environment.items():
-        os.environ.setdefault(name, value)
+    set_environment()
     import ray
 
     quiet = {"log_to_driver": False, "logging_level": "CRITICAL"}
     address = address or os.environ.get("RAY_ADDRESS")
     if address is not None:
         try:
-            ray.init(address=address, runtime_env={"env_vars": environment}, **quiet)
+            ray.init(address=address, runtime_env={"env_vars": _ENVIRONMENT}, **quiet)
         except ConnectionError as error:
             raise InputError(
                 f"--address {address}: no Ray cluster answers there ({error}); start one, or leave it out"
             ) from None
-    else:
-        # Workers find the dashboard by these two, even when a second cluster runs on this machine.
-        port = _free_port()
-        os.environ["RAY_GCS_SERVER_PORT"] = str(port)
-        os.environ["RAY_ADDRESS"] = f"127.0.0.1:{port}"
-        try:
-            ray.init(
-                address="local",
-                include_dashboard=dashboard,
-                num_cpus=num_cpus or len(os.sched_getaffinity(0)),
-                num_gpus=num_gpus,
-                **quiet,
-            )
-        finally:
-            del os.environ["RAY_ADDRESS"], os.environ["RAY_GCS_SERVER_PORT"]
-    resources = ray.cluster_resources()
-    return Hardware(cpus=int(resources.get("CPU", 0)), gpus=int(resources.get("GPU", 0)))
+        return _hardware()
+    # Workers find the dashboard by these two, even when a second cluster runs on this machine.
+    port = _free_port()
+    os.environ["RAY_GCS_SERVER_PORT"] = str(port)
+    os.environ["RAY_ADDRESS"] = f"127.0.0.1:{port}"
+    try:
+        ray.init(
+            address="local",
+            include_dashboard=dashboard,
+            num_cpus=num_cpus or len(os.sched_getaffinity(0)),
+            num_gpus=num_gpus,
+            **quiet,
+        )
+    finally:
+        del os.environ["RAY_ADDRESS"], os.environ["RAY_GCS_SERVER_PORT"]
+    return _hardware()
 
 
-def shutdown() -> None:
-    """Leave the cluster; one of our own ends with all its processes."""
+def set_environment() -> None:
+    """What Ray reads when it is imported, and its processes when they start; what the person has set stays."""
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+
+
+def _hardware() -> Hardware:
     import ray
 
-    ray.shutdown()
+    resources = ray.cluster_resources()
+    return Hardware(cpus=int(resources.get("CPU", 0)), gpus=int(resources.get("GPU", 0)))
 
 
 def _free_port() -> int:

@@ -42,17 +42,17 @@ def fit(
             folder=folder,
         )
         # Nothing stops a fit but its end and its person: with no trial to stop there is no need of the dashboard.
-        hardware = cluster.connect(address, dashboard=False)
-        share, _ = Share.of(config, hardware)
-        job = Job(
-            config=description.baseline,
-            inputs=whereabouts,
-            storage=str(folder),
-            name=CHECKPOINTS,
-            share=share,
-            keep_best=config.training.keep_best,
-        )
-        result = _run(job, tracked)
+        with cluster.connected(address, dashboard=False) as hardware:
+            share, _ = Share.of(config, hardware)
+            job = Job(
+                config=description.baseline,
+                inputs=whereabouts,
+                storage=str(folder),
+                name=CHECKPOINTS,
+                share=share,
+                keep_best=config.training.keep_best,
+            )
+            result = _run(job, tracked)
         result["checkpoint"] = _latest_checkpoint(folder)
         _write_texts(folder, result["checkpoint"])
         replace(description, result=result).write(folder)
@@ -76,8 +76,6 @@ def _run(job: Job, tracked: TrackedRun) -> dict[str, Any]:
     except KeyboardInterrupt:
         tracked.finish("interrupted", row)
         raise
-    finally:
-        cluster.shutdown()
     tracked.finish(row["outcome"], row)
     return row
 

@@ -1,6 +1,7 @@
 """What each worker of a run does: a Job in; training.session on this rank; its rows and checkpoints to Ray Train."""
 
 import logging
+import os
 import socket
 import tempfile
 from pathlib import Path
@@ -22,7 +23,8 @@ def train_worker(payload: dict[str, Any]) -> None:
     messages: Queue | None = payload.get("messages")
     config = Baseline.model_validate(job.config)
     first = ray.train.get_context().get_world_rank() == 0
-    torch.set_num_threads(job.share.threads)
+    # A cluster may promise more CPUs than this machine has.
+    torch.set_num_threads(min(job.share.threads, len(os.sched_getaffinity(0))))
     _keep_to_the_share(config, job)
     if first and messages is not None:
         _send_words(messages)

@@ -1,0 +1,45 @@
+"""ASHA on examples seen: worse trials stop at a rung, the baseline never; a study that goes on knows its rungs."""
+
+from types import SimpleNamespace
+from typing import Any
+
+from raytrain.config.space import Scheduler
+from raytrain.study.scheduler import RungScheduler, make_scheduler
+
+RUNGS = Scheduler(first_rung_examples=100, reduction=3)
+
+
+def told(scheduler: RungScheduler, number: int, **result: Any) -> str:
+    trial = SimpleNamespace(trial_id=f"tune-{number}", config={"number": number})
+    scheduler.on_trial_add(None, trial)
+    return scheduler.on_trial_result(None, trial, result)
+
+
+def test_a_trial_worse_than_the_best_so_far_is_stopped_at_the_rung() -> None:
+    scheduler = RungScheduler(RUNGS, {})
+    assert told(scheduler, 0, examples_seen=100, objective=0.2) == "CONTINUE"
+    assert told(scheduler, 1, examples_seen=96, objective=0.9) == "CONTINUE"  # not there yet
+    assert told(scheduler, 2, examples_seen=104, objective=0.9) == "STOP"
+    assert told(scheduler, 3, examples_seen=100, objective=0.1) == "CONTINUE"
+
+
+def test_the_baseline_is_never_stopped() -> None:
+    scheduler = RungScheduler(RUNGS, {})
+    told(scheduler, 1, examples_seen=100, objective=0.1)
+    assert told(scheduler, 0, examples_seen=100, objective=0.9) == "CONTINUE"
+
+
+def test_a_study_that_goes_on_compares_with_its_earlier_trials() -> None:
+    scheduler = make_scheduler(RUNGS, {0: {100: 0.2, 300: 0.15}, 1: {100: 0.5}})
+    assert isinstance(scheduler, RungScheduler)
+    assert told(scheduler, 2, examples_seen=100, objective=0.4) == "STOP"
+    assert told(scheduler, 3, examples_seen=300, objective=0.1) == "CONTINUE"
+
+
+def test_no_trial_is_stopped_for_reaching_the_end() -> None:
+    scheduler = RungScheduler(RUNGS, {})
+    assert told(scheduler, 1, examples_seen=10**12, objective=0.1) == "CONTINUE"
+
+
+def test_a_failed_trials_last_word_has_no_examples_and_is_let_pass() -> None:
+    assert told(RungScheduler(RUNGS, {}), 1, objective=10.0, finished=True) == "CONTINUE"

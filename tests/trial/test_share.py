@@ -1,0 +1,44 @@
+"""How hardware is divided: no trial is started that would wait for another, and none asks for what there is not."""
+
+from raytrain.config.reader import load_baseline
+from raytrain.trial.cluster import Hardware
+from raytrain.trial.job import Job, Share
+
+
+def share(hardware: Hardware, *overrides: str, max_concurrent: int = 4) -> tuple[Share, int]:
+    return Share.of(load_baseline("small", overrides), hardware, max_concurrent=max_concurrent)
+
+
+def test_a_gpu_is_shared_by_as_many_trials_as_its_fraction_allows() -> None:
+    card = Hardware(cpus=16, gpus=1)
+    assert share(card, "scaling.gpu_fraction=0.25")[1] == 4
+    assert share(card, "scaling.gpu_fraction=0.34")[1] == 2
+    assert share(card, "scaling.gpu_fraction=0.333")[1] == 3
+    assert share(card)[1] == 1  # auto means a whole one
+    assert share(Hardware(cpus=16, gpus=8), "scaling.num_workers=2")[1] == 4
+
+
+def test_never_more_trials_at_once_than_cpus_for_their_workers() -> None:
+    assert share(Hardware(cpus=2, gpus=1), "scaling.gpu_fraction=0.25")[1] == 2
+
+
+def test_without_a_gpu_trials_queue_for_the_threads() -> None:
+    two_cores, at_once = share(Hardware(cpus=2, gpus=0))
+    assert (two_cores.use_gpu, two_cores.threads, at_once) == (False, 2, 1)
+    many_cores, at_once = share(Hardware(cpus=32, gpus=0))
+    assert (many_cores.threads, at_once) == (8, 4)
+
+
+def test_a_worker_asks_for_no_more_cpus_than_there_are() -> None:
+    assert share(Hardware(cpus=2, gpus=0), "scaling.cpus_per_worker=8")[0].cpus == 2
+    assert share(Hardware(cpus=1, gpus=0), "scaling.num_workers=2")[0].cpus == 0.5
+
+
+def test_a_cpu_can_be_asked_for_beside_a_gpu() -> None:
+    assert share(Hardware(cpus=4, gpus=1), "scaling.use_gpu=false")[0].use_gpu is False
+
+
+def test_a_job_crosses_processes_as_plain_values() -> None:
+    portion, _ = share(Hardware(cpus=2, gpus=0))
+    job = Job(config={}, inputs={}, storage="/s", name="n", share=portion, keep_best=None)
+    assert Job.from_dict(job.as_dict()) == job

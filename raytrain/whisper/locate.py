@@ -107,7 +107,7 @@ def _fetch_from_hub(pretrained: str) -> str:
         snapshot_download(pretrained, allow_patterns=_PATTERNS)
     except (RepositoryNotFoundError, HFValidationError):
         return "the hub has no model of that name, or not for you"
-    except (OSError, *HfHubHTTPError.__bases__) as error:  # the bases: of whichever HTTP library the hub's client uses
+    except (OSError, *HfHubHTTPError.__bases__) as error:  # type: ignore[misc]  # the bases: the HTTP library's own
         return f"the hub cannot be reached: {(str(error) or type(error).__name__).splitlines()[0]}"
     return "the hub's files are not weights in safetensors with a tokenizer"
 

@@ -103,7 +103,8 @@ def _pretrained(model: Model, folder: Path) -> Whisper:
     lacking = sorted(about["missing_keys"])
     if lacking:
         # transformers fills the gaps with random numbers.
-        raise InputError(f"model.pretrained: the weights in {folder} lack {lacking[0]} ({len(lacking)} in all)")
+        what = f"{lacking[0]} and {len(lacking) - 1} more" if len(lacking) > 1 else lacking[0]
+        raise InputError(f"model.pretrained: the weights in {folder} lack {what}; fetch them again, or name others")
     window, source = _origin(folder, model.pretrained)
     return Whisper(weights, tokenizer, prompt, window, source)
 

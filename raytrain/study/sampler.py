@@ -38,6 +38,7 @@ class Tried:
 
 def propose(axes: Axes, tried: Sequence[Tried], *, search: Search, number: int) -> Sample | None:
     """A sample that was not tried before; None when there seems to be none left."""
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
     seen = {_identity(one.sample) for one in tried}
     seed = int(np.random.SeedSequence([search.seed, number]).generate_state(1)[0])
     samplers = [_sampler(search, seed), optuna.samplers.RandomSampler(seed=seed + 1)]

@@ -96,7 +96,7 @@ def table(shown: TrialTable) -> str:
     """A table whose columns sort when their heading is pressed."""
     numeric = shown.numeric
     head = "".join(
-        f'<th scope="col"{" class=number" if number else ""}><button type="button">{escape(heading)}</button></th>'
+        f'<th scope="col"{" class=number" if number else ""}><button type="button">{_unbroken(heading)}</button></th>'
         for heading, number in zip(shown.headings, numeric, strict=True)
     )
     rows = []
@@ -175,6 +175,11 @@ def _command(what: str, command: str) -> str:
 
 def _pairs(lines: Sequence[tuple[str, str]]) -> str:
     return "<dl>" + "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in lines) + "</dl>"
+
+
+def _unbroken(heading: str) -> str:
+    """An age like 3-4 stays on one line."""
+    return escape(heading.replace("-", "\N{NON-BREAKING HYPHEN}"))
 
 
 def _edits(row: dict[str, Any]) -> str:

@@ -1,7 +1,5 @@
 """Numbers and keys as a reader likes them."""
 
-import re
-
 NOTHING = "–"
 
 
@@ -11,8 +9,11 @@ def number_text(value: float | None, digits: int) -> str:
 
 
 def short(value: float) -> str:
-    """Three digits at most, exponents without leading zeros: 1.6e-5."""
-    return re.sub(r"e([+-])0*(\d)", r"e\1\2", f"{value:.3g}").replace("e+", "e")
+    """Three digits at most; very small and very large ones with an exponent as people write it: 1.6e-5."""
+    if value == 0 or 0.001 <= abs(value) < 1e6:
+        return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
+    digits, exponent = f"{value:.2e}".split("e")
+    return f"{digits.rstrip('0').rstrip('.')}e{int(exponent)}"
 
 
 def signed(value: float) -> str:

@@ -71,7 +71,7 @@ def scored(folder: Path, record: TrialRecord, children: int) -> TrialRecord:
         best_eval_wer=total.wer,
         word_errors=total.as_dict(),
         wer_by_age_bucket={bucket: errors.wer for bucket, errors in by_bucket.items()},
-        history=[*record.history[:-1], {**record.history[-1], "eval_wer": total.wer}],
+        history=[{**row, "eval_wer": row["eval_wer"] * total.wer / (record.eval_wer or 1.0)} for row in record.history],
     )
 
 

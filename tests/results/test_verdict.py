@@ -125,7 +125,9 @@ def test_a_configuration_is_named_by_split_rate_and_what_else_was_sampled() -> N
 
 
 def test_numbers_read_well() -> None:
-    assert [short(value) for value in (1.6e-5, 0.1, 12345678.0)] == ["1.6e-5", "0.1", "1.23e7"]
+    assert [short(value) for value in (1.6e-5, 1e-4, 0.1, 12, 2048, 12345678.0)] == [
+        "1.6e-5", "1e-4", "0.1", "12", "2048", "1.23e7",
+    ]  # fmt: skip
     assert [signed(value) for value in (-0.0124, 0.003, 0.0, -0.0001)] == ["−0.012", "+0.003", "0.000", "0.000"]
 
 

@@ -8,6 +8,8 @@ from raytrain.results.figures.scales import Scale, tick_text
 
 WIDTH, HEIGHT = 560, 360
 LEFT, RIGHT, TOP, BOTTOM = 62, 18, 16, 54
+CROWD = 100
+"""With more marks than this they are drawn lighter, so that one sees where they lie thick."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,8 +26,9 @@ class Figure:
 
 def drawing(parts: Iterable[str], *, label: str, width: int = WIDTH, height: int = HEIGHT) -> str:
     """The whole SVG, read out by its label where nobody sees it."""
-    body = "".join(parts)
-    return f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(label)}">{body}</svg>'
+    drawn = list(parts)
+    crowd = ' class="crowded"' if len(drawn) > CROWD else ""
+    return f'<svg{crowd} viewBox="0 0 {width} {height}" role="img" aria-label="{escape(label)}">{"".join(drawn)}</svg>'
 
 
 def mark(shape: str, x: float, y: float, *, kind: str, tip: str = "", size: float = 5.0) -> str:

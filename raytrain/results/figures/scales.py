@@ -56,7 +56,11 @@ class Doublings(Scale):
     def ticks(self, count: int = 5) -> list[float]:
         first, last = math.ceil(math.log2(self.low) - 1e-9), math.floor(math.log2(self.high) + 1e-9)
         stride = max(1, math.ceil((last - first + 1) / (count + 2)))
-        return [2.0**power for power in range(first, last + 1, stride)]
+        ticks = [2.0**power for power in range(first, last + 1, stride)]
+        if len(ticks) < 4:  # 6, 12, 24 between them
+            halfway = [1.5 * 2.0**power for power in range(max(first - 1, 1), last + 1)]
+            ticks = sorted([*ticks, *(tick for tick in halfway if self.low <= tick <= self.high)])
+        return ticks
 
 
 def spanning(

@@ -23,7 +23,7 @@ from raytrain.results.figures.marks import (
     mark,
     text,
 )
-from raytrain.results.figures.scales import Scale, spanning, tick_text
+from raytrain.results.figures.scales import Doublings, Scale, spanning, tick_text
 from raytrain.results.figures.search import PLOT, outcome_key, role, tip, trial_marks
 from raytrain.results.records import Outcome, TrialRecord
 from raytrain.results.study_results import StudyResults, memory_name, value_of, varied_keys
@@ -116,11 +116,13 @@ class _Axis:
     def __init__(self, values: Sequence[Any], *, log: bool) -> None:
         numbers = [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
         self._scale: Scale | None = None
+        self._whole = all(isinstance(number, int) for number in numbers)
         if len(numbers) == len(values):
             low, high = min(numbers), max(numbers)
             air = 0 if high > low else abs(high) / 2 or 1
-            usable_log = log and low - air > 0
-            self._scale = Scale(low=low - air, high=high + air, start=self.bottom, end=self.top, log=usable_log)
+            made = Doublings if self._whole and low > 0 and high >= 2 * low else Scale
+            by_ratio = (log or made is Doublings) and low - air > 0
+            self._scale = made(low=low - air, high=high + air, start=self.bottom, end=self.top, log=by_ratio)
         self._names = sorted({str(value) for value in values})
 
     def at(self, value: Any) -> float:
@@ -132,7 +134,8 @@ class _Axis:
     def labels(self) -> list[tuple[str, float]]:
         if self._scale is None:
             return [(name, self.at(name)) for name in self._names]
-        return [(tick_text(tick), self._scale.at(tick)) for tick in self._scale.ticks()]
+        ticks = [tick for tick in self._scale.ticks() if tick == int(tick) or not self._whole]
+        return [(tick_text(tick), self._scale.at(tick)) for tick in ticks]
 
 
 def _side_by_side(
@@ -168,7 +171,7 @@ def _side_by_side(
         if other is not None:
             parts.append(line([(x.at(other[0].wer), here), (x.at(errors.wer), here)], kind="joint"))
             parts.append(mark("diamond", x.at(other[0].wer), here, kind="baseline", tip=_tip("baseline", name, *other)))
-        parts.append(mark("star", x.at(errors.wer), here, kind="best", tip=_tip("best", name, errors, clips), size=6))
+        parts.append(mark("star", x.at(errors.wer), here, kind="best", tip=_tip("best", name, errors, clips), size=7))
     key = [(key_mark("star", "best"), "best"), (key_mark("diamond", "baseline"), "baseline")]
     return Figure(title=title, caption=caption, svg=drawing(parts, label=title, height=height), key=key)
 

@@ -86,10 +86,12 @@ def wer_against_effective_batch(study: StudyResults) -> Figure | None:
 
 
 def memory_by_micro_batch(study: StudyResults) -> Figure | None:
-    """What a split costs in memory."""
+    """What a split costs in memory; of a trial that was never measured, what it was predicted to cost."""
     return _by_micro_batch(
-        study, peak_memory_gib, title="Memory by micro-batch", label=f"{memory_name(study.records)}, GiB",
-        caption="The micro-batch decides what must fit on the card; accumulation makes up the effective batch.",
+        study, lambda one: peak_memory_gib(one) or one.predicted_memory_gib, title="Memory by micro-batch",
+        label=f"{memory_name(study.records)}, GiB", limit=study.description.memory_limit_gib,
+        caption="The micro-batch decides what must fit on the card; accumulation makes up the effective batch. "
+        "Squares did not fit, or were predicted not to: they stand at their prediction.",
     )  # fmt: skip
 
 
@@ -168,7 +170,7 @@ def trial_mark(study: StudyResults, one: TrialRecord, x: float, y: float) -> str
     """A trial by its outcome; the best is a star and the baseline a diamond."""
     marked = role(study, one)
     shape = {"best": "star", "baseline": "diamond"}.get(marked, SHAPES[one.outcome])
-    return mark(shape, x, y, kind=marked or str(one.outcome), tip=tip(one), size=6 if marked else 4.5)
+    return mark(shape, x, y, kind=marked or str(one.outcome), tip=tip(one), size=7 if marked else 5)
 
 
 def outcome_key(study: StudyResults, shown: Sequence[TrialRecord]) -> list[tuple[str, str]]:
@@ -213,7 +215,13 @@ def _x(values: Sequence[float], *, kind: str = "linear") -> Scale:
 
 
 def _by_micro_batch(
-    study: StudyResults, measure: Callable[[TrialRecord], float | None], *, title: str, label: str, caption: str
+    study: StudyResults,
+    measure: Callable[[TrialRecord], float | None],
+    *,
+    title: str,
+    label: str,
+    caption: str,
+    limit: float | None = None,
 ) -> Figure | None:
     points = [
         (one, float(one.config["training"]["batch_size"]), value)
@@ -225,6 +233,9 @@ def _by_micro_batch(
     x = _x([size for _, size, _ in points], kind="doublings")
     y = spanning([value for *_, value in points], start=PLOT["y"][0], end=PLOT["y"][1], from_zero=True)
     parts = [axes(x, y, x_label="micro-batch, utterances at a time", y_label=label)]
+    if limit is not None and limit < y.high:
+        parts.append(f'<path class="limit" d="M{x.start:.1f} {y.at(limit):.1f}H{x.end:.1f}"/>')
+        parts.append(text(x.start + 6, y.at(limit) - 5, f"limit {limit:g} GiB", kind="note", anchor="start"))
     parts += trial_marks(study, [(one, x.at(size), y.at(value)) for one, size, value in points])
     key = outcome_key(study, [one for one, *_ in points])
     return Figure(title=title, caption=caption, svg=drawing(parts, label=title), key=key)

@@ -1,0 +1,94 @@
+"""python -m raytrain.plan: what fits on a card, before anything is run."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from raytrain.cli import Parser, print_json, run_door, say
+from raytrain.config.reader import load_baseline, load_space, split_overrides
+from raytrain.errors import InputError
+from raytrain.speech.extent import extent
+from raytrain.study.planning import Card, plan
+
+
+def main() -> None:
+    run_door(_plan)
+
+
+def _plan() -> int:
+    arguments = _parser().parse_intermixed_args()
+    for_baseline, for_space = split_overrides(arguments.overrides)
+    baseline = load_baseline(arguments.baseline or "small", for_baseline)
+    space = load_space(arguments.space or "batching", for_space, baseline=baseline)
+    memory_gib = arguments.gpu_memory if arguments.gpu_memory is not None else baseline.scaling.gpu_memory_gib
+    for name, value in (("--gpu-memory", memory_gib), ("--gpu-tflops", arguments.gpu_tflops)):
+        if value is not None and not 0 < value < float("inf"):
+            raise InputError(f"{name} {value:g}: must be above 0")
+    # A plan may be made before the data have arrived; and the demo corpus tells nothing about anybody's clips.
+    manifest = Path(baseline.data.train_manifest).expanduser()
+    known = extent(manifest, longest_s=baseline.audio.max_window_s) if manifest.is_file() else None
+    planned = plan(baseline, space, Card(memory_gib=memory_gib, tflops=arguments.gpu_tflops), extent=known)
+    if arguments.json:
+        print_json(planned)
+    else:
+        _show(planned)
+    return 0
+
+
+def _show(planned: dict[str, Any]) -> None:
+    for assumption in planned["assumptions"]:
+        say(f"note       {assumption}")
+    table = Table(title=f"whisper-{planned['variant']}: predicted peak on one GPU")
+    headings = ("batch", "accumulation", "effective", "step GiB", "peak GiB", "fits", "GPU share", "at once", "clips/s")
+    for heading in (*headings, "hours"):
+        table.add_column(heading, justify="right")
+    for row in planned["rows"]:
+        table.add_row(
+            *(str(row[key]) for key in ("batch_size", "gradient_accumulation_steps", "effective_batch_size")),
+            f"{row['step_gib']:.2f}",
+            f"{row['predicted_memory_gib']:.2f}",
+            {True: "yes", False: "no", None: "?"}[row["fits"]],
+            *(_number(row[key]) for key in ("gpu_fraction", "side_by_side", "train_examples_per_s", "hours")),
+        )
+    Console().print(table)
+    own = planned["baseline"]
+    parts = ", ".join(f"{name} {gib:.2f}" for name, gib in own["parts"].items() if gib)
+    print(f"parts      {parts} GiB, of the baseline's own {_split(own)}")
+    print(f"disk       {planned['checkpoint_gib']:.1f} GiB a checkpoint, {planned['run_checkpoints_gib']:.1f} a run")
+    if planned["gpu_memory_gib"] is not None:
+        largest = planned["largest_fitting_batch_size"]
+        verdict = f"largest micro-batch: {largest}" if largest else "nothing fits as it is; what would change that:"
+        print(f"{planned['gpu_memory_gib']:g} GiB     {verdict}")
+    origin = " x ".join(str(value) for value in planned["changes_from"].values())
+    for change in planned["changes"]:
+        overrides = " ".join(f"{key}={str(value).lower()}" for key, value in change["change"].items())
+        fits = {True: ", fits", False: ", does not fit", None: ""}[change["fits"]]
+        print(
+            f"from {origin}: {change['predicted_memory_gib']:.2f} GiB ({change['gain_gib']:.2f} less{fits}) {overrides}"
+        )
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3g}"
+
+
+def _split(row: dict[str, Any]) -> str:
+    return f"{row['batch_size']} x {row['gradient_accumulation_steps']}"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Parser(prog="python -m raytrain.plan", description="Predict what fits on a card: no GPU, no weights.")
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="a key of the baseline, or of the space")
+    parser.add_argument("--baseline", metavar="NAME", help="in baselines/, or a file; small if not given")
+    parser.add_argument("--space", metavar="NAME", help="in search_spaces/, or a file; batching if not given")
+    parser.add_argument("--gpu-memory", type=float, metavar="GIB", help="of the card; else scaling.gpu_memory_gib")
+    parser.add_argument("--gpu-tflops", type=float, metavar="N", help="what the card sustains, not its peak")
+    parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    return parser
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""How long the clips of a prepared corpus are: a manifest in, a few numbers out, in a fraction of a second."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from raytrain.speech.corpus import _corpora_folder
+from raytrain.speech.shards import shard_paths
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """Sizes of a corpus, of the clips up to some longest one."""
+
+    folder: Path
+    clips: int
+    longest_clip_s: float
+    mean_clip_s: float
+    longest_text_bytes: int
+    mean_text_bytes: float
+
+
+def extent(manifest: Path, *, longest_s: float, cache: Path | None = None) -> Extent | None:
+    """Of the clips up to `longest_s`; None where the manifest was not prepared yet, or has changed since."""
+    folder = _prepared(manifest.absolute(), _corpora_folder(cache))
+    if folder is None:
+        return None
+    import numpy as np
+    import pyarrow as pa
+    from pyarrow import compute
+
+    tables = [pa.ipc.open_stream(pa.memory_map(str(path))).read_all() for path in shard_paths(folder)]
+    table = pa.concat_tables(tables).select(["duration_s", "text"])
+    durations = table["duration_s"].to_numpy()
+    text_bytes = compute.binary_length(table["text"]).to_numpy()
+    taken = durations <= longest_s
+    if not taken.any():
+        return None
+    return Extent(
+        folder=folder,
+        clips=int(np.count_nonzero(taken)),
+        longest_clip_s=float(durations[taken].max()),
+        mean_clip_s=float(durations[taken].mean()),
+        longest_text_bytes=int(text_bytes[taken].max()),
+        mean_text_bytes=float(text_bytes[taken].mean()),
+    )
+
+
+def _prepared(manifest: Path, corpora: Path) -> Path | None:
+    """The latest corpus made from this manifest. Whether its sound files are still the same, `prepare` will see."""
+    if not manifest.is_file():
+        return None
+    found = [path for path in corpora.glob("*/corpus.json") if path.stat().st_mtime >= manifest.stat().st_mtime]
+    found = [path for path in found if json.loads(path.read_text(encoding="utf-8"))["manifest"] == str(manifest)]
+    return max(found, key=lambda path: path.stat().st_mtime).parent if found else None

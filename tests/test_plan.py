@@ -1,0 +1,95 @@
+"""python -m raytrain.plan, as a person calls it."""
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+
+def plan(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "raytrain.plan", *arguments], capture_output=True, text=True)
+
+
+def planned(*arguments: str) -> dict[str, Any]:
+    done = plan("--json", *arguments)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def row(result: dict[str, Any], batch_size: int, accumulation: int) -> dict[str, Any]:
+    split = (batch_size, accumulation)
+    return next(r for r in result["rows"] if (r["batch_size"], r["gradient_accumulation_steps"]) == split)
+
+
+def test_small_with_checkpointing_fits_eight_gib_at_12_x_3_and_without_it_does_not() -> None:
+    with_it = planned("--baseline", "small", "--gpu-memory", "8", "audio.window=full")
+    without = planned("--gpu-memory", "8", "audio.window=full", "model.gradient_checkpointing=false")
+    assert row(with_it, 12, 3)["fits"] is True
+    assert row(without, 12, 3)["fits"] is False
+    assert with_it["largest_fitting_batch_size"] > without["largest_fitting_batch_size"]
+
+
+def test_every_row_lies_in_the_space_and_names_its_parts() -> None:
+    result = planned("--gpu-memory", "8")
+    first = result["rows"][0]
+    assert {8 <= row["effective_batch_size"] <= 96 for row in result["rows"]} == {True}
+    assert sum(first["parts"].values()) == pytest.approx(first["predicted_memory_gib"])
+    assert first["hours"] is None
+    assert "30 s" in result["assumptions"][0]
+    assert "64 tokens" in result["assumptions"][0]
+
+
+def test_what_does_not_fit_is_told_with_what_would_change_it() -> None:
+    result = planned("--baseline", "medium", "--gpu-memory", "12")
+    changes = {key for change in result["changes"] for key in change["change"]}
+    assert result["largest_fitting_batch_size"] is None
+    assert changes >= {"audio.max_window_s", "model.freeze_encoder", "model.variant"}
+    assert any(change["fits"] for change in result["changes"])
+    assert min(change["gain_gib"] for change in result["changes"]) > 0
+
+
+def test_the_words_say_the_largest_micro_batch_and_the_disk() -> None:
+    done = plan("--gpu-memory", "8", "--gpu-tflops", "20", "budget.examples=20000")
+    assert done.returncode == 0
+    assert "largest micro-batch: 32" in done.stdout or "largest micro-batch: 24" in done.stdout
+    assert "GiB a checkpoint" in done.stdout
+
+
+def test_hours_follow_from_the_budget_and_the_speed_given() -> None:
+    result = planned("--gpu-memory", "8", "--gpu-tflops", "20", "budget.examples=20000")
+    some = row(result, 12, 3)
+    assert some["examples"] == 20000
+    assert some["hours"] == pytest.approx(20000 / some["train_examples_per_s"] / 3600)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--gpu-memory", "-8"], "must be above 0"),
+        (["--gpu-memory", "0.5"], "too small for any sample"),
+        (["--gpu-memory", "many"], "invalid float"),
+        (["--gpu-memory", "8", "training.batch_size=-1"], "training.batch_size"),
+        (["--gpu-memory", "8", "scaling.gpu_fraction=1.5"], "gpu_fraction"),
+        (["--baseline", "gigantic"], "baselines there are"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_a_wrong_question_is_answered_in_one_line(arguments: list[str], told: str) -> None:
+    done = plan(*arguments)
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert done.stdout == ""
+
+
+def test_planning_loads_no_torch() -> None:
+    code = (
+        "import sys; sys.argv = ['plan', '--gpu-memory', '8', '--json']\n"
+        "from raytrain.plan import main\n"
+        "try: main()\n"
+        "finally: print(*sorted(sys.modules), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert set(done.stderr.split()).isdisjoint({"torch", "transformers", "ray", "datasets"})

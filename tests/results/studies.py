@@ -85,7 +85,7 @@ def made_trial(number: int, drawn: random.Random) -> TrialRecord:
     outcome, reason = _ending(number, drawn, predicted_gib=predicted, rate=rate)
     seen = {Outcome.COMPLETED: 40000, Outcome.PRUNED: 6000, Outcome.DIVERGED: 2000}.get(outcome, 0)
     history = [
-        {"examples_seen": at, "eval_wer": round(wer + (0.45 - wer) * math.exp(-at / 7000), 4)}
+        {"step": at // effective, "examples_seen": at, "eval_wer": round(wer + (0.45 - wer) * math.exp(-at / 7000), 4)}
         for at in range(0, seen + 1, 2000)
     ]
     scored = outcome in (Outcome.COMPLETED, Outcome.PRUNED)

@@ -80,7 +80,7 @@ def prepare(
     seen = _survey(manifest)
     if not seen.num_utterances:
         raise InputError(f"{manifest}: holds no utterances; one JSON object a line is wanted")
-    folder = _corpora_folder(cache) / seen.key
+    folder = _made(corpora_folder(cache)) / seen.key
     if not folder.is_dir():
         with _alone(folder.with_suffix(".lock")):
             if not folder.is_dir():  # it may have been made while we waited
@@ -136,9 +136,13 @@ def _stamp(path: Path) -> tuple[int, int] | None:
     return status.st_size, status.st_mtime_ns
 
 
-def _corpora_folder(cache: Path | None) -> Path:
+def corpora_folder(cache: Path | None) -> Path:
+    """Where prepared corpora are, each in a folder of its own."""
     root = cache or Path(os.environ.get("RAYTRAIN_CACHE") or Path.home() / ".cache" / "raytrain").expanduser()
-    corpora = root.absolute() / "corpora"
+    return root.absolute() / "corpora"
+
+
+def _made(corpora: Path) -> Path:
     try:
         corpora.mkdir(parents=True, exist_ok=True)
     except OSError as error:

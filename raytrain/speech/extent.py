@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from raytrain.speech.corpus import _corpora_folder
+from raytrain.speech.corpus import corpora_folder
 from raytrain.speech.shards import shard_paths
 
 
@@ -22,7 +22,7 @@ class Extent:
 
 def extent(manifest: Path, *, longest_s: float, cache: Path | None = None) -> Extent | None:
     """Of the clips up to `longest_s`; None where the manifest was not prepared yet, or has changed since."""
-    folder = _prepared(manifest.absolute(), _corpora_folder(cache))
+    folder = _prepared(manifest.absolute(), corpora_folder(cache))
     if folder is None:
         return None
     import numpy as np

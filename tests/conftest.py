@@ -1,5 +1,6 @@
 """What tests of several rooms share. Weights are real; `raytrain.whisper.weights` knows where they are looked for."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,3 +17,16 @@ def tiny_en() -> Path:
     from raytrain.whisper.weights import locate  # here, so that tests without weights do not pay for torch
 
     return locate("openai/whisper-tiny.en")
+
+
+@pytest.fixture(scope="session")
+def ray_cluster() -> Iterator[None]:
+    """One cluster for all tests that train through Ray: starting one takes as long as a short run.
+
+    It promises four CPUs and a GPU, so that four trials run at once in fractions of a card that is not there.
+    """
+    from raytrain.trial import cluster
+
+    cluster.connect(num_cpus=4, num_gpus=1)
+    yield
+    cluster.disconnect()

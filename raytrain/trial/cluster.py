@@ -51,7 +51,7 @@ def connected(address: str | None = None, *, dashboard: bool = True) -> Iterator
     try:
         yield connect(address, dashboard=dashboard)
     finally:
-        ray.shutdown()
+        disconnect()
 
 
 def connect(
@@ -89,6 +89,13 @@ def connect(
     finally:
         del os.environ["RAY_ADDRESS"], os.environ["RAY_GCS_SERVER_PORT"]
     return _hardware()
+
+
+def disconnect() -> None:
+    """Leave the cluster; one of our own ends with all its processes."""
+    import ray
+
+    ray.shutdown()
 
 
 def set_environment() -> None:

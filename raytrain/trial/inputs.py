@@ -57,7 +57,11 @@ def inputs_of(config: Baseline) -> tuple[Inputs, dict[str, Any]]:
     validation = None
     if data.validation_manifest is not None:
         validation = prepare(manifest_path(data.validation_manifest), max_bad_share=data.max_bad_share)
-    how: dict[str, Any] = {"ratio": data.validation_ratio, "seed": config.training.seed, "stratify": data.stratify_by is not None}
+    how: dict[str, Any] = {
+        "ratio": data.validation_ratio,
+        "seed": config.training.seed,
+        "stratify": data.stratify_by is not None,
+    }
     where = {
         "corpus": str(corpus.folder),
         "validation_corpus": str(validation.folder) if validation is not None else None,

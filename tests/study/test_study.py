@@ -1,0 +1,187 @@
+"""Real studies of real trials, a few steps each: how trials end, and what is told to whom."""
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+from optuna.trial import TrialState, create_trial
+
+from raytrain.config.reader import apply_sample, load_baseline, load_space
+from raytrain.results.description import Description
+from raytrain.results.ledger import Ledger
+from raytrain.results.records import Outcome, TrialRecord
+from raytrain.study.study import Study, run_study
+from raytrain.trial.inputs import inputs_of
+
+RATE, LABELS = "training.learning_rate", "data.max_label_tokens"
+SHORT = (
+    "training.batch_size=4", "training.num_epochs=null", "training.max_steps=4", "training.precision=fp32",
+    "evaluation.max_utterances=2", "tracking.wandb=disabled", "tracking.tensorboard=false",
+)  # fmt: skip
+
+
+def study(folder: Path, tiny_en: Path, *, baseline: tuple[str, ...], space: list[str]) -> Study:
+    config = load_baseline("tiny", [*SHORT, f"model.pretrained={tiny_en}", *baseline])
+    inputs, whereabouts = inputs_of(config)
+    asked = load_space("smoke", ["keep={}", "budget.examples=null", *space], baseline=config)
+    description = Description(
+        baseline_name="tiny", baseline=config.model_dump(), space_name="smoke", space=asked.model_dump()
+    )
+    return Study(folder=folder, description=description, inputs=inputs, whereabouts=whereabouts)
+
+
+@pytest.fixture(scope="module")
+def six_points(ray_cluster: None, tiny_en: Path, tmp_path_factory: pytest.TempPathFactory) -> Study:
+    """The baseline's rate, one that ruins the weights and one whose loss is NaN; and a limit that leaves no labels."""
+    return study(
+        tmp_path_factory.mktemp("study"),
+        tiny_en,
+        baseline=("scaling.use_gpu=false",),
+        space=[
+            f"vary={{{RATE}: {{values: [2e-5, 1e-2, 1e12]}}, {LABELS}: {{values: [448, 4]}}}}",
+            "scheduler.first_rung_examples=12",
+            "search.trials=7",
+            "search.max_concurrent=1",
+        ],
+    )
+
+
+@pytest.fixture(scope="module")
+def records(six_points: Study) -> list[TrialRecord]:
+    told: list[int] = []
+    found, interrupted = run_study(six_points, on_end=lambda record: told.append(record.number))
+    assert not interrupted
+    assert told == [record.number for record in found]
+    return found
+
+
+def by_rate(records: list[TrialRecord]) -> dict[float, TrialRecord]:
+    """Those with labels."""
+    kept = [record.config for record in records if record.config["data"]["max_label_tokens"] == 448]
+    assert len(kept) == 3
+    return {record.config["training"]["learning_rate"]: record for record in records if record.config in kept}
+
+
+def test_trial_0_is_the_baseline_as_it_is(records: list[TrialRecord], six_points: Study) -> None:
+    assert (records[0].number, records[0].sample) == (0, {})
+    assert records[0].config == six_points.baseline.model_dump()
+
+
+def test_a_space_of_six_points_gives_six_trials_and_no_more(records: list[TrialRecord]) -> None:
+    assert [record.number for record in records] == [0, 1, 2, 3, 4, 5]
+    assert len({json.dumps(record.config) for record in records}) == 6
+
+
+def test_each_trial_ends_as_what_it_was(records: list[TrialRecord]) -> None:
+    outcomes = {rate: record.outcome for rate, record in by_rate(records).items()}
+    assert outcomes == {2e-5: Outcome.COMPLETED, 1e-2: Outcome.PRUNED, 1e12: Outcome.DIVERGED}
+
+
+def test_an_exception_in_a_trial_ends_that_trial_alone_and_its_reason_is_kept(records: list[TrialRecord]) -> None:
+    failed = [record for record in records if record.config["data"]["max_label_tokens"] == 4]
+    assert [record.outcome for record in failed] == [Outcome.FAILED] * 3
+    assert all((record.reason or "").startswith("InputError: training data: none of 0") for record in failed)
+
+
+def test_a_diverged_trial_says_where(records: list[TrialRecord]) -> None:
+    assert (by_rate(records)[1e12].reason or "").startswith("at step")
+
+
+def test_the_ledger_holds_one_line_a_trial_and_no_nan(records: list[TrialRecord], six_points: Study) -> None:
+    written = (six_points.folder / "trials.jsonl").read_text(encoding="utf-8").splitlines()
+    assert len(written) == len(records)
+    assert not any("NaN" in line or "Infinity" in line for line in written)
+
+
+def test_optuna_is_told_the_truth_and_never_nan(records: list[TrialRecord], six_points: Study) -> None:
+    told = stored(six_points).trials
+    states = {trial.params[RATE]: trial.state for trial in told if trial.params[LABELS] == 448}
+    assert states == {
+        2e-5: TrialState.COMPLETE,
+        1e-2: TrialState.PRUNED,  # with an early WER, and not as if it had been trained to its end
+        1e12: TrialState.COMPLETE,
+    }
+    assert [trial.state for trial in told if trial.params[LABELS] == 4] == [TrialState.FAIL] * 3
+    numbers = [value for trial in told for value in [trial.value, *trial.intermediate_values.values()]]
+    assert all(math.isfinite(number) for number in numbers if number is not None)
+
+
+def test_rungs_and_budget_are_counted_in_examples(records: list[TrialRecord]) -> None:
+    found = by_rate(records)
+    assert [row["examples_seen"] for row in found[2e-5].history] == [0, 12, 16]
+    assert found[1e-2].examples_seen == 12  # the weights as they come are scored once, by the baseline
+
+
+def test_a_scored_trial_leaves_its_utterances(records: list[TrialRecord], six_points: Study) -> None:
+    rows = (six_points.folder / "trials" / "0" / "utterances.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(row).keys() >= {"utterance_id", "reference", "hypothesis", "hits"} for row in rows] == [True] * 2
+
+
+def test_of_an_ended_trial_only_what_serves_is_kept(records: list[TrialRecord], six_points: Study) -> None:
+    found = by_rate(records)
+    checkpoint = six_points.folder / (found[2e-5].checkpoint or "")
+    assert (checkpoint / "model.safetensors").is_file()
+    assert not (checkpoint / "training_state.pt").exists()
+    assert found[1e-2].checkpoint is None
+    assert not (six_points.folder / "ray" / found[1e-2].trial_id).exists()
+
+
+def test_a_study_that_is_done_does_nothing_again(records: list[TrialRecord], six_points: Study) -> None:
+    done = replace(six_points, description=with_trials(six_points.description, 6))
+    ledger = (six_points.folder / "trials.jsonl").read_bytes()
+    again, _ = run_study(done, on_end=lambda record: pytest.fail(f"{record.number} ran again"))
+    assert again == records
+    assert (six_points.folder / "trials.jsonl").read_bytes() == ledger
+
+
+def test_an_end_that_the_ledger_alone_heard_of_is_told_to_optuna(records: list[TrialRecord], six_points: Study) -> None:
+    """As after a kill between the two: the trial is not run again."""
+    journal = stored(six_points)
+    sample = {RATE: 1e-2, LABELS: 448}
+    journal.add_trial(
+        create_trial(state=TrialState.RUNNING, params=sample, distributions=journal.trials[0].distributions)
+    )
+    config = apply_sample(six_points.baseline, sample).model_dump()
+    known = replace(records[0], trial_id="trial-0006", number=6, sample=sample, config=config)
+    Ledger(six_points.folder).append(known)
+    done = replace(six_points, description=with_trials(six_points.description, 7))
+    again, _ = run_study(done, on_end=lambda record: pytest.fail(f"{record.number} ran"))
+    assert len(again) == 7
+    assert journal.trials[6].state == TrialState.COMPLETE
+
+
+def stored(study: Study) -> optuna.Study:
+    """As optuna-dashboard opens it."""
+    return optuna.load_study(study_name=study.folder.name, storage=f"sqlite:///{study.folder / 'optuna.db'}")
+
+
+def with_trials(description: Description, trials: int) -> Description:
+    space: dict[str, Any] = json.loads(json.dumps(description.space))
+    space["search"]["trials"] = trials
+    return replace(description, space=space)
+
+
+def test_four_trials_share_a_gpu_that_is_not_there(
+    ray_cluster: None, tiny_en: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Ray packs by its own count of GPUs; torch finds none and trains on the CPU."""
+    quarters = study(
+        tmp_path_factory.mktemp("quarters"),
+        tiny_en,
+        baseline=("scaling.gpu_fraction=0.25", "scaling.cpus_per_worker=1", "training.max_steps=1"),
+        space=[
+            f"vary={{{RATE}: {{values: [1e-5, 2e-5, 3e-5, 4e-5]}}}}",
+            "scheduler.name=none",
+            "search.max_concurrent=4",
+            "search.trials=4",
+        ],
+    )
+    found, _ = run_study(quarters, on_end=lambda record: None)
+    assert [record.outcome for record in found] == [Outcome.COMPLETED] * 4
+    assert {record.gpu_fraction for record in found} == {0.25}
+    assert max(record.started_at for record in found) < min(record.ended_at for record in found)  # all at once
+    assert {record.peak_memory_reserved_gib for record in found} == {None}

@@ -11,10 +11,12 @@ from raytrain.cli import Parser, run_door, say
 from raytrain.results.archive.manifest import FILE_NAME as MANIFEST
 from raytrain.results.comparison import Run, comparisons, read_run, rows
 from raytrain.results.comparison_report import caveats, comparison_html, comparison_markdown
+from raytrain.results.description import STUDY_FILE
 from raytrain.results.folders import write_text
 from raytrain.results.report import write_report
-from raytrain.results.study_results import StudyResults, load_study
+from raytrain.results.study_results import StudyResults
 from raytrain.results.table import rich_table
+from raytrain.study.importance import write_importance
 
 _COMPARISONS = Path("results") / "comparisons"
 
@@ -26,21 +28,29 @@ def main() -> None:
 def _report() -> None:
     arguments = _parser().parse_args()
     folders = [Path(folder) for folder in arguments.folders]
-    runs = [read_run(folder) for folder in folders]
-    studies = [run.folder for run in runs if run.told["kind"] == "study"]
-    for folder in studies:
-        # What is archived stays as it was archived, to the byte.
-        if not (folder / MANIFEST).exists():
-            write_report(folder)
-    if len(runs) == 1 and studies:
+    if len(folders) == 1 and (folders[0] / STUDY_FILE).is_file() and not _archived(folders[0]):
         page = folders[0] / "report.html"
-        _tell_study(load_study(folders[0]))
+        _tell_study(_renewed(folders[0]))
     else:
+        runs = [read_run(folder) for folder in folders]
+        for run in runs:
+            if run.told["kind"] == "study" and not _archived(run.folder):
+                _renewed(run.folder)
         page = _write_comparison(runs)
         _tell_comparison(runs)
     say(f"report     {page}")
     if arguments.open:
         webbrowser.open(page.absolute().as_uri())
+
+
+def _archived(folder: Path) -> bool:
+    """What is archived stays as it was archived, to the byte."""
+    return (folder / MANIFEST).exists()
+
+
+def _renewed(folder: Path) -> StudyResults:
+    write_importance(folder)
+    return write_report(folder)
 
 
 def _tell_study(study: StudyResults) -> None:

@@ -8,6 +8,7 @@ from raytrain.errors import InputError
 from raytrain.results.folders import read_json, write_json
 
 VERSION = 1
+STUDY_FILE, FIT_FILE = "study.json", "fit.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +29,7 @@ class Description:
 
     @property
     def file_name(self) -> str:
-        return "fit.json" if self.space is None else "study.json"
+        return FIT_FILE if self.space is None else STUDY_FILE
 
     @property
     def synthetic(self) -> bool:
@@ -61,7 +62,7 @@ class Description:
 
 def read_description(folder: Path) -> Description:
     """The description in a folder; a missing, foreign or newer one is refused."""
-    path = folder / ("fit.json" if (folder / "fit.json").exists() else "study.json")
+    path = folder / (FIT_FILE if (folder / FIT_FILE).exists() else STUDY_FILE)
     values = read_json(path)
     if not isinstance(values, dict) or not isinstance(values.get("baseline"), dict):
         raise InputError(f"{path}: not the description of a study or a fit; name a folder that raytrain made")

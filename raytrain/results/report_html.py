@@ -8,6 +8,7 @@ from typing import Any
 from raytrain.results.edits import aligned
 from raytrain.results.figures.marks import Figure
 from raytrain.results.figures.scores import (
+    importance,
     parallel_values,
     predicted_against_measured,
     wer_by_age,
@@ -46,6 +47,7 @@ _FIGURES = (
     predicted_against_measured,
     wer_by_age,
     wer_by_length,
+    importance,
     parallel_values,
     hours,
 )

@@ -3,7 +3,7 @@
 import shlex
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from raytrain.errors import InputError
 from raytrain.results.choose import peak_memory_gib
 from raytrain.results.description import Description, read_description
+from raytrain.results.folders import read_json
 from raytrain.results.ledger import Ledger
 from raytrain.results.records import Outcome, TrialRecord
 from raytrain.results.table import TrialTable, split_text, trial_table
@@ -27,6 +28,8 @@ class StudyResults:
     description: Description
     records: list[TrialRecord]
     verdict: Verdict
+    importance: dict[str, float] = field(default_factory=dict)
+    """By varied key, its share in what sets the best trials apart; empty where nobody worked it out."""
 
     @property
     def space(self) -> dict[str, Any]:
@@ -60,7 +63,8 @@ def load_study(folder: Path) -> StudyResults:
         raise InputError(f"{folder}: a fit, with no trials; a report is of a study, or of several runs side by side")
     records = sorted(Ledger(folder).read(), key=lambda record: (record.number, record.started_at))
     found = verdict(records, folder, memory_limit_gib=description.memory_limit_gib)
-    return StudyResults(folder, description, records, found)
+    path = folder / "importance.json"
+    return StudyResults(folder, description, records, found, read_json(path) if path.exists() else {})
 
 
 @dataclass(frozen=True)

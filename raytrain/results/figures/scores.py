@@ -16,6 +16,7 @@ from raytrain.results.figures.marks import (
     WIDTH,
     Figure,
     axes,
+    box,
     drawing,
     key_line,
     key_mark,
@@ -106,6 +107,23 @@ def parallel_values(study: StudyResults) -> Figure | None:
     caption = "A line is a completed trial. Lines of one colour that meet on an axis show a value that matters."
     svg = drawing(parts, label="Values of all completed trials", width=width)
     return Figure(title="Values and WER", caption=caption, svg=svg, key=key, wide=True)
+
+
+def importance(study: StudyResults) -> Figure | None:
+    """Which of the varied values set the best trials apart."""
+    if not study.importance:
+        return None
+    left, height = LEFT + 120, TOP + BOTTOM + 32 * len(study.importance)
+    x = Scale(low=0, high=max(1e-9, *study.importance.values()) * 1.15, start=left, end=WIDTH - RIGHT)
+    parts = []
+    for number, (key, share) in enumerate(sorted(study.importance.items(), key=lambda pair: (-pair[1], pair[0]))):
+        here = TOP + 32 * number
+        parts.append(text(left - 10, here + 17, key_name(key), kind="group", anchor="end"))
+        tip = f"{key}\n{100 * share:.0f} % of what sets the best trials apart"
+        parts.append(box(left, here + 4, x.at(share) - left, 18, kind="completed", tip=tip))
+        parts.append(text(x.at(share) + 6, here + 17, f"{100 * share:.0f} %", kind="tick", anchor="start"))
+    caption = "How far the values of the best trials differ from those of all (Optuna's PED-ANOVA). Few trials mislead."
+    return Figure(title="What mattered", caption=caption, svg=drawing(parts, label="What mattered", height=height - 24))
 
 
 class _Axis:

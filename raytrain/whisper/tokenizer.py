@@ -1,10 +1,9 @@
 """A tokenizer for random weights: that of any Whisper at hand, else one made of bytes that needs no file."""
 
-import json
 from pathlib import Path
 from typing import Any
 
-from raytrain.whisper.locate import known_folders
+from raytrain.whisper.locate import described, known_folders
 from raytrain.whisper.variants import ENGLISH_ONLY_VOCAB_SIZE, Variant
 
 
@@ -17,8 +16,8 @@ def load_tokenizer(folder: Path) -> Any:
 def tokenizer_at_hand(variant: Variant) -> Any:
     """For weights that know no words: real tokens make transcripts as long as they would be, which memory and speed
     depend on. A multilingual vocabulary is taken before an English-only one, since that is what the variant has."""
-    sizes = {folder: _vocab_size(folder) for folder in known_folders()}
-    fitting = [folder for folder, size in sizes.items() if 0 < size <= variant.vocab_size]
+    sizes = {folder: int(described(folder)["vocab_size"]) for folder in known_folders()}
+    fitting = [folder for folder, size in sizes.items() if size <= variant.vocab_size]
     if not fitting:
         return byte_level_tokenizer()
     return load_tokenizer(min(fitting, key=lambda folder: sizes[folder] <= ENGLISH_ONLY_VOCAB_SIZE))
@@ -37,9 +36,3 @@ def byte_level_tokenizer() -> Any:
     tokenizer.add_tokens([AddedToken(f"<|{step * 0.02:.2f}|>") for step in range(1501)])
     tokenizer.set_prefix_tokens()  # it has looked for them already, before they were there
     return tokenizer
-
-
-def _vocab_size(folder: Path) -> int:
-    """0 where the weights are not Whisper's."""
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    return int(config["vocab_size"]) if config.get("model_type") == "whisper" else 0

@@ -16,7 +16,7 @@ from typing import Any, Literal
 from raytrain.config.baseline import Audio, Model
 from raytrain.errors import InputError
 from raytrain.whisper.labels import decoder_prompt, is_multilingual, language_code
-from raytrain.whisper.locate import locate
+from raytrain.whisper.locate import described, locate
 from raytrain.whisper.variants import VARIANTS, Variant
 
 __all__ = ["Whisper", "check", "load", "locate", "save"]
@@ -141,9 +141,11 @@ def _set_up(weights: Any, model: Model) -> None:
 
 
 def _require_shape(model: Model, folder: Path) -> None:
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    if config.get("model_type") != "whisper":
-        raise InputError(f"model.pretrained: {folder} holds a model of type {config.get('model_type')}, not whisper")
+    config = described(folder)
+    if config["model_type"] != "whisper":
+        raise InputError(
+            f"model.pretrained: {folder} holds a model of type {config['model_type']}, not whisper; name other weights"
+        )
     shape = {field: config.get(key) for key, field in _SHAPE.items()}
     if shape == _shape(VARIANTS[model.variant]):
         return

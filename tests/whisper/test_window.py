@@ -69,7 +69,7 @@ def _gradient(model: Model, mel: torch.Tensor) -> torch.Tensor:
 def test_with_gradient_checkpointing_the_backward_pass_needs_no_open_window(
     tiny_model: Model, adult_mel: torch.Tensor
 ) -> None:
-    mel = adult_mel[..., :400]
+    mel = adult_mel[:1, :, :200]
     recomputed = _gradient(tiny_model.model_copy(update={"gradient_checkpointing": True}), mel)
     torch.testing.assert_close(recomputed, _gradient(tiny_model, mel), rtol=1e-5, atol=1e-8)
 

@@ -35,7 +35,7 @@ class Model(Section):
     freeze_encoder: bool = False
     """Train the decoder alone."""
     gradient_checkpointing: bool = True
-    """Recompute the encoder's activations in the backward pass: about a third slower, a fraction of the memory."""
+    """Recompute each layer's activations in the backward pass: about a third slower, a fraction of the memory."""
 
 
 class Audio(Section):

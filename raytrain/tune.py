@@ -122,12 +122,14 @@ def _line(record: TrialRecord) -> str:
 def _finish(description: Description, folder: Path, records: list[TrialRecord], *, as_json: bool) -> int:
     from raytrain.results.report import write_report
     from raytrain.study.importance import write_importance
+    from raytrain.tracking.study_run import publish_study
 
     best = best_trial(records, memory_limit_gib=description.memory_limit_gib)
     if best is not None:
         write_text(folder / "best.yaml", dump_yaml(Baseline.model_validate(best.config)))
     write_importance(folder)
-    found = write_report(folder).verdict
+    study = write_report(folder)
+    publish_study(Baseline.model_validate(description.baseline).tracking, study)
     table = rich_table(trial_table(records, best=best, baseline=baseline_trial(records)))
     console = Console(stderr=as_json)
     # In a file or a pipe nobody widens the window.
@@ -144,7 +146,7 @@ def _finish(description: Description, folder: Path, records: list[TrialRecord], 
         reasons = "; ".join(sorted({f"{record.outcome}: {record.reason}" for record in records}))
         say(f"no trial was completed ({reasons}); see {folder / 'trials.jsonl'}")
         return 1
-    say(f"verdict    {found.sentence}")
+    say(f"verdict    {study.verdict.sentence}")
     say(f"report     {folder / 'report.html'}")
     say(f"train it   python -m raytrain.fit --config {shlex.quote(str(folder / 'best.yaml'))}")
     say(f"go on      python -m raytrain.tune --resume {shlex.quote(str(folder))} --trials {2 * len(records)}")

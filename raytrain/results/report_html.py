@@ -62,7 +62,7 @@ def html(study: StudyResults) -> str:
         _verdict(study),
         _section("The best trial and the baseline", _facts(study)),
         _section("Figures", f'<div class="figures">{"".join(map(figure, figures))}</div>' if figures else ""),
-        _section("Trials", f"<p>Memory is the {memory_name(study.records)}.</p>{table(study.table)}"),
+        _section("Trials", _trials(study)),
         _section("Where the best trial errs most", _worst(study)),
         _section("How trials ended", _outcomes(study)),
         _section("To go on", "".join(_command(what, command) for what, command in commands(study))),
@@ -131,6 +131,10 @@ def _facts(study: StudyResults) -> str:
     )
     head = "".join(f'<th scope="col" class="number">{name}</th>' for name in ("best", "baseline", "difference"))
     return _scrolling(f'<table class="facts"><thead><tr><td></td>{head}</tr></thead><tbody>{rows}</tbody></table>')
+
+
+def _trials(study: StudyResults) -> str:
+    return f"<p>Memory is the {memory_name(study.records)}.</p>{table(study.table)}" if study.records else ""
 
 
 def _worst(study: StudyResults) -> str:

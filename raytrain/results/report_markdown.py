@@ -27,7 +27,8 @@ def markdown(study: StudyResults) -> str:
     if told:
         rows = [[fact.name, fact.best, fact.baseline, fact.difference] for fact in told]
         parts += ["## The best trial and the baseline", _table(["", "best", "baseline", "difference"], rows)]
-    parts += ["## Trials", f"Memory is the {memory_name(study.records)}.", markdown_table(study.table).rstrip()]
+    if study.records:
+        parts += ["## Trials", f"Memory is the {memory_name(study.records)}.", markdown_table(study.table).rstrip()]
     parts += ["## How trials ended", *_bullets(_ended(study)), cost(study)]
     worst = worst_utterances(study, count=_WORST)
     if worst:

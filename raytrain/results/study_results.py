@@ -156,7 +156,8 @@ def cost(study: StudyResults) -> str:
 
 def commands(study: StudyResults) -> list[tuple[str, str]]:
     """How to go on: train with the best values, search again as here, look at it."""
-    name = shlex.quote(f"results/{study.folder.name}")
+    storage = str(study.description.baseline.get("storage", "results"))
+    name = shlex.quote(f"{'results' if '://' in storage else storage}/{study.folder.name}")
     told = []
     if study.best is not None:
         told.append(("train with the best values", f"python -m raytrain.fit --config {name}/best.yaml"))

@@ -70,10 +70,10 @@ class WandbRun:
 
     def log(self, row: Mapping[str, float], *, examples_seen: int) -> None:
         # Without commit a row waits for the next one, and a kill loses it.
-        self._try(lambda run: run.log(dict(row), step=examples_seen, commit=True))
+        self.attempt(lambda run: run.log(dict(row), step=examples_seen, commit=True))
 
     def finish(self, outcome: str, summary: Mapping[str, Any]) -> None:
-        self._try(lambda run: self._finish(run, outcome, summary))
+        self.attempt(lambda run: self._finish(run, outcome, summary))
         self._run = None
 
     def _finish(self, run: wandb.Run, outcome: str, summary: Mapping[str, Any]) -> None:
@@ -82,7 +82,8 @@ class WandbRun:
         run.tags = (*self._tags, outcome)
         run.finish(exit_code=_EXIT_STATUS.get(outcome, 1))
 
-    def _try(self, action: Callable[[wandb.Run], None]) -> None:
+    def attempt(self, action: Callable[[wandb.Run], None]) -> None:
+        """Do something with the open run; what goes wrong is said, and ends the tracking alone."""
         if self._run is None:
             return
         try:

@@ -132,13 +132,18 @@ def _server_answers() -> bool:
     try:
         return _look_up_key(verify=True)
     except wandb.errors.AuthenticationError:
-        server = wandb.setup().settings.base_url
+        server = _server()
         _warn(f"W&B: {server} does not answer or refuses the key; tracking offline, send it later with `wandb sync`")
         return False
 
 
+def _server() -> str:
+    """The server's address; asked first of all, so that the client is silent from its first word on."""
+    return str(wandb.setup(wandb.Settings(silent=True)).settings.base_url)
+
+
 def _look_up_key(*, verify: bool) -> bool:
-    server = wandb.setup().settings.base_url
+    server = _server()
     found = wbauth.authenticate_session(
         host=server, source="raytrain", prompt=False, update_session=False, verify=verify
     )

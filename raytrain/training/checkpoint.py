@@ -26,6 +26,14 @@ class Resumed:
     step: int
     row: dict[str, Any]
     """The last report, with its history."""
+    _optimizer: dict[str, Any]
+    _scaler: dict[str, Any]
+
+    def restore(self, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler) -> None:
+        """Fills fresh objects. The moments go where the weights are, so these must be on their device by now."""
+        optimizer.load_state_dict(self._optimizer)
+        if scaler.is_enabled() and self._scaler:  # empty when it was saved in another precision
+            scaler.load_state_dict(self._scaler)
 
 
 def save_checkpoint(
@@ -53,10 +61,7 @@ def save_checkpoint(
     return folder
 
 
-def load_checkpoint(folder: Path, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler) -> Resumed:
-    """Fills fresh objects; the weights are loaded from the same folder as any others are."""
+def load_checkpoint(folder: Path) -> Resumed:
+    """All but the weights, which are loaded from the same folder as any others are."""
     state = torch.load(folder / _STATE, map_location="cpu", weights_only=True)
-    optimizer.load_state_dict(state["optimizer"])
-    if scaler.is_enabled() and state["scaler"]:  # empty when it was saved in another precision
-        scaler.load_state_dict(state["scaler"])
-    return Resumed(step=state["step"], row=state["row"])
+    return Resumed(state["step"], state["row"], state["optimizer"], state["scaler"])

@@ -106,10 +106,10 @@ def token_loss_sum(whisper: Whisper, micro_batch: MicroBatch, *, device: torch.d
     """Cross-entropy summed over label tokens. The model's own loss is a mean over the micro-batch, which would weigh
     the tokens of short transcripts more."""
     config = whisper.model.config
-    labels = micro_batch.labels.to(device, non_blocking=True)
+    labels = micro_batch.labels.to(device)
     inputs = functional.pad(labels, (1, 0), value=config.decoder_start_token_id)[:, :-1]
     logits = whisper.model(
-        input_features=micro_batch.mel.to(device, whisper.model.dtype, non_blocking=True),
+        input_features=micro_batch.mel.to(device, whisper.model.dtype),
         decoder_input_ids=inputs.masked_fill(inputs == IGNORED, config.pad_token_id),
         use_cache=False,
     ).logits

@@ -1,5 +1,6 @@
 """What a run reports: flat rows that are JSON as they stand, with null where there is no number, never NaN."""
 
+import math
 from typing import Any
 
 import torch
@@ -27,71 +28,63 @@ _HISTORY = (
 
 
 class Rows:
-    """Keeps count between evaluations. `last` is a resumed run's last row; its history goes on."""
+    """Keeps count between evaluations. `last` is the row as it stands, a new one at each change, since rows are given
+    away; a resumed run's goes on, with its history."""
 
     def __init__(self, *, constants: dict[str, Any], device: torch.device, last: dict[str, Any] | None = None) -> None:
         self.last = _NOTHING_YET | (last or {}) | constants
         self._device = device
         self._examples, self._seconds = 0, 0.0
         self._loss_sum, self._tokens = 0.0, 0
-        self._progress: Progress | None = None
 
-    def add(self, progress: Progress) -> None:
-        self._progress = progress
+    def add(self, progress: Progress, *, examples_seen: int, epoch: float) -> None:
+        """Counts a step in."""
         self._examples += progress.examples
         self._seconds += progress.seconds
-        if finite(progress.train_loss) is not None:  # in fp16 an overflowing step is skipped, and has no loss
+        if math.isfinite(progress.train_loss):  # in fp16 an overflowing step is skipped, and has no loss
             self._loss_sum += progress.train_loss * progress.tokens
             self._tokens += progress.tokens
+        self.last = self.last | {
+            "step": progress.step,
+            "examples_seen": examples_seen,
+            "epoch": epoch,
+            "train_loss": self._loss_sum / self._tokens if self._tokens else None,
+            "learning_rate": progress.learning_rate,
+            "grad_norm": progress.grad_norm,
+            "train_examples_per_s": self._examples / self._seconds,
+        }
 
-    def scored(
-        self, evaluated: Evaluated, *, seconds: float, step: int, examples_seen: int, epoch: float
-    ) -> dict[str, Any]:
-        """The row of an evaluation, not yet finished; the training loss is the mean per token since the one before."""
+    def scored(self, evaluated: Evaluated, *, seconds: float) -> None:
+        """Enters an evaluation. The training loss beside it is the mean over the tokens since the one before."""
         wer = evaluated.word_errors.wer
         best = self.last["best_eval_wer"]
-        row = (
-            self.last
-            | self._measured()
-            | {
-                "step": step,
-                "examples_seen": examples_seen,
-                "epoch": epoch,
-                "eval_wer": wer,
-                "best_eval_wer": wer if best is None else min(wer, best),
-                "wer_by_age_bucket": {bucket: errors.wer for bucket, errors in evaluated.by_age_bucket.items()},
-                "word_errors": evaluated.word_errors.as_dict(),
-                "eval_utterances": len(evaluated.utterances),
-                "eval_s": seconds,
-                "objective": min(wer, WORST_OBJECTIVE),
-            }
-        )
+        row = self.last | {
+            "eval_wer": wer,
+            "best_eval_wer": wer if best is None else min(wer, best),
+            "wer_by_age_bucket": {bucket: errors.wer for bucket, errors in evaluated.by_age_bucket.items()},
+            "word_errors": evaluated.word_errors.as_dict(),
+            "eval_utterances": len(evaluated.utterances),
+            "eval_s": seconds,
+            "objective": min(wer, WORST_OBJECTIVE),
+            "finished": False,  # a run that was over may go on, to more epochs
+            "outcome": None,
+            **peak_memory(self._device),
+        }
         row["history"] = [*row["history"], {key: row[key] for key in _HISTORY}]
         self._loss_sum, self._tokens = 0.0, 0
         self.last = finite(row)
-        return self.last
 
-    def finished(self, outcome: Outcome, reason: str | None = None) -> dict[str, Any]:
+    def finished(self, outcome: Outcome, reason: str | None = None) -> None:
         """The last row. A run that broke off tells how far it came, and its objective is the worst."""
-        ending = {"finished": True, "outcome": str(outcome), "reason": reason}
+        ending: dict[str, Any] = {"finished": True, "outcome": str(outcome), "reason": reason}
         if outcome != Outcome.COMPLETED:
-            ending |= {"objective": WORST_OBJECTIVE} | self._measured()
+            ending |= {"objective": WORST_OBJECTIVE, **peak_memory(self._device)}
         self.last = finite(self.last | ending)
-        return self.last
 
     def evaluations_without_improvement(self) -> int:
         """How many of the last evaluations in a row did not lower the best WER."""
         wers = [entry["eval_wer"] for entry in self.last["history"]]
         return len(wers) - 1 - wers.index(min(wers)) if wers else 0
-
-    def _measured(self) -> dict[str, Any]:
-        return {
-            "train_loss": self._loss_sum / self._tokens if self._tokens else None,
-            "learning_rate": self._progress.learning_rate if self._progress else None,
-            "grad_norm": self._progress.grad_norm if self._progress else None,
-            "train_examples_per_s": self._examples / self._seconds if self._seconds else None,
-            **peak_memory(self._device),
-        }
 
 
 _NOTHING_YET: dict[str, Any] = {
@@ -113,4 +106,7 @@ _NOTHING_YET: dict[str, Any] = {
     "outcome": None,
     "reason": None,
     "history": [],
+    "peak_memory_reserved_gib": None,
+    "peak_memory_allocated_gib": None,
+    "peak_memory_resident_gib": None,
 }

@@ -23,7 +23,7 @@ from raytrain.speech.corpus import Corpus
 from raytrain.speech.split import Split
 from raytrain.training import precision as precisions
 from raytrain.training.checkpoint import load_checkpoint, save_checkpoint
-from raytrain.training.distributed import OutOfMemory, rank, world_size
+from raytrain.training.distributed import OutOfMemory, rank, run_on_all_or_none, world_size
 from raytrain.training.evaluation import evaluate
 from raytrain.training.feed import Feed, Labels, StepData, ahead
 from raytrain.training.loop import Diverged, Progress, train
@@ -82,10 +82,11 @@ def run(
         session.train_and_score(score_first=score_first)
         return
     except Diverged as error:
-        row = session.rows.finished(Outcome.DIVERGED, str(error))
+        session.rows.finished(Outcome.DIVERGED, str(error))
     except OutOfMemory as error:
-        row = session.rows.finished(Outcome.OUT_OF_MEMORY, str(error))
+        session.rows.finished(Outcome.OUT_OF_MEMORY, str(error))
     # Here the traceback no longer holds the tensors, and the memory can serve another run in this process.
+    row = session.rows.last
     del session
     gc.collect()
     torch.cuda.empty_cache()
@@ -112,12 +113,10 @@ class _Session:
         training = config.training
         self.config, self.report, self.workdir = config, report, workdir
         self.precision = precisions.resolve(training.precision, device=device)
-        weights_from = config.model if resume_from is None else _at(config.model, resume_from)
-        self.whisper = weights.load(weights_from, seed=training.seed)
-        self.whisper.model.to(device)
-        self.optimizer = make_optimizer(self.whisper.model.named_parameters(), training)
-        self.scaler = self.precision.gradient_scaler()
-        resumed = None if resume_from is None else load_checkpoint(resume_from, self.optimizer, self.scaler)
+        self.resumed = None if resume_from is None else load_checkpoint(resume_from)
+        self.whisper = weights.load(
+            config.model if resume_from is None else _at(config.model, resume_from), seed=training.seed
+        )
 
         labels = Labels(self.whisper.tokenizer, corpus.texts, config.model)
         trainable = labels.fitting(split.train, max_label_tokens=config.data.max_label_tokens)
@@ -135,7 +134,6 @@ class _Session:
         )
         self.scored_corpus = scored_corpus
         self.scored = _drawn(split.validation, config.evaluation.max_utterances, seed=training.seed)
-        self.steps_done = 0 if resumed is None else resumed.step
         self.rows = Rows(
             constants={
                 "precision_used": self.precision.name,
@@ -143,43 +141,52 @@ class _Session:
                 "warmup_steps_used": self.milestones.warmup_steps,
             },
             device=device,
-            last=None if resumed is None else resumed.row,
+            last=None if self.resumed is None else self.resumed.row,
         )
         _tell(self.precision.note)
         _tell(_left_out(len(split.train) - len(trainable), f"labels over {config.data.max_label_tokens} tokens"))
         _tell(_left_out(len(self.plan.left_out), f"clips over {config.audio.max_window_s:g} s"))
 
     def train_and_score(self, *, score_first: bool) -> None:
-        if self.steps_done:
-            if self._is_over(self.steps_done):  # killed after its last checkpoint, before anybody heard of it
-                self.report(self.rows.finished(Outcome.COMPLETED), None)
-                return
-        elif score_first:
-            # Weights as published babble in any window but the one they were trained for.
-            self._score(0, window=self.whisper.trained_window)
+        steps_done = self.resumed.step if self.resumed is not None else 0
+        if self._is_over(steps_done):  # killed after its last checkpoint, before anybody heard of it
+            self.rows.finished(Outcome.COMPLETED)
             self.report(self.rows.last, None)
-        on_gpu = self.precision.device.type == "cuda"
-        steps = ahead(
+            return
+        run_on_all_or_none(self._move_to_device, doing="loading the weights", device=self.precision.device)
+        if score_first and steps_done == 0:
+            # Weights as published babble in any window but the one they were trained for.
+            self._score(window=self.whisper.trained_window)
+            self.report(self.rows.last, None)
+        feed = ahead(
             self.feed,
-            range(self.steps_done, self.milestones.steps_total),
-            depth=_STEPS_AHEAD_OF_A_GPU if on_gpu else 0,
+            range(steps_done, self.milestones.steps_total),
+            depth=_STEPS_AHEAD_OF_A_GPU if self.precision.device.type == "cuda" else 0,
             device=self.precision.device,
         )
         logged = time.monotonic()
-        with contextlib.closing(steps):
-            for progress in self._train(steps):
-                self.steps_done = progress.step
-                self.rows.add(progress)
+        with contextlib.closing(feed):
+            for progress in self._train(feed):
+                examples_seen = self.plan.examples_after(progress.step)
+                self.rows.add(progress, examples_seen=examples_seen, epoch=examples_seen / len(self.plan.indices))
                 if time.monotonic() - logged >= _LOG_EVERY_S:
                     logged = time.monotonic()
-                    _tell(self._progress_line(progress))
+                    self._tell_progress(progress.train_loss)
                 if self.milestones.is_scored(progress.step):
-                    self._score(progress.step, window=self.config.audio.window)
+                    self._score(window=self.config.audio.window)
                     if self._is_over(progress.step):
                         self.rows.finished(Outcome.COMPLETED)
                     self.report(self.rows.last, self._keep(progress.step))
                     if self.rows.last["finished"]:
                         return
+
+    def _move_to_device(self) -> None:
+        self.whisper.model.to(self.precision.device)
+        self.optimizer = make_optimizer(self.whisper.model.named_parameters(), self.config.training)
+        self.scaler = self.precision.gradient_scaler()
+        if self.resumed is not None:
+            self.resumed.restore(self.optimizer, self.scaler)
+            self.resumed = None  # on a GPU that was a second copy of the moments
 
     def _train(self, steps: Iterator[StepData]) -> Iterator[Progress]:
         return train(
@@ -197,7 +204,7 @@ class _Session:
             ),
         )
 
-    def _score(self, step: int, *, window: Literal["full", "fitted"]) -> None:
+    def _score(self, *, window: Literal["full", "fitted"]) -> None:
         started = time.perf_counter()
         evaluated = evaluate(
             self.whisper,
@@ -209,15 +216,9 @@ class _Session:
             precision=self.precision,
         )
         self.utterances = evaluated.utterances
-        examples_seen = self.plan.examples_after(step)
-        row = self.rows.scored(
-            evaluated,
-            seconds=time.perf_counter() - started,
-            step=step,
-            examples_seen=examples_seen,
-            epoch=examples_seen / len(self.plan.indices),
-        )
-        _tell(f"step {step}/{self.milestones.steps_total}: WER {row['eval_wer']:.4f} in {row['eval_s']:.1f} s")
+        self.rows.scored(evaluated, seconds=time.perf_counter() - started)
+        row = self.rows.last
+        _tell(f"step {row['step']}/{row['steps_total']}: WER {row['eval_wer']:.4f} in {row['eval_s']:.1f} s")
 
     def _is_over(self, step: int) -> bool:
         return step >= self.milestones.steps_total or self.rows.evaluations_without_improvement() >= (
@@ -239,11 +240,13 @@ class _Session:
             utterances=self.utterances,
         )
 
-    def _progress_line(self, progress: Progress) -> str:
-        left_s = (self.milestones.steps_total - progress.step) * progress.seconds
-        return (
-            f"step {progress.step}/{self.milestones.steps_total}: loss {progress.train_loss:.3f}, "
-            f"{progress.examples / progress.seconds:.1f} clips/s, {left_s / 60:.0f} min of training left"
+    def _tell_progress(self, loss: float) -> None:
+        row = self.rows.last
+        rate = row["train_examples_per_s"]
+        left_s = (self.plan.examples_after(row["steps_total"]) - row["examples_seen"]) / rate
+        _tell(
+            f"step {row['step']}/{row['steps_total']}: loss {loss:.3f}, {rate:.1f} clips/s, "
+            f"{left_s / 60:.0f} min of training left"
         )
 
 

@@ -1,6 +1,7 @@
 """A run from its first report to its last: rows, appointments, resuming, and the ways it can end."""
 
 import dataclasses
+import gc
 import json
 from pathlib import Path
 from typing import Any
@@ -145,6 +146,7 @@ def test_divergence_is_an_outcome_with_a_finite_objective(small_weights: Path, t
     assert reports.last["objective"] == 10
     assert "at step 2 the training loss is nan" in reports.last["reason"]
     assert reports.last["history"] == reports.rows[0]["history"]
+    assert (reports.last["step"], reports.last["examples_seen"]) == (1, 16)
     assert reports[-1][1] is None
 
 
@@ -156,6 +158,24 @@ def test_out_of_memory_is_an_outcome_that_says_what_was_asked_for(
     assert "scoring, 16 clips at once: tried to allocate" in reports.last["reason"]
     assert reports.last["objective"] == 10
     assert reports.last["eval_wer"] is None
+
+
+def test_a_run_that_broke_off_leaves_no_model_in_memory(small_weights: Path, tones: Corpus, tmp_path: Path) -> None:
+    gc.collect()
+    before, at_the_end = models_in_memory(), []
+    split = split_by_child(tones, ratio=0.25, seed=0, stratify=False)
+    session.run(
+        config(small_weights, training={"learning_rate": 1e30}),
+        corpus=tones,
+        split=split,
+        report=lambda row, checkpoint: at_the_end.append(models_in_memory()),
+        workdir=tmp_path,
+    )
+    assert at_the_end == [before + 1, before]
+
+
+def models_in_memory() -> int:
+    return sum(isinstance(thing, WhisperForConditionalGeneration) for thing in gc.get_objects())
 
 
 def test_what_is_left_out_is_told(

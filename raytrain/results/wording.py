@@ -24,7 +24,7 @@ def signed(value: float) -> str:
 
 def key_name(key: str) -> str:
     """training.batch_size reads as batch size."""
-    return key.rpartition(".")[2].replace("_", " ")
+    return key.rpartition(".")[2].replace("gradient_accumulation_steps", "accumulation").replace("_", " ")
 
 
 def duration_text(seconds: float) -> str:

@@ -124,7 +124,7 @@ def test_a_folder_without_a_study_is_named(tmp_path: Path) -> None:
     ("sample", "end"),
     [
         ({"training.batch_size": 32}, "batch size, 32, is at the upper end of its range, 1 to 32"),
-        ({"training.gradient_accumulation_steps": 1}, "steps, 1, is at the lower end"),
+        ({"training.gradient_accumulation_steps": 1}, "accumulation, 1, is at the lower end"),
         ({"training.learning_rate": 9.9e-5}, "learning rate, 9.9e-5, is at the upper end"),
     ],
 )

@@ -33,6 +33,7 @@ from raytrain.results.transcripts import counts
 from raytrain.results.word_errors import WordErrors
 from raytrain.results.wording import key_name, short
 
+_ROW = 52
 _LENGTHS_S = (0.0, 2.0, 4.0, 8.0, 15.0, 30.0, math.inf)
 
 
@@ -113,17 +114,17 @@ def importance(study: StudyResults) -> Figure | None:
     """Which of the varied values set the best trials apart."""
     if not study.importance:
         return None
-    left, height = LEFT + 120, TOP + BOTTOM + 32 * len(study.importance)
-    x = Scale(low=0, high=max(1e-9, *study.importance.values()) * 1.15, start=left, end=WIDTH - RIGHT)
+    height = _ROW * len(study.importance)
+    x = Scale(low=0, high=max(1e-9, *study.importance.values()) * 1.15, start=RIGHT, end=WIDTH - RIGHT)
     parts = []
     for number, (key, share) in enumerate(sorted(study.importance.items(), key=lambda pair: (-pair[1], pair[0]))):
-        here = TOP + 32 * number
-        parts.append(text(left - 10, here + 17, key_name(key), kind="group", anchor="end"))
+        here = _ROW * number
         tip = f"{key}\n{100 * share:.0f} % of what sets the best trials apart"
-        parts.append(box(left, here + 4, x.at(share) - left, 18, kind="completed", tip=tip))
-        parts.append(text(x.at(share) + 6, here + 17, f"{100 * share:.0f} %", kind="tick", anchor="start"))
+        parts.append(text(x.start, here + 20, key_name(key), kind="group", anchor="start"))
+        parts.append(box(x.start, here + 28, x.at(share) - x.start, 16, kind="completed", tip=tip))
+        parts.append(text(x.at(share) + 6, here + 41, f"{100 * share:.0f} %", kind="tick", anchor="start"))
     caption = "How far the values of the best trials differ from those of all (Optuna's PED-ANOVA). Few trials mislead."
-    return Figure(title="What mattered", caption=caption, svg=drawing(parts, label="What mattered", height=height - 24))
+    return Figure(title="What mattered", caption=caption, svg=drawing(parts, label="What mattered", height=height))
 
 
 class _Axis:
@@ -173,18 +174,18 @@ def _side_by_side(
     wers = [errors.wer for each in (best, baseline) for errors, _ in each.values()]
     left = LEFT + 58
     x = spanning(wers, start=left, end=WIDTH - RIGHT, from_zero=True)
-    height = TOP + BOTTOM + 44 * len(groups)
+    height = TOP + BOTTOM + _ROW * len(groups)
     y = Scale(low=0, high=len(groups), start=height - BOTTOM, end=TOP)
     parts = [f'<path class="grid" d="M{x.at(at):.1f} {y.start:.1f}V{y.end:.1f}"/>' for at in x.ticks()]
     parts += [text(x.at(at), y.start + 18, tick_text(at), kind="tick") for at in x.ticks()]
     parts.append(text((left + WIDTH - RIGHT) / 2, y.start + 42, "WER", kind="axis"))
     for number, name in enumerate(groups):
-        here = y.end + 44 * number + 22
+        here = y.end + _ROW * number + _ROW / 2 - 4
         errors, clips = best[name]
         parts.append(
             text(left - 12, here, f"{label} {name}" if label == "age" else f"{name} s", kind="group", anchor="end")
         )
-        parts.append(text(left - 12, here + 14, f"{clips} clips", kind="tick", anchor="end"))
+        parts.append(text(left - 12, here + 18, f"{clips} clips", kind="tick", anchor="end"))
         other = baseline.get(name)
         if other is not None:
             parts.append(line([(x.at(other[0].wer), here), (x.at(errors.wer), here)], kind="joint"))

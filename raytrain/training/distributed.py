@@ -13,6 +13,10 @@ BUCKET_ELEMENTS = 2**23
 """Gradients travel in flat pieces of at most 32 MiB in float32: few messages, little extra memory."""
 
 
+_SIGNS = ("DefaultCPUAllocator: can't allocate memory", "out of memory", "STATUS_ALLOC_FAILED")
+"""How a plain RuntimeError says it: torch on a CPU, the CUDA driver, cuBLAS and cuDNN."""
+
+
 class OutOfMemory(Exception):  # an outcome, not an error
     """This size does not fit this hardware: a fact about the sample. Raised on every rank, whichever met it."""
 
@@ -78,8 +82,7 @@ def run_on_all_or_none(work: Callable[[], T], *, doing: str, device: torch.devic
 def _out_of_memory_message(error: RuntimeError | MemoryError) -> str | None:
     """The size that was asked for, in a line; None when the error is another one."""
     text = str(error)
-    known = isinstance(error, torch.OutOfMemoryError | MemoryError) or "DefaultCPUAllocator" in text
-    if not known and "out of memory" not in text.lower():
+    if not isinstance(error, torch.OutOfMemoryError | MemoryError) and not any(sign in text for sign in _SIGNS):
         return None
     asked = re.search(r"[Tt]ried to allocate ([\d.]+) ?(bytes|[KMGT]iB)?", text)
     if asked is None:

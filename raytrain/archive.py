@@ -12,6 +12,7 @@ from raytrain.errors import InputError
 from raytrain.results.archive.index import restored, summary_or_nothing, what
 from raytrain.results.archive.manifest import Damaged, Manifest
 from raytrain.results.archive.store import Archive
+from raytrain.results.archive.tree import printable
 
 _MIB = 2**20
 
@@ -146,7 +147,7 @@ def _row(archive: Archive, manifest: Manifest) -> dict[str, Any]:
         "archived_at": manifest.archived_at,
         "why": manifest.why,
         "replaced_by": manifest.replaced_by,
-        "origin": manifest.origin,
+        "origin": printable(manifest.origin),
         "remote": manifest.remote,
         "files": len(manifest.files),
         "size_bytes": manifest.size_bytes,

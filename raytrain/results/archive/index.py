@@ -9,6 +9,7 @@ from raytrain.results.archive.copying import write_synced
 from raytrain.results.archive.manifest import Damaged, Manifest, read_manifest
 from raytrain.results.archive.settle import RESTORED
 from raytrain.results.archive.summaries import summary
+from raytrain.results.archive.tree import printable
 
 _BEGIN, _END = "<!-- made by raytrain.archive from here -->", "<!-- to here -->"
 _HEAD = """# Archive
@@ -96,4 +97,4 @@ def what(manifest: Manifest, told: dict[str, Any]) -> str:
 
 
 def _cells(*texts: str) -> str:
-    return "| " + " | ".join(" ".join(text.replace("|", "\\|").split()) for text in texts) + " |\n"
+    return "| " + " | ".join(" ".join(printable(text).replace("|", "\\|").split()) for text in texts) + " |\n"

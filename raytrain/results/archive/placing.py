@@ -4,7 +4,7 @@ from pathlib import Path
 
 from raytrain.results.archive.manifest import Manifest
 from raytrain.results.archive.s3 import RemoteFolder
-from raytrain.results.archive.tree import Tree
+from raytrain.results.archive.tree import Tree, printable
 
 _WEIGHTS = {".safetensors", ".pt", ".pth", ".bin", ".ckpt"}
 _READ_HERE = {".json", ".jsonl", ".yaml", ".md", ".txt", ".html"}
@@ -12,8 +12,13 @@ _LARGE_BYTES = 2**20
 
 
 def for_s3(tree: Tree) -> set[str]:
-    """Weights, and any other large file that nobody reads here as it is: TensorBoard logs and texts stay."""
-    return {path for path, status in tree.files.items() if _is_for_s3(Path(path), status.size)}
+    """Weights, and any other large file that nobody reads here as it is: TensorBoard logs and texts stay.
+
+    So does a file whose name is no UTF-8: S3 has no other names.
+    """
+    return {
+        path for path, status in tree.files.items() if printable(path) == path and _is_for_s3(Path(path), status.size)
+    }
 
 
 def remote_faults(manifest: Manifest) -> list[str]:

@@ -22,20 +22,21 @@ def held_still(folder: Path) -> Iterator[None]:
             except BlockingIOError:
                 raise InputError(f"{folder}: in use, {path.name} is held; {_WAY_OUT}") from None
         for process, path in _writers(folder):
-            raise InputError(f"{folder}: process {process} is writing {path.name}; {_WAY_OUT}")
+            raise InputError(f"{folder}: process {process} is writing {path}; {_WAY_OUT}")
         yield
 
 
-def _writers(folder: Path) -> Iterator[tuple[int, Path]]:
+def _writers(folder: Path) -> Iterator[tuple[int, str]]:
     """Other processes' files below the folder that are open for writing, where the system tells (Linux)."""
-    below = folder.resolve()
+    # Texts, not paths: a busy machine has tens of thousands of open files.
+    below = f"{folder.resolve()}/"
     for process in Path("/proc").glob("[0-9]*"):
         if int(process.name) == os.getpid():
             continue
         try:
-            for handle in (process / "fd").iterdir():
-                target = handle.readlink()
-                if target.is_relative_to(below) and _is_for_writing(process / "fdinfo" / handle.name):
+            for handle in os.listdir(process / "fd"):  # noqa: PTH208
+                target = os.readlink(f"{process}/fd/{handle}")  # noqa: PTH115
+                if target.startswith(below) and _is_for_writing(process / "fdinfo" / handle):
                     yield int(process.name), target
         except OSError:
             continue  # it has ended, or is somebody else's

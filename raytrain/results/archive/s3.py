@@ -75,6 +75,14 @@ class RemoteFolder:
             for path in paths:
                 if path in there:
                     self._files.delete_file(f"{self.key}/{path}")
+            # Arrow leaves an empty object for each folder it took the last file from.
+            if paths and not set(there) - set(paths) and self._is_folder(self.key):
+                self._files.delete_dir(self.key)
+
+    def _is_folder(self, key: str) -> bool:
+        from pyarrow.fs import FileType
+
+        return bool(self._files.get_file_info(key).type == FileType.Directory)
 
     @contextmanager
     def _told(self) -> Iterator[None]:

@@ -56,7 +56,7 @@ def _settle_copy_in(move: Move, manifest: Manifest) -> str | None:
 
 
 def _settle_copy_out(move: Move, manifest: Manifest) -> None:
-    if not move.leaving.exists():
+    if move.entry.exists():  # it has not left
         if not _has_arrived(move.outside, manifest):
             remove_tree(move.arriving)
             return

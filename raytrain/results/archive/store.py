@@ -17,7 +17,7 @@ from raytrain.results.archive.placing import for_s3, remote_faults
 from raytrain.results.archive.quiet import held_still
 from raytrain.results.archive.s3 import RemoteFolder
 from raytrain.results.archive.settle import settle
-from raytrain.results.archive.tree import plain, refuse_links_out, scan
+from raytrain.results.archive.tree import plain, printable, refuse_links_out, scan
 from raytrain.results.archive.versions import versions_of
 
 _MIB = 2**20
@@ -58,12 +58,13 @@ class Archive:
             kind = kind_of(place)
             require_new(self.home / name)
             self._require_settled(name)
+            remote = RemoteFolder(f"{to.rstrip('/')}/{name}") if to is not None else None
+            if remote is not None:
+                remote.require_new()  # a slip of the pen is told before gigabytes are read
             with held_still(place):
                 manifest = self._manifest(place, name=name, kind=kind, why=why, replaced_by=replaced_by, unit=wer_unit)
-                if to is not None:
-                    manifest = manifest.with_remote(
-                        RemoteFolder(f"{to.rstrip('/')}/{name}").url, for_s3(manifest.tree())
-                    )
+                if remote is not None:
+                    manifest = manifest.with_remote(remote.url, for_s3(manifest.tree()))
                 self._note(move_in(self.home, manifest, place))
             write_index(self.home)
         return manifest
@@ -148,7 +149,7 @@ class Archive:
         found = list(faults(folder, manifest))
         if manifest.name != folder.name:
             found.append(f"{FILE_NAME}: of {manifest.name}, in the folder of {folder.name}")
-        return found + remote_faults(manifest)
+        return [printable(fault) for fault in found + remote_faults(manifest)]
 
     def _folder(self, name: str) -> Path:
         known = entries(self.home)

@@ -37,6 +37,11 @@ def plain(path: Path) -> Path:
     return Path(os.path.normpath(path.absolute()))
 
 
+def printable(text: str) -> str:
+    """A path as it can be printed and sent: the bytes of a name that are no UTF-8 as escapes."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def scan(folder: Path) -> Tree:
     """The folder's content; what cannot be read, and a pipe or a device, is refused."""
     found = Tree(directories={}, files={}, links={})

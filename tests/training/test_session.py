@@ -200,7 +200,7 @@ def test_a_checkpoint_loads_with_from_pretrained(small_weights: Path, tones: Cor
 
 
 def test_real_weights_learn_a_handful_of_clips_by_heart(demo: Corpus, tiny_en: Path, tmp_path: Path) -> None:
-    by_heart = np.arange(0, 180, 30)
+    by_heart = np.arange(0, 180, 45)
     some = config(tiny_en, training={"max_steps": 14, "num_epochs": None, "learning_rate": 1e-4, "precision": "auto"})
     split = dataclasses.replace(split_by_child(demo, ratio=0.1, seed=0), train=by_heart, validation=by_heart)
     reports = Reports()

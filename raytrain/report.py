@@ -15,7 +15,7 @@ from raytrain.results.description import STUDY_FILE
 from raytrain.results.folders import write_text
 from raytrain.results.report import write_report
 from raytrain.results.study_results import StudyResults
-from raytrain.results.table import rich_table
+from raytrain.results.table import print_trials
 from raytrain.study.importance import write_importance
 
 _COMPARISONS = Path("results") / "comparisons"
@@ -57,7 +57,7 @@ def _tell_study(study: StudyResults) -> None:
     for caveat in study.description.caveats():
         say(caveat)
     say(study.verdict.sentence)
-    Console().print(rich_table(study.table))
+    print_trials(study.table)
 
 
 def _tell_comparison(runs: list[Run]) -> None:

@@ -7,20 +7,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from raytrain.cli import Interrupted, Parser, log_to_stderr, print_json, run_door, say
 from raytrain.config.baseline import Baseline
 from raytrain.config.derived import derived
 from raytrain.config.reader import dump_yaml, load_baseline, load_space, split_overrides
 from raytrain.config.space import Choice, SearchSpace
 from raytrain.errors import InputError
-from raytrain.results.choose import baseline_trial, best_trial
+from raytrain.results.choose import best_trial
 from raytrain.results.description import Description
 from raytrain.results.folders import new_run_folder, write_text
 from raytrain.results.provenance import command_line, provenance
 from raytrain.results.records import TrialRecord
-from raytrain.results.table import rich_table, split_text, trial_table
+from raytrain.results.table import print_trials, split_text
 
 
 def main() -> None:
@@ -130,10 +128,7 @@ def _finish(description: Description, folder: Path, records: list[TrialRecord], 
     write_importance(folder)
     study = write_report(folder)
     publish_study(Baseline.model_validate(description.baseline).tracking, study)
-    table = rich_table(trial_table(records, best=best, baseline=baseline_trial(records)))
-    console = Console(stderr=as_json)
-    # In a file or a pipe nobody widens the window.
-    console.print(table, width=None if console.is_terminal else 160)
+    print_trials(study.table, stderr=as_json)
     if as_json:
         print_json(
             {

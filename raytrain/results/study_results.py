@@ -185,7 +185,7 @@ def provenance_lines(study: StudyResults) -> list[tuple[str, str]]:
         ("search space", description.space_name or NOTHING),
         ("weights", str(description.baseline.get("model", {}).get("pretrained") or "random")),
         ("training data", str(description.baseline.get("data", {}).get("train_manifest", NOTHING))),
-        *((key.replace("_", " "), str(value)) for key, value in description.data.items() if not _nested(value)),
+        *((key.replace("_", " "), _counted(value)) for key, value in description.data.items()),
         ("commit", commit.get("hash", NOTHING) + (", with changes not committed" if commit.get("dirty") else "")),
         ("hardware", f"{hardware.get('cpu', NOTHING)}, {hardware.get('cores', NOTHING)} cores"),
         ("GPUs", ", ".join(gpus) or "none"),
@@ -245,7 +245,9 @@ def _at_edge(key: str, value: Any, allowed: dict[str, Any]) -> str | None:
     ends = (
         (low * (high / low) ** 0.02, high * (low / high) ** 0.02) if allowed.get("log") else (low + near, high - near)
     )
-    for end, at in (("lower", value <= ends[0]), ("upper", value >= ends[1])):
+    # Nothing lies below no weight decay, or below one utterance.
+    bottom = low == 0 or (low == 1 and isinstance(low, int))
+    for end, at in (("lower", value <= ends[0] and not bottom), ("upper", value >= ends[1])):
         if at:
             allowed_text = f"{short(low)} to {short(high)}"
             return (
@@ -254,5 +256,10 @@ def _at_edge(key: str, value: Any, allowed: dict[str, Any]) -> str | None:
     return None
 
 
-def _nested(value: Any) -> bool:
-    return isinstance(value, dict | list)
+def _counted(value: Any) -> str:
+    """A list by its length, numbers by group with their sum."""
+    if isinstance(value, list):
+        return str(len(value))
+    if isinstance(value, dict) and all(isinstance(number, int) for number in value.values()):
+        return f"{sum(value.values())} ({', '.join(f'{key}: {number}' for key, number in value.items())})"
+    return str(value)

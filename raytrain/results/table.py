@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
 from raytrain.results.choose import peak_memory_gib
@@ -51,11 +54,25 @@ def trial_table(
     return TrialTable(headings=headings, rows=rows, marks=marks)
 
 
-def rich_table(table: TrialTable, *, title: str | None = None) -> Table:
-    """For the terminal; a narrow one folds the cells."""
-    drawn = Table(title=title, title_justify="left", header_style="bold")
+def print_trials(table: TrialTable, *, stderr: bool = False) -> None:
+    """Show it in the terminal; a narrow one goes without the age columns, which the report has."""
+    console = Console(stderr=stderr)
+    if not console.is_terminal:
+        # In a file or a pipe nobody widens the window.
+        console = Console(stderr=stderr, width=160)
+    drawn = rich_table(table)
+    unbounded = console.options.update(width=10_000)
+    if Measurement.get(console, unbounded, drawn).maximum > console.width:
+        drawn = rich_table(_without_ages(table))
+    console.print(drawn)
+
+
+def rich_table(table: TrialTable) -> Table:
+    """For the terminal: cells on one line each, the best row in green."""
+    drawn = Table(box=SIMPLE_HEAD, header_style="bold", padding=(0, 1, 0, 0))
     for heading, numeric in zip(table.headings, table.numeric, strict=True):
-        drawn.add_column(heading, justify="right" if numeric and heading != "trial" else "left", overflow="fold")
+        lines = heading.replace(" × ", " ×\n").replace(" = ", "\n= ") if "=" in heading else heading.replace(" ", "\n")
+        drawn.add_column(lines, justify="right" if numeric and heading != "trial" else "left", no_wrap=True)
     for row, mark in zip(table.rows, table.marks, strict=True):
         drawn.add_row(*(cell.text for cell in row), style="bold green" if "best" in mark else None)
     return drawn
@@ -104,6 +121,15 @@ def _buckets(records: Sequence[TrialRecord]) -> list[str]:
     """The age buckets that were scored, youngest first."""
     seen = {bucket for record in records for bucket in record.wer_by_age_bucket}
     return [bucket for bucket in AGE_BUCKETS if bucket in seen] + sorted(seen - set(AGE_BUCKETS))
+
+
+def _without_ages(table: TrialTable) -> TrialTable:
+    kept = [place for place, heading in enumerate(table.headings) if not heading.startswith("WER ")]
+    return TrialTable(
+        headings=[table.headings[place] for place in kept],
+        rows=[[row[place] for place in kept] for row in table.rows],
+        marks=table.marks,
+    )
 
 
 def _same(record: TrialRecord, other: TrialRecord | None) -> bool:

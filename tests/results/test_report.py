@@ -124,8 +124,9 @@ def test_a_folder_without_a_study_is_named(tmp_path: Path) -> None:
     ("sample", "end"),
     [
         ({"training.batch_size": 32}, "batch size, 32, is at the upper end of its range, 1 to 32"),
-        ({"training.gradient_accumulation_steps": 1}, "accumulation, 1, is at the lower end"),
+        ({"training.gradient_accumulation_steps": 36}, "accumulation, 36, is at the upper end"),
         ({"training.learning_rate": 9.9e-5}, "learning rate, 9.9e-5, is at the upper end"),
+        ({"training.learning_rate": 2e-6}, "learning rate, 2e-6, is at the lower end"),
     ],
 )
 def test_a_best_value_at_the_edge_of_its_range_is_warned_of(tmp_path: Path, sample: dict[str, float], end: str) -> None:
@@ -137,6 +138,13 @@ def test_a_best_value_at_the_edge_of_its_range_is_warned_of(tmp_path: Path, samp
 def test_a_best_value_inside_its_range_is_not_warned_of(tmp_path: Path) -> None:
     folder = made_study(tmp_path, trials=1)
     sample = {"training.batch_size": 8, "training.learning_rate": 1e-5, "model.dropout": 0.1}
+    Ledger(folder).append(record(1, eval_wer=0.01, sample=sample))
+    assert warnings(load_study(folder)) == []
+
+
+def test_an_end_that_nothing_lies_beyond_is_not_warned_of(tmp_path: Path) -> None:
+    folder = made_study(tmp_path, trials=1)
+    sample = {"training.batch_size": 1, "training.gradient_accumulation_steps": 1, "model.dropout": 0.0}
     Ledger(folder).append(record(1, eval_wer=0.01, sample=sample))
     assert warnings(load_study(folder)) == []
 

@@ -1,13 +1,10 @@
 """The trial table, and which trial is the best."""
 
-import io
-
 from making import config, record
-from rich.console import Console
 
 from raytrain.results.choose import baseline_trial, best_trial
 from raytrain.results.records import Outcome
-from raytrain.results.table import markdown_table, rich_table, trial_table
+from raytrain.results.table import markdown_table, print_trials, trial_table
 
 BASELINE = record(
     0, eval_wer=0.2, wer_by_age_bucket={"5-7": 0.25, "3-4": 0.4}, peak_memory_resident_gib=3.0, train_examples_per_s=2.5
@@ -64,12 +61,19 @@ def test_the_markdown_sets_the_best_row_bold() -> None:
     assert lines[4].startswith("| **2 (best)** | **8 × 5 = 40** |")
 
 
-def test_the_terminal_table_shows_the_same_cells() -> None:
-    console = Console(file=io.StringIO(), width=140)
-    console.print(rich_table(trial_table(RECORDS, best=BEST, baseline=BASELINE), title="trials"))
-    shown = console.file.getvalue()  # type: ignore[attr-defined]
-    assert "2 (best)" in shown
-    assert "48 × 2 = 96" in shown
+def test_a_narrow_terminal_goes_without_the_age_columns_and_cuts_no_cell(monkeypatch, capsys) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "80")
+    print_trials(trial_table(RECORDS, best=BEST, baseline=BASELINE))
+    narrow = capsys.readouterr().out
+    assert "out_of_memory" in narrow
+    assert "0 (baseline)" in narrow
+    assert "3-4" not in narrow
+
+
+def test_a_file_gets_all_columns(capsys) -> None:
+    print_trials(trial_table(RECORDS, best=BEST, baseline=BASELINE))
+    assert "3-4" in capsys.readouterr().out
 
 
 def test_an_inherited_trial_names_the_one_it_has_its_wer_from() -> None:

@@ -120,7 +120,7 @@ def test_too_little_space_is_seen_before_copying(
     run = make_fit(other_disk / "run")
     little = shutil.disk_usage(archive.project)._replace(free=2**20)
     monkeypatch.setattr(move.shutil, "disk_usage", lambda folder: little)
-    assert "no space: 0.00 GiB are needed" in refusal_of_adding(archive, run, outside=True)
+    assert "no space: 1.0 MiB are needed and 1.0 MiB are free" in refusal_of_adding(archive, run, outside=True)
     assert not (archive.home / "run").exists()
 
 

@@ -63,7 +63,7 @@ def test_a_medium_sized_run_becomes_a_baseline_that_loads(run: Path, project: Pa
     config = (run / "config.json").read_text()
     sizes = {"encoder_layers": 24, "decoder_layers": 24, "d_model": 1024}
     for key, value in sizes.items():
-        config = config.replace(f'"{key}": {getattr(TrainerRun(run), "model")[key]}', f'"{key}": {value}')
+        config = config.replace(f'"{key}": {TrainerRun(run).model[key]}', f'"{key}": {value}')
     (run / "config.json").write_text(config)
     notes = write_baseline(run, project / "baselines" / "old.yaml")
     baseline = load_baseline(str(project / "baselines" / "old.yaml"))

@@ -23,7 +23,6 @@ from raytrain.results.archive.s3 import RemoteFolder
 from raytrain.results.archive.settle import settle
 from raytrain.results.archive.tree import scan
 
-_GIB = 2**30
 _SPARE_BYTES = 2**20
 
 
@@ -54,7 +53,7 @@ def _run(move: Move, manifest: Manifest) -> str | None:
     except (OSError, InputError, Damaged) as error:
         settle(Move.read(move.journal))
         if isinstance(error, OSError):
-            place = error.filename or (move.outside if move.direction == "add" else move.entry)
+            place = error.filename or move.arriving.parent  # a disk that is full names no file
             raise InputError(f"{place}: {error.strerror}; nothing was moved") from None
         raise
     return settle(Move.read(move.journal))
@@ -122,7 +121,7 @@ def _require_room(move: Move, manifest: Manifest) -> None:
     free = shutil.disk_usage(move.arriving.parent).free
     if needed > free:
         raise InputError(
-            f"{move.arriving.parent}: no space: {needed / _GIB:.2f} GiB are needed and {free / _GIB:.2f} GiB are free; "
+            f"{move.arriving.parent}: no space: {_size(needed)} are needed and {_size(free)} are free; "
             "make room, or put large files on S3 with --to s3://bucket/prefix"
         )
 
@@ -130,3 +129,7 @@ def _require_room(move: Move, manifest: Manifest) -> None:
 def _require_whole(move: Move, found: list[str]) -> None:
     if found:
         raise Damaged([f"{move.arriving}: the copy is not whole, nothing was moved: {fault}" for fault in found])
+
+
+def _size(size_bytes: int) -> str:
+    return f"{size_bytes / 2**30:.1f} GiB" if size_bytes >= 2**30 else f"{size_bytes / 2**20:.1f} MiB"

@@ -21,8 +21,8 @@ def held_still(folder: Path) -> Iterator[None]:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise InputError(f"{folder}: in use, {path.name} is held; {_WAY_OUT}") from None
-        for process, path in _writers(folder):
-            raise InputError(f"{folder}: process {process} is writing {path}; {_WAY_OUT}")
+        for process, written in _writers(folder):
+            raise InputError(f"{folder}: process {process} is writing {written}; {_WAY_OUT}")
         yield
 
 

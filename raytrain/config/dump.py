@@ -1,7 +1,8 @@
-"""A baseline in; the YAML that reads back to the same value out, one key a line."""
+"""A baseline, or any tree of plain values, in; the YAML that reads back to the same out, one key a line."""
 
 import io
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -14,14 +15,19 @@ _READS_AS_TEXT_EVERYWHERE = re.compile(r"(?!(?:y|n|yes|no|on|off|true|false|null
 
 
 def dump_yaml(baseline: Baseline) -> str:
-    """A file for `load_baseline`. Text that an older YAML reader takes for something else (`no`) is quoted."""
+    """A file for `load_baseline`."""
+    return dump_tree(baseline.model_dump())
+
+
+def dump_tree(tree: Mapping[str, Any]) -> str:
+    """A file for any YAML reader: text that an older one takes for something else (`no`) is quoted."""
     yaml = YAML(typ="safe", pure=True)
     yaml.default_flow_style = False
     yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # the schema's order, not the alphabet's
     yaml.Representer = _Representer
     yaml.width = 2**20  # never fold a long text
     stream = io.StringIO()
-    yaml.dump(baseline.model_dump(), stream)
+    yaml.dump(dict(tree), stream)
     return stream.getvalue()
 
 

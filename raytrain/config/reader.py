@@ -22,7 +22,7 @@ _Schema = TypeVar("_Schema", bound=BaseModel)
 
 
 def load_baseline(name_or_path: str, overrides: Sequence[str] = ()) -> Baseline:
-    """The baseline in `baselines/` or at a path, with `section.key=value` overrides."""
+    """The baseline in `baselines/` or at a path, with overrides: `section.key=value` or `section={key: value, ...}`."""
     source = _read(find("baselines", name_or_path))
     _override(source, overrides, Baseline)
     return _validated(source, Baseline)
@@ -103,7 +103,7 @@ def _location(key: str, schema: type[BaseModel]) -> Location:
 
 
 def _set(source: Source, location: Location, value: Any, *, place: Place, schema: type[BaseModel]) -> None:
-    """Put a value where its key says, or note why there is no such place."""
+    """Put a value where its key says, or note why there is no such place. Of a section, only the keys given change."""
     for n, part in enumerate(location):
         known = known_keys(schema, location[:n])
         if known is None:
@@ -112,6 +112,11 @@ def _set(source: Source, location: Location, value: Any, *, place: Place, schema
         if known and part not in known:
             source.problems.append(Problem(place, "", _no_such_key(location[: n + 1], known, schema)))
             return
+    if schema is Baseline and isinstance(value, dict) and known_keys(schema, location):
+        for key, inner in value.items():
+            below = (*location, str(key))
+            _set(source, below, inner, place=Place(place.order, f"{place.text}: {shown_key(below)}"), schema=schema)
+        return
     if source.broken:
         return
     node = source.tree

@@ -69,6 +69,13 @@ def test_an_override_may_open_a_section_that_the_file_leaves_to_its_defaults(fol
     assert load_baseline("b.yaml", ["scaling.num_workers=2"]).scaling.num_workers == 2
 
 
+def test_an_override_of_a_section_changes_only_the_keys_it_names() -> None:
+    shipped = load_baseline("small")
+    config = load_baseline("small", ["training={batch_size: 4, gradient_accumulation_steps: 8}"])
+    assert config.effective_batch_size() == 32
+    assert config.training.learning_rate == shipped.training.learning_rate
+
+
 def test_of_two_overrides_of_a_key_the_last_holds(folder: Path) -> None:
     baseline = load_baseline("b.yaml", ["training.batch_size=x", "training.batch_size=4"])
     assert baseline.training.batch_size == 4

@@ -1,4 +1,4 @@
-# make demo: install and run a small real search.  make test: install and run the tests.  make check: format, lint, types, layers, schemas.
+# make demo: install and run a small real search.  make test: install and run the tests.  make check: format, lint, types, layers, schemas, sweeps.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -29,6 +29,7 @@ check: install
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m raytrain.config.schema --check
+	$(BIN)/python -m raytrain.tracking.sweep --check
 
 format: install
 	$(BIN)/ruff check --fix raytrain tests

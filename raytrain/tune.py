@@ -34,7 +34,17 @@ def _tune() -> int:
     folder, description = _resumed(arguments) if arguments.resume is not None else (None, _asked(arguments))
     if arguments.dry_run:
         return _dry_run(description, as_json=arguments.json)
-    return _search(description, folder=folder, address=arguments.address, as_json=arguments.json)
+    if arguments.wandb_sweep:
+        from raytrain.tracking.study_sweep import require_online
+
+        require_online(Baseline.model_validate(description.baseline).tracking)
+    return _search(
+        description,
+        folder=folder,
+        address=arguments.address,
+        wandb_sweep=arguments.wandb_sweep,
+        as_json=arguments.json,
+    )
 
 
 def _asked(arguments: argparse.Namespace) -> Description:
@@ -68,8 +78,11 @@ def _configuration(arguments: argparse.Namespace) -> tuple[Baseline, SearchSpace
     return baseline, load_space(_space_name(arguments), for_space, baseline=baseline)
 
 
-def _search(description: Description, *, folder: Path | None, address: str | None, as_json: bool) -> int:
+def _search(
+    description: Description, *, folder: Path | None, address: str | None, wandb_sweep: bool, as_json: bool
+) -> int:
     from raytrain.study.study import Study, run_study
+    from raytrain.tracking.study_sweep import create_sweep
     from raytrain.trial.inputs import inputs_of
 
     log_to_stderr()
@@ -79,7 +92,10 @@ def _search(description: Description, *, folder: Path | None, address: str | Non
         description = replace(description, data=inputs.described())
         folder = new_run_folder(baseline.storage, [description.baseline_name, description.space_name or ""]).absolute()
     study = Study(folder=folder, description=description, inputs=inputs, whereabouts=whereabouts)
+    sweep = create_sweep(baseline.tracking, study.space, folder=folder) if wandb_sweep else None
     _announce(study.description, folder, budget_examples=study.budget_examples)
+    if sweep is not None:
+        say(f"           {sweep}")
     records, interrupted = run_study(study, address=address, on_end=lambda record: say(_line(record)))
     if interrupted:
         raise Interrupted(f"python -m raytrain.tune --resume {shlex.quote(str(folder))}")
@@ -177,6 +193,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--trials", type=int, metavar="N", help="of the whole study, the baseline among them")
     parser.add_argument("--resume", metavar="STUDY", help="go on with a study; more --trials extend it")
     parser.add_argument("--address", metavar="ADDR", help="of a running Ray cluster; one is started if not given")
+    parser.add_argument("--wandb-sweep", action="store_true", help="show the trials in a sweep of W&B, too")
     parser.add_argument("--demo", action="store_true", help="short for --space smoke --trials 4")
     parser.add_argument("--dry-run", action="store_true", help="print the resolved configuration and stop")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")

@@ -24,6 +24,7 @@ from raytrain.study.journal import Journal, objective_of, violation_gib
 from raytrain.study.resolve import resolve, rungs
 from raytrain.study.sampler import propose
 from raytrain.tracking.run import TrackedRun, open_run
+from raytrain.tracking.study_sweep import sweep_of
 from raytrain.trial import cluster
 from raytrain.trial.inputs import Inputs
 from raytrain.trial.job import Job, Share
@@ -202,4 +203,5 @@ def _tracked(study: Study, number: int, config: dict[str, Any]) -> TrackedRun:
         tags=["baseline"] if number == 0 else [],
         config=config,
         folder=study.folder,
+        sweep_id=sweep_of(study.folder),
     )

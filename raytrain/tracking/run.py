@@ -56,10 +56,12 @@ def open_run(
     tags: Sequence[str],
     config: Mapping[str, Any],
     folder: Path,
+    sweep_id: str | None = None,
 ) -> TrackedRun:
     """Open a run under a stable id, or go on with the one of that id; its files lie in `folder`'s wandb/, tensorboard/.
 
-    `config` is the resolved baseline; it arrives flat, by dotted key, as sweeps name it.
+    `config` is the resolved baseline; it arrives flat, by dotted key, as sweeps name it. The run is shown in
+    the sweep of `sweep_id`, if one is given.
     """
     values = flat_config(config)
     sinks: list[Sink] = []
@@ -69,7 +71,7 @@ def open_run(
         sinks.append(
             WandbRun(
                 tracking, run_id=run_id, name=name, group=group, job_type=job_type, tags=tags, config=values,
-                folder=folder,
+                folder=folder, sweep_id=sweep_id,
             )
         )  # fmt: skip
     return TrackedRun(sinks, position=folder / "tracking" / f"{folder_name(run_id)}.txt")

@@ -50,8 +50,10 @@ class WandbRun:
         tags: Sequence[str],
         config: Mapping[str, Any],
         folder: Path,
+        sweep_id: str | None = None,
     ) -> None:
-        agent = "WANDB_SWEEP_ID" in os.environ
+        # A study below an agent would give all its trials the one id that the agent has for it.
+        agent = job_type == "fit" and "WANDB_SWEEP_ID" in os.environ
         arguments: dict[str, Any] = {
             # A sweep's agent has named project and run in the environment: those are the ones its sweep shows.
             "project": os.environ.get("WANDB_PROJECT") if agent else tracking.wandb_project,
@@ -66,7 +68,7 @@ class WandbRun:
             "reinit": "create_new",
         }
         self._tags = tuple(arguments["tags"])
-        self._run = _open(arguments, mode=wandb_mode(tracking))
+        self._run = _open(arguments, mode=wandb_mode(tracking), sweep_id=sweep_id)
 
     def log(self, row: Mapping[str, float], *, examples_seen: int) -> None:
         # Without commit a row waits for the next one, and a kill loses it.
@@ -93,9 +95,11 @@ class WandbRun:
             self._run = None
 
 
-def _open(arguments: dict[str, Any], *, mode: Mode) -> "wandb.Run | None":
+def _open(arguments: dict[str, Any], *, mode: Mode, sweep_id: str | None) -> "wandb.Run | None":
     """The run; offline where the server cannot be had, None where W&B does not work at all."""
-    if mode == "online" and not _server_answers():
+    if mode == "online" and not server_answers():
+        server = _server()
+        _warn(f"W&B: {server} does not answer or refuses the key; tracking offline, send it later with `wandb sync`")
         mode = "offline"
     settings = wandb.Settings(
         silent=True,
@@ -105,6 +109,7 @@ def _open(arguments: dict[str, Any], *, mode: Mode) -> "wandb.Run | None":
         # A killed process loses what is not flushed: the defaults are 15 s.
         x_transaction_log_flush_interval=1,
         x_file_stream_transmit_interval=1,
+        **({"sweep_id": sweep_id} if sweep_id is not None else {}),
     )
     try:
         return wandb.init(mode=mode, settings=settings, **arguments)
@@ -112,7 +117,7 @@ def _open(arguments: dict[str, Any], *, mode: Mode) -> "wandb.Run | None":
         if mode == "online":
             _warn(f"W&B: {_first_line(error)}; tracking this run offline, send it later with `wandb sync`")
             # The client still holds the id of the run that it could not open.
-            return _open({**arguments, "id": f"{arguments['id']}-offline"}, mode="offline")
+            return _open({**arguments, "id": f"{arguments['id']}-offline"}, mode="offline", sweep_id=sweep_id)
         _warn(f"W&B: {_first_line(error)}; going on without it")
         return None
 
@@ -127,13 +132,11 @@ def _has_key() -> bool:
 
 
 @cache
-def _server_answers() -> bool:
+def server_answers() -> bool:
     """Whether the server takes the key; asked once a process, since a silent one costs 10 s."""
     try:
         return _look_up_key(verify=True)
     except wandb.errors.AuthenticationError:
-        server = _server()
-        _warn(f"W&B: {server} does not answer or refuses the key; tracking offline, send it later with `wandb sync`")
         return False
 
 

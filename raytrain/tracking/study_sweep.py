@@ -1,0 +1,54 @@
+"""A study in; a W&B sweep with its trials as members out. Its id lies in the folder: a resumed study joins again."""
+
+import contextlib
+import io
+import os
+from pathlib import Path
+
+import wandb
+
+from raytrain.config.baseline import Tracking
+from raytrain.config.space import SearchSpace
+from raytrain.errors import InputError
+from raytrain.results.folders import write_text
+from raytrain.tracking.sweep import study_sweep
+from raytrain.tracking.wandb_run import server_answers, wandb_mode
+
+_WAY_OUT = "leave out --wandb-sweep: the trials are tracked without it"
+
+
+def require_online(tracking: Tracking) -> None:
+    """Refuse a sweep where none can be made: its members are known to the server alone."""
+    mode = wandb_mode(tracking)
+    if mode != "online":
+        raise InputError(
+            f"--wandb-sweep: W&B is {mode} here, and a sweep is made by its server; run `wandb login` or set "
+            f"WANDB_API_KEY, with tracking.wandb=online, or {_WAY_OUT}"
+        )
+    if not server_answers():
+        raise InputError(f"--wandb-sweep: W&B's server does not answer or refuses the key; try again, or {_WAY_OUT}")
+
+
+def create_sweep(tracking: Tracking, space: SearchSpace, *, folder: Path) -> str:
+    """Make the study's sweep, unless it has one; the address of its page."""
+    project = tracking.wandb_project
+    try:
+        sweep_id = sweep_of(folder)
+        if sweep_id is None:
+            with contextlib.redirect_stdout(io.StringIO()):  # stdout is for results, and W&B writes there
+                sweep_id = wandb.sweep(study_sweep(space, name=folder.name), project=project)
+            write_text(_file(folder), sweep_id)
+        api = wandb.Api()
+        entity = os.environ.get("WANDB_ENTITY") or api.default_entity
+        return str(api.sweep(f"{entity}/{project}/{sweep_id}").url)
+    except wandb.errors.Error as error:
+        raise InputError(f"--wandb-sweep: W&B's server made none ({error}); try again, or {_WAY_OUT}") from None
+
+
+def sweep_of(folder: Path) -> str | None:
+    """The study's sweep, if it was given one."""
+    return _file(folder).read_text() if _file(folder).is_file() else None
+
+
+def _file(folder: Path) -> Path:
+    return folder / "tracking" / "sweep.txt"

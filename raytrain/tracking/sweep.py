@@ -1,0 +1,149 @@
+"""A search space in; the same question as a Weights & Biases sweep, for `wandb sweep` and `wandb agent`, out.
+
+`python -m raytrain.tracking.sweep` writes `search_spaces/wandb/*.yaml` from the spaces beside it; `--check` only judges
+those there. What a sweep cannot say is left out, and each file says so.
+"""
+
+import argparse
+import itertools
+import math
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from raytrain.config.baseline import Baseline
+from raytrain.config.dump import dump_tree
+from raytrain.config.find import CHECKOUT
+from raytrain.config.reader import load_baseline, load_space
+from raytrain.config.space import Bounds, Choice, Scalar, SearchSpace, Variation
+from raytrain.errors import InputError
+
+BASELINE = "baselines/small.yaml"
+_COMMAND = ["${env}", "${interpreter}", "-m", "raytrain.fit", "--config", BASELINE, "${args_no_hyphens}"]
+_SIZE, _ACCUMULATION = "training.batch_size", "training.gradient_accumulation_steps"
+_LEFT_OUT = """\
+# Made from search_spaces/{name}.yaml by python -m raytrain.tracking.sweep: change that file, and make this one again.
+#   wandb sweep search_spaces/wandb/{name}.yaml, then wandb agent ... from this folder, as often as there are GPUs.
+# A sweep has no memory limit, no rungs and no budget in examples: each run trains as long as the baseline, one that
+# runs out of memory fails, and warm-up counts steps whatever the batch. raytrain.tune does all that.
+"""
+_PAIRS = """\
+# `training` holds the pairs of batch size and accumulation whose effective batch lies from {low:g} to {high:g}:
+# a sweep draws each parameter on its own, and could not keep their product there.
+"""
+
+
+def study_sweep(space: SearchSpace, *, name: str) -> dict[str, Any]:
+    """A sweep to show a study's trials in: it says what varies, and has no command, since Ray proposes and trains."""
+    return {
+        "name": name,
+        "description": "Proposed by Optuna and run by Ray Tune: raytrain.tune --wandb-sweep",
+        **_question(space),
+        "parameters": {key: _parameter(variation) for key, variation in space.vary.items()},
+    }
+
+
+def agent_sweep(space: SearchSpace, *, name: str, baseline: Baseline) -> dict[str, Any]:
+    """A sweep for agents: they run `raytrain.fit` with the values that W&B draws, all within what the space keeps."""
+    bounds = space.keep.effective_batch_size
+    sizes = {key: _values(space.vary[key]) for key in (_SIZE, _ACCUMULATION) if key in space.vary}
+    parameters = {key: _parameter(variation) for key, variation in space.vary.items() if key not in sizes}
+    if "scaling.num_workers" in parameters and bounds is not None:
+        raise InputError("vary.scaling.num_workers: a sweep cannot keep the effective batch in bounds; leave one out")
+    if len(sizes) == 2 and bounds is not None:
+        parameters = {"training": {"values": _pairs(sizes, bounds, baseline)}, **parameters}
+    else:
+        parameters = {key: {"values": _within(key, sizes[key], bounds, baseline)} for key in sizes} | parameters
+    return {
+        "name": name,
+        **_question(space),
+        "run_cap": space.search.trials,
+        "command": _COMMAND,
+        "parameters": parameters,
+    }
+
+
+def main(arguments: list[str] | None = None, *, root: Path = CHECKOUT) -> int:
+    """Write the sweeps that changed, or with `--check` name them and return 1."""
+    parser = argparse.ArgumentParser(prog="python -m raytrain.tracking.sweep", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a sweep is not fresh")
+    check = parser.parse_args(arguments).check
+    texts = {path.stem: _text(path) for path in sorted((CHECKOUT / "search_spaces").glob("*.yaml"))}
+    stale = 0
+    for name, text in texts.items():
+        path = root / "search_spaces" / "wandb" / f"{name}.yaml"
+        if path.is_file() and path.read_text(encoding="utf-8") == text:
+            continue
+        stale += 1
+        if check:
+            print(f"{path}: not fresh; run python -m raytrain.tracking.sweep", file=sys.stderr)
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+            print(f"wrote {path}", file=sys.stderr)
+    return int(check and stale > 0)
+
+
+def _text(path: Path) -> str:
+    baseline = load_baseline(str(CHECKOUT / BASELINE))
+    space = load_space(str(path), baseline=baseline)
+    sweep = agent_sweep(space, name=path.stem, baseline=baseline)
+    bounds = space.keep.effective_batch_size
+    about = _PAIRS.format(low=bounds.low, high=bounds.high) if bounds and "training" in sweep["parameters"] else ""
+    return _LEFT_OUT.format(name=path.stem) + about + dump_tree(sweep)
+
+
+def _question(space: SearchSpace) -> dict[str, Any]:
+    """What is sought, and how."""
+    method = {"tpe": "bayes", "random": "random"}[space.search.sampler]
+    return {"method": method, "metric": {"name": "eval_wer", "goal": "minimize"}}
+
+
+def _parameter(variation: Variation) -> dict[str, Any]:
+    """A distribution in W&B's terms; both ends are reachable, as in the space."""
+    if isinstance(variation, Choice) or variation.step is not None:
+        return {"values": [_passed(value) for value in _values(variation)]}
+    whole = isinstance(variation.low, int) and isinstance(variation.high, int)
+    kinds: dict[tuple[bool, bool], dict[str, Any]] = {
+        (False, False): {"distribution": "uniform"},
+        (False, True): {"distribution": "log_uniform_values"},
+        (True, False): {"distribution": "int_uniform"},
+        (True, True): {"distribution": "q_log_uniform_values", "q": 1},
+    }
+    return {**kinds[whole, variation.log], "min": variation.low, "max": variation.high}
+
+
+def _values(variation: Variation) -> list[Any]:
+    if isinstance(variation, Choice):
+        return list(dict.fromkeys(variation.values))
+    step = variation.step or 1
+    count = math.floor((variation.high - variation.low) / step + 1e-9) + 1
+    # Rounded: 3 × 0.05 is 0.15000000000000002.
+    values = [round(variation.low + index * step, 12) for index in range(count)]
+    return values if math.isclose(values[-1], variation.high) else [*values, variation.high]
+
+
+def _passed(value: Scalar) -> Scalar:
+    """A value as an agent may put it on a command line: of null it would make Python's None."""
+    return "null" if value is None else value
+
+
+def _pairs(sizes: dict[str, list[int]], bounds: Bounds, baseline: Baseline) -> list[str]:
+    """Each pair within the bounds, as one override of the section: the form in which an agent can pass two keys."""
+    workers = baseline.scaling.num_workers
+    pairs = itertools.product(sizes[_SIZE], sizes[_ACCUMULATION])
+    kept = [(size, steps) for size, steps in pairs if bounds.low <= size * steps * workers <= bounds.high]
+    return [f"{{batch_size: {size}, gradient_accumulation_steps: {steps}}}" for size, steps in kept]
+
+
+def _within(key: str, values: Sequence[int], bounds: Bounds | None, baseline: Baseline) -> list[int]:
+    """The sizes that, with the baseline's other factors, lie within the bounds."""
+    if bounds is None:
+        return list(values)
+    others = baseline.effective_batch_size() // getattr(baseline.training, key.split(".")[1])
+    return [value for value in values if bounds.low <= value * others <= bounds.high]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,58 @@
+"""python -m raytrain.export: a run's best weights as a model that others load, or as the challenge's submission."""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from raytrain.cli import Parser, log_to_stderr, print_json, run_door, say
+from raytrain.config.reader import apply_sample
+from raytrain.release.placing import require_free
+from raytrain.release.source import Run, find_run
+
+
+def main() -> None:
+    run_door(_export)
+
+
+def _export() -> None:
+    arguments = _parser().parse_args()
+    run = find_run(Path(arguments.run))
+    if arguments.num_beams is not None:
+        run = replace(run, config=apply_sample(run.config, {"prediction.num_beams": arguments.num_beams}))
+    require_free(Path(arguments.to))
+    log_to_stderr()
+    _tell_run(run)
+    from raytrain.release.export import export  # here: what is wrong so far is told before torch is imported
+
+    done = export(run, to=Path(arguments.to), form=arguments.form, num_averaged=arguments.average, say=say)
+    if arguments.json:
+        print_json(done.as_dict())
+    if done.form == "hf":
+        say(f"{done.folder}: read its README.md before you publish it; it names the manifest and the command as typed")
+    else:
+        say(f"{done.folder / 'submission.zip'}: written")
+
+
+def _tell_run(run: Run) -> None:
+    for caveat in run.description.caveats():
+        say(caveat)
+    wer = "not scored" if run.best.eval_wer is None else f"WER {run.best.eval_wer:.4f}"
+    say(f"{run.name}: step {run.best.step}, {wer}, the best of {len(run.checkpoints)} checkpoint(s) here")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Parser(
+        prog="python -m raytrain.export",
+        description="Export a run's best weights: as a model in Hugging Face's form, or as the challenge's submission.",
+    )
+    parser.add_argument("run", metavar="RUN", help="a fit's folder, a study's (its best trial), or a checkpoint's")
+    parser.add_argument("--to", required=True, metavar="FOLDER", help="a new folder, or an empty one")
+    parser.add_argument("--form", choices=["hf", "submission"], default="hf", help="hf if not given")
+    parser.add_argument("--average", type=int, metavar="K", help="average the best K checkpoints, if that is no worse")
+    parser.add_argument("--num-beams", type=int, metavar="N", help="instead of the run's prediction.num_beams")
+    parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    return parser
+
+
+if __name__ == "__main__":
+    main()

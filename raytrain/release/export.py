@@ -1,0 +1,109 @@
+"""A run in; a model for others, or a submission, out: in a new folder, whole or not at all."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from raytrain.config.baseline import Audio
+from raytrain.errors import InputError
+from raytrain.release.average import Averaged, average, require_enough, scored_indices
+from raytrain.release.card import Scored, model_card
+from raytrain.release.forecast import Forecast, forecast
+from raytrain.release.model_folder import copy_model, set_prediction, tell, weights_bytes
+from raytrain.release.placing import placed, require_free, require_space
+from raytrain.release.source import RAYTRAIN, Run
+from raytrain.release.submission import write_submission
+from raytrain.results.folders import read_json, write_text
+from raytrain.speech.corpus import Corpus
+from raytrain.trial.inputs import inputs_of
+
+Form = Literal["hf", "submission"]
+README = "README.md"
+
+
+@dataclass(frozen=True)
+class Exported:
+    folder: Path
+    form: Form
+    scored: Scored
+    averaged: Averaged | None
+    forecast: Forecast | None
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "folder": str(self.folder),
+            "form": self.form,
+            "steps": list(self.scored.steps),
+            "eval_wer": self.scored.word_errors.wer if self.scored.rows else None,
+            "average": None
+            if self.averaged is None
+            else {
+                "steps": self.averaged.steps,
+                "eval_wer": self.averaged.average.word_errors.wer,
+                "best_single_eval_wer": self.averaged.single.word_errors.wer,
+                "kept": self.averaged.is_kept,
+            },
+            "forecast": None if self.forecast is None else self.forecast.as_dict(),
+        }
+
+
+def export(run: Run, *, to: Path, form: Form, num_averaged: int | None, say: Callable[[str], None]) -> Exported:
+    """`num_averaged` of the run's best checkpoints become one, if that is no worse. `say` takes lines for a person."""
+    target = to.expanduser().absolute()
+    require_free(target)
+    if num_averaged is not None:
+        require_enough(run, num_averaged)
+    copies = 1 + (form == "submission") + (num_averaged is not None)
+    require_space(target, needed_bytes=copies * weights_bytes(run.best.folder))
+    with placed(target) as scratch:
+        averaged = None
+        if num_averaged is not None:
+            averaged = average(run, num_averaged, corpus=_validation_corpus(run), into=scratch / "averaged")
+            say(averaged.sentence)
+        scored = _scored(run, averaged)
+        model = scratch / "made" if form == "hf" else scratch / "model"
+        _write_model(run, scored, averaged, into=model)
+        timed = None
+        if form == "submission":
+            write_submission(model, scratch / "made" / "submission.zip")
+            timed = _timed(run, model, say=say)
+    return Exported(target, form, scored, averaged, timed)
+
+
+def _scored(run: Run, averaged: Averaged | None) -> Scored:
+    if averaged is None:
+        return Scored(run.best.utterances(), [run.best.step])
+    if averaged.is_kept:
+        return Scored(averaged.average.utterances, averaged.steps, averaged.sentence)
+    return Scored(averaged.single.utterances, averaged.steps[:1], averaged.sentence)
+
+
+def _write_model(run: Run, scored: Scored, averaged: Averaged | None, *, into: Path) -> None:
+    copy_model(run.best.folder if averaged is None or not averaged.is_kept else averaged.folder, into)
+    prediction = run.config.prediction
+    set_prediction(into, prediction)
+    wer = scored.word_errors.wer if scored.rows else run.best.eval_wer
+    told = {"steps": list(scored.steps), "eval_wer": wer, "prediction": prediction.model_dump(), "run": run.name}
+    tell(into, told)
+    window = Audio.model_validate(read_json(into / RAYTRAIN)["window"])
+    write_text(into / README, model_card(run, scored, window=window))
+
+
+def _timed(run: Run, model: Path, *, say: Callable[[str], None]) -> Forecast | None:
+    try:
+        corpus = _validation_corpus(run)
+        indices = scored_indices(run.best, corpus)
+    except InputError as error:
+        say(f"no forecast of how long it takes: {error}")
+        return None
+    timed = forecast(model, corpus, indices)
+    say(timed.sentence)
+    return timed
+
+
+def _validation_corpus(run: Run) -> Corpus:
+    """As the run prepared it. Its own weights stand for those it started from, which need not be here."""
+    model = run.config.model.model_copy(update={"pretrained": str(run.best.folder)})
+    inputs, _ = inputs_of(run.config.model_copy(update={"model": model}))
+    return inputs.corpus if inputs.validation_corpus is None else inputs.validation_corpus

@@ -1,0 +1,128 @@
+"""The model card: its code is run as it stands, and what it tells is what was measured."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import soundfile
+import torch
+from huggingface_hub import ModelCard
+from runs import checkpoint, copy_of, edit_json, inputs_for
+
+from raytrain.config.baseline import Audio
+from raytrain.release.card import Scored, model_card
+from raytrain.release.export import export
+from raytrain.release.source import Run, find_run
+from raytrain.training import precision as precisions
+from raytrain.training.evaluation import evaluate
+from raytrain.whisper import weights
+
+FP32 = precisions.resolve("fp32", device=torch.device("cpu"))
+
+
+def exported(run: Run, folder: Path) -> Path:
+    return export(run, to=folder, form="hf", num_averaged=None, say=print).folder
+
+
+@pytest.fixture(scope="module")
+def model_folder(fit: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return exported(find_run(checkpoint(fit, 3)), tmp_path_factory.mktemp("exported") / "model")
+
+
+def transcripts_by_the_card(folder: Path, clips: list[Any], monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Runs the card's code in the model's folder, and then what it defines."""
+    (code,) = re.findall(r"```python\n(.*?)```", (folder / "README.md").read_text(), re.DOTALL)
+    soundfile.write(folder / "clip.flac", clips[0], 16_000)
+    monkeypatch.chdir(folder)
+    defined: dict[str, Any] = {}
+    exec(compile(code, "README.md", "exec"), defined)
+    return [defined["transcribe"](clip) for clip in clips]
+
+
+def transcripts_by_raytrain(folder: Path, run: Run, indices: list[int]) -> list[str]:
+    """Its own evaluation, told to use the beams and the limit that the model was exported with."""
+    model = run.config.model.model_copy(update={"pretrained": str(folder)})
+    whisper = weights.load(model, seed=0)
+    evaluated = evaluate(
+        whisper, inputs_for(run.config).corpus, indices,
+        audio=run.config.audio,
+        evaluation=run.config.evaluation.model_copy(update={"num_beams": run.config.prediction.num_beams}),
+        window=whisper.trained_window,
+        precision=FP32,
+        max_new_tokens=run.config.prediction.max_new_tokens,
+    )  # fmt: skip
+    return [row["hypothesis"] for row in evaluated.utterances]
+
+
+def test_the_cards_code_gives_the_transcripts_of_raytrains_evaluation(
+    model_folder: Path, fit: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = find_run(fit)
+    corpus = inputs_for(run.config).corpus
+    indices = list(range(0, len(corpus), len(corpus) // 6))[:6]
+    folder = shutil.copytree(model_folder, tmp_path / "model")
+    ours = transcripts_by_raytrain(folder, run, indices)
+    assert transcripts_by_the_card(folder, [corpus.audio(index) for index in indices], monkeypatch) == ours
+    assert all(ours)
+
+
+def test_a_card_for_full_windows_does_so_too(fit: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copy = copy_of(fit, tmp_path / "fit", steps=(1,))
+    told = json.loads((copy / "fit.json").read_text())
+    audio = told["baseline"]["audio"] | {"window": "full"}
+    edit_json(copy / "fit.json", baseline=told["baseline"] | {"audio": audio})
+    edit_json(checkpoint(copy, 1) / "raytrain.json", window=audio)
+    run = find_run(copy)
+    folder = exported(run, tmp_path / "model")
+    corpus = inputs_for(run.config).corpus
+    assert transcripts_by_the_card(folder, [corpus.audio(0)], monkeypatch) == transcripts_by_raytrain(folder, run, [0])
+    assert "full 30 s" in (folder / "README.md").read_text()
+
+
+def test_the_exported_folder_is_the_model_and_nothing_of_the_children(model_folder: Path, fit: Path) -> None:
+    told = json.loads((fit / "fit.json").read_text())["data"]
+    texts = "".join(path.read_text() for path in model_folder.iterdir() if path.suffix in (".json", ".md"))
+    transcripts = [row["reference"] for row in find_run(fit).best.utterances()]
+    assert not {path.name for path in model_folder.iterdir()} & {"training_state.pt", "utterances.jsonl"}
+    assert not [child for child in told["train_children"] + told["validation_children"] if child in texts]
+    assert not [transcript for transcript in transcripts if transcript in texts]
+
+
+def test_the_cards_head_is_what_hubs_read(model_folder: Path) -> None:
+    data = ModelCard.load(model_folder / "README.md").data
+    assert (data.library_name, data.language, data.license) == ("transformers", "en", "unknown")
+    assert {"children", "synthetic-data"} <= set(data.tags)
+
+
+def test_openais_weights_bring_their_licence_and_their_name(fit: Path, tmp_path: Path) -> None:
+    copy = copy_of(fit, tmp_path / "fit", steps=(1,))
+    edit_json(checkpoint(copy, 1) / "raytrain.json", source="openai/whisper-tiny.en")
+    data = ModelCard(model_card(find_run(copy), Scored([], [1]), window=Audio())).data
+    assert (data.license, data.base_model) == ("apache-2.0", "openai/whisper-tiny.en")
+
+
+def test_the_table_adds_up_to_the_wer_that_the_run_told(model_folder: Path, fit: Path) -> None:
+    card = (model_folder / "README.md").read_text()
+    run = find_run(checkpoint(fit, 3))
+    assert f"| **all** | {100 * run.best.eval_wer:.2f} |" in card
+    assert f"Before training, the same utterances had {100 * run.history[0]['eval_wer']:.2f} %" in card
+
+
+def test_synthetic_data_are_called_so(model_folder: Path) -> None:
+    assert "The data are synthetic" in (model_folder / "README.md").read_text()
+
+
+def test_figures_of_random_weights_are_said_to_mean_nothing(fit: Path, tmp_path: Path) -> None:
+    copy = copy_of(fit, tmp_path / "fit", steps=(1,))
+    told = json.loads((copy / "fit.json").read_text())
+    model = told["baseline"]["model"] | {"pretrained": None}
+    edit_json(copy / "fit.json", baseline=told["baseline"] | {"model": model})
+    edit_json(checkpoint(copy, 1) / "raytrain.json", source=None)
+    run = find_run(copy)
+    card = model_card(run, Scored(run.best.utterances(), [1]), window=Audio())
+    assert "these figures mean nothing" in card
+    assert "trained from random weights" in card
+    assert ModelCard(card).data.eval_results is None

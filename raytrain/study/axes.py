@@ -1,17 +1,19 @@
 """What a study can draw: a space and its baseline in; axes, and what each may take given the others, out. Plain Python.
 
-The effective batch is a product of up to three keys. They are drawn one after the other, each from the values that
-leave the rest a way into the window: so nothing outside it is ever proposed, and every pair inside can be.
+The effective batch is a product of up to three keys, and what a trial learns does not depend on how it is split among
+them. So its size is an axis, and the split is chosen after it: no sample leaves the window, and every one inside it can
+be drawn.
 """
 
+import itertools
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from raytrain.config.baseline import Baseline
-from raytrain.config.space import Bounds, Choice, Range, Scalar, SearchSpace
+from raytrain.config.space import Choice, Range, Scalar, SearchSpace
 from raytrain.errors import InputError
 
 FACTORS = ("scaling.num_workers", "training.batch_size", "training.gradient_accumulation_steps")
@@ -46,39 +48,75 @@ Axis = Listed | Continuous
 
 
 class Axes:
-    """The axes of a study in the order they are drawn, factors of the effective batch first."""
+    """The axes of a study: the factors of the effective batch first, then the others in the order of the space."""
 
     def __init__(self, space: SearchSpace, baseline: Baseline) -> None:
         keys = [key for key in FACTORS if key in space.vary] + [key for key in space.vary if key not in FACTORS]
         self.axes: list[Axis] = [_axis(key, space.vary[key]) for key in keys]
+        self.factors = [axis for axis in self.axes if isinstance(axis, Listed) and axis.key in FACTORS]
+        self.others = [axis for axis in self.axes if axis.key not in FACTORS]
         self.window = space.keep.effective_batch_size
         self.baseline_sample: Sample = {key: value_at(baseline, key) for key in keys}
         """The baseline's own values of what varies, wherever they lie."""
         self._fixed_factor = math.prod(value_at(baseline, key) for key in FACTORS if key not in space.vary)
-        if not self._completes({}):
+        self.smallest_and_largest = self._smallest_and_largest()
+        """Effective batches: the ends of what a sample can have."""
+
+    def effective_batch_size(self, sample: Mapping[str, Any]) -> int:
+        """Of a sample, whatever else it holds."""
+        return self._fixed_factor * math.prod(sample[axis.key] for axis in self.factors)
+
+    def contains(self, sample: Mapping[str, Scalar]) -> bool:
+        """Whether the effective batch of a whole sample lies within the window."""
+        return self.window is None or self.window.low <= self.effective_batch_size(sample) <= self.window.high
+
+    def splits(self) -> Iterator[Sample]:
+        """Every choice of the factors within the window."""
+        for others, values in self._within_window() if self.factors else ():
+            for value in values:
+                yield {**others, self.factors[-1].key: value}
+
+    def splits_near(self, size: float) -> list[Sample]:
+        """Ways to make about this effective batch, nearest first: with every choice of the other factors, the two
+        values of the last one that come closest from below and from above."""
+        splits = list(self._splits(size))
+        return sorted(splits, key=lambda split: abs(math.log(self.effective_batch_size(split) / size)))
+
+    def _splits(self, size: float) -> Iterator[Sample]:
+        if not self.factors:
+            yield {}
+            return
+        for others, values in self._within_window():
+            wanted = size / self._fixed_factor / math.prod(others.values())
+            above = bisect_left(values, wanted)
+            for value in values[max(0, above - 1) : above + 1]:
+                yield {**others, self.factors[-1].key: value}
+
+    def _within_window(self) -> Iterator[tuple[dict[str, Any], Sequence[Any]]]:
+        """Every choice of all factors but the last, with the values of the last that keep the window."""
+        *others, last = self.factors
+        for chosen in itertools.product(*(axis.values for axis in others)):
+            product = self._fixed_factor * math.prod(chosen)  # type: ignore[arg-type]
+            start, end = 0, len(last.values)
+            if self.window is not None:
+                start = bisect_left(last.values, self.window.low / product)
+                end = bisect_right(last.values, self.window.high / product)
+            if start < end:
+                yield {axis.key: value for axis, value in zip(others, chosen, strict=True)}, last.values[start:end]
+
+    def _smallest_and_largest(self) -> tuple[int, int]:
+        if not self.factors:
+            sizes = {self._fixed_factor} if self.contains({}) else set()
+        else:
+            ends = [(others, end) for others, values in self._within_window() for end in (values[0], values[-1])]
+            sizes = {self.effective_batch_size({**others, self.factors[-1].key: end}) for others, end in ends}
+        if not sizes:
             low, high = (self.window.low, self.window.high) if self.window else (None, None)
             raise InputError(
                 f"keep.effective_batch_size: no sample has an effective batch between {low} and {high}; "
                 "widen it, or vary training.batch_size and training.gradient_accumulation_steps further"
             )
-
-    def allowed(self, axis: Listed, chosen: Mapping[str, Scalar]) -> Sequence[Scalar]:
-        """The axis's values that, after what was chosen so far, leave a way into the window."""
-        if self.window is None or axis.key not in FACTORS:
-            return axis.values
-        return [value for value in axis.values if self._completes({**chosen, axis.key: value})]
-
-    def contains(self, sample: Mapping[str, Scalar]) -> bool:
-        """Whether the effective batch of a whole sample lies within the window."""
-        return self._completes({key: value for key, value in sample.items() if key in FACTORS})
-
-    def _completes(self, chosen: Mapping[str, Any]) -> bool:
-        if self.window is None:
-            return True
-        product = self._fixed_factor * math.prod(chosen[key] for key in FACTORS if key in chosen)
-        open_axes = [axis for axis in self.axes if isinstance(axis, Listed) and axis.key in FACTORS]
-        open_axes = [axis for axis in open_axes if axis.key not in chosen]
-        return _reaches(product, [axis.values for axis in open_axes], self.window)
+        return min(sizes), max(sizes)
 
 
 def value_at(baseline: Baseline, key: str) -> Any:
@@ -109,13 +147,3 @@ def _steps(key: str, low: float, high: float, step: float) -> list[Scalar]:
     if values[-1] < high and not math.isclose(values[-1], high):
         values.append(high)
     return values
-
-
-def _reaches(product: float, remaining: Sequence[Sequence[Any]], window: Bounds) -> bool:
-    """Whether some choice of one value from each list brings the product into the window."""
-    if not remaining:
-        return window.low <= product <= window.high
-    *others, last = remaining
-    if not others:
-        return bisect_left(last, window.low / product) < bisect_right(last, window.high / product)
-    return any(_reaches(product * value, others, window) for value in last)

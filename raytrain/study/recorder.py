@@ -22,6 +22,7 @@ from raytrain.results.ledger import Ledger
 from raytrain.results.records import Outcome, TrialRecord
 from raytrain.study.journal import Journal, objective_of, violation_gib
 from raytrain.tracking.run import TrackedRun
+from raytrain.trial.storage import latest_checkpoint
 
 log = logging.getLogger("raytrain")
 _TUNES_OWN = {*AUTO_RESULT_KEYS, "trial_id", "done", "experiment_tag", "should_checkpoint", CHECKPOINT_PATH_KEY}
@@ -119,6 +120,9 @@ class Recorder(Callback):
         self._running.clear()
 
     def _record(self, running: Running, error: str | None) -> None:
+        if running.row.get("finished") and running.checkpoint is None:
+            # Killed after its last checkpoint and before its record: the run had nothing left to keep this time.
+            running.checkpoint = latest_checkpoint(self._folder / "ray" / running.trial_id)
         record = self._as_record(running, error)
         if running.checkpoint is not None and (running.checkpoint / "utterances.jsonl").is_file():
             target = self._folder / "trials" / str(record.number)

@@ -15,6 +15,7 @@ from raytrain.tracking.run import TrackedRun, open_run
 from raytrain.trial import cluster
 from raytrain.trial.inputs import Inputs
 from raytrain.trial.job import Job, Share
+from raytrain.trial.storage import latest_checkpoint
 
 CHECKPOINTS = "checkpoints"
 
@@ -31,19 +32,19 @@ def fit(
     config = Baseline.model_validate(description.baseline)
     with Ledger(folder).held():
         description.write(folder)
-        tracked = open_run(
-            config.tracking,
-            run_id=folder.name,
-            name=folder.name,
-            group=None,
-            job_type="fit",
-            tags=[],
-            config=description.baseline,
-            folder=folder,
-        )
         # Nothing stops a fit but its end and its person: with no trial to stop there is no need of the dashboard.
         with cluster.connected(address, dashboard=False) as hardware:
             share, _ = Share.of(config, hardware)
+            tracked = open_run(
+                config.tracking,
+                run_id=folder.name,
+                name=folder.name,
+                group=None,
+                job_type="fit",
+                tags=[],
+                config=description.baseline,
+                folder=folder,
+            )
             job = Job(
                 config=description.baseline,
                 inputs=whereabouts,
@@ -53,8 +54,9 @@ def fit(
                 keep_best=config.training.keep_best,
             )
             result = _run(job, tracked)
-        result["checkpoint"] = _latest_checkpoint(folder)
-        _write_texts(folder, result["checkpoint"])
+        checkpoint = latest_checkpoint(folder / CHECKPOINTS)
+        result["checkpoint"] = str(checkpoint.relative_to(folder)) if checkpoint is not None else None
+        _write_texts(folder, checkpoint)
         replace(description, result=result).write(folder)
         return result
 
@@ -80,20 +82,11 @@ def _run(job: Job, tracked: TrackedRun) -> dict[str, Any]:
     return row
 
 
-def _latest_checkpoint(folder: Path) -> str | None:
-    """The last one that is whole, relative to the run's folder; Ray's snapshot knows which."""
-    snapshot = folder / CHECKPOINTS / "checkpoint_manager_snapshot.json"
-    if not snapshot.is_file():
-        return None
-    latest = json.loads(snapshot.read_text())["latest_checkpoint_result"]
-    return f"{CHECKPOINTS}/{latest['checkpoint_dir_name']}" if latest is not None else None
-
-
-def _write_texts(folder: Path, checkpoint: str | None) -> None:
+def _write_texts(folder: Path, checkpoint: Path | None) -> None:
     """The utterances as last scored, and the same as predictions in the field's form."""
-    scored = folder / checkpoint / "utterances.jsonl" if checkpoint is not None else None
-    if scored is None or not scored.is_file():
+    if checkpoint is None:
         return
+    scored = checkpoint / "utterances.jsonl"
     shutil.copyfile(scored, folder / "utterances.jsonl")
     rows = [json.loads(line) for line in scored.read_text(encoding="utf-8").splitlines()]
     predictions = [{"utterance_id": row["utterance_id"], "orthographic_text": row["hypothesis"]} for row in rows]

@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from raytrain.config.baseline import Baseline
+from raytrain.errors import InputError
 from raytrain.speech.corpus import Corpus, open_corpus, prepare
 from raytrain.speech.manifest import manifest_path
 from raytrain.speech.split import Split, split_by_child
@@ -51,6 +52,8 @@ class Inputs:
 
 def inputs_of(config: Baseline) -> tuple[Inputs, dict[str, Any]]:
     """Prepare the corpora, or find them prepared, and see that the weights are there; and their whereabouts."""
+    if "://" in config.storage:
+        raise InputError(f"storage: {config.storage}: runs are kept in folders; name one that every node can reach")
     weights.check(config.model)
     data = config.data
     corpus = prepare(manifest_path(data.train_manifest), max_bad_share=data.max_bad_share)

@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from raytrain.config.baseline import Baseline
+from raytrain.errors import InputError
 from raytrain.trial.cluster import Hardware
 
 # On CPU two trials with two threads each take as long as one after the other with four, and twice the memory.
@@ -26,6 +27,8 @@ class Share:
         scaling = config.scaling
         workers = scaling.num_workers
         use_gpu = hardware.gpus > 0 if scaling.use_gpu == "auto" else scaling.use_gpu
+        if use_gpu and not hardware.gpus:
+            raise InputError("scaling.use_gpu: true, and the cluster has no GPU; set it to auto to train on the CPU")
         fraction = 1.0 if scaling.gpu_fraction == "auto" else scaling.gpu_fraction
         # More than there is would wait for ever.
         cpus = min(scaling.cpus_per_worker, hardware.cpus // workers or hardware.cpus / workers)

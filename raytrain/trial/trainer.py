@@ -1,5 +1,6 @@
 """One run on Ray Train: a Job in, the TorchTrainer that starts it or goes on with it out. None is made elsewhere."""
 
+from pathlib import Path
 from typing import Any
 
 from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig, UserCallback
@@ -8,6 +9,7 @@ from ray.util.queue import Queue
 
 from raytrain.config.baseline import Baseline
 from raytrain.trial.job import Job
+from raytrain.trial.storage import mend
 from raytrain.trial.worker import train_worker
 
 
@@ -15,6 +17,7 @@ def make_trainer(
     job: Job, *, callbacks: list[UserCallback] | None = None, messages: Queue | None = None
 ) -> TorchTrainer:
     """A trainer whose run, if one of this name is in the storage, goes on from its last checkpoint."""
+    mend(Path(job.storage) / job.name)
     num_workers = Baseline.model_validate(job.config).scaling.num_workers
     resources: dict[str, float] = {"CPU": job.share.cpus}
     if job.share.use_gpu:

@@ -1,6 +1,9 @@
 """How hardware is divided: no trial is started that would wait for another, and none asks for what there is not."""
 
+import pytest
+
 from raytrain.config.reader import load_baseline
+from raytrain.errors import InputError
 from raytrain.trial.cluster import Hardware
 from raytrain.trial.job import Job, Share
 
@@ -36,6 +39,11 @@ def test_a_worker_asks_for_no_more_cpus_than_there_are() -> None:
 
 def test_a_cpu_can_be_asked_for_beside_a_gpu() -> None:
     assert share(Hardware(cpus=4, gpus=1), "scaling.use_gpu=false")[0].use_gpu is False
+
+
+def test_a_gpu_that_is_asked_for_and_not_there_is_told() -> None:
+    with pytest.raises(InputError, match=r"scaling\.use_gpu: true, and the cluster has no GPU"):
+        share(Hardware(cpus=2, gpus=0), "scaling.use_gpu=true")
 
 
 def test_a_job_crosses_processes_as_plain_values() -> None:

@@ -1,0 +1,220 @@
+"""The doors as a person meets them: processes that are started, stopped and killed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from safetensors.torch import load_file
+
+SHORT = (
+    "training.batch_size=4", "training.precision=fp32", "evaluation.max_utterances=2", "tracking.tensorboard=false",
+    "scaling.use_gpu=false",
+)  # fmt: skip
+
+
+class Ended(NamedTuple):
+    status: int
+    out: str
+    err: str
+
+    @property
+    def last_line(self) -> str:
+        return self.err.strip().splitlines()[-1]
+
+
+class Door:
+    """One process of a door, in a group of its own as under a terminal."""
+
+    def __init__(self, log: Path, *arguments: str) -> None:
+        self._log = log
+        with log.open("w") as err:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", *arguments],
+                stdout=subprocess.PIPE, stderr=err, text=True, start_new_session=True,
+            )  # fmt: skip
+
+    def until(self, words: str) -> None:
+        """Wait until it has said this."""
+        self.until_file(self._log, words)
+
+    def until_file(self, path: Path, words: str, *, limit_s: float = 240) -> None:
+        """Wait until this is in the file."""
+        deadline = time.monotonic() + limit_s
+        while words not in path.read_text():
+            assert self.process.poll() is None, self._log.read_text()
+            assert time.monotonic() < deadline, f"never said {words!r}:\n{self._log.read_text()}"
+            time.sleep(0.1)
+
+    def end(self, *, limit_s: float = 300) -> Ended:
+        out, _ = self.process.communicate(timeout=limit_s)
+        return Ended(self.process.returncode, out, self._log.read_text())
+
+
+@pytest.fixture
+def door(tmp_path: Path) -> Iterator[Callable[..., Door]]:
+    started: list[Door] = []
+
+    def start(*arguments: str) -> Door:
+        started.append(Door(tmp_path / f"door-{len(started)}.log", *arguments))
+        return started[-1]
+
+    yield start
+    for one in started:
+        if one.process.poll() is None:
+            os.killpg(one.process.pid, signal.SIGKILL)
+            one.process.wait()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["raytrain.fit", "training.lerning_rate=1"], "did you mean 'learning_rate'"),
+        (["raytrain.fit", "--config", "smol"], "did you mean 'small'"),
+        (["raytrain.fit", "--confg", "small"], "unrecognized arguments: --confg"),
+        (["raytrain.fit", "--resume", "/no/such/fit"], "there is no such file"),
+        (["raytrain.tune", "--trials", "none"], "argument --trials: invalid int value: 'none'"),
+        (["raytrain.tune", "--trials", "0"], "at least 1"),
+        (["raytrain.tune", "--space", "batchin"], "did you mean 'batching'"),
+        (["raytrain.tune", "--demo", "--space", "full"], "leave one of the two out"),
+        (["raytrain.tune", "--resume", "no-such-study"], "no such study"),
+    ],
+)
+def test_bad_input_is_told_in_one_line_with_status_2_and_soon(
+    door: Callable[..., Door], arguments: list[str], told: str
+) -> None:
+    ended = door(*arguments).end(limit_s=20)
+    assert ended.status == 2
+    assert told in ended.err
+    assert len(ended.err.strip().splitlines()) == 1
+
+
+def test_a_dry_run_of_tune_shows_small_12_times_3(door: Callable[..., Door]) -> None:
+    ended = door("raytrain.tune", "--dry-run", "--json").end(limit_s=20)
+    shown = json.loads(ended.out)
+    assert ended.status == 0
+    assert shown["config"]["model"]["variant"] == "small"
+    assert shown["config"]["training"]["batch_size"] == 12
+    assert shown["config"]["training"]["gradient_accumulation_steps"] == 3
+    assert shown["derived"]["effective_batch_size"] == 36
+
+
+def test_a_dry_run_of_fit_prints_a_file_that_fit_reads(door: Callable[..., Door], tmp_path: Path) -> None:
+    first = door("raytrain.fit", "--config", "medium", "--dry-run").end(limit_s=20).out
+    (tmp_path / "again.yaml").write_text(first, encoding="utf-8")
+    assert door("raytrain.fit", "--config", str(tmp_path / "again.yaml"), "--dry-run").end(limit_s=20).out == first
+
+
+@pytest.mark.parametrize("module", ["raytrain.fit", "raytrain.tune"])
+def test_a_dry_run_imports_neither_torch_nor_ray(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = (
+        f"import sys, runpy; sys.argv = ['door', '--dry-run']\n"
+        f"try: runpy.run_module('{module}', run_name='__main__')\n"
+        f"except SystemExit as end: print(end.code, sorted({{'torch', 'ray', 'optuna', 'wandb'}} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=True)
+    assert done.stdout.splitlines()[-1] == "0 []"
+
+
+def rows(study: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (study / "trials.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def test_a_study_survives_ctrl_c_and_a_kill_with_nothing_lost_or_done_twice(
+    door: Callable[..., Door], tiny_en: Path, tmp_path: Path
+) -> None:
+    asked = (
+        *SHORT, f"model.pretrained={tiny_en}", f"storage={tmp_path}", "tracking.wandb=offline",
+        "scheduler.first_rung_examples=8", "scheduler.name=none", "budget.examples=24",
+        "vary={training.learning_rate: {values: [1e-5, 2e-5, 4e-5]}}",
+    )  # fmt: skip
+    first = door("raytrain.tune", "--baseline", "tiny", "--space", "smoke", "--trials", "3", *asked)
+    first.until("trial 0: 8 examples")
+    os.killpg(first.process.pid, signal.SIGINT)
+    stopped = first.end()
+    (study,) = tmp_path.glob("*_tiny_smoke")
+    assert stopped.status == 130
+    assert stopped.last_line == f"python -m raytrain.tune --resume {study}"
+    assert not (study / "trials.jsonl").exists()
+
+    second = door(*stopped.last_line.split()[2:])
+    second.until_file(study / "study.lock", str(second.process.pid))
+    refused = door("raytrain.tune", "--resume", str(study)).end()
+    assert refused.status == 2
+    assert "in use by process" in refused.err
+    second.until("trial 1: 8 examples")
+    os.kill(second.process.pid, signal.SIGKILL)  # the driver alone: nothing tells its cluster
+    second.end()
+    assert [row["number"] for row in rows(study)] == [0]
+    before = (study / "trials.jsonl").read_bytes()
+
+    contradicted = door("raytrain.tune", "--resume", str(study), "--baseline", "base").end(limit_s=30)
+    assert contradicted.status == 2
+    assert "was begun with another baseline" in contradicted.err
+
+    done = door("raytrain.tune", "--resume", str(study), "--json").end()
+    assert done.status == 0
+    assert (study / "trials.jsonl").read_bytes().startswith(before)
+    told = rows(study)
+    assert [row["number"] for row in told] == [0, 1, 2]
+    assert [row["outcome"] for row in told] == ["completed"] * 3
+    # The history of before the stop is in the record: step 0 and the first rung were scored by the first process.
+    assert [row["examples_seen"] for row in told[0]["history"]] == [0, 8, 24]
+    assert told[1]["history"][0]["examples_seen"] >= 8
+    assert "trial 0" not in done.err
+    assert "trial 1: 8 examples" not in done.err  # it went on from its checkpoint
+
+    shown = json.loads(done.out)
+    assert [trial["number"] for trial in shown["trials"]] == [0, 1, 2]
+    assert (study / "best.yaml").is_file()
+    assert (study / "report.md").is_file()
+    best = door("raytrain.fit", "--config", str(study / "best.yaml"), "--dry-run", "--json").end(limit_s=20)
+    assert json.loads(best.out)["config"] == shown["best"]["config"]
+
+
+def test_a_study_none_of_whose_trials_is_completed_says_so_with_status_1(
+    door: Callable[..., Door], tiny_en: Path, tmp_path: Path
+) -> None:
+    asked = (*SHORT, f"model.pretrained={tiny_en}", f"storage={tmp_path}", "tracking.wandb=disabled")
+    # No label of the demo is that short: nothing is left to train on.
+    ended = door(
+        "raytrain.tune", "--baseline", "tiny", "--space", "smoke", "--trials", "1", "data.max_label_tokens=4", *asked
+    ).end()
+    assert ended.status == 1
+    assert "no trial was completed (failed: InputError: training data: none of 0" in ended.err
+
+
+def test_a_fit_that_was_killed_ends_with_the_weights_of_one_that_was_not(
+    door: Callable[..., Door], tiny_en: Path, tmp_path: Path
+) -> None:
+    asked = (
+        "--config", "tiny", *SHORT, f"model.pretrained={tiny_en}", "tracking.wandb=disabled", "training.max_steps=4",
+        "training.checkpoint_every_steps=2",
+    )  # fmt: skip
+    killed = door("raytrain.fit", *asked, f"storage={tmp_path / 'killed'}")
+    killed.until("step 2/4: WER")
+    time.sleep(1)  # for the checkpoint of step 2 to be written, or not: both must do
+    os.killpg(killed.process.pid, signal.SIGKILL)
+    killed.end()
+    (folder,) = (tmp_path / "killed").iterdir()
+
+    resumed = door("raytrain.fit", "--resume", str(folder), "--json").end()
+    assert resumed.status == 0
+    straight = door("raytrain.fit", *asked, f"storage={tmp_path / 'straight'}", "--json").end()
+    ours, theirs = json.loads(resumed.out), json.loads(straight.out)
+    assert [row["step"] for row in ours["result"]["history"]] == [0, 2, 4]
+    assert ours["result"]["eval_wer"] == theirs["result"]["eval_wer"]
+    weights = [
+        load_file(Path(one["folder"]) / one["result"]["checkpoint"] / "model.safetensors") for one in (ours, theirs)
+    ]
+    assert all(bool((weights[0][name] == weights[1][name]).all()) for name in weights[1])
+
+    again = door("raytrain.fit", "--resume", str(folder)).end(limit_s=30)
+    assert again.status == 0
+    assert "nothing is left to do" in again.err

@@ -7,7 +7,7 @@ from pathlib import Path
 from raytrain.cli import Parser, log_to_stderr, print_json, run_door, say
 from raytrain.config.reader import apply_sample
 from raytrain.release.placing import require_free
-from raytrain.release.source import Run, find_run
+from raytrain.release.source import Run, find_run, require_enough
 
 
 def main() -> None:
@@ -19,6 +19,8 @@ def _export() -> None:
     run = find_run(Path(arguments.run))
     if arguments.num_beams is not None:
         run = replace(run, config=apply_sample(run.config, {"prediction.num_beams": arguments.num_beams}))
+    if arguments.average is not None:
+        require_enough(run, arguments.average)
     require_free(Path(arguments.to))
     log_to_stderr()
     _tell_run(run)

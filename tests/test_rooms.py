@@ -20,6 +20,7 @@ LIGHT_MODULES = [
     "raytrain.plan",
     "raytrain.report",
     "raytrain.archive",
+    "raytrain.export",
 ]
 RAYLESS_MODULES = [
     "raytrain.training.session",

@@ -43,18 +43,6 @@ class Averaged:
         )
 
 
-def require_enough(run: Run, count: int) -> None:
-    if count < 2:
-        raise InputError(f"--average {count}: an average takes 2 checkpoints or more")
-    if count > len(run.checkpoints):
-        way_out = (
-            "a trial keeps its latest alone: train its values with python -m raytrain.fit"
-            if run.trial is not None
-            else "training.keep_best says how many a fit keeps"
-        )
-        raise InputError(f"--average {count}: {run.name} has {len(run.checkpoints)} checkpoint(s) here; {way_out}")
-
-
 def average(run: Run, count: int, *, corpus: Corpus, into: Path) -> Averaged:
     """Write the average of the run's `count` best into a folder, and score it."""
     chosen = run.checkpoints[:count]

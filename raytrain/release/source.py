@@ -72,6 +72,18 @@ def find_run(path: Path) -> Run:
     raise InputError(f"{path}: neither a fit (fit.json), nor a study (study.json), nor a checkpoint ({RAYTRAIN})")
 
 
+def require_enough(run: Run, count: int) -> None:
+    if count < 2:
+        raise InputError(f"--average {count}: an average takes 2 checkpoints or more")
+    if count > len(run.checkpoints):
+        way_out = (
+            "a trial keeps its latest alone: train its values with python -m raytrain.fit"
+            if run.trial is not None
+            else "training.keep_best says how many a fit keeps"
+        )
+        raise InputError(f"--average {count}: {run.name} has {len(run.checkpoints)} checkpoint(s) here; {way_out}")
+
+
 def _fit(folder: Path, checkpoints: list[Kept]) -> Run:
     description = read_description(folder)
     return Run(

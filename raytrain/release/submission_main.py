@@ -101,15 +101,9 @@ class Model:
         return mel
 
     def texts(self, mel: torch.Tensor) -> list[str]:
-        """The words heard in each row. The encoder takes a window of any length once these two integers agree."""
-        if not len(mel):
-            return []
-        positions = mel.shape[-1] // 2
-        self.encoder.config.max_source_positions = self.encoder.embed_positions.num_embeddings = positions
-        try:
-            with torch.inference_mode():
-                rows = self.whisper.generate(mel.to(self.device, self.whisper.dtype))
-        except torch.OutOfMemoryError:
+        """The words heard in each row; in two halves where the memory is too small for all at once."""
+        rows = self.tokens(mel) if len(mel) else []
+        if rows is None:  # asked out here, where nothing holds the tensors of the attempt any more
             torch.cuda.empty_cache()
             if len(mel) == 1:
                 say("no memory for one clip: it is left without words")
@@ -118,8 +112,19 @@ class Model:
             return self.texts(mel[:half]) + self.texts(mel[half:])
         # In Whisper's vocabularies all that is not text is the end of text or comes after it.
         end = self.whisper.config.eos_token_id
-        words = [[token for token in row if token < end] for row in rows.tolist()]
+        words = [[token for token in row if token < end] for row in rows]
         return [self.tokenizer.decode(row, clean_up_tokenization_spaces=False).strip() for row in words]
+
+    def tokens(self, mel: torch.Tensor) -> list[list[int]] | None:
+        """None where memory ran out. The encoder takes a window of any length once these two integers agree."""
+        positions = mel.shape[-1] // 2
+        self.encoder.config.max_source_positions = self.encoder.embed_positions.num_embeddings = positions
+        try:
+            with torch.inference_mode():
+                emitted: list[list[int]] = self.whisper.generate(mel.to(self.device, self.whisper.dtype)).tolist()
+                return emitted
+        except torch.OutOfMemoryError:
+            return None
 
 
 def transcribe(

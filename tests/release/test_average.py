@@ -9,9 +9,9 @@ from runs import checkpoint, copy_of, study_of
 from safetensors.torch import load_file, save_file
 
 from raytrain.errors import InputError
-from raytrain.release.average import average_weights, require_enough
+from raytrain.release.average import average_weights
 from raytrain.release.export import Exported, export
-from raytrain.release.source import find_run
+from raytrain.release.source import find_run, require_enough
 from raytrain.results.folders import read_json
 from raytrain.results.word_errors import WordErrors
 
@@ -72,9 +72,7 @@ def test_a_worse_average_is_not_kept(of_three: tuple[Exported, list[str]], fit: 
     assert judged.sentence.endswith("not kept: the best single one is exported")
 
 
-@pytest.mark.parametrize(
-    ("count", "fact"), [(1, "2 checkpoints or more"), (0, "2 or more|or more"), (4, "has 3 checkpoint")]
-)
+@pytest.mark.parametrize(("count", "fact"), [(0, "2 checkpoints or more"), (1, "2 checkpoints or more"), (4, "has 3")])
 def test_too_few_checkpoints_are_refused(count: int, fact: str, fit: Path) -> None:
     with pytest.raises(InputError, match=fact):
         require_enough(find_run(fit), count)

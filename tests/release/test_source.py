@@ -75,7 +75,8 @@ def test_an_archived_run_whose_weights_lie_elsewhere_tells_where(fit: Path, tmp_
     manifest = Manifest(
         name="kept", kind="fit", why="over", replaced_by=None, archived_at="2026-01-01T00:00:00Z",
         origin="results/kept", commit=None, versions={}, versions_are_the_runs=True, wer_unit=None,
-        remote="s3://bucket/kept", directories={}, files={"checkpoints/step-000001/model.safetensors": weights}, links={},
+        remote="s3://bucket/kept", directories={}, links={},
+        files={"checkpoints/step-000001/model.safetensors": weights},
     )  # fmt: skip
     (copy / FILE_NAME).write_text(manifest.render())
     with pytest.raises(InputError, match=r"its weights lie at s3://bucket/kept; bring them back with .* restore kept"):

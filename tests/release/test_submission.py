@@ -49,16 +49,15 @@ ODD = ("missing", "empty", "noise", "header_only", "cut")
 
 @pytest.fixture(scope="module")
 def outcome(run: Run, unpacked: Path) -> dict[str, Any]:
-    """Clips of the demo corpus, one of them again at 48 kHz in stereo, one too long for a window, and no sound at all."""
+    """Clips of the demo corpus, one again at 48 kHz in stereo, one too long for a window, and files of no sound."""
     audio = unpacked / "data" / "audio"
     audio.mkdir(parents=True)
     for index in range(3):
         soundfile.write(audio / f"clip{index}.flac", clip(run, index), 16_000)
     stereo = np.stack([resampled_to_48_khz(clip(run, 0))] * 2, axis=1)
     soundfile.write(audio / "stereo.flac", stereo, 48_000)
-    soundfile.write(
-        audio / "long.flac", np.concatenate([clip(run, index) for index in range(24)])[: 40 * 16_000], 16_000
-    )
+    long = np.concatenate([clip(run, index) for index in range(24)])[: 40 * 16_000]
+    soundfile.write(audio / "long.flac", long, 16_000)
     (audio / "empty.flac").touch()
     (audio / "noise.flac").write_bytes(bytes(range(256)) * 40)
     soundfile.write(audio / "header_only.flac", np.zeros(0), 16_000)

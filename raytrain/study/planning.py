@@ -18,6 +18,7 @@ from raytrain.whisper.memory import (
     ASSUMED_LABEL_TOKENS,
     CALIBRATION,
     Prediction,
+    estimated_label_tokens,
     gpu_fraction,
     longest_label_tokens,
     longest_window_s,
@@ -27,9 +28,6 @@ from raytrain.whisper.memory import (
 from raytrain.whisper.step_memory import FLOAT_BYTES, GIB
 from raytrain.whisper.variants import VARIANTS
 
-_BYTES_PER_TOKEN = 3
-"""English text takes about 4 bytes a token; names and slips of the tongue take fewer."""
-_PROMPT_TOKENS = 4
 _SHORTER_WINDOWS_S = (15.0, 8.0, 5.0)
 _LEAST_GAIN_GIB = 0.01
 
@@ -110,14 +108,14 @@ def _predict(config: Baseline, extent: Extent | None) -> Prediction:
 
 
 def _label_tokens(extent: Extent | None) -> int | None:
-    return math.ceil(extent.longest_text_bytes / _BYTES_PER_TOKEN) + _PROMPT_TOKENS if extent else None
+    return estimated_label_tokens(extent.longest_text_bytes) if extent else None
 
 
 def _flops_per_clip(config: Baseline, extent: Extent | None) -> float:
     """Of a clip of mean length in a batch of its like; without a corpus, of the longest."""
     if extent is None:
         return train_flops_per_clip(step_shape(config))
-    tokens = math.ceil(extent.mean_text_bytes / _BYTES_PER_TOKEN) + _PROMPT_TOKENS
+    tokens = estimated_label_tokens(extent.mean_text_bytes)
     return train_flops_per_clip(step_shape(config, longest_clip_s=extent.mean_clip_s, label_tokens=tokens))
 
 

@@ -38,9 +38,11 @@ class Running:
     sample: dict[str, Any]
     config: dict[str, Any]
     gpu_fraction: float | None
+    predicted_memory_gib: float | None
     tracked: TrackedRun
     row: dict[str, Any] = field(default_factory=dict)
     """The last one told."""
+    finalist_of: str | None = None
     checkpoint: Path | None = None
     started_at: str = field(default_factory=lambda: _now())
     started_s: float = field(default_factory=time.monotonic)
@@ -80,7 +82,9 @@ class Recorder(Callback):
             sample=trial.config["sample"],
             config=job["config"],
             gpu_fraction=job["share"]["gpu_fraction"] if job["share"]["use_gpu"] else None,
+            predicted_memory_gib=job["predicted_memory_gib"],
             tracked=self._open_tracked(number, job["config"]),
+            finalist_of=trial.config.get("finalist_of"),
         )
 
     def on_trial_result(
@@ -93,7 +97,7 @@ class Recorder(Callback):
             running.checkpoint = Path(result[CHECKPOINT_PATH_KEY])
         if row.get("eval_wer") is None:
             return
-        running.tracked.log(row)
+        running.tracked.log(row | {"predicted_memory_gib": running.predicted_memory_gib})
         if row["examples_seen"]:
             self._journal.report(running.number, examples_seen=row["examples_seen"], objective=row["objective"])
         if not row["finished"]:
@@ -133,7 +137,7 @@ class Recorder(Callback):
         self._journal.end(
             record, objective=objective_of(record), violation=violation_gib(record, self._memory_limit_gib)
         )
-        running.tracked.finish(str(record.outcome), {**running.row, "reason": record.reason})
+        running.tracked.finish(str(record.outcome), {**running.row, **_known(record)})
         self._on_end(record)
 
     def _as_record(self, running: Running, error: str | None) -> TrialRecord:
@@ -148,23 +152,34 @@ class Recorder(Callback):
             outcome=outcome,
             reason=reason,
             **{key: row[key] for key in _FROM_ROW if key in row},
+            predicted_memory_gib=running.predicted_memory_gib,
             gpu_fraction=running.gpu_fraction,
             steps=row.get("step", 0),
             seed=running.config["training"]["seed"],
             started_at=running.started_at,
             ended_at=_now(),
             wall_s=round(time.monotonic() - running.started_s, 2),
-            # Of a trial that was not trained to its end nothing is kept: see the study's _tidy.
-            checkpoint=str(checkpoint.relative_to(self._folder)) if checkpoint and outcome in _KEPT else None,
+            finalist_of=running.finalist_of,
+            checkpoint=str(checkpoint.relative_to(self._folder)) if checkpoint and _is_kept(running, outcome) else None,
         )
 
 
-_KEPT = (Outcome.COMPLETED,)
+def _is_kept(running: Running, outcome: Outcome) -> bool:
+    """Weights that serve: of a trial trained to its end, and not of its repeats. See the study's _tidy."""
+    return outcome is Outcome.COMPLETED and running.finalist_of is None
+
+
 _FROM_ROW = (
     "eval_wer", "best_eval_wer", "wer_by_age_bucket", "word_errors", "peak_memory_reserved_gib",
     "peak_memory_allocated_gib", "peak_memory_resident_gib", "train_examples_per_s", "examples_seen",
     "precision_used", "node", "history",
 )  # fmt: skip
+
+
+def _known(record: TrialRecord) -> dict[str, Any]:
+    """What no row of the training tells."""
+    names = ("reason", "predicted_memory_gib", "gpu_fraction")
+    return {name: getattr(record, name) for name in names}
 
 
 def _ending(row: dict[str, Any], error: str | None) -> tuple[Outcome, str | None]:

@@ -14,11 +14,13 @@ from typing import Any
 
 from raytrain.config.baseline import Baseline
 from raytrain.config.derived import derived
-from raytrain.config.space import SearchSpace
+from raytrain.config.reader import apply_sample
+from raytrain.config.space import Scheduler, SearchSpace
 from raytrain.results.description import Description
 from raytrain.results.ledger import Ledger
 from raytrain.results.records import TrialRecord
 from raytrain.study.axes import Axes, Sample
+from raytrain.study.finalists import Repeat, missing_repeats
 from raytrain.study.interrupt import stopping_gracefully
 from raytrain.study.journal import Journal, objective_of, violation_gib
 from raytrain.study.resolve import resolve, rungs
@@ -26,6 +28,7 @@ from raytrain.study.sampler import propose
 from raytrain.tracking.run import TrackedRun, open_run
 from raytrain.tracking.study_sweep import sweep_of
 from raytrain.trial import cluster
+from raytrain.trial.footprint import Footprint
 from raytrain.trial.inputs import Inputs
 from raytrain.trial.job import Job, Share
 
@@ -68,11 +71,15 @@ def run_study(
         study.description.write(study.folder)
         journal = Journal(study.folder, Axes(study.space, study.baseline))
         proposals = _Proposals(study, ledger.read(), journal)
-        if not proposals.remaining:
+        if not proposals.remaining and not _Repeats(study, ledger.read(), journal).remaining:
             return ledger.read(), False
         with stopping_gracefully() as asked_to_stop, cluster.connected(address) as hardware:
-            if not asked_to_stop.is_set():
+            if proposals.remaining and not asked_to_stop.is_set():
                 _tune(study, hardware, ledger, journal, proposals, asked_to_stop, on_end)
+            # Only now is it known which trials are the best.
+            repeats = _Repeats(study, ledger.read(), journal)
+            if repeats.remaining and not asked_to_stop.is_set():
+                _tune(study, hardware, ledger, journal, repeats, asked_to_stop, on_end)
         _tidy(study.folder, ledger.read())
         return ledger.read(), asked_to_stop.is_set()
 
@@ -82,7 +89,7 @@ def _tune(
     hardware: cluster.Hardware,
     ledger: Ledger,
     journal: Journal,
-    proposals: "_Proposals",
+    proposals: "_Proposals | _Repeats",
     asked_to_stop: threading.Event,
     on_end: Callable[[TrialRecord], None],
 ) -> None:
@@ -113,7 +120,7 @@ def _tune(
                 metric="objective",
                 mode="min",
                 search_alg=StudySearcher(lambda: proposals.next(share)),
-                scheduler=make_scheduler(study.space.scheduler, journal.reports()),
+                scheduler=make_scheduler(proposals.scheduler, journal.reports()),
                 num_samples=proposals.remaining,
                 max_concurrent_trials=at_once,
                 trial_dirname_creator=_folder_of,
@@ -155,11 +162,14 @@ class _Proposals:
     def __init__(self, study: Study, records: list[TrialRecord], journal: Journal) -> None:
         self._study, self._journal = study, journal
         self._axes = Axes(study.space, study.baseline)
+        self._footprint = Footprint(study.inputs)
         limit = study.description.memory_limit_gib
         for record in records:  # a kill between the two files
             journal.end(record, objective=objective_of(record), violation=violation_gib(record, limit))
         self._unfinished = journal.unfinished()
-        self.remaining = max(0, study.space.search.trials - len(records))
+        self.scheduler = study.space.scheduler
+        searched = [record for record in records if record.finalist_of is None]
+        self.remaining = max(0, study.space.search.trials - len(searched))
 
     def next(self, share: Share) -> dict[str, Any] | None:
         """A trial's configuration in Tune's terms; None when the space is exhausted."""
@@ -170,7 +180,8 @@ class _Proposals:
             number = len(self._journal)
             proposed = self._axes.baseline_sample if number == 0 else self._propose(number)
             if proposed is None:
-                log.info("every sample of the space has been tried; the study ends with %d trials", number)
+                tried = len(self._journal.tried())
+                log.info("every sample of the space has been tried; the search ends with %d trials", tried)
                 return None
             sample = proposed
             self._journal.start(sample)
@@ -185,11 +196,58 @@ class _Proposals:
             evaluate_at_examples=rungs(self._study.space, budget_examples=self._study.budget_examples),
             end_at_examples=self._study.budget_examples,
             score_first=number == 0,
+            predicted_memory_gib=self._footprint.predict(config).predicted_memory_gib,
         )
         return {"number": number, "sample": sample if number else {}, "job": job.as_dict()}
 
     def _propose(self, number: int) -> Sample | None:
         return propose(self._axes, self._journal.tried(), search=self._study.space.search, number=number)
+
+
+class _Repeats:
+    """Which finalist is trained again next: those a kill left unfinished, then those that are missing."""
+
+    scheduler = Scheduler(name="none")
+    """Each to its end: one that was stopped could not be compared."""
+
+    def __init__(self, study: Study, records: list[TrialRecord], journal: Journal) -> None:
+        self._study, self._journal = study, journal
+        by_id = {record.trial_id: record for record in records}
+        begun = journal.unfinished_again()
+        self._unfinished = {
+            number: Repeat(finalist=by_id[trial_id], seed=seed) for number, (trial_id, seed) in begun.items()
+        }
+        missing = missing_repeats(
+            records, search=study.space.search, memory_limit_gib=study.description.memory_limit_gib
+        )
+        self._missing = [one for one in missing if (one.finalist.trial_id, one.seed) not in begun.values()]
+        self.remaining = len(self._unfinished) + len(self._missing)
+
+    def next(self, share: Share) -> dict[str, Any] | None:
+        """A training's configuration in Tune's terms; None when there is none left."""
+        if self._unfinished:
+            number = min(self._unfinished)
+            repeat = self._unfinished.pop(number)
+        elif self._missing:
+            repeat = self._missing.pop(0)
+            number = self._journal.start_again(repeat.finalist, seed=repeat.seed)
+        else:
+            return None
+        job = Job(
+            config=apply_sample(
+                Baseline.model_validate(repeat.finalist.config), {"training.seed": repeat.seed}
+            ).model_dump(),
+            inputs=self._study.whereabouts,
+            storage=str(self._study.folder / "ray"),
+            name=trial_name(number),
+            share=share,
+            keep_best=None,
+            evaluate_at_examples=rungs(self._study.space, budget_examples=self._study.budget_examples),
+            end_at_examples=self._study.budget_examples,
+            score_first=False,
+        )
+        sample, finalist_of = repeat.finalist.sample, repeat.finalist.trial_id
+        return {"number": number, "sample": sample, "job": job.as_dict(), "finalist_of": finalist_of}
 
 
 def _tracked(study: Study, number: int, config: dict[str, Any]) -> TrackedRun:

@@ -13,6 +13,7 @@ from raytrain.results.ledger import Ledger
 from raytrain.results.records import Outcome
 from raytrain.tracking.run import TrackedRun, open_run
 from raytrain.trial import cluster
+from raytrain.trial.footprint import Footprint
 from raytrain.trial.inputs import Inputs
 from raytrain.trial.job import Job, Share
 from raytrain.trial.storage import latest_checkpoint
@@ -52,6 +53,7 @@ def fit(
                 name=CHECKPOINTS,
                 share=share,
                 keep_best=config.training.keep_best,
+                predicted_memory_gib=Footprint(inputs).predict(config).predicted_memory_gib,
             )
             result = _run(job, tracked)
         checkpoint = latest_checkpoint(folder / CHECKPOINTS)
@@ -64,12 +66,12 @@ def fit(
 def _run(job: Job, tracked: TrackedRun) -> dict[str, Any]:
     from raytrain.trial.watch import RunError, run_watched
 
-    row: dict[str, Any] = {}
+    row: dict[str, Any] = {"predicted_memory_gib": job.predicted_memory_gib}
 
     def on_row(new: dict[str, Any]) -> None:
         row.update(new)
         if new["eval_wer"] is not None:
-            tracked.log(new)
+            tracked.log(row)
 
     try:
         run_watched(job, on_row=on_row)

@@ -62,6 +62,8 @@ class Job:
     end_at_examples: int | None = None
     score_first: bool = True
     """Score the weights as they come; once is enough for all trials of a study."""
+    predicted_memory_gib: float | None = None
+    """The peak on a GPU, with all that is not tensors."""
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -19,6 +19,9 @@ FRACTION_MARGIN = 1.05
 """What a trial is given beyond its prediction where several share a card."""
 _MORE_TOKENS = 8
 """What scoring may emit beyond the longest reference."""
+_BYTES_PER_TOKEN = 3
+"""English text takes about 4 bytes a token; names and slips of the tongue take fewer."""
+_PROMPT_TOKENS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +145,11 @@ def longest_window_s(baseline: Baseline, longest_clip_s: float | None = None) ->
 def longest_label_tokens(baseline: Baseline, label_tokens: int | None = None) -> int:
     """The longest transcript that trains; without a corpus an assumption, within the limit set."""
     return min(label_tokens or ASSUMED_LABEL_TOKENS, baseline.data.max_label_tokens)
+
+
+def estimated_label_tokens(text_bytes: float) -> int:
+    """About how many label tokens a transcript has, rather too many than too few, without a tokenizer."""
+    return math.ceil(text_bytes / _BYTES_PER_TOKEN) + _PROMPT_TOKENS
 
 
 def gpu_fraction(predicted_gib: float, *, gpu_memory_gib: float, margin: float = FRACTION_MARGIN) -> float | None:

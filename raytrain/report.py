@@ -16,7 +16,6 @@ from raytrain.results.folders import write_text
 from raytrain.results.report import write_report
 from raytrain.results.study_results import StudyResults
 from raytrain.results.table import print_trials
-from raytrain.study.importance import write_importance
 
 _COMPARISONS = Path("results") / "comparisons"
 
@@ -49,6 +48,8 @@ def _archived(folder: Path) -> bool:
 
 
 def _renewed(folder: Path) -> StudyResults:
+    from raytrain.study.importance import write_importance  # imports Optuna, which a wrong path need not wait for
+
     write_importance(folder)
     return write_report(folder)
 

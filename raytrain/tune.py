@@ -13,7 +13,6 @@ from raytrain.config.derived import derived
 from raytrain.config.reader import dump_yaml, load_baseline, load_space, split_overrides
 from raytrain.config.space import Choice, SearchSpace
 from raytrain.errors import InputError
-from raytrain.results.choose import best_trial
 from raytrain.results.description import Description
 from raytrain.results.folders import new_run_folder, write_text
 from raytrain.results.provenance import command_line, provenance
@@ -115,6 +114,10 @@ def _announce(description: Description, folder: Path, *, budget_examples: int) -
         choices = ", ".join(map(str, drawn.values)) if isinstance(drawn, Choice) else f"{drawn.low} to {drawn.high}"
         say(f"vary       {key}: {choices}")
     say(f"trials     {space.search.trials}, the baseline first; each at most {budget_examples} examples")
+    finalists, seeds = space.search.finalists, space.search.seeds
+    if finalists and seeds > 1:
+        further = "another seed" if seeds == 2 else f"{seeds - 1} more seeds"
+        say(f"finalists  the best {finalists} and the baseline, each trained again with {further}")
     for caveat in description.caveats():
         say(f"note       {caveat}")
     where = shlex.quote(str(folder))
@@ -127,8 +130,10 @@ def _line(record: TrialRecord) -> str:
     """A trial as it ended."""
     wer = f"WER {record.eval_wer:.4f}, " if record.eval_wer is not None else ""
     reason = f" ({record.reason})" if record.reason else ""
+    again = f", {record.finalist_of} again with seed {record.seed}" if record.finalist_of is not None else ""
+    rate = record.config["training"]["learning_rate"]
     return (
-        f"trial {record.number}: {split_text(record)}, learning rate {record.config['training']['learning_rate']:.3g}: "
+        f"trial {record.number}{again}: {split_text(record)}, learning rate {rate:.3g}: "
         f"{wer}{record.outcome}{reason} after {record.examples_seen} examples in {record.wall_s:.0f} s"
     )
 
@@ -138,11 +143,11 @@ def _finish(description: Description, folder: Path, records: list[TrialRecord], 
     from raytrain.study.importance import write_importance
     from raytrain.tracking.study_run import publish_study
 
-    best = best_trial(records, memory_limit_gib=description.memory_limit_gib)
-    if best is not None:
-        write_text(folder / "best.yaml", dump_yaml(Baseline.model_validate(best.config)))
     write_importance(folder)
     study = write_report(folder)
+    best = study.best
+    if best is not None:
+        write_text(folder / "best.yaml", dump_yaml(Baseline.model_validate(best.config)))
     publish_study(Baseline.model_validate(description.baseline).tracking, study)
     print_trials(study.table, stderr=as_json)
     if as_json:
@@ -157,10 +162,11 @@ def _finish(description: Description, folder: Path, records: list[TrialRecord], 
         reasons = "; ".join(sorted({f"{record.outcome}: {record.reason}" for record in records}))
         say(f"no trial was completed ({reasons}); see {folder / 'trials.jsonl'}")
         return 1
+    searched = sum(record.finalist_of is None for record in records)
     say(f"verdict    {study.verdict.sentence}")
     say(f"report     {folder / 'report.html'}")
     say(f"train it   python -m raytrain.fit --config {shlex.quote(str(folder / 'best.yaml'))}")
-    say(f"go on      python -m raytrain.tune --resume {shlex.quote(str(folder))} --trials {2 * len(records)}")
+    say(f"go on      python -m raytrain.tune --resume {shlex.quote(str(folder))} --trials {2 * searched}")
     return 0
 
 

@@ -87,6 +87,10 @@ class Search(Section):
     """The peak a sample may reach; null: no limit beyond the card's."""
     learning_rate_scaling: Literal["none", "sqrt", "linear"] = "none"
     """Ties the learning rate to the effective batch size, relative to the baseline's."""
+    finalists: int = Field(3, ge=0)
+    """The best trials that are trained again after the search, with the baseline, to tell better from luckier."""
+    seeds: Count = 3
+    """Trainings of each finalist and of the baseline, the search's own among them; 1: none is trained again."""
     max_concurrent: Count = 4
     """Trials that run at once, where there is room for them."""
 

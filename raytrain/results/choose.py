@@ -1,4 +1,4 @@
-"""Which trial won: records in, the best of those that were trained to their end out."""
+"""Which trial won: records in, those that were trained to their end, best first, out."""
 
 from collections.abc import Iterable
 
@@ -6,7 +6,12 @@ from raytrain.results.records import Outcome, TrialRecord
 
 
 def best_trial(records: Iterable[TrialRecord], *, memory_limit_gib: float | None = None) -> TrialRecord | None:
-    """The completed trial with the lowest `eval_wer`, the earlier one of equals; None where none was completed.
+    """The completed trial with the lowest `eval_wer`, the earlier one of equals; None where none was completed."""
+    return next(iter(ranked_trials(records, memory_limit_gib=memory_limit_gib)), None)
+
+
+def ranked_trials(records: Iterable[TrialRecord], *, memory_limit_gib: float | None = None) -> list[TrialRecord]:
+    """The completed trials within the limit, best first.
 
     A finalist's repeats with other seeds serve the verdict, not the choice.
     """
@@ -18,7 +23,7 @@ def best_trial(records: Iterable[TrialRecord], *, memory_limit_gib: float | None
         and record.finalist_of is None
         and within_limit(record, memory_limit_gib)
     ]
-    return min(candidates, key=lambda record: (record.eval_wer, record.number), default=None)
+    return sorted(candidates, key=lambda record: (record.eval_wer, record.number))
 
 
 def baseline_trial(records: Iterable[TrialRecord]) -> TrialRecord | None:

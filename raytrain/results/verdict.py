@@ -34,6 +34,7 @@ class Verdict:
     finding: Finding
     sentence: str
     best: TrialRecord | None
+    """What to train with: the baseline, where no finalist's further trainings scored below its own."""
     baseline: TrialRecord | None
     comparisons: dict[str, Comparison] = field(default_factory=dict)
     """By trial_id, all against the baseline."""
@@ -48,13 +49,16 @@ def verdict(records: Sequence[TrialRecord], folder: Path, *, memory_limit_gib: f
     contenders = _repeated(records, folder) or _trained_once(records, folder)
     reference = contenders.pop(baseline.trial_id, None)
     comparisons: dict[str, Comparison] = {}
+    preferred: TrialRecord | None = None
     if reference is not None and contenders:
         comparisons = dict(zip(contenders, compare(list(contenders.values()), reference), strict=True))
         if reference.num_seeds > 1:
             # Chosen anew, by the trainings that did not make it a finalist.
             first = min(comparisons, key=lambda trial_id: comparisons[trial_id].difference)
             best = next(record for record in records if record.trial_id == first)
-    trained = best.inherited_from or best.trial_id
+            if comparisons[first].difference >= 0:
+                preferred = baseline
+    trained = best.trial_id if best.trial_id in comparisons else best.inherited_from or best.trial_id
     if trained == baseline.trial_id:
         finding, sentence = Finding.BASELINE_IS_BEST, _baseline_is_best(baseline)
     elif reference is None or trained not in comparisons:
@@ -62,7 +66,9 @@ def verdict(records: Sequence[TrialRecord], folder: Path, *, memory_limit_gib: f
     else:
         lead = f"{label(best)}: WER {contenders[trained].wer:.3f} against the baseline's {reference.wer:.3f}"
         finding, sentence = _judged(lead, comparisons[trained], keep=split(baseline))
-    return Verdict(finding=finding, sentence=sentence, best=best, baseline=baseline, comparisons=comparisons)
+    return Verdict(
+        finding=finding, sentence=sentence, best=preferred or best, baseline=baseline, comparisons=comparisons
+    )
 
 
 def label(record: TrialRecord) -> str:

@@ -21,6 +21,7 @@ from raytrain.trial.driver import WORST_OBJECTIVE
 
 _STATES = {Outcome.PRUNED: TrialState.PRUNED, Outcome.FAILED: TrialState.FAIL}
 CONSTRAINT = "memory_gib"
+_FINALIST_OF, _SEED = "finalist_of", "training.seed"
 
 
 class Journal:
@@ -57,6 +58,19 @@ class Journal:
         )
         return number
 
+    def start_again(self, finalist: TrialRecord, *, seed: int) -> int:
+        """Write down that an ended trial is being trained with another seed; the number of that training."""
+        number, first = len(self), self._trial(finalist.number)
+        self._study.add_trial(
+            create_trial(
+                state=TrialState.RUNNING,
+                params=first.params,
+                distributions=first.distributions,
+                user_attrs={_FINALIST_OF: finalist.trial_id, _SEED: seed},
+            )
+        )
+        return number
+
     def report(self, number: int, *, examples_seen: int, objective: float) -> None:
         """One evaluation of a trial that goes on."""
         if self._trial(number).state == TrialState.RUNNING:
@@ -77,11 +91,18 @@ class Journal:
 
     def unfinished(self) -> dict[int, Sample]:
         """Samples that were started and never ended, by number."""
-        trials = self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-        return {trial.number: dict(trial.params) for trial in trials}
+        return {trial.number: dict(trial.params) for trial in self._searched() if trial.state == TrialState.RUNNING}
+
+    def unfinished_again(self) -> dict[int, tuple[str, int]]:
+        """Trainings with another seed that never ended, by number: the finalist's trial_id, and the seed."""
+        return {
+            trial.number: (trial.user_attrs[_FINALIST_OF], trial.user_attrs[_SEED])
+            for trial in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+            if _FINALIST_OF in trial.user_attrs
+        }
 
     def tried(self) -> list[Tried]:
-        """All that was started, for the sampler to learn from."""
+        """All that the search started, for the sampler to learn from."""
         return [
             Tried(
                 sample=dict(trial.params),
@@ -90,12 +111,16 @@ class Journal:
                 intermediate=trial.intermediate_values,
                 violation=trial.constraints.get(CONSTRAINT),
             )
-            for trial in self._study.get_trials(deepcopy=False)
+            for trial in self._searched()
         ]
 
     def reports(self) -> dict[int, Mapping[int, float]]:
-        """Objective by examples seen, of every trial: what the scheduler's rungs are made of."""
-        return {trial.number: trial.intermediate_values for trial in self._study.get_trials(deepcopy=False)}
+        """Objective by examples seen, of every trial of the search: what the scheduler's rungs are made of."""
+        return {trial.number: trial.intermediate_values for trial in self._searched()}
+
+    def _searched(self) -> list[FrozenTrial]:
+        """Without finalists trained again: they are no samples of their own."""
+        return [one for one in self._study.get_trials(deepcopy=False) if _FINALIST_OF not in one.user_attrs]
 
     def _trial(self, number: int) -> FrozenTrial:
         return self._study.get_trials(deepcopy=False)[number]

@@ -55,12 +55,14 @@ def run(
     score_first: bool = True,
     device: str | torch.device | None = None,
     validation_corpus: Corpus | None = None,
+    scored_seed: int | None = None,
 ) -> None:
     """Trains and scores; calls `report(row, checkpoint)` on every rank after every evaluation, in the end `finished`.
 
     The checkpoint is a folder on rank 0, which writes it, and None elsewhere. `evaluate_at_examples` are a study's
     rungs: the run is scored and kept after the first step that reaches each. `end_at_examples` is a study's budget, to
     which the schedule is shortened. `split.validation` points into `validation_corpus` where one is given.
+    `scored_seed` draws the utterances scored, where not all are; None: the training's own seed does.
 
     Divergence and lack of memory are outcomes and end in a last row; every other exception is raised.
     """
@@ -77,6 +79,7 @@ def run(
         end_at_examples=end_at_examples,
         device=device,
         scored_corpus=validation_corpus or corpus,
+        scored_seed=config.training.seed if scored_seed is None else scored_seed,
     )
     try:
         session.train_and_score(score_first=score_first)
@@ -109,6 +112,7 @@ class _Session:
         end_at_examples: int | None,
         device: torch.device,
         scored_corpus: Corpus,
+        scored_seed: int,
     ) -> None:
         training = config.training
         self.config, self.report, self.workdir = config, report, workdir
@@ -133,7 +137,7 @@ class _Session:
             config, self.plan, evaluate_at_examples=evaluate_at_examples, end_at_examples=end_at_examples
         )
         self.scored_corpus = scored_corpus
-        self.scored = _drawn(split.validation, config.evaluation.max_utterances, seed=training.seed)
+        self.scored = _drawn(split.validation, config.evaluation.max_utterances, seed=scored_seed)
         self.rows = Rows(
             constants={
                 "precision_used": self.precision.name,

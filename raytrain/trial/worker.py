@@ -53,6 +53,7 @@ def train_worker(payload: dict[str, Any]) -> None:
             evaluate_at_examples=job.evaluate_at_examples,
             end_at_examples=job.end_at_examples,
             score_first=job.score_first,
+            scored_seed=job.inputs["split"]["seed"],  # trainings with other seeds are compared on the same utterances
         )
 
 

@@ -245,6 +245,7 @@ class _Repeats:
             evaluate_at_examples=rungs(self._study.space, budget_examples=self._study.budget_examples),
             end_at_examples=self._study.budget_examples,
             score_first=False,
+            predicted_memory_gib=repeat.finalist.predicted_memory_gib,
         )
         sample, finalist_of = repeat.finalist.sample, repeat.finalist.trial_id
         return {"number": number, "sample": sample, "job": job.as_dict(), "finalist_of": finalist_of}

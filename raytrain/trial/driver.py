@@ -13,7 +13,10 @@ from raytrain.trial.trainer import make_trainer
 
 WORST_OBJECTIVE = 10.0
 """What the sampler is told where there is no WER: finite, and worse than any model that does more than babble."""
-_STARTS = 2
+_STARTS = 3
+_LONGEST_REASON = 300
+_OUT_OF_HOST_MEMORY = "running low on memory"
+"""As Ray's memory monitor says of a worker that it killed."""
 
 
 def drive_trial(payload: dict[str, Any]) -> None:
@@ -25,12 +28,13 @@ def drive_trial(payload: dict[str, Any]) -> None:
             return
         except TrainingFailedError as error:
             # A worker that died goes on from its last checkpoint; what our own code raised it would raise again.
-            if start < _STARTS and _worker_died(error):
+            starved = _OUT_OF_HOST_MEMORY in str(error)
+            if start < _STARTS and _worker_died(error) and not starved:
                 continue
             ray.tune.report(
                 {
                     "finished": True,
-                    "outcome": str(Outcome.FAILED),
+                    "outcome": str(Outcome.OUT_OF_MEMORY if starved else Outcome.FAILED),
                     "reason": reason(error),
                     "objective": WORST_OBJECTIVE,
                 }
@@ -40,11 +44,12 @@ def drive_trial(payload: dict[str, Any]) -> None:
 
 def reason(error: TrainingFailedError) -> str:
     """The last line of what went wrong: on the first rank that says so, or in the controller."""
+    failure: Exception = error
     if isinstance(error, WorkerGroupError) and error.worker_failures:
-        first = error.worker_failures[min(error.worker_failures)]
-        lines = str(first).strip().splitlines()
-        return f"{type(first).__name__}: {lines[-1] if lines else ''}".removesuffix(": ")
-    return str(error).strip().splitlines()[-1]
+        failure = error.worker_failures[min(error.worker_failures)]
+    lines = str(failure).strip().splitlines()
+    said = f"{type(failure).__name__}: {lines[-1] if lines else ''}".removesuffix(": ")
+    return said if len(said) <= _LONGEST_REASON else f"{said[:_LONGEST_REASON]}…"
 
 
 def _worker_died(error: TrainingFailedError) -> bool:

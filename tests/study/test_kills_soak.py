@@ -1,0 +1,118 @@
+"""20 processes of real studies killed at random, each study resumed until it is done. `make soak` runs it.
+
+It goes on where it was stopped: results/bench/soak-kills.json holds the studies that were finished.
+"""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from raytrain.results.folders import write_json
+
+FIGURES = Path(__file__).parents[2] / "results" / "bench" / "soak-kills.json"
+KILLS = 20
+KILLS_A_STUDY = 4
+TRIALS = 3
+VICTIMS = {
+    "driver": "raytrain.tune",
+    "trial driver": "ray::ImplicitFunc",
+    "worker": "ray::RayTrainWorker",
+    "raylet": "raylet/raylet",
+}
+LIMIT_S = 900
+
+
+def command_line(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    except OSError:
+        return ""
+
+
+def descendants(root: int) -> list[int]:
+    """The process and all below it."""
+    parents: dict[int, int] = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            parents[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+        except (OSError, IndexError):
+            continue
+    found = [root]
+    for pid in found:
+        found += [child for child, parent in parents.items() if parent == pid]
+    return found
+
+
+def pick(root: int, victim: str) -> int | None:
+    matching = [pid for pid in descendants(root) if VICTIMS[victim] in command_line(pid)]
+    return matching[0] if matching else None
+
+
+def run_to_its_end(process: subprocess.Popen[bytes], *, chance: random.Random, kills: list[dict[str, Any]]) -> int:
+    """Wait for a study's process; while kills are left, kill one of its processes at random moments."""
+    while len(kills) < KILLS_A_STUDY:
+        victim, after_s = chance.choice(list(VICTIMS)), chance.uniform(5, 60)
+        try:
+            return process.wait(timeout=after_s)
+        except subprocess.TimeoutExpired:
+            pid = pick(process.pid, victim)
+        if pid is not None:  # none is there between two trials
+            os.kill(pid, signal.SIGKILL)
+            kills.append({"victim": victim, "after_s": round(after_s, 1)})
+    return process.wait(timeout=LIMIT_S)
+
+
+def one_study(folder: Path, tiny_en: Path, *, seed: int) -> dict[str, Any]:
+    """A study that is killed, resumed, killed, ..., and what its ledger holds in the end."""
+    chance = random.Random(seed)
+    kills: list[dict[str, Any]] = []
+    asked = [
+        "--baseline", "tiny", "--space", "smoke", "--trials", str(TRIALS), f"search.seed={seed}",
+        f"model.pretrained={tiny_en}", f"storage={folder}", "scheduler.first_rung_examples=12",
+        "scheduler.name=none", "budget.examples=36", "evaluation.max_utterances=4", "tracking.wandb=offline",
+    ]  # fmt: skip
+    starts, status = 0, -1
+    while status != 0:
+        studies = list(folder.glob("*_tiny_smoke*")) if folder.exists() else []
+        begun = [study for study in studies if (study / "study.json").exists()]
+        arguments = ["--resume", str(begun[0])] if begun else asked
+        with (folder.parent / f"{folder.name}.log").open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "raytrain.tune", *arguments], stdout=log, stderr=log, start_new_session=True
+            )
+        starts += 1
+        status = run_to_its_end(process, chance=chance, kills=kills)
+        assert starts <= KILLS_A_STUDY + 2, (folder.parent / f"{folder.name}.log").read_text()
+    (study,) = [path for path in folder.glob("*_tiny_smoke*") if (path / "trials.jsonl").exists()]
+    rows = [json.loads(line) for line in (study / "trials.jsonl").read_text(encoding="utf-8").splitlines()]
+    numbers = [row["number"] for row in rows]
+    return {
+        "seed": seed,
+        "kills": kills,
+        "starts": starts,
+        "lost": TRIALS - len(set(numbers)),
+        "repeated": len(numbers) - len(set(numbers)),
+        "outcomes": [row["outcome"] for row in rows],
+        "histories": [[point["examples_seen"] for point in row["history"]] for row in rows],
+    }
+
+
+@pytest.mark.soak
+def test_20_kills_at_random_moments_lose_and_repeat_no_trial(tiny_en: Path, tmp_path: Path) -> None:
+    done: list[dict[str, Any]] = json.loads(FIGURES.read_text())["studies"] if FIGURES.exists() else []
+    while sum(len(study["kills"]) for study in done) < KILLS:
+        started = time.monotonic()
+        study = one_study(tmp_path / f"study-{len(done)}", tiny_en, seed=len(done))
+        done.append({**study, "seconds": round(time.monotonic() - started)})
+        write_json(FIGURES, {"studies": done})
+    assert {study["lost"] for study in done} == {0}
+    assert {study["repeated"] for study in done} == {0}
+    assert {outcome for study in done for outcome in study["outcomes"]} == {"completed"}

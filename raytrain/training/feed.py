@@ -26,6 +26,8 @@ IGNORED = -100
 """A label that the loss passes over."""
 _MOST_EXTRA = 5
 """Label tokens that are not the text's own: language, task, no timestamps, a leading space, end of text."""
+_LONGEST_TEXTS = 32
+"""Among so many, by bytes, the transcript with the most tokens is looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,17 @@ class Feed:
             ],
         )
 
+    def largest(self) -> MicroBatch:
+        """As much as a micro-batch of this run can hold, of nothing: the longest window and the longest labels."""
+        longest_s = float(self._plan.durations_s[self._plan.indices].max())
+        window_s = window_seconds(longest_s, self._config.audio, extra_s=self._config.audio.jitter_s)
+        size = self._config.training.batch_size
+        labels = torch.zeros(self._labels.longest(self._plan.indices), dtype=torch.int64)
+        # Expanded, they take no memory before they are on the device.
+        return MicroBatch(
+            mel=torch.zeros(self._num_mel_bins, frames(window_s)).expand(size, -1, -1), labels=labels.expand(size, -1)
+        )
+
     def _micro_batch(self, indices: np.ndarray, *, step: int, window_s: float) -> MicroBatch:
         mel = log_mel(
             [self._corpus.audio(int(index)) for index in indices],
@@ -119,6 +132,11 @@ class Labels:
         if key not in self._known:
             self._known[key] = encode(self._tokenizer, self._texts[key], self._model)
         return self._known[key]
+
+    def longest(self, indices: np.ndarray) -> int:
+        """Tokens of the longest of these. A transcript of many more bytes than another has the more tokens."""
+        sizes = np.array([len(self._texts[index].encode()) for index in indices])
+        return max(len(self[index]) for index in indices[np.argsort(sizes)[-_LONGEST_TEXTS:]])
 
     def fitting(self, indices: np.ndarray, *, max_label_tokens: int) -> np.ndarray:
         """Those short enough to train on. A token has at least a byte, so that a text of few bytes need not be

@@ -30,6 +30,7 @@ from raytrain.training.loop import Diverged, Progress, train
 from raytrain.training.memory import reset_peaks
 from raytrain.training.milestones import milestones
 from raytrain.training.optimizer import learning_rate, make_optimizer
+from raytrain.training.probe import probe_memory
 from raytrain.training.rows import Rows
 from raytrain.whisper import weights
 
@@ -55,6 +56,8 @@ def run(
     score_first: bool = True,
     device: str | torch.device | None = None,
     validation_corpus: Corpus | None = None,
+    predicted_memory_gib: float | None = None,
+    probe: bool | None = None,
     scored_seed: int | None = None,
 ) -> None:
     """Trains and scores; calls `report(row, checkpoint)` on every rank after every evaluation, in the end `finished`.
@@ -64,7 +67,8 @@ def run(
     which the schedule is shortened. `split.validation` points into `validation_corpus` where one is given.
     `scored_seed` draws the utterances scored, where not all are; None: the training's own seed does.
 
-    Divergence and lack of memory are outcomes and end in a last row; every other exception is raised.
+    Divergence and lack of memory are outcomes and end in a last row; every other exception is raised. Lack of memory
+    shows at once: on a GPU, or where `probe` says so, the largest batches are tried before the first step.
     """
     device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     reset_peaks(device)
@@ -82,12 +86,13 @@ def run(
         scored_seed=config.training.seed if scored_seed is None else scored_seed,
     )
     try:
-        session.train_and_score(score_first=score_first)
+        session.train_and_score(score_first=score_first, probe=device.type == "cuda" if probe is None else probe)
         return
     except Diverged as error:
         session.rows.finished(Outcome.DIVERGED, str(error))
     except OutOfMemory as error:
-        session.rows.finished(Outcome.OUT_OF_MEMORY, str(error))
+        predicted = f"; predicted {predicted_memory_gib:.2f} GiB in all" if predicted_memory_gib is not None else ""
+        session.rows.finished(Outcome.OUT_OF_MEMORY, f"{error}{predicted}")
     # Here the traceback no longer holds the tensors, and the memory can serve another run in this process.
     row = session.rows.last
     del session
@@ -151,13 +156,23 @@ class _Session:
         _tell(_left_out(len(split.train) - len(trainable), f"labels over {config.data.max_label_tokens} tokens"))
         _tell(_left_out(len(self.plan.left_out), f"clips over {config.audio.max_window_s:g} s"))
 
-    def train_and_score(self, *, score_first: bool) -> None:
+    def train_and_score(self, *, score_first: bool, probe: bool) -> None:
         steps_done = self.resumed.step if self.resumed is not None else 0
         if self._is_over(steps_done):  # killed after its last checkpoint, before anybody heard of it
             self.rows.finished(Outcome.COMPLETED)
             self.report(self.rows.last, None)
             return
         run_on_all_or_none(self._move_to_device, doing="loading the weights", device=self.precision.device)
+        if probe:
+            probe_memory(
+                self.whisper,
+                self.optimizer,
+                self.feed.largest(),
+                corpus=self.scored_corpus,
+                scored=self.scored,
+                config=self.config,
+                precision=self.precision,
+            )
         if score_first and steps_done == 0:
             # Weights as published babble in any window but the one they were trained for.
             self._score(window=self.whisper.trained_window)

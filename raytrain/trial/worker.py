@@ -15,6 +15,8 @@ from raytrain.config.baseline import Baseline
 from raytrain.training import session
 from raytrain.trial.inputs import Inputs
 from raytrain.trial.job import Job
+from raytrain.whisper.memory import allocator_share
+from raytrain.whisper.step_memory import GIB
 
 
 def train_worker(payload: dict[str, Any]) -> None:
@@ -53,6 +55,7 @@ def train_worker(payload: dict[str, Any]) -> None:
             evaluate_at_examples=job.evaluate_at_examples,
             end_at_examples=job.end_at_examples,
             score_first=job.score_first,
+            predicted_memory_gib=job.predicted_memory_gib,
             scored_seed=job.inputs["split"]["seed"],  # trainings with other seeds are compared on the same utterances
         )
 
@@ -61,10 +64,12 @@ def _keep_to_the_share(config: Baseline, job: Job) -> None:
     """Ray divides cards but caps no memory: the allocator must, before the first tensor."""
     if not (job.share.use_gpu and torch.cuda.is_available()):
         return
-    share = job.share.gpu_fraction
-    if config.scaling.gpu_memory_gib is not None:
-        share = min(share, config.scaling.gpu_memory_gib * 2**30 / torch.cuda.get_device_properties(0).total_memory)
-    if share < 1:
+    share = allocator_share(
+        card_gib=torch.cuda.get_device_properties(0).total_memory / GIB,
+        gpu_fraction=job.share.gpu_fraction,
+        gpu_memory_gib=config.scaling.gpu_memory_gib,
+    )
+    if share is not None:
         torch.cuda.set_per_process_memory_fraction(share)
 
 

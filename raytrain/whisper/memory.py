@@ -8,6 +8,7 @@ import math
 from dataclasses import dataclass, replace
 
 from raytrain.config.baseline import Baseline
+from raytrain.errors import InputError
 from raytrain.whisper.decoding_memory import DecodingShape, decoding_peak
 from raytrain.whisper.step_memory import GIB, Parts, StepShape, step_peak
 from raytrain.whisper.variants import MAX_TARGET_POSITIONS, VARIANTS
@@ -163,3 +164,25 @@ def gpu_fraction(predicted_gib: float, *, gpu_memory_gib: float, margin: float =
         return None
     # Ray counts in ten thousandths; the tolerance keeps an exact quarter at 0.25.
     return min(1.0, math.ceil(100 * predicted_gib * margin / gpu_memory_gib - 1e-9) / 100)
+
+
+def allocator_share(
+    *,
+    card_gib: float,
+    gpu_fraction: float = 1.0,
+    gpu_memory_gib: float | None = None,
+    context_gib: float = CALIBRATION.context_gib,
+) -> float | None:
+    """The share of a card's memory that PyTorch's allocator may take, for a trial that is given a part of the card.
+
+    None where the trial has the whole card. The CUDA context lies outside the allocator and counts all the same.
+    """
+    given_gib = min(gpu_fraction * card_gib, gpu_memory_gib or card_gib)
+    if given_gib >= card_gib:
+        return None
+    if given_gib <= context_gib:
+        raise InputError(
+            f"scaling: {given_gib:.2f} GiB of a card of {card_gib:.1f} leave nothing beside the CUDA context's "
+            f"{context_gib:g}; raise gpu_memory_gib or gpu_fraction"
+        )
+    return (given_gib - context_gib) / card_gib

@@ -160,6 +160,31 @@ def test_out_of_memory_is_an_outcome_that_says_what_was_asked_for(
     assert reports.last["eval_wer"] is None
 
 
+def test_a_probe_changes_nothing_of_the_run(small_weights: Path, tones: Corpus, tmp_path: Path) -> None:
+    some = config(small_weights, model={"dropout": 0.1, "gradient_checkpointing": True})
+    plain = ran(some, tones, tmp_path / "plain", probe=False)
+    probed = ran(some, tones, tmp_path / "probed", probe=True)
+    assert unmeasured(probed.last["history"]) == unmeasured(plain.last["history"])
+    ends = [tmp_path / name / "step-000005" for name in ("plain", "probed")]
+    assert len({(end / "model.safetensors").read_bytes() for end in ends}) == 1
+    moments = [
+        torch.cat([m[k].flatten() for m in state(end)["optimizer"]["state"].values() for k in m]) for end in ends
+    ]
+    assert torch.equal(*moments)
+
+
+def test_what_does_not_fit_ends_before_the_first_score_and_names_the_prediction(
+    small_weights: Path, tones: Corpus, tmp_path: Path
+) -> None:
+    huge = config(small_weights, training={"batch_size": 1_000_000}, audio={"window": "full"})
+    reports = ran(huge, tones, tmp_path, probe=True, predicted_memory_gib=2500.0)
+    assert [row["outcome"] for row in reports.rows] == ["out_of_memory"]
+    reason = reports.last["reason"]
+    assert reason.startswith("before the first step, 1000000 clips at an audio window of 30 s with 5")
+    assert reason.endswith("GiB; predicted 2500.00 GiB in all")
+    assert (reports.last["step"], reports.last["eval_wer"]) == (0, None)
+
+
 def test_a_run_that_broke_off_leaves_no_model_in_memory(small_weights: Path, tones: Corpus, tmp_path: Path) -> None:
     gc.collect()
     before, at_the_end = models_in_memory(), []

@@ -7,10 +7,11 @@ import torch
 
 from raytrain.config.baseline import Baseline, Model
 from raytrain.config.reader import load_baseline
+from raytrain.errors import InputError
 from raytrain.whisper.cost import train_flops_per_clip
 from raytrain.whisper.decoding import transcribe
 from raytrain.whisper.decoding_memory import DecodingShape, decoding_peak
-from raytrain.whisper.memory import gpu_fraction, longest_window_s, predict
+from raytrain.whisper.memory import allocator_share, gpu_fraction, longest_window_s, predict
 from raytrain.whisper.memory_trace import StorageTracker
 from raytrain.whisper.step_memory import GIB, Parts, StepShape, step_peak, step_summits
 from raytrain.whisper.variants import VARIANTS
@@ -149,3 +150,19 @@ def test_a_share_of_nothing_is_refused(predicted: float, card: float, margin: fl
 @pytest.mark.parametrize(("window_s", "gflop"), [(30, 395), (8, 94), (5, 60)])
 def test_a_forward_of_small_takes_a_third_of_a_training_step(window_s: float, gflop: float) -> None:
     assert train_flops_per_clip(replace(SMALL, window_s=window_s)) / 3e9 == pytest.approx(gflop, rel=0.03)
+
+
+def test_the_allocator_is_given_its_part_of_the_card_without_the_context() -> None:
+    assert allocator_share(card_gib=80, gpu_memory_gib=8, context_gib=0.5) == 7.5 / 80
+    assert allocator_share(card_gib=8, gpu_fraction=0.25, context_gib=0.5) == 1.5 / 8
+    assert allocator_share(card_gib=80, gpu_fraction=0.05, gpu_memory_gib=8, context_gib=0.5) == 3.5 / 80
+
+
+def test_a_whole_card_is_not_capped() -> None:
+    assert allocator_share(card_gib=8) is None
+    assert allocator_share(card_gib=8, gpu_memory_gib=24) is None
+
+
+def test_a_part_that_only_holds_the_context_is_refused() -> None:
+    with pytest.raises(InputError, match=r"scaling: 0\.40 GiB of a card of 8\.0 leave nothing"):
+        allocator_share(card_gib=8, gpu_fraction=0.05, context_gib=0.5)

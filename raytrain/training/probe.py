@@ -1,0 +1,76 @@
+"""Whether a run fits: its model and largest batches in; nothing, or OutOfMemory, out. In seconds, before any step.
+
+The run is not changed by it: no weight, no moment and no random number moves.
+"""
+
+import numpy as np
+import torch
+
+from raytrain.config.baseline import Baseline
+from raytrain.speech.corpus import Corpus
+from raytrain.training.distributed import run_on_all_or_none, world_size
+from raytrain.training.evaluation import evaluate
+from raytrain.training.feed import MicroBatch
+from raytrain.training.loop import token_loss_sum
+from raytrain.training.precision import Precision
+from raytrain.whisper.weights import Whisper
+from raytrain.whisper.window import audio_window
+
+_FRAMES_PER_S = 100
+
+
+def probe_memory(
+    whisper: Whisper,
+    optimizer: torch.optim.Optimizer,
+    largest: MicroBatch,
+    *,
+    corpus: Corpus,
+    scored: np.ndarray,
+    config: Baseline,
+    precision: Precision,
+) -> None:
+    """Two micro-steps over the largest micro-batch, the second beside the gradients of the first; then the batch of
+    evaluation with the longest clips, of those that are scored.
+
+    Its peaks stay in what the run measures: they are what it has to have room for, also when it is stopped early.
+    """
+    device = precision.device
+    clips, _, frames = largest.mel.shape
+    doing = (
+        f"before the first step, {clips} clips at an audio window of {frames / _FRAMES_PER_S:g} s "
+        f"with {largest.labels.shape[1]} label tokens"
+    )
+    was_training = whisper.model.training
+    try:
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            run_on_all_or_none(
+                lambda: _two_micro_steps(whisper, optimizer, largest, precision=precision), doing=doing, device=device
+            )
+    finally:
+        optimizer.zero_grad(set_to_none=True)
+        whisper.model.train(was_training)
+    longest = np.argsort(corpus.durations_s[scored], kind="stable")[-config.evaluation.batch_size * world_size() :]
+    evaluate(
+        whisper,
+        corpus,
+        scored[longest],
+        audio=config.audio,
+        evaluation=config.evaluation,
+        window=config.audio.window,
+        precision=precision,
+    )
+
+
+def _two_micro_steps(
+    whisper: Whisper, optimizer: torch.optim.Optimizer, batch: MicroBatch, *, precision: Precision
+) -> None:
+    parameters = [parameter for parameter in whisper.model.parameters() if parameter.requires_grad]
+    # AdamW makes its two moments in the first step, which is not taken here; a resumed run has them.
+    moments = [] if optimizer.state else [torch.empty_like(parameter) for parameter in [*parameters, *parameters]]
+    whisper.model.train()
+    for _ in range(2):
+        with audio_window(whisper.model, batch.mel.shape[-1]):
+            with precision.autocast():
+                loss = token_loss_sum(whisper, batch, device=precision.device)
+            loss.backward()
+    del moments

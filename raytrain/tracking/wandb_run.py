@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -15,6 +16,8 @@ from raytrain.errors import InputError
 from raytrain.tracking.flat import flat_summary
 
 log = logging.getLogger("raytrain")
+# W&B's client counts its own errors with it, and says on a terminal when its server does not take the counts.
+logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
 Mode = Literal["online", "offline", "disabled"]
 # W&B reads 255 as "killed", and any other status but 0 as "failed".
 _EXIT_STATUS = {"completed": 0, "pruned": 0, "interrupted": 255}
@@ -52,8 +55,7 @@ class WandbRun:
         folder: Path,
         sweep_id: str | None = None,
     ) -> None:
-        # A study below an agent would give all its trials the one id that the agent has for it.
-        agent = job_type == "fit" and "WANDB_SWEEP_ID" in os.environ
+        agent = "WANDB_SWEEP_ID" in os.environ
         arguments: dict[str, Any] = {
             # A sweep's agent has named project and run in the environment: those are the ones its sweep shows.
             "project": os.environ.get("WANDB_PROJECT") if agent else tracking.wandb_project,
@@ -91,8 +93,16 @@ class WandbRun:
         try:
             action(self._run)
         except Exception as error:  # noqa: BLE001 - whatever the tracker's trouble, the training it looks at goes on
-            _warn(f"W&B: {error}; the run goes on, its file can be sent later with `wandb sync`")
+            _warn(
+                f"W&B: {_first_line(error)} {self._run.id} is whole on disk; send it later with `{_resend(self._run)}`"
+            )
+            server_answers.cache_clear()
             self._run = None
+
+
+def _resend(run: wandb.Run) -> str:
+    """The command that sends a run whole. A new id: rows that did arrive would stand under the old one twice."""
+    return shlex.join(["wandb", "sync", "--no-skip-online", "--id", f"{run.id}-whole", str(Path(run.dir).parent)])
 
 
 def _open(arguments: dict[str, Any], *, mode: Mode, sweep_id: str | None) -> "wandb.Run | None":
@@ -105,7 +115,8 @@ def _open(arguments: dict[str, Any], *, mode: Mode, sweep_id: str | None) -> "wa
         silent=True,
         console="off",
         init_timeout=30,
-        finish_timeout=60,
+        finish_timeout=30,
+        finish_timeout_raises=True,
         # A killed process loses what is not flushed: the defaults are 15 s.
         x_transaction_log_flush_interval=1,
         x_file_stream_transmit_interval=1,
@@ -115,6 +126,7 @@ def _open(arguments: dict[str, Any], *, mode: Mode, sweep_id: str | None) -> "wa
         return wandb.init(mode=mode, settings=settings, **arguments)
     except Exception as error:  # noqa: BLE001 - as above: a tracker that does not start stops nothing
         if mode == "online":
+            server_answers.cache_clear()
             _warn(f"W&B: {_first_line(error)}; tracking this run offline, send it later with `wandb sync`")
             # The client still holds the id of the run that it could not open.
             return _open({**arguments, "id": f"{arguments['id']}-offline"}, mode="offline", sweep_id=sweep_id)
@@ -125,7 +137,7 @@ def _open(arguments: dict[str, Any], *, mode: Mode, sweep_id: str | None) -> "wa
 def _has_key() -> bool:
     """Whether W&B's own lookup (environment, netrc, settings) finds a key; it asks nobody and keeps nothing."""
     try:
-        return _look_up_key(verify=False)
+        return _key() is not None
     except wandb.errors.AuthenticationError as error:
         _warn(f"W&B: {_first_line(error)}; taken as no key")
         return False
@@ -133,9 +145,12 @@ def _has_key() -> bool:
 
 @cache
 def server_answers() -> bool:
-    """Whether the server takes the key; asked once a process, since a silent one costs 10 s."""
+    """Whether the server takes the key; asked once, and again after trouble, since a silent one costs 10 s."""
     try:
-        return _look_up_key(verify=True)
+        key = _key()
+        if key is not None:
+            key.verify()
+        return key is not None
     except wandb.errors.AuthenticationError:
         return False
 
@@ -145,12 +160,8 @@ def _server() -> str:
     return str(wandb.setup(wandb.Settings(silent=True)).settings.base_url)
 
 
-def _look_up_key(*, verify: bool) -> bool:
-    server = _server()
-    found = wbauth.authenticate_session(
-        host=server, source="raytrain", prompt=False, update_session=False, verify=verify
-    )
-    return found is not None
+def _key() -> wbauth.Auth | None:
+    return wbauth.authenticate_session(host=_server(), source="raytrain", prompt=False, update_session=False)
 
 
 def _first_line(error: Exception) -> str:

@@ -85,6 +85,9 @@ class Search(Section):
     """The lowest WER, or the lowest among those within the memory limit."""
     memory_limit_gib: float | None = Field(None, gt=0)
     """The peak a sample may reach; null: no limit beyond the card's."""
+    reuse_equivalent: bool = True
+    """A sample that splits a trained effective batch otherwise inherits its WER and is only probed for memory and
+    speed; false: every sample is trained."""
     learning_rate_scaling: Literal["none", "sqrt", "linear"] = "none"
     """Ties the learning rate to the effective batch size, relative to the baseline's."""
     finalists: int = Field(3, ge=0)

@@ -20,6 +20,8 @@ from ray.tune.result import AUTO_RESULT_KEYS
 from raytrain.config.baseline import Baseline
 from raytrain.results.ledger import Ledger
 from raytrain.results.records import Outcome, TrialRecord
+from raytrain.results.transcripts import transcripts_path
+from raytrain.study.equivalents import inherit
 from raytrain.study.journal import Journal, objective_of, violation_gib
 from raytrain.tracking.run import TrackedRun
 from raytrain.trial.storage import latest_checkpoint
@@ -43,6 +45,8 @@ class Running:
     row: dict[str, Any] = field(default_factory=dict)
     """The last one told."""
     finalist_of: str | None = None
+    inherits: str | None = None
+    """The trial that trained the same; this one is only probed."""
     checkpoint: Path | None = None
     started_at: str = field(default_factory=lambda: _now())
     started_s: float = field(default_factory=time.monotonic)
@@ -80,11 +84,12 @@ class Recorder(Callback):
             trial_id=job["name"],
             number=number,
             sample=trial.config["sample"],
-            config=job["config"],
+            config=trial.config.get("config", job["config"]),
             gpu_fraction=job["share"]["gpu_fraction"] if job["share"]["use_gpu"] else None,
             predicted_memory_gib=job["predicted_memory_gib"],
             tracked=self._open_tracked(number, job["config"]),
             finalist_of=trial.config.get("finalist_of"),
+            inherits=trial.config.get("inherits"),
         )
 
     def on_trial_result(
@@ -92,6 +97,8 @@ class Recorder(Callback):
     ) -> None:
         running = self._running[trial.trial_id]
         row = {key: value for key, value in result.items() if key not in _TUNES_OWN}
+        if running.inherits is not None:
+            row = {key: value for key, value in row.items() if key in _FROM_PROBE}
         running.row |= row
         if result.get(CHECKPOINT_PATH_KEY):
             running.checkpoint = Path(result[CHECKPOINT_PATH_KEY])
@@ -128,10 +135,10 @@ class Recorder(Callback):
             # Killed after its last checkpoint and before its record: the run had nothing left to keep this time.
             running.checkpoint = latest_checkpoint(self._folder / "ray" / running.trial_id)
         record = self._as_record(running, error)
-        if running.checkpoint is not None and (running.checkpoint / "utterances.jsonl").is_file():
-            target = self._folder / "trials" / str(record.number)
-            target.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(running.checkpoint / "utterances.jsonl", target / "utterances.jsonl")
+        if running.inherits is not None:
+            record = self._inherited(record, running.inherits)
+        elif running.checkpoint is not None and (running.checkpoint / "utterances.jsonl").is_file():
+            self._keep_utterances(running.checkpoint / "utterances.jsonl", record)
         # The ledger first: what it holds and the journal does not, the journal is told when the study goes on.
         self._ledger.append(record)
         self._journal.end(
@@ -139,6 +146,18 @@ class Recorder(Callback):
         )
         running.tracked.finish(str(record.outcome), {**running.row, **_known(record)})
         self._on_end(record)
+
+    def _inherited(self, probed: TrialRecord, trial_id: str) -> TrialRecord:
+        trained = next(record for record in self._ledger.read() if record.trial_id == trial_id)
+        record = inherit(probed, trained)
+        if record.inherited_from is not None:
+            self._keep_utterances(transcripts_path(self._folder, trained.number), record)
+        return record
+
+    def _keep_utterances(self, scored: Path, record: TrialRecord) -> None:
+        target = transcripts_path(self._folder, record.number)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(scored, target)
 
     def _as_record(self, running: Running, error: str | None) -> TrialRecord:
         row, checkpoint = running.row, running.checkpoint
@@ -169,6 +188,10 @@ def _is_kept(running: Running, outcome: Outcome) -> bool:
     return outcome is Outcome.COMPLETED and running.finalist_of is None
 
 
+_FROM_PROBE = {
+    "finished", "outcome", "reason", "train_examples_per_s", "peak_memory_reserved_gib", "peak_memory_allocated_gib",
+    "peak_memory_resident_gib", "precision_used", "node",
+}  # fmt: skip
 _FROM_ROW = (
     "eval_wer", "best_eval_wer", "wer_by_age_bucket", "word_errors", "peak_memory_reserved_gib",
     "peak_memory_allocated_gib", "peak_memory_resident_gib", "train_examples_per_s", "examples_seen",
@@ -178,7 +201,7 @@ _FROM_ROW = (
 
 def _known(record: TrialRecord) -> dict[str, Any]:
     """What no row of the training tells."""
-    names = ("reason", "predicted_memory_gib", "gpu_fraction")
+    names = ("eval_wer", "best_eval_wer", "inherited_from", "reason", "predicted_memory_gib", "gpu_fraction")
     return {name: getattr(record, name) for name in names}
 
 

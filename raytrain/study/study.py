@@ -20,6 +20,7 @@ from raytrain.results.description import Description
 from raytrain.results.ledger import Ledger
 from raytrain.results.records import TrialRecord
 from raytrain.study.axes import Axes, Sample
+from raytrain.study.equivalents import equivalent, probe_of
 from raytrain.study.finalists import Repeat, missing_repeats
 from raytrain.study.interrupt import stopping_gracefully
 from raytrain.study.journal import Journal, objective_of, violation_gib
@@ -186,6 +187,10 @@ class _Proposals:
             sample = proposed
             self._journal.start(sample)
         config = self._study.baseline if number == 0 else resolve(self._study.baseline, self._study.space, sample)
+        whole, trained = config, self._trained(config) if number else None
+        budget = self._study.budget_examples
+        if trained is not None:
+            config, budget = probe_of(config, budget_examples=budget)
         job = Job(
             config=config.model_dump(),
             inputs=self._study.whereabouts,
@@ -193,12 +198,21 @@ class _Proposals:
             name=trial_name(number),
             share=share,
             keep_best=None,
-            evaluate_at_examples=rungs(self._study.space, budget_examples=self._study.budget_examples),
-            end_at_examples=self._study.budget_examples,
+            evaluate_at_examples=rungs(self._study.space, budget_examples=budget) if trained is None else [],
+            end_at_examples=budget,
             score_first=number == 0,
             predicted_memory_gib=self._footprint.predict(config).predicted_memory_gib,
         )
-        return {"number": number, "sample": sample if number else {}, "job": job.as_dict()}
+        asked = {"number": number, "sample": sample if number else {}, "job": job.as_dict()}
+        if trained is not None:
+            asked |= {"inherits": trained.trial_id, "config": whole.model_dump()}
+        return asked
+
+    def _trained(self, config: Baseline) -> TrialRecord | None:
+        """The trial that has trained this already, split otherwise."""
+        if not self._study.space.search.reuse_equivalent:
+            return None
+        return equivalent(config, Ledger(self._study.folder).read())
 
     def _propose(self, number: int) -> Sample | None:
         return propose(self._axes, self._journal.tried(), search=self._study.space.search, number=number)

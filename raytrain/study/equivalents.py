@@ -1,0 +1,72 @@
+"""Which samples train nothing new: a configuration and the trials that ended in; the trial whose WER it has, out.
+
+By the equal-step property, what a run learns depends on its effective batch and not on how that is split into
+micro-batches. So a split of a batch that was trained is only probed: a few steps tell its memory and its speed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from raytrain.config.baseline import Baseline
+from raytrain.config.reader import apply_sample
+from raytrain.results.records import Outcome, TrialRecord
+
+_PROBE_STEPS = 4
+_PROBE_EVALUATIONS = 2
+"""Batches of evaluation: as many as show its memory."""
+
+
+def equivalent(config: Baseline, records: Sequence[TrialRecord]) -> TrialRecord | None:
+    """The trial that was trained to its end with the same effective batch, and all else but its split the same."""
+    wanted = _but_the_split(config)
+    alike = (record for record in records if record.effective_batch_size == config.effective_batch_size())
+    return next((one for one in alike if _is_whole(one) and _but_the_split(_config(one)) == wanted), None)
+
+
+def probe_of(config: Baseline, *, budget_examples: int) -> tuple[Baseline, int]:
+    """What is run instead of the whole, and its length in examples."""
+    scored = _PROBE_EVALUATIONS * config.evaluation.batch_size
+    most = config.evaluation.max_utterances
+    probe = apply_sample(config, {"evaluation.max_utterances": scored if most is None else min(scored, most)})
+    return probe, min(budget_examples, _PROBE_STEPS * config.effective_batch_size())
+
+
+def inherit(probed: TrialRecord, trained: TrialRecord) -> TrialRecord:
+    """A probe's record, its memory and speed its own, with what the other trial learnt.
+
+    A few steps without their warm-up may diverge; that says nothing of the whole run, which did not.
+    """
+    if probed.outcome not in (Outcome.COMPLETED, Outcome.DIVERGED):
+        return probed
+    exact = not probed.config["model"]["dropout"]
+    reason = f"as {trained.trial_id}: the same step, split otherwise"
+    return replace(
+        probed,
+        outcome=Outcome.COMPLETED,
+        reason=reason if exact else f"{reason}; equal in distribution (dropout)",
+        eval_wer=trained.eval_wer,
+        best_eval_wer=trained.best_eval_wer,
+        wer_by_age_bucket=trained.wer_by_age_bucket,
+        word_errors=trained.word_errors,
+        examples_seen=trained.examples_seen,
+        steps=trained.steps,
+        inherited_from=trained.trial_id,
+        checkpoint=None,
+    )
+
+
+def _is_whole(record: TrialRecord) -> bool:
+    """Trained to its end, by the search itself."""
+    trained = record.outcome is Outcome.COMPLETED and record.eval_wer is not None
+    return trained and record.inherited_from is None and record.finalist_of is None
+
+
+def _config(record: TrialRecord) -> Baseline:
+    return Baseline.model_validate(record.config)
+
+
+def _but_the_split(config: Baseline) -> dict[str, Any]:
+    values = config.model_dump()
+    del values["training"]["batch_size"], values["training"]["gradient_accumulation_steps"]
+    return values

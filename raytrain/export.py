@@ -38,6 +38,9 @@ def _export() -> None:
 def _tell_run(run: Run) -> None:
     for caveat in run.description.caveats():
         say(caveat)
+    ended = None if run.description.result is None else run.description.result["outcome"]
+    if run.trial is None and ended != "completed":
+        say(f"{run.name} {'has not ended' if ended is None else f'ended as {ended}'}: this is of what it kept so far")
     wer = "not scored" if run.best.eval_wer is None else f"WER {run.best.eval_wer:.4f}"
     say(f"{run.name}: step {run.best.step}, {wer}, the best of {len(run.checkpoints)} checkpoint(s) here")
 

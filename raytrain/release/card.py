@@ -130,11 +130,11 @@ def _scores(run: Run, scored: Scored) -> str:
     lines += ["| age | WER % | words | utterances | children |", "|---|---|---|---|---|"]
     lines += [_score_row(bucket, rows) for bucket, rows in scored.by_age_bucket().items()]
     lines += [_score_row("**all**", scored.rows), ""]
-    beams = run.config.evaluation.num_beams
-    how = "greedily" if beams == 1 else f"with {beams} beams"
+    how, use = _decoding(run.config.evaluation.num_beams), _decoding(run.config.prediction.num_beams)
     lines.append(
-        f"On held-out children, none of whom was heard in training; decoded {how}; corpus WER after Whisper's English "
-        f"text normalisation."
+        f"On held-out children, none of whom was heard in training; decoded {how}"
+        + (f", while the code above decodes {use}" if use != how else "")
+        + "; corpus WER after Whisper's English text normalisation."
     )
     before = next((row for row in run.history if row["step"] == 0 and row.get("eval_wer") is not None), None)
     if before is not None:
@@ -142,6 +142,10 @@ def _scores(run: Run, scored: Scored) -> str:
     if scored.note is not None:
         lines += ["", f"Of averaging: {scored.note}."]
     return "\n".join(lines)
+
+
+def _decoding(num_beams: int) -> str:
+    return "greedily" if num_beams == 1 else f"with {num_beams} beams"
 
 
 def _score_row(name: str, rows: Sequence[dict[str, Any]]) -> str:

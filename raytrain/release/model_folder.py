@@ -10,6 +10,7 @@ from typing import Any
 from raytrain.config.baseline import Prediction
 from raytrain.release.source import RAYTRAIN
 from raytrain.results.folders import read_json, write_json
+from raytrain.whisper.variants import MAX_TARGET_POSITIONS
 
 WEIGHTS = "model.safetensors"
 _FILES = (
@@ -17,7 +18,6 @@ _FILES = (
     "added_tokens.json", "special_tokens_map.json", "normalizer.json", "preprocessor_config.json",
     "processor_config.json", RAYTRAIN,
 )  # fmt: skip
-_MAX_POSITIONS = 448
 
 
 def copy_model(checkpoint: Path, into: Path, *, with_weights: bool = True) -> None:
@@ -33,8 +33,10 @@ def set_prediction(folder: Path, prediction: Prediction) -> None:
     path = folder / "generation_config.json"
     settings: dict[str, Any] = read_json(path)
     settings["num_beams"] = prediction.num_beams
-    # Whisper's generate() adds the rest of the prompt to max_length, all but the start token.
-    settings["max_length"] = min(prediction.max_new_tokens + 1, _MAX_POSITIONS)
+    # Not max_length: how much of the prompt it counts depends on the version of transformers.
+    settings.pop("max_length", None)
+    prompt = 4 if settings["is_multilingual"] else 2  # start, language, task, no timestamps
+    settings["max_new_tokens"] = min(prediction.max_new_tokens, MAX_TARGET_POSITIONS - prompt)
     write_json(path, settings)
 
 

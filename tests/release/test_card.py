@@ -111,6 +111,10 @@ def test_the_table_adds_up_to_the_wer_that_the_run_told(model_folder: Path, fit:
     assert f"Before training, the same utterances had {100 * run.history[0]['eval_wer']:.2f} %" in card
 
 
+def test_a_card_tells_that_its_code_decodes_otherwise_than_the_table(model_folder: Path) -> None:
+    assert "decoded greedily, while the code above decodes with 2 beams" in (model_folder / "README.md").read_text()
+
+
 def test_synthetic_data_are_called_so(model_folder: Path) -> None:
     assert "The data are synthetic" in (model_folder / "README.md").read_text()
 

@@ -29,7 +29,7 @@ def provenance(command_line: Sequence[str], seeds: Mapping[str, int]) -> dict[st
             "cpu": _cpu_model(),
             "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
             "memory_gib": _memory_gib(),
-            "gpus": _gpus(),
+            "gpus": gpus(),
         },
     }
 
@@ -76,7 +76,7 @@ def _memory_gib() -> float | None:
         return None
 
 
-def _gpus() -> list[dict[str, Any]]:
+def gpus() -> list[dict[str, Any]]:
     """Name and size of each card, as the driver's own tool tells; nothing where there is no such tool."""
     told = _output(["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader,nounits"])
     cards = []

@@ -152,9 +152,9 @@ def objective_of(record: TrialRecord) -> float:
 
 def violation_gib(record: TrialRecord, limit_gib: float | None) -> float | None:
     """By how much a trial's measured peak missed the limit; what did not fit the hardware missed it by some."""
-    if limit_gib is None:
-        return None
     peak = peak_memory_gib(record)
-    if record.outcome is Outcome.OUT_OF_MEMORY:
-        return max((peak or 0.0) - limit_gib, 0.1)
-    return peak - limit_gib if peak is not None else None
+    if record.outcome is Outcome.NOT_STARTED:
+        peak = record.predicted_memory_gib
+    if record.outcome in (Outcome.OUT_OF_MEMORY, Outcome.NOT_STARTED):
+        return max(peak - limit_gib, 0.1) if peak is not None and limit_gib is not None else 0.1
+    return peak - limit_gib if peak is not None and limit_gib is not None else None

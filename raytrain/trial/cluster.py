@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from raytrain.errors import InputError
+from raytrain.results import provenance
 
 _QUIET = {
     "RAY_AIR_NEW_OUTPUT": "0",  # verbose=0 alone still prints a box
@@ -29,6 +30,7 @@ _OURS = {
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Tune's own makes an interrupted study look like a finished one
 }
 _ENVIRONMENT = _QUIET | _QUICK | _OURS
+_ANSWER_WITHIN_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,8 @@ class Hardware:
 
     cpus: int
     gpus: int
+    gpu_memory_gib: float | None = None
+    """Of the smallest card; None where nothing tells."""
 
 
 @contextmanager
@@ -108,7 +112,31 @@ def _hardware() -> Hardware:
     import ray
 
     resources = ray.cluster_resources()
-    return Hardware(cpus=int(resources.get("CPU", 0)), gpus=int(resources.get("GPU", 0)))
+    gpus = int(resources.get("GPU", 0))
+    return Hardware(cpus=int(resources.get("CPU", 0)), gpus=gpus, gpu_memory_gib=_smallest_card_gib() if gpus else None)
+
+
+def _smallest_card_gib() -> float | None:
+    """Each node is asked for its own cards. One that does not answer leaves the smallest unknown."""
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    here = ray.get_runtime_context().get_node_id()
+    nodes = [node["NodeID"] for node in ray.nodes() if node["Alive"] and node["Resources"].get("GPU")]
+    told = [provenance.gpus()] if here in nodes else []
+    ask = ray.remote(num_cpus=0, max_retries=0)(provenance.gpus)
+    asked = [
+        ask.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)).remote()
+        for node in nodes
+        if node != here
+    ]
+    try:
+        told += ray.get(asked, timeout=_ANSWER_WITHIN_S)
+    except ray.exceptions.RayError:  # a timeout is one
+        return None
+    sizes = [card["memory_gib"] for cards in told for card in cards]
+    known = bool(sizes) and all(cards for cards in told) and None not in sizes
+    return min(sizes) if known else None
 
 
 def _free_port() -> int:

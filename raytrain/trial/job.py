@@ -22,20 +22,31 @@ class Share:
     """Of torch, in one worker."""
 
     @classmethod
-    def of(cls, config: Baseline, hardware: Hardware, *, max_concurrent: int = 1) -> tuple[Self, int]:
-        """A worker's share, and how many trials run at once: never more than start without waiting for each other."""
+    def of(
+        cls, config: Baseline, hardware: Hardware, *, max_concurrent: int = 1, gpu_fraction: float = 1.0
+    ) -> tuple[Self, int]:
+        """A worker's share, and how many trials run at once: never more than start without waiting for each other.
+
+        `gpu_fraction` is what auto comes to; without one it is a whole card.
+        """
         scaling = config.scaling
         workers = scaling.num_workers
         use_gpu = hardware.gpus > 0 if scaling.use_gpu == "auto" else scaling.use_gpu
         if use_gpu and not hardware.gpus:
             raise InputError("scaling.use_gpu: true, and the cluster has no GPU; set it to auto to train on the CPU")
-        fraction = 1.0 if scaling.gpu_fraction == "auto" else scaling.gpu_fraction
+        fraction = gpu_fraction if scaling.gpu_fraction == "auto" else scaling.gpu_fraction
         # More than there is would wait for ever.
         cpus = min(scaling.cpus_per_worker, hardware.cpus // workers or hardware.cpus / workers)
         at_once = min(max_concurrent, int(hardware.cpus / (workers * cpus)))
         if use_gpu:
             # 1/3 written as 0.333 fits three times, 0.34 twice: Ray counts in ten-thousandths.
-            at_once = min(at_once, int(hardware.gpus * int(1 / fraction + 1e-4)) // workers)
+            places = hardware.gpus * int(1 / fraction + 1e-4)
+            if places < workers:
+                raise InputError(
+                    f"scaling.num_workers: {workers} workers at {fraction:g} of a GPU each, and the cluster has room "
+                    f"for {places}; lower scaling.num_workers or scaling.gpu_fraction"
+                )
+            at_once = min(at_once, places // workers)
         else:
             at_once = min(at_once, max(1, hardware.cpus // (workers * _CPU_THREADS_WORTH_HAVING)))
         at_once = max(1, at_once)

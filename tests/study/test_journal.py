@@ -87,6 +87,8 @@ def test_memory_over_the_limit_is_told_as_a_constraint(journal: Journal, tmp_pat
 def test_a_limit_counts_the_card_else_the_process_and_out_of_memory_always() -> None:
     assert violation_gib(record(0, TINY, peak_memory_resident_gib=2.0), 8.0) == -6.0
     assert violation_gib(record(0, TINY, outcome=Outcome.OUT_OF_MEMORY), 8.0) == 0.1
+    assert violation_gib(record(0, TINY, outcome=Outcome.OUT_OF_MEMORY), None) == 0.1
+    assert violation_gib(record(0, TINY, outcome=Outcome.NOT_STARTED, predicted_memory_gib=9.0), 8.0) == 1.0
     assert violation_gib(record(0, TINY), 8.0) is None
     assert violation_gib(record(0, TINY, peak_memory_reserved_gib=9.5), None) is None
 

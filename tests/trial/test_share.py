@@ -46,6 +46,12 @@ def test_a_gpu_that_is_asked_for_and_not_there_is_told() -> None:
         share(Hardware(cpus=2, gpus=0), "scaling.use_gpu=true")
 
 
+def test_more_workers_than_gpus_are_told() -> None:
+    with pytest.raises(InputError, match=r"scaling\.num_workers: 4 workers at 1 of a GPU each, .* has room for 2"):
+        share(Hardware(cpus=16, gpus=2), "scaling.num_workers=4")
+    assert share(Hardware(cpus=16, gpus=2), "scaling.num_workers=4", "scaling.gpu_fraction=0.5")[1] == 1
+
+
 def test_a_job_crosses_processes_as_plain_values() -> None:
     portion, _ = share(Hardware(cpus=2, gpus=0))
     job = Job(config={}, inputs={}, storage="/s", name="n", share=portion, keep_best=None)

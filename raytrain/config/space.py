@@ -91,9 +91,10 @@ class Search(Section):
     learning_rate_scaling: Literal["none", "sqrt", "linear"] = "none"
     """Ties the learning rate to the effective batch size, relative to the baseline's."""
     finalists: int = Field(3, ge=0)
-    """The best trials that are trained again after the search, with the baseline, to tell better from luckier."""
+    """The best trials that are trained again after the search, with the baseline; 0: none."""
     seeds: Count = 3
-    """Trainings of each finalist and of the baseline, the search's own among them; 1: none is trained again."""
+    """Trainings of each finalist and of the baseline, the search's own among them. 1: none is trained again; from 3 on
+    the verdict can tell better from luckier."""
     max_concurrent: Count = 4
     """Trials that run at once, where there is room for them."""
 

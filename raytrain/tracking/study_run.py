@@ -58,7 +58,7 @@ def trial_rows(study: StudyResults) -> tuple[list[str], list[list[Any]]]:
     keys = varied_keys(study)
     rows, lowest = [], None
     for one in study.records:
-        if one.outcome is Outcome.COMPLETED and one.eval_wer is not None:
+        if one.outcome is Outcome.COMPLETED and one.eval_wer is not None and one.finalist_of is None:
             lowest = one.eval_wer if lowest is None else min(lowest, one.eval_wer)
         measures = [
             str(one.outcome), one.eval_wer, lowest, peak_memory_gib(one), one.predicted_memory_gib,

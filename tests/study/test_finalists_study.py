@@ -1,0 +1,109 @@
+"""A real study with finalists: its ledger, what a kill leaves to be ended, and what a further start adds."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from raytrain.config.reader import load_baseline, load_space
+from raytrain.results.description import Description
+from raytrain.results.ledger import Ledger
+from raytrain.results.records import Outcome, TrialRecord
+from raytrain.results.transcripts import read_scored, transcripts_path
+from raytrain.study.axes import Axes
+from raytrain.study.journal import Journal
+from raytrain.study.study import Study, run_study
+from raytrain.trial.inputs import inputs_of
+
+RATE = "training.learning_rate"
+BASELINE = (
+    "training.batch_size=4", "training.num_epochs=null", "training.max_steps=1", "training.precision=fp32",
+    "evaluation.max_utterances=2", "tracking.wandb=disabled", "tracking.tensorboard=false", "scaling.use_gpu=false",
+)  # fmt: skip
+SPACE = (
+    "keep={}", f"vary={{{RATE}: {{values: [1e-5, 2e-5]}}}}", "budget.examples=null", "search.trials=2",
+    "search.max_concurrent=1", "search.finalists=0", "search.seeds=2", "scheduler.name=none",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def searched(ray_cluster: None, tiny_en: Path, tmp_path_factory: pytest.TempPathFactory) -> Study:
+    """The search alone, to its end."""
+    config = load_baseline("tiny", [*BASELINE, f"model.pretrained={tiny_en}"])
+    inputs, whereabouts = inputs_of(config)
+    space = load_space("smoke", SPACE, baseline=config)
+    description = Description(
+        baseline_name="tiny", baseline=config.model_dump(), space_name="smoke", space=space.model_dump()
+    )
+    study = Study(
+        folder=tmp_path_factory.mktemp("finalists"), description=description, inputs=inputs, whereabouts=whereabouts
+    )
+    run_study(study, on_end=lambda record: None)
+    return study
+
+
+@pytest.fixture(scope="module")
+def with_finalists(searched: Study) -> Study:
+    space: dict[str, Any] = json.loads(json.dumps(searched.description.space))
+    space["search"]["finalists"] = 2
+    return replace(searched, description=replace(searched.description, space=space))
+
+
+@pytest.fixture(scope="module")
+def records(with_finalists: Study) -> list[TrialRecord]:
+    """As if the process had been killed when it had just begun to train the baseline again."""
+    baseline = Ledger(with_finalists.folder).read()[0]
+    Journal(with_finalists.folder, Axes(with_finalists.space, with_finalists.baseline)).start_again(baseline, seed=43)
+    ran: list[int] = []
+    found, interrupted = run_study(with_finalists, on_end=lambda record: ran.append(record.number))
+    assert not interrupted
+    assert ran == [2, 3]
+    return found
+
+
+def test_the_search_is_followed_by_its_finalists_numbered_on(records: list[TrialRecord]) -> None:
+    assert [record.number for record in records] == [0, 1, 2, 3]
+    assert [record.outcome for record in records] == [Outcome.COMPLETED] * 4
+    assert [(record.finalist_of, record.seed) for record in records] == [
+        (None, 42),
+        (None, 42),
+        ("trial-0000", 43),  # the one that was begun already
+        ("trial-0001", 43),
+    ]
+
+
+def test_a_finalist_is_trained_again_with_another_seed_and_nothing_else(records: list[TrialRecord]) -> None:
+    first, again = records[1], records[3]
+    assert again.config == {**first.config, "training": {**first.config["training"], "seed": 43}}
+    assert again.sample == first.sample
+    assert again.history[-1]["examples_seen"] == first.history[-1]["examples_seen"] == 4
+    assert again.history[-1]["train_loss"] != first.history[-1]["train_loss"]
+
+
+def test_all_trainings_are_scored_on_the_same_utterances(records: list[TrialRecord], searched: Study) -> None:
+    scored = [read_scored(transcripts_path(searched.folder, record.number)) for record in records]
+    assert len({tuple(one.utterance_ids) for one in scored if one is not None}) == 1
+    assert len(scored) == 4
+
+
+def test_of_a_training_again_no_weights_are_kept(records: list[TrialRecord], searched: Study) -> None:
+    assert [record.checkpoint is None for record in records] == [False, False, True, True]
+    assert not (searched.folder / "ray" / "trial-0003").exists()
+
+
+def test_a_further_start_adds_nothing(records: list[TrialRecord], with_finalists: Study) -> None:
+    again, _ = run_study(with_finalists, on_end=unexpected)
+    assert again == records
+    told = optuna.load_study(
+        study_name=with_finalists.folder.name, storage=f"sqlite:///{with_finalists.folder / 'optuna.db'}"
+    )
+    assert [trial.state for trial in told.trials] == [TrialState.COMPLETE] * 4
+    assert [trial.user_attrs.get("finalist_of") for trial in told.trials] == [None, None, "trial-0000", "trial-0001"]
+
+
+def unexpected(record: TrialRecord) -> None:
+    raise AssertionError(f"trial {record.number} ran again")

@@ -58,7 +58,17 @@ def test_a_winner_that_its_repeats_contradict_is_called_worse(tmp_path: Path) ->
     records = study(
         tmp_path, wers=[*once, *repeats(CHALLENGER, range(2, 5), 0.5), *repeats(BASELINE, range(5, 8), 0.3)]
     )
-    assert verdict(records, tmp_path).finding is Finding.WORSE
+    found = verdict(records, tmp_path)
+    assert found.finding is Finding.WORSE
+    assert found.best == BASELINE  # what to train with
+
+
+def test_a_finalist_that_inherited_its_wer_is_judged_by_its_own_repeats(tmp_path: Path) -> None:
+    twin = record(2, eval_wer=0.2, config=config(20, 2, 1.6e-5), inherited_from=CHALLENGER.trial_id)
+    once = [(BASELINE, 0.3), (CHALLENGER, 0.2), (twin, 0.2)]
+    records = study(tmp_path, wers=[*once, *repeats(twin, range(3, 6), 0.2), *repeats(BASELINE, range(6, 9), 0.3)])
+    found = verdict(records, tmp_path)
+    assert (found.finding, found.best) == (Finding.BETTER, twin)
 
 
 def test_the_trainings_that_chose_a_finalist_do_not_judge_it(tmp_path: Path) -> None:

@@ -41,5 +41,15 @@ def test_no_trial_is_stopped_for_reaching_the_end() -> None:
     assert told(scheduler, 1, examples_seen=10**12, objective=0.1) == "CONTINUE"
 
 
+def test_a_probe_is_neither_stopped_nor_compared_with() -> None:
+    scheduler = RungScheduler(RUNGS, {0: {100: 0.2}})
+    probe = SimpleNamespace(trial_id="tune-1", config={"number": 1, "inherits": "trial-0000"})
+    scheduler.on_trial_add(None, probe)
+    result = {"examples_seen": 108, "objective": 0.9}
+    assert scheduler.on_trial_result(None, probe, result) == "CONTINUE"
+    scheduler.on_trial_complete(None, probe, {"examples_seen": 108, "objective": 0.01})
+    assert told(scheduler, 2, examples_seen=100, objective=0.1) == "CONTINUE"
+
+
 def test_a_failed_trials_last_word_has_no_examples_and_is_let_pass() -> None:
     assert told(RungScheduler(RUNGS, {}), 1, objective=10.0, finished=True) == "CONTINUE"

@@ -16,25 +16,29 @@ from raytrain.config.baseline import Baseline
 from raytrain.config.derived import derived
 from raytrain.config.reader import apply_sample
 from raytrain.config.space import Scheduler, SearchSpace
+from raytrain.errors import InputError
 from raytrain.results.description import Description
 from raytrain.results.ledger import Ledger
-from raytrain.results.records import TrialRecord
+from raytrain.results.records import Outcome, TrialRecord
+from raytrain.study.admission import Admission
 from raytrain.study.axes import Axes, Sample
 from raytrain.study.equivalents import equivalent, probe_of
 from raytrain.study.finalists import Repeat, missing_repeats
 from raytrain.study.interrupt import stopping_gracefully
 from raytrain.study.journal import Journal, objective_of, violation_gib
+from raytrain.study.packing import Room
 from raytrain.study.resolve import resolve, rungs
 from raytrain.study.sampler import propose
 from raytrain.tracking.run import TrackedRun, open_run
 from raytrain.tracking.study_sweep import sweep_of
 from raytrain.trial import cluster
-from raytrain.trial.footprint import Footprint
 from raytrain.trial.inputs import Inputs
 from raytrain.trial.job import Job, Share
 
 log = logging.getLogger("raytrain")
 _DRIVER_RESTARTS = 2
+_LEAST_FRACTION = 0.01
+"""Of a GPU, where a trial's share follows from its memory: Room then tells how many run at once."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,16 +105,38 @@ def _tune(
     from raytrain.study.searcher import StudySearcher
     from raytrain.trial.driver import drive_trial
 
-    share, at_once = Share.of(study.baseline, hardware, max_concurrent=study.space.search.max_concurrent)
+    share, at_once = Share.of(
+        study.baseline, hardware, max_concurrent=study.space.search.max_concurrent, gpu_fraction=_LEAST_FRACTION
+    )
+    admission = Admission.of(
+        study.baseline, study.inputs, hardware, share, limit_gib=study.description.memory_limit_gib
+    )
+    proposals.refuse_hopeless(admission)
+    room = Room(hardware)
+
+    def ended(record: TrialRecord) -> None:
+        room.give_back(record.number)
+        on_end(record)
+
     recorder = Recorder(
         study.folder,
         ledger=ledger,
         journal=journal,
         memory_limit_gib=study.description.memory_limit_gib,
         open_tracked=lambda number, config: _tracked(study, number, config),
-        on_end=on_end,
+        on_end=ended,
         asked_to_stop=asked_to_stop,
     )
+
+    def next_trial() -> dict[str, Any] | None:
+        admission.learn(ledger.read())
+        while (trial := proposals.next(share, admission)) is not None:
+            reason = admission.refusal(Baseline.model_validate(trial["job"]["config"]))
+            if reason is None:
+                return trial
+            recorder.refuse(trial, reason=reason)
+        return None
+
     # Tune's files serve nobody afterwards.
     shutil.rmtree(study.folder / "ray" / "tune", ignore_errors=True)
     try:
@@ -120,7 +146,7 @@ def _tune(
             tune_config=tune.TuneConfig(
                 metric="objective",
                 mode="min",
-                search_alg=StudySearcher(lambda: proposals.next(share)),
+                search_alg=StudySearcher(next_trial, has_room=room.take_for),
                 scheduler=make_scheduler(proposals.scheduler, journal.reports()),
                 num_samples=proposals.remaining,
                 max_concurrent_trials=at_once,
@@ -163,30 +189,42 @@ class _Proposals:
     def __init__(self, study: Study, records: list[TrialRecord], journal: Journal) -> None:
         self._study, self._journal = study, journal
         self._axes = Axes(study.space, study.baseline)
-        self._footprint = Footprint(study.inputs)
         limit = study.description.memory_limit_gib
         for record in records:  # a kill between the two files
             journal.end(record, objective=objective_of(record), violation=violation_gib(record, limit))
         self._unfinished = journal.unfinished()
         self.scheduler = study.space.scheduler
-        searched = [record for record in records if record.finalist_of is None]
+        launched = [record for record in records if record.outcome is not Outcome.NOT_STARTED]
+        searched = [record for record in launched if record.finalist_of is None]
+        self._launched = bool(launched)
         self.remaining = max(0, study.space.search.trials - len(searched))
 
-    def next(self, share: Share) -> dict[str, Any] | None:
+    def refuse_hopeless(self, admission: Admission) -> None:
+        """A search whose every sample is predicted not to fit is a mistake in the question."""
+        reason = admission.refusal(self._study.baseline)
+        if reason is None or self._launched:
+            return
+        if self._proposed(0, fits=lambda sample: admission.refusal(self._resolved(sample)) is None) is None:
+            raise InputError(
+                f"the baseline does not fit ({reason}), nor does any sample of the space; "
+                "see `python -m raytrain.plan --gpu-memory GIB` for what to change"
+            )
+
+    def next(self, share: Share, admission: Admission) -> dict[str, Any] | None:
         """A trial's configuration in Tune's terms; None when the space is exhausted."""
         if self._unfinished:
             number = min(self._unfinished)
             sample = self._unfinished.pop(number)
         else:
             number = len(self._journal)
-            proposed = self._axes.baseline_sample if number == 0 else self._propose(number)
+            proposed = self._axes.baseline_sample if number == 0 else self._propose(number, admission)
             if proposed is None:
                 tried = len(self._journal.tried())
                 log.info("every sample of the space has been tried; the search ends with %d trials", tried)
                 return None
             sample = proposed
             self._journal.start(sample)
-        config = self._study.baseline if number == 0 else resolve(self._study.baseline, self._study.space, sample)
+        config = self._study.baseline if number == 0 else self._resolved(sample)
         whole, trained = config, self._trained(config) if number else None
         budget = self._study.budget_examples
         if trained is not None:
@@ -196,12 +234,12 @@ class _Proposals:
             inputs=self._study.whereabouts,
             storage=str(self._study.folder / "ray"),
             name=trial_name(number),
-            share=share,
+            share=admission.share(config, share),
             keep_best=None,
             evaluate_at_examples=rungs(self._study.space, budget_examples=budget) if trained is None else [],
             end_at_examples=budget,
             score_first=number == 0,
-            predicted_memory_gib=self._footprint.predict(config).predicted_memory_gib,
+            predicted_memory_gib=admission.predicted_gib(config),
         )
         asked = {"number": number, "sample": sample if number else {}, "job": job.as_dict()}
         if trained is not None:
@@ -214,8 +252,17 @@ class _Proposals:
             return None
         return equivalent(config, Ledger(self._study.folder).read())
 
-    def _propose(self, number: int) -> Sample | None:
-        return propose(self._axes, self._journal.tried(), search=self._study.space.search, number=number)
+    def _propose(self, number: int, admission: Admission) -> Sample | None:
+        """Among what will fit; when all of that was tried, what may fit or does not, so that the ledger tells it."""
+        sample = self._proposed(number, fits=lambda one: admission.will_fit(self._resolved(one)))
+        return sample if sample is not None or not admission.refuses else self._proposed(number)
+
+    def _proposed(self, number: int, *, fits: Callable[[Sample], bool] | None = None) -> Sample | None:
+        search = self._study.space.search
+        return propose(self._axes, self._journal.tried(), search=search, number=number, fits=fits)
+
+    def _resolved(self, sample: Sample) -> Baseline:
+        return resolve(self._study.baseline, self._study.space, sample)
 
 
 class _Repeats:
@@ -237,7 +284,10 @@ class _Repeats:
         self._missing = [one for one in missing if (one.finalist.trial_id, one.seed) not in begun.values()]
         self.remaining = len(self._unfinished) + len(self._missing)
 
-    def next(self, share: Share) -> dict[str, Any] | None:
+    def refuse_hopeless(self, admission: Admission) -> None:
+        """What is trained again has fitted before."""
+
+    def next(self, share: Share, admission: Admission) -> dict[str, Any] | None:
         """A training's configuration in Tune's terms; None when there is none left."""
         if self._unfinished:
             number = min(self._unfinished)
@@ -247,14 +297,13 @@ class _Repeats:
             number = self._journal.start_again(repeat.finalist, seed=repeat.seed)
         else:
             return None
+        config = apply_sample(Baseline.model_validate(repeat.finalist.config), {"training.seed": repeat.seed})
         job = Job(
-            config=apply_sample(
-                Baseline.model_validate(repeat.finalist.config), {"training.seed": repeat.seed}
-            ).model_dump(),
+            config=config.model_dump(),
             inputs=self._study.whereabouts,
             storage=str(self._study.folder / "ray"),
             name=trial_name(number),
-            share=share,
+            share=admission.share(config, share),
             keep_best=None,
             evaluate_at_examples=rungs(self._study.space, budget_examples=self._study.budget_examples),
             end_at_examples=self._study.budget_examples,
@@ -266,14 +315,15 @@ class _Repeats:
 
 
 def _tracked(study: Study, number: int, config: dict[str, Any]) -> TrackedRun:
-    name = study.folder.name
+    name, training = study.folder.name, config["training"]
+    split = f"{training['batch_size']}x{training['gradient_accumulation_steps']}"
     return open_run(
         study.baseline.tracking,
         run_id=f"{name}-{trial_name(number)}",
-        name=trial_name(number),
+        name=f"{trial_name(number)} {split} lr {training['learning_rate']:.2g}",
         group=name,
         job_type="trial",
-        tags=["baseline"] if number == 0 else [],
+        tags=[config["model"]["variant"], study.description.space_name or "", "baseline" if number == 0 else ""],
         config=config,
         folder=study.folder,
         sweep_id=sweep_of(study.folder),

@@ -42,7 +42,7 @@ def fit(
                 name=folder.name,
                 group=None,
                 job_type="fit",
-                tags=[],
+                tags=[config.model.variant],
                 config=description.baseline,
                 folder=folder,
             )

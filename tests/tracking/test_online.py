@@ -118,7 +118,7 @@ def test_with_a_server_that_answers_500_the_runs_go_on_offline_and_are_sent_late
 ) -> None:
     server.failing = True
     runs = [{"run_id": run_id, "outcome": "completed", "rows": rows(0, 160)} for run_id in ("t1", "t2")]
-    said = track(tmp_path, runs, timeout_s=60, **server.environment)
+    said = track(tmp_path, runs, timeout_s=60, WANDB_HTTP_TIMEOUT="2", **server.environment)
     server.failing = False
     wandb_command(tmp_path, "sync", *offline_runs(tmp_path), **server.environment)
     assert (said.count("WARNING"), said.count("does not answer"), said.count("\n")) == (1, 1, 1)

@@ -191,3 +191,5 @@ def test_a_study_s_trials_are_members_of_the_sweep_that_tune_makes(server: Wandb
     assert f"{server.url}/{ENTITY}/raytrain/sweeps/{sweep}\n" in done.stderr
     assert members(server, sweep) == {f"{study.name}-trial-0000": "finished", f"{study.name}-trial-0001": "finished"}
     assert {run.state for run in server.account.runs.values()} == {"finished"}
+    assert server.account.runs[f"{study.name}-trial-0000"].tags == ["tiny", "smoke", "baseline", "completed"]
+    assert f"{study.name}-study" in server.account.runs

@@ -80,14 +80,15 @@ class Recorder(Callback):
         if trial.trial_id in self._running:  # Tune starts a trial again whose driver died
             return
         number, job = trial.config["number"], trial.config["job"]
+        config = trial.config.get("config", job["config"])  # a probe runs less than what it stands for
         self._running[trial.trial_id] = Running(
             trial_id=job["name"],
             number=number,
             sample=trial.config["sample"],
-            config=trial.config.get("config", job["config"]),
+            config=config,
             gpu_fraction=job["share"]["gpu_fraction"] if job["share"]["use_gpu"] else None,
             predicted_memory_gib=job["predicted_memory_gib"],
-            tracked=self._open_tracked(number, job["config"]),
+            tracked=self._open_tracked(number, config),
             finalist_of=trial.config.get("finalist_of"),
             inherits=trial.config.get("inherits"),
         )

@@ -125,6 +125,27 @@ class Recorder(Callback):
         if self._asked_to_stop.is_set():  # and Tune was not yet listening when it was asked
             os.kill(os.getpid(), signal.SIGUSR1)
 
+    def refuse(self, trial: dict[str, Any], *, reason: str) -> None:
+        """A trial that is never launched ends as one."""
+        job, now = trial["job"], _now()
+        config = trial.get("config", job["config"])
+        record = TrialRecord(
+            trial_id=job["name"],
+            number=trial["number"],
+            sample=trial["sample"],
+            config=config,
+            effective_batch_size=Baseline.model_validate(config).effective_batch_size(),
+            outcome=Outcome.NOT_STARTED,
+            reason=reason,
+            predicted_memory_gib=job["predicted_memory_gib"],
+            seed=config["training"]["seed"],
+            finalist_of=trial.get("finalist_of"),
+            started_at=now,
+            ended_at=now,
+            wall_s=0.0,
+        )
+        self._end(record)
+
     def close(self) -> None:
         """Leave what still runs as runs that will be resumed."""
         for running in self._running.values():
@@ -140,12 +161,15 @@ class Recorder(Callback):
             record = self._inherited(record, running.inherits)
         elif running.checkpoint is not None and (running.checkpoint / "utterances.jsonl").is_file():
             self._keep_utterances(running.checkpoint / "utterances.jsonl", record)
+        self._end(record)
+        running.tracked.finish(str(record.outcome), {**running.row, **_known(record)})
+
+    def _end(self, record: TrialRecord) -> None:
         # The ledger first: what it holds and the journal does not, the journal is told when the study goes on.
         self._ledger.append(record)
         self._journal.end(
             record, objective=objective_of(record), violation=violation_gib(record, self._memory_limit_gib)
         )
-        running.tracked.finish(str(record.outcome), {**running.row, **_known(record)})
         self._on_end(record)
 
     def _inherited(self, probed: TrialRecord, trial_id: str) -> TrialRecord:

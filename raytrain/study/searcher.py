@@ -9,18 +9,29 @@ from ray.tune.search import Searcher
 class StudySearcher(Searcher):
     """Holds no state: what was started is in the journal and what ended in the ledger, so Tune has nothing to save."""
 
-    def __init__(self, next_trial: Callable[[], dict[str, Any] | None]) -> None:
+    def __init__(
+        self, next_trial: Callable[[], dict[str, Any] | None], *, has_room: Callable[[dict[str, Any]], bool]
+    ) -> None:
         super().__init__(metric="objective", mode="min")
-        self._next_trial = next_trial
+        self._next_trial, self._has_room = next_trial, has_room
+        self._waiting: dict[str, Any] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing: Tune writes all it is given into a file of its own, which nobody reads."""
         return {}
 
-    def suggest(self, trial_id: str) -> dict[str, Any] | str:
-        """A trial's configuration for Tune; FINISHED when there is none left."""
-        trial = self._next_trial()
-        return trial if trial is not None else Searcher.FINISHED
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        """A trial's configuration for Tune; FINISHED when there is none left; None while the next has no room.
+
+        The next waits for its room and none is taken before it: otherwise small trials would pass a large one for ever.
+        """
+        self._waiting = self._waiting or self._next_trial()
+        if self._waiting is None:
+            return Searcher.FINISHED
+        if not self._has_room(self._waiting):
+            return None
+        trial, self._waiting = self._waiting, None
+        return trial
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """Told by the recorder, which also hears of a result that stopped the trial."""

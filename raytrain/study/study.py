@@ -105,8 +105,12 @@ def _tune(
     from raytrain.study.searcher import StudySearcher
     from raytrain.trial.driver import drive_trial
 
+    alone = study.baseline.scaling.num_workers == 1
     share, at_once = Share.of(
-        study.baseline, hardware, max_concurrent=study.space.search.max_concurrent, gpu_fraction=_LEAST_FRACTION
+        study.baseline,
+        hardware,
+        max_concurrent=study.space.search.max_concurrent,
+        gpu_fraction=_LEAST_FRACTION if alone else 1.0,
     )
     admission = Admission.of(
         study.baseline, study.inputs, hardware, share, limit_gib=study.description.memory_limit_gib
@@ -197,6 +201,8 @@ class _Proposals:
         launched = [record for record in records if record.outcome is not Outcome.NOT_STARTED]
         searched = [record for record in launched if record.finalist_of is None]
         self._launched = bool(launched)
+        self._refusals_left = study.space.search.trials
+        """A space of real numbers holds samples that do not fit without end."""
         self.remaining = max(0, study.space.search.trials - len(searched))
 
     def refuse_hopeless(self, admission: Admission) -> None:
@@ -255,7 +261,10 @@ class _Proposals:
     def _propose(self, number: int, admission: Admission) -> Sample | None:
         """Among what will fit; when all of that was tried, what may fit or does not, so that the ledger tells it."""
         sample = self._proposed(number, fits=lambda one: admission.will_fit(self._resolved(one)))
-        return sample if sample is not None or not admission.refuses else self._proposed(number)
+        if sample is not None or not admission.refuses or not self._refusals_left:
+            return sample
+        self._refusals_left -= 1
+        return self._proposed(number)
 
     def _proposed(self, number: int, *, fits: Callable[[Sample], bool] | None = None) -> Sample | None:
         search = self._study.space.search

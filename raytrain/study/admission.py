@@ -1,0 +1,100 @@
+"""Which samples are worth a start: predictions, the card, the limit and what trials have shown in; the verdict out.
+
+Where no card is known and no limit is set nothing is refused, and every trial has a card of its own.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Self
+
+from raytrain.config.baseline import Baseline
+from raytrain.results.records import Outcome, TrialRecord
+from raytrain.study.fitting import Peak, may_launch, upper_factor
+from raytrain.trial.cluster import Hardware
+from raytrain.trial.footprint import Footprint
+from raytrain.trial.inputs import Inputs
+from raytrain.trial.job import Share
+from raytrain.whisper.memory import CALIBRATION, FRACTION_MARGIN, gpu_fraction
+
+_CONTEXT_GIB = CALIBRATION.context_gib
+
+
+class Admission:
+    """Reserved memory is compared with the limit, as it is measured; with the card, what lies beside it counts too."""
+
+    def __init__(self, footprint: Footprint, *, card_gib: float | None, limit_gib: float | None) -> None:
+        self._footprint, self._card_gib = footprint, card_gib
+        bounds = []
+        if card_gib is not None:
+            bounds.append((card_gib - _CONTEXT_GIB, card_gib, _CONTEXT_GIB, f"the card has {card_gib:.4g}"))
+        if limit_gib is not None:
+            bounds.append((limit_gib, limit_gib, 0.0, f"search.memory_limit_gib is {limit_gib:.4g}"))
+        self._bound = min(bounds, default=None)
+        self._peaks: list[Peak] = []
+
+    @classmethod
+    def of(
+        cls, baseline: Baseline, inputs: Inputs, hardware: Hardware, share: Share, *, limit_gib: float | None
+    ) -> Self:
+        """Of a study. On a CPU memory is another figure, which is not predicted."""
+        sizes = [size for size in (baseline.scaling.gpu_memory_gib, hardware.gpu_memory_gib) if size is not None]
+        if not share.use_gpu:
+            return cls(Footprint(inputs), card_gib=None, limit_gib=None)
+        return cls(Footprint(inputs), card_gib=min(sizes, default=None), limit_gib=limit_gib)
+
+    @property
+    def refuses(self) -> bool:
+        """Whether anything can be refused."""
+        return self._bound is not None
+
+    def share(self, config: Baseline, share: Share) -> Share:
+        """The study's, with this trial's own part of a card."""
+        fraction = config.scaling.gpu_fraction
+        return replace(share, gpu_fraction=self.fraction(config) if fraction == "auto" else fraction)
+
+    def predicted_gib(self, config: Baseline) -> float:
+        return self._footprint.predict(config).predicted_memory_gib
+
+    def refusal(self, config: Baseline) -> str | None:
+        """Why this is never launched, in a line; None where it may fit."""
+        if self._bound is None or self._missed_gib(config) <= 0:
+            return None
+        reserved_gib, _, context_gib, bound = self._bound
+        return f"predicted {reserved_gib + self._missed_gib(config) + context_gib:.1f} GiB, {bound}"
+
+    def will_fit(self, config: Baseline) -> bool:
+        """Going by the trials that have ended; while none has, with room for what a prediction may be off."""
+        if self._bound is None:
+            return True
+        return may_launch(self._reserved_gib(config), self._peaks, limit_gib=self._bound[0])
+
+    def fraction(self, config: Baseline) -> float:
+        """Of a card, with as much room as the trials so far say that a prediction may be off."""
+        # NCCL, which several workers talk by, refuses two on one card.
+        if self._card_gib is None or config.scaling.num_workers > 1:
+            return 1.0
+        margin = max(FRACTION_MARGIN, upper_factor(self._peaks))
+        return gpu_fraction(self.predicted_gib(config), gpu_memory_gib=self._card_gib, margin=margin) or 1.0
+
+    def learn(self, records: Iterable[TrialRecord]) -> None:
+        """From all that have ended so far."""
+        peaks = (self._peak(record) for record in records if record.predicted_memory_gib is not None)
+        self._peaks = [peak for peak in peaks if peak is not None]
+
+    def _peak(self, record: TrialRecord) -> Peak | None:
+        predicted_gib = (record.predicted_memory_gib or 0.0) - _CONTEXT_GIB
+        if record.outcome is Outcome.OUT_OF_MEMORY and record.gpu_fraction is not None:
+            own_gib = record.gpu_fraction * self._card_gib - _CONTEXT_GIB if self._card_gib is not None else None
+            if own_gib is None or record.gpu_fraction == 1:
+                return Peak(predicted_gib=predicted_gib, measured_gib=None)
+            # It outgrew its share, not the card: that tells how far predictions are off, at least.
+            return Peak(predicted_gib=predicted_gib, measured_gib=max(own_gib, predicted_gib) * FRACTION_MARGIN)
+        if record.peak_memory_reserved_gib is None:
+            return None
+        return Peak(predicted_gib=predicted_gib, measured_gib=record.peak_memory_reserved_gib)
+
+    def _reserved_gib(self, config: Baseline) -> float:
+        return self._footprint.predict(config).reserved_gib
+
+    def _missed_gib(self, config: Baseline) -> float:
+        return self._reserved_gib(config) - self._bound[0] if self._bound is not None else 0.0

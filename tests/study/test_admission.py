@@ -1,0 +1,86 @@
+"""Which samples are worth a start, and what part of a card each is given."""
+
+from pathlib import Path
+
+import pytest
+from ended_trials import record
+
+from raytrain.config.baseline import Baseline
+from raytrain.config.reader import load_baseline
+from raytrain.results.records import Outcome
+from raytrain.speech.corpus import prepare
+from raytrain.speech.manifest import manifest_path
+from raytrain.speech.split import split_by_child
+from raytrain.study.admission import Admission
+from raytrain.trial.footprint import Footprint
+from raytrain.trial.inputs import Inputs
+
+SMALL = load_baseline("small")
+
+
+@pytest.fixture(scope="module")
+def footprint(tmp_path_factory: pytest.TempPathFactory) -> Footprint:
+    cache: Path = tmp_path_factory.mktemp("cache")
+    corpus = prepare(manifest_path("demo"), cache=cache)
+    return Footprint(Inputs(corpus, None, split_by_child(corpus, ratio=0.1, seed=0, stratify=True)))
+
+
+def of_batch(size: int) -> Baseline:
+    return load_baseline("small", [f"training.batch_size={size}"])
+
+
+def test_without_a_card_or_a_limit_nothing_is_refused_and_a_trial_has_a_card(footprint: Footprint) -> None:
+    free = Admission(footprint, card_gib=None, limit_gib=None)
+    assert (free.refusal(of_batch(900)), free.will_fit(of_batch(900)), free.fraction(SMALL)) == (None, True, 1.0)
+
+
+def test_a_refusal_names_the_prediction_and_what_it_exceeds(footprint: Footprint) -> None:
+    huge = of_batch(900)
+    predicted = footprint.predict(huge)
+    on_a_card = Admission(footprint, card_gib=8.0, limit_gib=None)
+    assert on_a_card.refusal(huge) == f"predicted {predicted.predicted_memory_gib:.1f} GiB, the card has 8"
+    assert on_a_card.refusal(of_batch(1)) is None
+    limited = Admission(footprint, card_gib=None, limit_gib=6.0)
+    assert limited.refusal(huge) == f"predicted {predicted.reserved_gib:.1f} GiB, search.memory_limit_gib is 6"
+
+
+def test_the_smaller_of_card_and_limit_counts(footprint: Footprint) -> None:
+    both = Admission(footprint, card_gib=80.0, limit_gib=6.0)
+    assert (both.refusal(of_batch(900)) or "").endswith("search.memory_limit_gib is 6")
+
+
+def test_shares_narrow_once_trials_were_measured(footprint: Footprint) -> None:
+    card = Admission(footprint, card_gib=24.0, limit_gib=None)
+    before = card.fraction(SMALL)
+    predicted = footprint.predict(SMALL)
+    fields = {
+        "predicted_memory_gib": predicted.predicted_memory_gib,
+        "peak_memory_reserved_gib": predicted.reserved_gib * 0.9,
+    }
+    card.learn([record(0, SMALL, gpu_fraction=before, **fields)])
+    assert card.fraction(SMALL) < before < 1
+
+
+def test_a_trial_that_outgrew_its_share_gives_the_next_a_larger_one_and_forbids_none(footprint: Footprint) -> None:
+    card = Admission(footprint, card_gib=24.0, limit_gib=None)
+    before = card.fraction(SMALL)
+    predicted_gib = footprint.predict(SMALL).predicted_memory_gib
+    lost = record(0, SMALL, outcome=Outcome.OUT_OF_MEMORY, gpu_fraction=before, predicted_memory_gib=predicted_gib)
+    card.learn([lost])
+    assert card.fraction(SMALL) > before
+    assert card.will_fit(SMALL)
+
+
+def test_a_trial_that_outgrew_the_card_forbids_its_like(footprint: Footprint) -> None:
+    card = Admission(footprint, card_gib=24.0, limit_gib=None)
+    large = of_batch(64)
+    predicted_gib = footprint.predict(large).predicted_memory_gib
+    lost = record(0, large, outcome=Outcome.OUT_OF_MEMORY, gpu_fraction=1.0, predicted_memory_gib=predicted_gib)
+    card.learn([lost])
+    assert not card.will_fit(large)
+    assert card.will_fit(SMALL)
+
+
+def test_several_workers_have_a_card_each(footprint: Footprint) -> None:
+    two = load_baseline("small", ["scaling.num_workers=2"])
+    assert Admission(footprint, card_gib=80.0, limit_gib=None).fraction(two) == 1.0

@@ -93,7 +93,7 @@ def facts(study: StudyResults) -> list[Fact]:
         )
     told += [
         _fact(f"{memory_name([best, baseline])}, GiB", peak_memory_gib(best), peak_memory_gib(baseline), 2),
-        _fact("predicted memory, GiB", best.predicted_memory_gib, baseline.predicted_memory_gib, 2),
+        _fact("predicted GPU memory, GiB", best.predicted_memory_gib, baseline.predicted_memory_gib, 2),
         _fact("clips/s in training", best.train_examples_per_s, baseline.train_examples_per_s, 1),
         Fact("clips trained on", str(best.examples_seen), str(baseline.examples_seen)),
         Fact("time", duration_text(best.wall_s), duration_text(baseline.wall_s)),

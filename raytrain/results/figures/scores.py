@@ -6,7 +6,6 @@ from functools import partial
 from itertools import pairwise
 from typing import Any
 
-from raytrain.results.choose import peak_memory_gib
 from raytrain.results.figures.marks import (
     BOTTOM,
     HEIGHT,
@@ -54,11 +53,11 @@ def wer_by_length(study: StudyResults) -> Figure | None:
 
 
 def predicted_against_measured(study: StudyResults) -> Figure | None:
-    """How far the memory formula may be trusted here."""
+    """How far the memory formula may be trusted here. It is of a GPU's memory: a CPU run is no measurement of it."""
     pairs = [
         (one, one.predicted_memory_gib, peak)
         for one in study.records
-        if one.predicted_memory_gib is not None and (peak := peak_memory_gib(one)) is not None
+        if one.predicted_memory_gib is not None and (peak := one.peak_memory_reserved_gib) is not None
     ]
     if not pairs:
         return None

@@ -195,7 +195,7 @@ def tip(one: TrialRecord) -> str:
     told = [trial_title(one), f"WER {number_text(one.eval_wer, 3)}, {one.outcome}"]
     peak = peak_memory_gib(one)
     if peak is not None or one.predicted_memory_gib is not None:
-        told.append(f"memory {number_text(peak, 2)} GiB, predicted {number_text(one.predicted_memory_gib, 2)}")
+        told.append(f"memory {number_text(peak, 2)} GiB, predicted on a GPU {number_text(one.predicted_memory_gib, 2)}")
     if one.train_examples_per_s is not None:
         told.append(f"{one.train_examples_per_s:.1f} clips/s, {one.examples_seen} clips")
     return "\n".join(told)

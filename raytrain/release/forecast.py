@@ -19,7 +19,7 @@ from raytrain.speech.corpus import Corpus
 TEST_UTTERANCES = 205_274
 TEST_MEAN_S = 7.0
 """The mean length of a clip in the challenge's word track."""
-_SAMPLE = {"cuda": 1024, "cpu": 24}
+_SAMPLE = {"cuda": 1024, "cpu": 16}
 _WARM_UP = 4
 
 

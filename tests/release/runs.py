@@ -16,9 +16,9 @@ from raytrain.training import session
 from raytrain.trial.inputs import Inputs, inputs_of
 
 COMMON = (
-    "training.batch_size=8", "training.gradient_accumulation_steps=1", "training.learning_rate=5e-5",
+    "training.batch_size=4", "training.gradient_accumulation_steps=1", "training.learning_rate=5e-5",
     "training.warmup_steps=0", "training.precision=fp32", "training.checkpoint_every_steps=1",
-    "evaluation.every_steps=1", "evaluation.max_utterances=6", "prediction.num_beams=2", "prediction.max_new_tokens=20",
+    "evaluation.every_steps=1", "evaluation.max_utterances=4", "prediction.num_beams=2", "prediction.max_new_tokens=20",
 )  # fmt: skip
 
 

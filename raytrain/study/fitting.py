@@ -39,14 +39,14 @@ def largest_launchable_gib(peaks: Sequence[Peak], *, limit_gib: float) -> float:
 
 
 def upper_factor(peaks: Sequence[Peak]) -> float:
-    """What a peak is at most, times its prediction: the mean seen, and beyond it how far trials scatter around it.
+    """What a peak is at most, times its prediction: the mean seen, and beyond it twice what trials scatter, since the
+    mean may be low and the next trial high.
 
-    Where they scatter more than expected, the prediction is off by more than a factor, and the margin grows with it.
+    Where trials scatter more than expected, the prediction is off by more than a factor, and the margin grows with it.
     """
     factors = [peak.measured_gib / peak.predicted_gib for peak in peaks if peak.measured_gib is not None]
     if not factors:
         return UNMEASURED_FACTOR
     mean = sum(factors) / len(factors)
     scatter = max([_SCATTER, *(abs(factor / mean - 1) for factor in factors)])
-    # The mean itself is off by as much as one trial, less the more there are.
-    return mean * (1 + scatter + scatter / len(factors) ** 0.5)
+    return mean * (1 + 2 * scatter)

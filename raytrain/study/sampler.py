@@ -21,6 +21,8 @@ from raytrain.study.axes import FACTORS, Axes, Axis, Continuous, Listed, Sample
 
 _TRIES, _RANDOM_TRIES = 20, 200
 """Draws, by the sampler and then at random, before a space counts as exhausted."""
+_RANDOM_FIRST = 5
+"""Trials, the baseline among them, before the sampler believes what it sees."""
 _SIZE = "effective_batch_size"
 _SAME_SIZE = 0.05
 """Effective batches that differ by less, as a share, are drawn as one: most have a single split of their own."""
@@ -108,8 +110,14 @@ def _sampler(search: Search, seed: int) -> optuna.samplers.BaseSampler:
             multivariate=True,  # the best rate depends on the effective batch
             group=True,  # a baseline outside the space lacks a key, and the others are still drawn together
             constant_liar=True,  # trials that run at the same time keep apart
-            n_startup_trials=min(10, max(4, search.trials // 3)),
+            n_startup_trials=_RANDOM_FIRST,
+            gamma=_num_good,
         )
+
+
+def _num_good(trials: int) -> int:
+    """The trials taken as good. With the usual tenth, the first twenty would all follow one or two, and their luck."""
+    return max(2, round(math.sqrt(trials)))
 
 
 def _draw_size(axes: Axes, trial: optuna.Trial) -> float:

@@ -97,6 +97,30 @@ def test_the_sampler_learns_where_the_objective_is_low() -> None:
     assert late[len(late) // 2] < 3e-5
 
 
+def test_what_will_not_fit_is_never_proposed_and_all_that_does_is() -> None:
+    asked = space({BATCH: {"values": [4, 8, 12]}, ACCUMULATION: {"values": [1, 2, 3]}})
+    axes = Axes(asked, SMALL)
+    tried: list[Tried] = []
+    for number in range(6):
+        sample = propose(axes, tried, search=asked.search, number=number, fits=lambda sample: sample[BATCH] != 12)
+        assert sample is not None
+        tried.append(Tried(sample=sample, state=TrialState.COMPLETE, objective=0.5))
+    assert {one.sample[BATCH] for one in tried} == {4, 8}
+    assert propose(axes, tried, search=asked.search, number=6, fits=lambda sample: sample[BATCH] != 12) is None
+
+
+def test_a_new_effective_batch_comes_before_another_split_of_one_that_was_tried() -> None:
+    asked = space({BATCH: {"values": [1, 2, 4, 8]}, ACCUMULATION: {"low": 1, "high": 9}}, keep={"low": 8, "high": 9})
+    axes = Axes(asked, SMALL)
+    tried = [Tried(sample={BATCH: 2, ACCUMULATION: 4}, state=TrialState.COMPLETE, objective=0.1)]
+    new = {BATCH: 1, ACCUMULATION: 9}
+    assert [propose(axes, tried, search=asked.search, number=number) for number in range(1, 6)] == [new] * 5
+    tried.append(Tried(sample=new, state=TrialState.COMPLETE, objective=0.2))
+    again = propose(axes, tried, search=asked.search, number=2)
+    assert again is not None
+    assert effective(again) == 8
+
+
 def late_misses(*, told: bool) -> int:
     """Of the second twenty of forty, those over a limit that halves the range; the higher the rate, the better."""
     asked = space({RATE: {"low": 1e-6, "high": 1e-2, "log": True}}, trials=40)

@@ -1,6 +1,7 @@
 """python -m raytrain.export: a run's best weights as a model that others load, or as the challenge's submission."""
 
 import argparse
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +25,7 @@ def _export() -> None:
     require_free(Path(arguments.to))
     log_to_stderr()
     _tell_run(run)
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # or generate() tells of its settings at every call
     from raytrain.release.export import export  # here: what is wrong so far is told before torch is imported
 
     done = export(run, to=Path(arguments.to), form=arguments.form, num_averaged=arguments.average, say=say)

@@ -32,8 +32,9 @@ import math
 
 import soundfile
 import torch
-from transformers import WhisperForConditionalGeneration, WhisperProcessor
+from transformers import WhisperForConditionalGeneration, WhisperProcessor, logging
 
+logging.set_verbosity_error()  # or generate() tells of its settings at every call
 FOLDER = "."  # this folder, or its name on a hub
 processor = WhisperProcessor.from_pretrained(FOLDER)
 model = WhisperForConditionalGeneration.from_pretrained(FOLDER, dtype=torch.float32).eval()

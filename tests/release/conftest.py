@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from runs import train
+from exported_runs import train
 
 
 @pytest.fixture(scope="session", autouse=True)

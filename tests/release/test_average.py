@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from runs import checkpoint, copy_of, study_of
+from exported_runs import checkpoint, copy_of, study_of
 from safetensors.torch import load_file, save_file
 
 from raytrain.errors import InputError

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import soundfile
 import torch
+from exported_runs import checkpoint, copy_of, edit_json, inputs_for
 from huggingface_hub import ModelCard
-from runs import checkpoint, copy_of, edit_json, inputs_for
 
 from raytrain.config.baseline import Audio
 from raytrain.release.card import Scored, model_card

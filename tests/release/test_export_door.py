@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from runs import checkpoint, copy_of
+from exported_runs import checkpoint, copy_of
 from transformers import WhisperForConditionalGeneration
 
 from raytrain.errors import InputError

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from runs import checkpoint, copy_of, edit_json, study_of
+from exported_runs import checkpoint, copy_of, edit_json, study_of
 
 from raytrain.errors import InputError
 from raytrain.release.source import find_run

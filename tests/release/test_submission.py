@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from runs import inputs_for
+from exported_runs import inputs_for
 
 from raytrain.release import submission_main
 from raytrain.release.average import score

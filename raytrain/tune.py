@@ -80,7 +80,8 @@ def _configuration(arguments: argparse.Namespace) -> tuple[Baseline, SearchSpace
 def _search(
     description: Description, *, folder: Path | None, address: str | None, wandb_sweep: bool, as_json: bool
 ) -> int:
-    from raytrain.study.study import Study, run_study
+    from raytrain.study.search import run_study
+    from raytrain.study.study import Study
     from raytrain.tracking.study_sweep import create_sweep
     from raytrain.trial.inputs import inputs_of
 

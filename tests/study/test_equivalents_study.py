@@ -9,7 +9,8 @@ from raytrain.config.reader import load_baseline, load_space
 from raytrain.results.description import Description
 from raytrain.results.records import Outcome, TrialRecord
 from raytrain.results.transcripts import transcripts_path
-from raytrain.study.study import Study, run_study
+from raytrain.study.search import run_study
+from raytrain.study.study import Study
 from raytrain.trial.inputs import inputs_of
 
 BATCH, ACCUMULATION = "training.batch_size", "training.gradient_accumulation_steps"

@@ -16,7 +16,8 @@ from raytrain.results.records import Outcome, TrialRecord
 from raytrain.results.transcripts import read_scored, transcripts_path
 from raytrain.study.axes import Axes
 from raytrain.study.journal import Journal
-from raytrain.study.study import Study, run_study
+from raytrain.study.search import run_study
+from raytrain.study.study import Study
 from raytrain.trial.inputs import inputs_of
 
 RATE = "training.learning_rate"

@@ -10,7 +10,7 @@ from test_study import study
 
 from raytrain.errors import InputError
 from raytrain.results.records import Outcome, TrialRecord
-from raytrain.study.study import run_study
+from raytrain.study.search import run_study
 
 BATCH, RATE = "training.batch_size", "training.learning_rate"
 ONE_STEP = (

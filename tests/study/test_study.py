@@ -14,7 +14,8 @@ from raytrain.config.reader import apply_sample, load_baseline, load_space
 from raytrain.results.description import Description
 from raytrain.results.ledger import Ledger
 from raytrain.results.records import Outcome, TrialRecord
-from raytrain.study.study import Study, run_study
+from raytrain.study.search import run_study
+from raytrain.study.study import Study
 from raytrain.trial.inputs import inputs_of
 
 RATE, LABELS = "training.learning_rate", "data.max_label_tokens"

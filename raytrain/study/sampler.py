@@ -105,6 +105,7 @@ def _sampler(search: Search, seed: int) -> optuna.samplers.BaseSampler:
         return optuna.samplers.RandomSampler(seed=seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        warnings.simplefilter("ignore", FutureWarning)  # Optuna 6, which we do not allow, is to drop `gamma`
         return optuna.samplers.TPESampler(
             seed=seed,
             multivariate=True,  # the best rate depends on the effective batch

@@ -15,6 +15,8 @@ def main() -> None:
 
 def _bench() -> int:
     arguments = _parser().parse_args()
+    if arguments.kind == "search":
+        return _search(arguments)
     return _memory(as_json=arguments.json)
 
 
@@ -46,11 +48,44 @@ def _memory(*, as_json: bool) -> int:
     return 0
 
 
+def _search(arguments: argparse.Namespace) -> int:
+    if arguments.trials < 2 or arguments.seeds < 1:
+        raise InputError("raytrain.bench search: takes at least 2 trials, of which the baseline is one, and 1 seed")
+    from raytrain.benchmarks.search import EXPECTED, compare, held
+    from raytrain.benchmarks.surfaces import surfaces
+
+    asked = surfaces()
+    found = {}
+    for name, of_rivals in compare(asked, trials=arguments.trials, seeds=arguments.seeds):
+        found[name] = of_rivals
+        for rival, figures in of_rivals.items():
+            say(f"{name}: {rival}: " + ", ".join(f"{key} {value:g}" for key, value in figures.items()))
+    result = {
+        "trials": arguments.trials,
+        "seeds": arguments.seeds,
+        "surfaces": found,
+        "about": {surface.name: surface.about for surface in asked},
+        "expected": EXPECTED,
+        "held": {name: held(of_rivals) for name, of_rivals in found.items()},
+        "provenance": provenance(command_line("raytrain.bench"), {}),
+    }
+    write_json(Path(arguments.out), result)
+    say(f"{arguments.out}: {len(found)} surfaces, {arguments.seeds} seeds of {arguments.trials} trials")
+    if arguments.json:
+        print_json(result)
+    return 0
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(prog="python -m raytrain.bench", description="Measure, and write what was found to results/bench/.")
     kinds = parser.add_subparsers(dest="kind", required=True, metavar="KIND", parser_class=Parser)
     memory = kinds.add_parser("memory", help="predicted against measured GPU memory, over a grid of steps")
-    memory.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    search = kinds.add_parser("search", help="our sampler against stock Optuna, random and grid, on rehearsed surfaces")
+    search.add_argument("--trials", type=int, default=60, help="of each search, the baseline among them")
+    search.add_argument("--seeds", type=int, default=10, help="searches of each kind on each surface")
+    search.add_argument("--out", default="results/bench/search.json", help="the file that is written")
+    for kind in (memory, search):
+        kind.add_argument("--json", action="store_true", help="one JSON object on stdout")
     return parser
 
 

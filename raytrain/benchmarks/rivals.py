@@ -1,0 +1,139 @@
+"""Four ways to choose the next trial, all from the baseline: what earlier trials reported in, a sample out."""
+
+import itertools
+import logging
+import math
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import optuna
+from optuna.trial import TrialState
+
+from raytrain.benchmarks.surfaces import ACCUMULATION, BATCH, RATE, Ended, Surface
+from raytrain.study.axes import Sample
+from raytrain.study.fitting import Peak, may_launch
+from raytrain.study.sampler import Tried, propose
+from raytrain.trial.driver import WORST_OBJECTIVE
+
+
+class Rival(Protocol):
+    """Asked for a sample, and told how it ended, one trial after the other."""
+
+    def suggest(self, number: int) -> Sample | None: ...
+
+    def tell(self, number: int, sample: Sample, ended: Ended) -> None: ...
+
+
+class Ours:
+    """The sampler as a study drives it: the history told whole each time, what will not fit never launched."""
+
+    def __init__(self, surface: Surface, *, seed: int, trials: int) -> None:
+        self._surface = surface
+        self._search = surface.space.search.model_copy(update={"seed": seed, "trials": trials})
+        self._tried: list[Tried] = []
+        self._peaks: list[Peak] = []
+
+    def suggest(self, number: int) -> Sample | None:
+        if number == 0:
+            return self._surface.axes.baseline_sample
+        return propose(self._surface.axes, self._tried, search=self._search, number=number, fits=self._fits)
+
+    def tell(self, number: int, sample: Sample, ended: Ended) -> None:
+        self._peaks.append(Peak(predicted_gib=self._surface.predicted_gib(sample), measured_gib=ended.peak_gib))
+        self._tried.append(
+            Tried(
+                sample=sample,
+                state=TrialState.COMPLETE,
+                objective=WORST_OBJECTIVE if ended.wer is None else ended.wer,
+                violation=0.1 if ended.peak_gib is None else ended.peak_gib - self._surface.wall_gib,
+            )
+        )
+
+    def _fits(self, sample: Sample) -> bool:
+        return may_launch(self._surface.predicted_gib(sample), self._peaks, limit_gib=self._surface.wall_gib)
+
+
+class StockOptuna:
+    """Ray's OptunaSearch as its manual shows it, in its form that can keep the window. Ray reports a trial that ran
+    out of memory as an error; one that diverged reports a loss like any other."""
+
+    def __init__(self, surface: Surface, *, seed: int, trials: int) -> None:
+        logging.getLogger("ray").setLevel(logging.ERROR)
+        from ray.tune.search.optuna import OptunaSearch
+
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        self._surface = surface
+        self._searcher = OptunaSearch(
+            self._draw, metric="objective", mode="min", seed=seed, points_to_evaluate=[surface.axes.baseline_sample]
+        )
+
+    def suggest(self, number: int) -> Sample | None:
+        return self._searcher.suggest(str(number))
+
+    def tell(self, number: int, sample: Sample, ended: Ended) -> None:
+        if ended.out_of_memory:
+            self._searcher.on_trial_complete(str(number), error=True)
+            return
+        objective = WORST_OBJECTIVE if ended.wer is None else ended.wer
+        self._searcher.on_trial_complete(str(number), {"objective": objective})
+
+    def _draw(self, trial: Any) -> None:
+        accumulations, rates = self._surface.accumulations(), self._surface.rates
+        batch = trial.suggest_categorical(BATCH, list(accumulations))
+        trial.suggest_int(ACCUMULATION, accumulations[batch][0], accumulations[batch][-1])
+        trial.suggest_float(RATE, rates.low, rates.high, log=True)
+
+
+class Random:
+    """Every draw on its own: a batch size, an accumulation that keeps the window, a rate."""
+
+    def __init__(self, surface: Surface, *, seed: int, trials: int) -> None:
+        self._surface, self._random = surface, np.random.default_rng(seed)
+
+    def suggest(self, number: int) -> Sample | None:
+        if number == 0:
+            return self._surface.axes.baseline_sample
+        accumulations, rates = self._surface.accumulations(), self._surface.rates
+        batch = int(self._random.choice(list(accumulations)))
+        accumulation = int(self._random.choice(accumulations[batch]))
+        rate = math.exp(self._random.uniform(math.log(rates.low), math.log(rates.high)))
+        return {BATCH: batch, ACCUMULATION: accumulation, RATE: rate}
+
+    def tell(self, number: int, sample: Sample, ended: Ended) -> None:
+        """Learns nothing."""
+
+
+class Grid:
+    """The coarsest even grid that has enough points in the window, walked in an order drawn by seed."""
+
+    def __init__(self, surface: Surface, *, seed: int, trials: int) -> None:
+        self._baseline = surface.axes.baseline_sample
+        points = next(found for levels in itertools.count(2) if len(found := _grid(surface, levels)) >= trials - 1)
+        order = np.random.default_rng(seed).permutation(len(points))
+        self._points = [points[place] for place in order]
+
+    def suggest(self, number: int) -> Sample | None:
+        return self._baseline if number == 0 else self._points[number - 1]
+
+    def tell(self, number: int, sample: Sample, ended: Ended) -> None:
+        """Learns nothing."""
+
+
+def _grid(surface: Surface, levels: int) -> list[Sample]:
+    batches, accumulations = (axis.values for axis in surface.axes.factors)
+    rates = np.geomspace(surface.rates.low, surface.rates.high, levels)
+    points: list[Sample] = [
+        {BATCH: batch, ACCUMULATION: accumulation, RATE: float(rate)}
+        for batch in _spread(batches, levels)
+        for accumulation in _spread(accumulations, levels)
+        for rate in rates
+    ]
+    return [point for point in points if surface.axes.contains(point)]
+
+
+def _spread(values: Sequence[Any], levels: int) -> list[Any]:
+    """So many of an ordered list, evenly by ratio, both ends among them."""
+    logs = np.log(values)
+    nearest = [int(np.abs(logs - wanted).argmin()) for wanted in np.linspace(logs[0], logs[-1], levels)]
+    return [values[place] for place in dict.fromkeys(nearest)]

@@ -1,0 +1,107 @@
+"""The search, rehearsed with no cluster: surfaces and ways to search in; lost trials, speed and regret of each out."""
+
+import math
+import os
+import statistics
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from raytrain.benchmarks.rivals import Grid, Ours, Random, Rival, StockOptuna
+from raytrain.benchmarks.surfaces import Card, Surface
+
+RIVALS: dict[str, Callable[..., Rival]] = {"ours": Ours, "stock_optuna": StockOptuna, "random": Random, "grid": Grid}
+EXPECTED = {
+    "ours_out_of_memory_median": 1,
+    "ours_out_of_memory_max": 3,
+    "stock_optuna_out_of_memory_median": 50,
+    "ours_trials_to_2_percent_as_share_of_random": 0.5,
+}
+"""What was predicted before anything was measured: at most, but of the stock searcher about."""
+_NEAR = 0.02
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rehearsal:
+    """One search of one seed."""
+
+    out_of_memory: int
+    trials_to_2_percent: int
+    """The number of the first trial whose WER, without noise, is within 2 % of the best, 0 for the baseline; the
+    number of trials where none was."""
+    hours_to_2_percent: float
+    """Training until that trial has ended, one trial after the other."""
+    regret: float
+    """Of the trial with the lowest reported WER: by which share its WER without noise lies above the best."""
+
+
+def rehearse(surface: Surface, rival: str, *, seed: int, trials: int) -> Rehearsal:
+    """One search, from the baseline on."""
+    card, searcher = Card(surface, seed=seed), RIVALS[rival](surface, seed=seed, trials=trials)
+    near = card.best_wer * (1 + _NEAR)
+    out_of_memory, reached, hours = 0, trials, 0.0
+    lowest, chosen = math.inf, math.inf
+    for number in range(trials):
+        sample = searcher.suggest(number)
+        if sample is None:
+            break
+        ended = card.train(number, sample)
+        searcher.tell(number, sample, ended)
+        out_of_memory += ended.out_of_memory
+        if reached == trials:
+            hours += card.hours(sample, ended)
+        if ended.wer is not None:
+            wer = surface.true_wer(sample)
+            reached = min(reached, number) if wer <= near else reached
+            if ended.wer < lowest:
+                lowest, chosen = ended.wer, wer
+    return Rehearsal(
+        out_of_memory=out_of_memory,
+        trials_to_2_percent=reached,
+        hours_to_2_percent=hours,
+        regret=max(0.0, chosen / card.best_wer - 1),
+    )
+
+
+def compare(
+    surfaces: Sequence[Surface], *, trials: int, seeds: int
+) -> Iterator[tuple[str, dict[str, dict[str, float]]]]:
+    """For each surface its name and what each way to search came to, over the seeds; a surface at a time."""
+    with ProcessPoolExecutor(max_workers=os.cpu_count()) as pool:
+        running = {
+            (surface.name, rival, seed): pool.submit(rehearse, surface, rival, seed=seed, trials=trials)
+            for surface in surfaces
+            for rival in RIVALS
+            for seed in range(seeds)
+        }
+        for surface in surfaces:
+            yield (
+                surface.name,
+                {
+                    rival: _summary([running[surface.name, rival, seed].result() for seed in range(seeds)])
+                    for rival in RIVALS
+                },
+            )
+
+
+def held(found: dict[str, dict[str, float]]) -> dict[str, Any]:
+    """What was predicted of a surface, beside what was measured on it."""
+    ours, at_random = found["ours"], found["random"]
+    share = EXPECTED["ours_trials_to_2_percent_as_share_of_random"]
+    return {
+        "memory": ours["out_of_memory_median"] <= EXPECTED["ours_out_of_memory_median"]
+        and ours["out_of_memory_max"] <= EXPECTED["ours_out_of_memory_max"],
+        "speed": ours["trials_to_2_percent_median"] <= share * at_random["trials_to_2_percent_median"],
+    }
+
+
+def _summary(rehearsals: Sequence[Rehearsal]) -> dict[str, float]:
+    lost = [one.out_of_memory for one in rehearsals]
+    return {
+        "out_of_memory_median": statistics.median(lost),
+        "out_of_memory_max": max(lost),
+        "trials_to_2_percent_median": statistics.median(one.trials_to_2_percent for one in rehearsals),
+        "hours_to_2_percent_median": round(statistics.median(one.hours_to_2_percent for one in rehearsals), 2),
+        "regret_median": round(statistics.median(one.regret for one in rehearsals), 5),
+    }

@@ -1,0 +1,99 @@
+"""The rehearsed searches: their surfaces, a few trials of every way to search, and the form of what is written."""
+
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from raytrain.benchmarks.rivals import Random
+from raytrain.benchmarks.search import RIVALS, rehearse
+from raytrain.benchmarks.surfaces import ACCUMULATION, BATCH, RATE, Basin, Card, Recorded, surfaces
+
+SURFACES = {surface.name: surface for surface in surfaces()}
+SEARCH = [sys.executable, "-m", "raytrain.bench", "search"]
+FIGURES = {
+    "out_of_memory_median", "out_of_memory_max", "trials_to_2_percent_median", "hours_to_2_percent_median",
+    "regret_median",
+}  # fmt: skip
+
+
+def test_every_surface_starts_from_a_baseline_that_fits_whatever_the_factor() -> None:
+    assert all(
+        surface.predicted_gib(surface.axes.baseline_sample) * 1.20 * 1.02 <= surface.wall_gib
+        for surface in SURFACES.values()
+    )
+
+
+def test_the_best_of_a_basin_is_where_it_was_set() -> None:
+    basin = Basin(best_effective_batch=20, best_rate=3e-5)
+    assert basin.wer(20, 3e-5) == basin.lowest
+    assert basin.wer(40, 3e-5 * 2**0.5) == pytest.approx(basin.lowest * 1.05, rel=2e-3)
+    assert basin.lowest * 1.4 < basin.wer(20, 1e-7) <= basin.untrained
+    assert math.isinf(basin.wer(20, 2e-4))
+
+
+def test_the_recorded_surface_is_smooth_and_goes_through_the_midst_of_what_was_recorded() -> None:
+    recorded = Recorded()
+    assert recorded.wer(32, 5e-6) == pytest.approx(0.607, rel=2 * recorded.noise)
+    assert recorded.wer(8, 2e-5) == pytest.approx(0.179, rel=2 * recorded.noise)
+    assert recorded.wer(32, 1.3e-4) < recorded.wer(16, 1.3e-4) < recorded.wer(8, 1.3e-4)  # larger batches, higher rates
+
+
+def test_a_trial_ends_the_same_whoever_asks_and_one_out_of_memory_tells_no_peak() -> None:
+    card = Card(SURFACES["small_12_gib_tight"], seed=3)
+    assert card.train(7, {BATCH: 4, ACCUMULATION: 9, RATE: 1e-5}) == card.train(
+        7, {BATCH: 4, ACCUMULATION: 9, RATE: 1e-5}
+    )
+    lost = card.train(8, {BATCH: 32, ACCUMULATION: 1, RATE: 1e-5})
+    assert lost.out_of_memory
+    assert lost.wer is lost.peak_gib is None
+
+
+def test_the_best_keeps_the_wall() -> None:
+    walled, free = SURFACES["medium_20_gib_best_at_the_wall"], Basin(best_effective_batch=64, best_rate=2e-5)
+    assert max(Card(walled, seed=seed).best_wer for seed in range(10)) > 0.0861 * 1.001
+    assert free.wer(64, 2e-5) == free.lowest
+
+
+def test_where_the_baseline_is_best_it_is_the_first_to_get_there() -> None:
+    surface = SURFACES["small_8_gib_baseline_is_best"]
+    assert [rehearse(surface, rival, seed=0, trials=3).trials_to_2_percent for rival in RIVALS] == [0] * 4
+
+
+def test_random_draws_keep_the_window() -> None:
+    surface = SURFACES["small_8_gib"]
+    rival = Random(surface, seed=1, trials=60)
+    assert all(surface.axes.contains(rival.suggest(number) or {}) for number in range(60))
+
+
+def test_what_reports_teach_keeps_trials_in_memory_where_the_stock_searcher_loses_them() -> None:
+    surface = SURFACES["small_12_gib_tight"]
+    ours = [rehearse(surface, "ours", seed=seed, trials=16).out_of_memory for seed in (0, 1)]
+    stock = [rehearse(surface, "stock_optuna", seed=seed, trials=16).out_of_memory for seed in (0, 1)]
+    assert max(ours) <= 1 < min(stock)
+
+
+def test_the_door_writes_every_figure_of_every_search(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [*SEARCH, "--json", "--trials", "4", "--seeds", "2", "--out", str(tmp_path / "search.json")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "Warning" not in done.stderr
+    told = json.loads(done.stdout)
+    assert told == json.loads((tmp_path / "search.json").read_text())
+    assert told["surfaces"].keys() == SURFACES.keys() == told["held"].keys()
+    assert {frozenset(of_rivals) for of_rivals in told["surfaces"].values()} == {frozenset(RIVALS)}
+    assert {frozenset(figures) for of_rivals in told["surfaces"].values() for figures in of_rivals.values()} == {
+        frozenset(FIGURES)
+    }
+
+
+def test_a_search_without_a_second_trial_is_refused() -> None:
+    done = subprocess.run([*SEARCH, "--trials", "1"], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert len(done.stderr.strip().splitlines()) == 1

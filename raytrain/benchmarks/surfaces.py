@@ -189,7 +189,7 @@ class Card:
 
 
 def surfaces() -> list[Surface]:
-    """Seven questions. What is invented of them was set before any sampler was tried on them."""
+    """Seven questions. What is invented of them was set before the sampler was tuned."""
     batches = [1, 2, 3, 4, 6, 8, 9, 12, 16, 18, 24, 32]
     wide = {BATCH: {"values": batches}, ACCUMULATION: {"low": 1, "high": 36}, RATE: _rates(2e-6, 1e-4)}
     few = wide | {ACCUMULATION: {"low": 1, "high": 4}}

@@ -1,0 +1,33 @@
+"""What the README says can be typed, and the folders it draws, are there."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+DOORS = sorted(set(re.findall(r"python -m (raytrain\.[a-z]+)(?![.\w])", README)))
+TREE = re.findall(r"^  ([a-z]+)/ ", README, flags=re.MULTILINE)
+SEARCHES = ["python -m raytrain.tune --baseline small", "python -m raytrain.fit --config small"]
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_every_door_of_the_readme_opens(door: str) -> None:
+    helped = subprocess.run([sys.executable, "-m", door, "--help"], capture_output=True, text=True, cwd=ROOT)
+    assert helped.returncode == 0
+    assert "usage: python -m raytrain" in helped.stdout
+
+
+def test_the_tree_of_the_readme_names_every_room() -> None:
+    rooms = {path.parent.name for path in (ROOT / "raytrain").glob("*/__init__.py")}
+    assert set(TREE) == rooms
+
+
+@pytest.mark.parametrize("command", SEARCHES)
+def test_the_default_commands_resolve_without_data_or_weights(command: str) -> None:
+    arguments = [sys.executable, *shlex.split(command)[1:], "--dry-run"]
+    assert subprocess.run(arguments, capture_output=True, cwd=ROOT).returncode == 0

@@ -13,15 +13,7 @@ def model_config(variant: Variant, tokenizer: Any, **settings: Any) -> Any:
 
     end_of_text = tokenizer.eos_token_id
     return WhisperConfig(
-        vocab_size=variant.vocab_size,
-        num_mel_bins=variant.num_mel_bins,
-        d_model=variant.width,
-        encoder_layers=variant.encoder_layers,
-        decoder_layers=variant.decoder_layers,
-        encoder_attention_heads=variant.heads,
-        decoder_attention_heads=variant.heads,
-        encoder_ffn_dim=4 * variant.width,
-        decoder_ffn_dim=4 * variant.width,
+        **shape_settings(variant),
         max_source_positions=MAX_SOURCE_POSITIONS,
         max_target_positions=MAX_TARGET_POSITIONS,
         pad_token_id=end_of_text,
@@ -31,6 +23,21 @@ def model_config(variant: Variant, tokenizer: Any, **settings: Any) -> Any:
         architectures=["WhisperForConditionalGeneration"],
         **settings,
     )
+
+
+def shape_settings(variant: Variant) -> dict[str, int]:
+    """The variant's shape in the words of transformers' WhisperConfig."""
+    return {
+        "vocab_size": variant.vocab_size,
+        "num_mel_bins": variant.num_mel_bins,
+        "d_model": variant.width,
+        "encoder_layers": variant.encoder_layers,
+        "decoder_layers": variant.decoder_layers,
+        "encoder_attention_heads": variant.heads,
+        "decoder_attention_heads": variant.heads,
+        "encoder_ffn_dim": 4 * variant.width,
+        "decoder_ffn_dim": 4 * variant.width,
+    }
 
 
 def generation_config(

@@ -21,6 +21,7 @@ from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from raytrain.whisper.configs import shape_settings
 from raytrain.whisper.step_memory import StepShape
 from raytrain.whisper.window import audio_window, frames
 
@@ -102,22 +103,8 @@ def build_model(shape: StepShape) -> Any:
     """Whisper of this shape as a run has it: float32 weights, the encoder frozen and layers recomputed if asked."""
     from transformers import WhisperConfig, WhisperForConditionalGeneration
 
-    variant = shape.variant
-    model = WhisperForConditionalGeneration(
-        WhisperConfig(
-            vocab_size=variant.vocab_size,
-            num_mel_bins=variant.num_mel_bins,
-            d_model=variant.width,
-            encoder_layers=variant.encoder_layers,
-            decoder_layers=variant.decoder_layers,
-            encoder_attention_heads=variant.heads,
-            decoder_attention_heads=variant.heads,
-            encoder_ffn_dim=4 * variant.width,
-            decoder_ffn_dim=4 * variant.width,
-            dropout=shape.dropout,
-            use_cache=False,
-        )
-    )
+    settings = shape_settings(shape.variant)
+    model = WhisperForConditionalGeneration(WhisperConfig(**settings, dropout=shape.dropout, use_cache=False))
     model.tie_weights()
     model.train()
     if shape.freeze_encoder:

@@ -71,16 +71,13 @@ class Proposals:
         budget = self._study.budget_examples
         if trained is not None:
             config, budget = probe_of(config, budget_examples=budget)
-        job = Job(
-            config=config.model_dump(),
-            inputs=self._study.whereabouts,
-            storage=str(self._study.folder / "ray"),
-            name=trial_name(number),
+        job = _job(
+            self._study,
+            number,
+            config,
             share=admission.share(config, share),
-            keep_best=None,
             evaluate_at_examples=rungs(self._study.space, budget_examples=budget) if trained is None else [],
             end_at_examples=budget,
-            score_first=number == 0,
             predicted_memory_gib=admission.predicted_gib(config),
         )
         asked = {"number": number, "sample": sample if number else {}, "job": job.as_dict()}
@@ -145,17 +142,40 @@ class Repeats:
         else:
             return None
         config = apply_sample(Baseline.model_validate(repeat.finalist.config), {"training.seed": repeat.seed})
-        job = Job(
-            config=config.model_dump(),
-            inputs=self._study.whereabouts,
-            storage=str(self._study.folder / "ray"),
-            name=trial_name(number),
+        budget = self._study.budget_examples
+        job = _job(
+            self._study,
+            number,
+            config,
             share=admission.share(config, share),
-            keep_best=None,
-            evaluate_at_examples=rungs(self._study.space, budget_examples=self._study.budget_examples),
-            end_at_examples=self._study.budget_examples,
-            score_first=False,
+            evaluate_at_examples=rungs(self._study.space, budget_examples=budget),
+            end_at_examples=budget,
             predicted_memory_gib=repeat.finalist.predicted_memory_gib,
         )
         sample, finalist_of = repeat.finalist.sample, repeat.finalist.trial_id
         return {"number": number, "sample": sample, "job": job.as_dict(), "finalist_of": finalist_of}
+
+
+def _job(
+    study: Study,
+    number: int,
+    config: Baseline,
+    *,
+    share: Share,
+    evaluate_at_examples: list[int],
+    end_at_examples: int,
+    predicted_memory_gib: float | None,
+) -> Job:
+    """A training in the study's own storage; only trial 0 scores the weights as they come."""
+    return Job(
+        config=config.model_dump(),
+        inputs=study.whereabouts,
+        storage=str(study.folder / "ray"),
+        name=trial_name(number),
+        share=share,
+        keep_best=None,
+        evaluate_at_examples=evaluate_at_examples,
+        end_at_examples=end_at_examples,
+        score_first=number == 0,
+        predicted_memory_gib=predicted_memory_gib,
+    )

@@ -18,7 +18,7 @@ from raytrain.training import precision as precisions
 from raytrain.training.distributed import OutOfMemory, run_on_all_or_none
 from raytrain.training.feed import MicroBatch, StepData
 from raytrain.training.loop import train
-from raytrain.training.memory import peak_memory, reset_peaks
+from raytrain.training.memory import MemoryMeter
 from raytrain.training.optimizer import make_optimizer
 from raytrain.training.precision import Precision
 from raytrain.whisper.decoding import transcribe
@@ -112,14 +112,14 @@ def _measured(config: Baseline, point: Point, prediction: Prediction, device: to
     precision = precisions.resolve(point.precision, device=device)
     whisper = load(config.model, seed=0)
     whisper.model.to(device)
-    reset_peaks(device)
+    meter = MemoryMeter(device)
     _train(whisper, config, precision, label_tokens=point.label_tokens)
-    training = peak_memory(device)
+    training = meter.peaks()
     if device.type == "cuda":
         torch.cuda.empty_cache()
-    reset_peaks(device)
+    meter = MemoryMeter(device)
     _decode(whisper, config, precision, new_tokens=point.label_tokens)
-    scoring = peak_memory(device)
+    scoring = meter.peaks()
     reserved = training["peak_memory_reserved_gib"]
     return {
         "outcome": "completed",

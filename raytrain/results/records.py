@@ -40,8 +40,14 @@ class TrialRecord:
     peak_memory_reserved_gib: float | None = None
     peak_memory_allocated_gib: float | None = None
     peak_memory_resident_gib: float | None = None
+    peak_memory_by_phase: dict[str, dict[str, float]] = field(default_factory=dict)
+    """On a GPU {"train": {"reserved_gib", "allocated_gib"}, "evaluate": {...}}, the largest of any rank."""
+    allocator_retries: int | None = None
+    """How often the CUDA allocator emptied its cache to go on, on the rank where it did most: memory was short."""
     predicted_memory_gib: float | None = None
     gpu_fraction: float | None = None
+    gpu_memory_gib: float | None = None
+    """What that fraction comes to; null where the card's size was not known."""
     train_examples_per_s: float | None = None
     examples_seen: int = 0
     steps: int = 0

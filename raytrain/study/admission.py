@@ -1,10 +1,9 @@
 """Which samples are worth a start: predictions, the card, the limit and what trials have shown in; the verdict out.
 
-Where no card is known and no limit is set nothing is refused, and every trial has a card of its own.
+Where a card is not known and no limit is set nothing is refused, and every trial has a card of its own.
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Self
 
 from raytrain.config.baseline import Baseline
@@ -23,6 +22,7 @@ class Admission:
     """Reserved memory is compared with the limit, as it is measured; with the card, what lies beside it counts too."""
 
     def __init__(self, footprint: Footprint, *, card_gib: float | None, limit_gib: float | None) -> None:
+        """`card_gib` is the largest card's: what does not fit there fits nowhere."""
         self._footprint, self._card_gib = footprint, card_gib
         bounds = []
         if card_gib is not None:
@@ -37,20 +37,15 @@ class Admission:
         cls, baseline: Baseline, inputs: Inputs, hardware: Hardware, share: Share, *, limit_gib: float | None
     ) -> Self:
         """Of a study. On a CPU memory is another figure, which is not predicted."""
-        sizes = [size for size in (baseline.scaling.gpu_memory_gib, hardware.gpu_memory_gib) if size is not None]
         if not share.use_gpu:
             return cls(Footprint(inputs), card_gib=None, limit_gib=None)
-        return cls(Footprint(inputs), card_gib=min(sizes, default=None), limit_gib=limit_gib)
+        card_gib = _as_capped(hardware.largest_card_gib, baseline)
+        return cls(Footprint(inputs), card_gib=card_gib, limit_gib=limit_gib)
 
     @property
     def refuses(self) -> bool:
         """Whether anything can be refused."""
         return self._bound is not None
-
-    def share(self, config: Baseline, share: Share) -> Share:
-        """The study's, with this trial's own part of a card."""
-        fraction = config.scaling.gpu_fraction
-        return replace(share, gpu_fraction=self.fraction(config) if fraction == "auto" else fraction)
 
     def predicted_gib(self, config: Baseline) -> float:
         return self._footprint.predict(config).predicted_memory_gib
@@ -68,13 +63,19 @@ class Admission:
             return True
         return may_launch(self._reserved_gib(config), self._peaks, limit_gib=self._bound[0])
 
-    def fraction(self, config: Baseline) -> float:
-        """Of a card, with as much room as the trials so far say that a prediction may be off."""
-        # NCCL, which several workers talk by, refuses two on one card.
-        if self._card_gib is None or config.scaling.num_workers > 1:
+    def part(self, config: Baseline, card_gib: float | None) -> float | None:
+        """Of a card of this size, for one worker, with as much room as the trials so far say that a prediction may be
+        off; None where the card is too small."""
+        scaling = config.scaling
+        if scaling.gpu_fraction != "auto":
+            return scaling.gpu_fraction
+        size_gib = _as_capped(card_gib, config)
+        if size_gib is None:
             return 1.0
         margin = max(FRACTION_MARGIN, upper_factor(self._peaks))
-        return gpu_fraction(self.predicted_gib(config), gpu_memory_gib=self._card_gib, margin=margin) or 1.0
+        own = gpu_fraction(self.predicted_gib(config), gpu_memory_gib=size_gib, margin=margin)
+        # NCCL, which several workers talk by, refuses two on one card.
+        return own if scaling.num_workers == 1 or own is None else 1.0
 
     def learn(self, records: Iterable[TrialRecord]) -> None:
         """From all that have ended so far."""
@@ -84,11 +85,12 @@ class Admission:
     def _peak(self, record: TrialRecord) -> Peak | None:
         predicted_gib = (record.predicted_memory_gib or 0.0) - _CONTEXT_GIB
         if record.outcome is Outcome.OUT_OF_MEMORY and record.gpu_fraction is not None:
-            own_gib = record.gpu_fraction * self._card_gib - _CONTEXT_GIB if self._card_gib is not None else None
-            if own_gib is None or record.gpu_fraction == 1:
+            given_gib = record.gpu_memory_gib
+            if given_gib is None or self._card_gib is None or given_gib >= self._card_gib:
                 return Peak(predicted_gib=predicted_gib, measured_gib=None)
-            # It outgrew its share, not the card: that tells how far predictions are off, at least.
-            return Peak(predicted_gib=predicted_gib, measured_gib=max(own_gib, predicted_gib) * FRACTION_MARGIN)
+            # It outgrew its share, not the largest card: that tells how far predictions are off, at least.
+            at_least_gib = max(given_gib - _CONTEXT_GIB, predicted_gib) * FRACTION_MARGIN
+            return Peak(predicted_gib=predicted_gib, measured_gib=at_least_gib)
         if record.peak_memory_reserved_gib is None:
             return None
         return Peak(predicted_gib=predicted_gib, measured_gib=record.peak_memory_reserved_gib)
@@ -98,3 +100,8 @@ class Admission:
 
     def _missed_gib(self, config: Baseline) -> float:
         return self._reserved_gib(config) - self._bound[0] if self._bound is not None else 0.0
+
+
+def _as_capped(card_gib: float | None, config: Baseline) -> float | None:
+    """What a trial sees of a card: scaling.gpu_memory_gib makes any behave like a smaller one."""
+    return min((size for size in (card_gib, config.scaling.gpu_memory_gib) if size is not None), default=None)

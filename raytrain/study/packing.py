@@ -1,63 +1,115 @@
-"""Room on a cluster: what trials ask of its cards and CPUs in; whether the next one may start now, out.
+"""Room on a cluster: what trials ask of its cards and CPUs in; where the next one may start now, if anywhere, out.
 
 Tune asks for the next trial, and is told to ask again while it would have to wait: what is started has its hardware,
 and none is passed for ever by smaller ones.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from raytrain.trial.cluster import Hardware
+from raytrain.config.baseline import Baseline
+from raytrain.trial.cluster import Hardware, Node
 from raytrain.trial.job import Share
 
-_PARTS = 10_000
-"""Ray counts in ten thousandths: 0.3333 fits three times, 0.34 twice."""
+Part = Callable[[Baseline, float | None], float | None]
+"""What a worker takes of a card of so many GiB (None: of unknown size); None where the card is too small for it."""
+_UNITS = 10_000
+"""In a card, as Ray counts: 0.3333 fits three times, 0.34 twice."""
+
+
+@dataclass
+class _Machine:
+    """What a node has left. Its cards are taken to be alike: Ray, and not we, chooses among them."""
+
+    node: Node
+    cards: list[int]
+    cpus: float
 
 
 @dataclass(frozen=True)
-class _Taken:
-    cards: list[int]
-    part: int
+class _Seat:
+    """What one worker has taken."""
+
+    machine: int
+    card: int | None
+    units: int
     cpus: float
 
 
 class Room:
     """What is free. Not what Ray says is free: a trial that has just ended gives its share back within seconds."""
 
-    def __init__(self, hardware: Hardware) -> None:
-        self._cards = [_PARTS] * hardware.gpus
-        self._cpus = float(hardware.cpus)
-        self._taken: dict[int, _Taken] = {}
+    def __init__(self, hardware: Hardware, *, part: Part) -> None:
+        self._machines = [_Machine(node, [_UNITS] * node.gpus, float(node.cpus)) for node in hardware.nodes]
+        self._part = part
+        self._taken: dict[int, list[_Seat]] = {}
 
-    def take_for(self, trial: dict[str, Any]) -> bool:
-        """The same for a trial in Tune's terms. On an empty cluster any is started: it would never have more room."""
-        share, scaling = Share(**trial["job"]["share"]), trial["job"]["config"]["scaling"]
-        return self.take(trial["number"], share, num_workers=scaling["num_workers"]) or not self._taken
+    def place(self, trial: dict[str, Any]) -> dict[str, Any] | None:
+        """A trial in Tune's terms with the share that is now its own; None while it has to wait.
 
-    def take(self, number: int, share: Share, *, num_workers: int) -> bool:
-        """Whether this trial's workers have room now; it is then theirs until it is given back."""
-        part = round(share.gpu_fraction * _PARTS) if share.use_gpu else 0
-        free = list(self._cards)
-        cards = []
-        for _ in range(num_workers if part else 0):
-            # The fullest card that has room: larger trials find the others empty.
-            card = min((card for card in range(len(free)) if free[card] >= part), key=lambda at: free[at], default=None)
-            if card is None:
-                return False
-            free[card] -= part
-            cards.append(card)
-        cpus = share.cpus * num_workers
-        if cpus > self._cpus + 1e-9:
-            return False
-        self._cards, self._cpus = free, self._cpus - cpus
-        self._taken[number] = _Taken(cards, part, cpus)
-        return True
+        On an empty cluster any is started as it is: it would never have more room.
+        """
+        job = trial["job"]
+        share = self.take(trial["number"], Share(**job["share"]), Baseline.model_validate(job["config"]))
+        if share is not None:
+            return {**trial, "job": {**job, "share": asdict(share)}}
+        return None if self._taken else trial
+
+    def take(self, number: int, share: Share, config: Baseline) -> Share | None:
+        """Room for all workers of this trial until it is given back; None where there is not enough now."""
+        if not share.use_gpu:
+            everywhere = range(len(self._machines))
+            return share if self._seat(number, everywhere, share, workers=config.scaling.num_workers) else None
+        parts = {
+            index: self._part(config, machine.node.gpu_memory_gib)
+            for index, machine in enumerate(self._machines)
+            if machine.cards
+        }
+        # On the smallest card that will do, of which it takes most: larger trials find the large ones free.
+        for fraction in sorted({part for part in parts.values() if part is not None}, reverse=True):
+            alike = [index for index, part in parts.items() if part == fraction]
+            own = replace(share, gpu_fraction=fraction, gpu_memory_gib=self._given_gib(alike, fraction))
+            if len(alike) < len(parts):
+                own = replace(own, node_ids=tuple(self._machines[index].node.id for index in alike))
+            if self._seat(number, alike, own, workers=config.scaling.num_workers):
+                return own
+        return None
 
     def give_back(self, number: int) -> None:
         """The trial has ended, or never had anything."""
-        taken = self._taken.pop(number, None)
-        if taken is None:
-            return
-        self._cpus += taken.cpus
-        for card in taken.cards:
-            self._cards[card] += taken.part
+        for seat in self._taken.pop(number, []):
+            machine = self._machines[seat.machine]
+            machine.cpus += seat.cpus
+            if seat.card is not None:
+                machine.cards[seat.card] += seat.units
+
+    def _given_gib(self, machines: Sequence[int], fraction: float) -> float | None:
+        sizes = [self._machines[index].node.gpu_memory_gib for index in machines]
+        known = [size for size in sizes if size is not None]
+        return fraction * min(known) if len(known) == len(sizes) else None
+
+    def _seat(self, number: int, machines: Sequence[int], share: Share, *, workers: int) -> bool:
+        """Seat all workers on these machines, or none."""
+        units = round(share.gpu_fraction * _UNITS) if share.use_gpu else 0
+        left = deepcopy(self._machines)
+        seats: list[_Seat] = []
+        for _ in range(workers):
+            free = [
+                (left[index].cards[card] if card is not None else 0, index, card)
+                for index in machines
+                if left[index].cpus >= share.cpus - 1e-9
+                for card in (range(len(left[index].cards)) if units else [None])
+                if card is None or left[index].cards[card] >= units
+            ]
+            if not free:
+                return False
+            _, index, card = min(free, key=lambda seat: seat[0])  # the fullest card: larger trials find others empty
+            left[index].cpus -= share.cpus
+            if card is not None:
+                left[index].cards[card] -= units
+            seats.append(_Seat(index, card, units, share.cpus))
+        self._machines = left
+        self._taken[number] = seats
+        return True

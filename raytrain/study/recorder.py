@@ -40,6 +40,7 @@ class Running:
     sample: dict[str, Any]
     config: dict[str, Any]
     gpu_fraction: float | None
+    gpu_memory_gib: float | None
     predicted_memory_gib: float | None
     tracked: TrackedRun
     row: dict[str, Any] = field(default_factory=dict)
@@ -87,6 +88,7 @@ class Recorder(Callback):
             sample=trial.config["sample"],
             config=config,
             gpu_fraction=job["share"]["gpu_fraction"] if job["share"]["use_gpu"] else None,
+            gpu_memory_gib=job["share"]["gpu_memory_gib"],
             predicted_memory_gib=job["predicted_memory_gib"],
             tracked=self._open_tracked(number, config),
             finalist_of=trial.config.get("finalist_of"),
@@ -198,6 +200,7 @@ class Recorder(Callback):
             **{key: row[key] for key in _FROM_ROW if key in row},
             predicted_memory_gib=running.predicted_memory_gib,
             gpu_fraction=running.gpu_fraction,
+            gpu_memory_gib=running.gpu_memory_gib,
             steps=row.get("step", 0),
             seed=running.config["training"]["seed"],
             started_at=running.started_at,
@@ -215,12 +218,12 @@ def _is_kept(running: Running, outcome: Outcome) -> bool:
 
 _FROM_PROBE = {
     "finished", "outcome", "reason", "train_examples_per_s", "peak_memory_reserved_gib", "peak_memory_allocated_gib",
-    "peak_memory_resident_gib", "precision_used", "node",
+    "peak_memory_resident_gib", "peak_memory_by_phase", "allocator_retries", "precision_used", "node",
 }  # fmt: skip
 _FROM_ROW = (
     "eval_wer", "best_eval_wer", "wer_by_age_bucket", "word_errors", "peak_memory_reserved_gib",
-    "peak_memory_allocated_gib", "peak_memory_resident_gib", "train_examples_per_s", "examples_seen",
-    "precision_used", "node", "history",
+    "peak_memory_allocated_gib", "peak_memory_resident_gib", "peak_memory_by_phase", "allocator_retries",
+    "train_examples_per_s", "examples_seen", "precision_used", "node", "history",
 )  # fmt: skip
 
 

@@ -75,7 +75,7 @@ def _tune(
         study.baseline, study.inputs, hardware, share, limit_gib=study.description.memory_limit_gib
     )
     proposals.refuse_hopeless(admission)
-    room = Room(hardware)
+    room = Room(hardware, part=admission.part)
 
     def ended(record: TrialRecord) -> None:
         room.give_back(record.number)
@@ -109,7 +109,7 @@ def _tune(
             tune_config=tune.TuneConfig(
                 metric="objective",
                 mode="min",
-                search_alg=StudySearcher(next_trial, has_room=room.take_for),
+                search_alg=StudySearcher(next_trial, place=room.place),
                 scheduler=make_scheduler(proposals.scheduler, journal.reports()),
                 num_samples=proposals.remaining,
                 max_concurrent_trials=at_once,

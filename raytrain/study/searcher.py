@@ -10,10 +10,13 @@ class StudySearcher(Searcher):
     """Holds no state: what was started is in the journal and what ended in the ledger, so Tune has nothing to save."""
 
     def __init__(
-        self, next_trial: Callable[[], dict[str, Any] | None], *, has_room: Callable[[dict[str, Any]], bool]
+        self,
+        next_trial: Callable[[], dict[str, Any] | None],
+        *,
+        place: Callable[[dict[str, Any]], dict[str, Any] | None],
     ) -> None:
         super().__init__(metric="objective", mode="min")
-        self._next_trial, self._has_room = next_trial, has_room
+        self._next_trial, self._place = next_trial, place
         self._waiting: dict[str, Any] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -28,10 +31,10 @@ class StudySearcher(Searcher):
         self._waiting = self._waiting or self._next_trial()
         if self._waiting is None:
             return Searcher.FINISHED
-        if not self._has_room(self._waiting):
-            return None
-        trial, self._waiting = self._waiting, None
-        return trial
+        placed = self._place(self._waiting)
+        if placed is not None:
+            self._waiting = None
+        return placed
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """Told by the recorder, which also hears of a result that stopped the trial."""

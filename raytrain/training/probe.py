@@ -12,6 +12,7 @@ from raytrain.training.distributed import run_on_all_or_none, world_size
 from raytrain.training.evaluation import evaluate
 from raytrain.training.feed import MicroBatch
 from raytrain.training.loop import token_loss_sum
+from raytrain.training.memory import MemoryMeter
 from raytrain.training.precision import Precision
 from raytrain.whisper.weights import Whisper
 from raytrain.whisper.window import audio_window
@@ -28,6 +29,7 @@ def probe_memory(
     scored: np.ndarray,
     config: Baseline,
     precision: Precision,
+    memory: MemoryMeter,
 ) -> None:
     """Two micro-steps over the largest micro-batch, the second beside the gradients of the first; then the batch of
     evaluation with the longest clips, of those that are scored.
@@ -50,15 +52,16 @@ def probe_memory(
         optimizer.zero_grad(set_to_none=True)
         whisper.model.train(was_training)
     longest = np.argsort(corpus.durations_s[scored], kind="stable")[-config.evaluation.batch_size * world_size() :]
-    evaluate(
-        whisper,
-        corpus,
-        scored[longest],
-        audio=config.audio,
-        evaluation=config.evaluation,
-        window=config.audio.window,
-        precision=precision,
-    )
+    with memory.phase("evaluate"):
+        evaluate(
+            whisper,
+            corpus,
+            scored[longest],
+            audio=config.audio,
+            evaluation=config.evaluation,
+            window=config.audio.window,
+            precision=precision,
+        )
 
 
 def _two_micro_steps(

@@ -3,12 +3,10 @@
 import math
 from typing import Any
 
-import torch
-
 from raytrain.results.records import Outcome, finite
 from raytrain.training.evaluation import Evaluated
 from raytrain.training.loop import Progress
-from raytrain.training.memory import peak_memory
+from raytrain.training.memory import MemoryMeter
 
 WORST_OBJECTIVE = 10.0
 """What a sampler sees of a run without a WER, and the most it sees of a babbling one: NaN would never be pruned."""
@@ -31,9 +29,9 @@ class Rows:
     """Keeps count between evaluations. `last` is the row as it stands, a new one at each change, since rows are given
     away; a resumed run's goes on, with its history."""
 
-    def __init__(self, *, constants: dict[str, Any], device: torch.device, last: dict[str, Any] | None = None) -> None:
+    def __init__(self, *, constants: dict[str, Any], memory: MemoryMeter, last: dict[str, Any] | None = None) -> None:
         self.last = _NOTHING_YET | (last or {}) | constants
-        self._device = device
+        self._memory = memory
         self._examples, self._seconds = 0, 0.0
         self._loss_sum, self._tokens = 0.0, 0
 
@@ -68,7 +66,7 @@ class Rows:
             "objective": min(wer, WORST_OBJECTIVE),
             "finished": False,  # a run that was over may go on, to more epochs
             "outcome": None,
-            **peak_memory(self._device),
+            **self._memory.peaks(),
         }
         row["history"] = [*row["history"], {key: row[key] for key in _HISTORY}]
         self._loss_sum, self._tokens = 0.0, 0
@@ -78,7 +76,7 @@ class Rows:
         """The last row. A run that broke off tells how far it came, and its objective is the worst."""
         ending: dict[str, Any] = {"finished": True, "outcome": str(outcome), "reason": reason}
         if outcome != Outcome.COMPLETED:
-            ending |= {"objective": WORST_OBJECTIVE, **peak_memory(self._device)}
+            ending |= {"objective": WORST_OBJECTIVE, **self._memory.peaks()}
         self.last = finite(self.last | ending)
 
     def evaluations_without_improvement(self) -> int:
@@ -109,4 +107,6 @@ _NOTHING_YET: dict[str, Any] = {
     "peak_memory_reserved_gib": None,
     "peak_memory_allocated_gib": None,
     "peak_memory_resident_gib": None,
+    "peak_memory_by_phase": {},
+    "allocator_retries": None,
 }

@@ -27,7 +27,7 @@ from raytrain.training.distributed import OutOfMemory, rank, run_on_all_or_none,
 from raytrain.training.evaluation import evaluate
 from raytrain.training.feed import Feed, Labels, StepData, ahead
 from raytrain.training.loop import Diverged, Progress, train
-from raytrain.training.memory import reset_peaks
+from raytrain.training.memory import MemoryMeter
 from raytrain.training.milestones import milestones
 from raytrain.training.optimizer import learning_rate, make_optimizer
 from raytrain.training.probe import probe_memory
@@ -71,7 +71,6 @@ def run(
     shows at once: on a GPU, or where `probe` says so, the largest batches are tried before the first step.
     """
     device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    reset_peaks(device)
     session = _Session(
         config,
         corpus,
@@ -121,6 +120,7 @@ class _Session:
     ) -> None:
         training = config.training
         self.config, self.report, self.workdir = config, report, workdir
+        self.memory = MemoryMeter(device)
         self.precision = precisions.resolve(training.precision, device=device)
         self.resumed = None if resume_from is None else load_checkpoint(resume_from)
         self.whisper = weights.load(
@@ -149,7 +149,7 @@ class _Session:
                 "steps_total": self.milestones.steps_total,
                 "warmup_steps_used": self.milestones.warmup_steps,
             },
-            device=device,
+            memory=self.memory,
             last=None if self.resumed is None else self.resumed.row,
         )
         _tell(self.precision.note)
@@ -172,6 +172,7 @@ class _Session:
                 scored=self.scored,
                 config=self.config,
                 precision=self.precision,
+                memory=self.memory,
             )
         if score_first and steps_done == 0:
             # Weights as published babble in any window but the one they were trained for.
@@ -225,15 +226,16 @@ class _Session:
 
     def _score(self, *, window: Literal["full", "fitted"]) -> None:
         started = time.perf_counter()
-        evaluated = evaluate(
-            self.whisper,
-            self.scored_corpus,
-            self.scored,
-            audio=self.config.audio,
-            evaluation=self.config.evaluation,
-            window=window,
-            precision=self.precision,
-        )
+        with self.memory.phase("evaluate"):
+            evaluated = evaluate(
+                self.whisper,
+                self.scored_corpus,
+                self.scored,
+                audio=self.config.audio,
+                evaluation=self.config.evaluation,
+                window=window,
+                precision=self.precision,
+            )
         self.utterances = evaluated.utterances
         self.rows.scored(evaluated, seconds=time.perf_counter() - started)
         row = self.rows.last

@@ -2,9 +2,10 @@
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from raytrain.errors import InputError
 from raytrain.results import provenance
@@ -33,14 +34,38 @@ _ENVIRONMENT = _QUIET | _QUICK | _OURS
 _ANSWER_WITHIN_S = 30.0
 
 
+@dataclass(frozen=True, kw_only=True)
+class Node:
+    """One machine of the cluster, and what it has for workers."""
+
+    id: str
+    """Ray's."""
+    cpus: int
+    gpus: int = 0
+    gpu_memory_gib: float | None = None
+    """Of its smallest card; None where nothing tells."""
+
+
 @dataclass(frozen=True)
 class Hardware:
     """What the cluster has for workers."""
 
-    cpus: int
-    gpus: int
-    gpu_memory_gib: float | None = None
-    """Of the smallest card; None where nothing tells."""
+    nodes: tuple[Node, ...]
+
+    @property
+    def cpus(self) -> int:
+        return sum(node.cpus for node in self.nodes)
+
+    @property
+    def gpus(self) -> int:
+        return sum(node.gpus for node in self.nodes)
+
+    @property
+    def largest_card_gib(self) -> float | None:
+        """None where there is no card, or one of unknown size, which may be larger."""
+        sizes = [node.gpu_memory_gib for node in self.nodes if node.gpus]
+        known = [size for size in sizes if size is not None]
+        return max(known, default=None) if len(known) == len(sizes) else None
 
 
 @contextmanager
@@ -111,32 +136,45 @@ def set_environment() -> None:
 def _hardware() -> Hardware:
     import ray
 
-    resources = ray.cluster_resources()
-    gpus = int(resources.get("GPU", 0))
-    return Hardware(cpus=int(resources.get("CPU", 0)), gpus=gpus, gpu_memory_gib=_smallest_card_gib() if gpus else None)
+    alive = [node for node in ray.nodes() if node["Alive"]]
+    cards_gib = _smallest_cards_gib([node["NodeID"] for node in alive if node["Resources"].get("GPU")])
+    return Hardware(
+        tuple(
+            Node(
+                id=node["NodeID"],
+                cpus=int(node["Resources"].get("CPU", 0)),
+                gpus=int(node["Resources"].get("GPU", 0)),
+                gpu_memory_gib=cards_gib.get(node["NodeID"]),
+            )
+            for node in alive
+        )
+    )
 
 
-def _smallest_card_gib() -> float | None:
-    """Each node is asked for its own cards. One that does not answer leaves the smallest unknown."""
+def _smallest_cards_gib(node_ids: Sequence[str]) -> dict[str, float | None]:
+    """Each node is asked for its own cards; of one that does not answer nothing is known."""
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    here = ray.get_runtime_context().get_node_id()
-    nodes = [node["NodeID"] for node in ray.nodes() if node["Alive"] and node["Resources"].get("GPU")]
-    told = [provenance.gpus()] if here in nodes else []
     ask = ray.remote(num_cpus=0, max_retries=0)(provenance.gpus)
-    asked = [
-        ask.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)).remote()
-        for node in nodes
+    here = ray.get_runtime_context().get_node_id()
+    asked = {
+        node: ask.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)).remote()
+        for node in node_ids
         if node != here
-    ]
-    try:
-        told += ray.get(asked, timeout=_ANSWER_WITHIN_S)
-    except ray.exceptions.RayError:  # a timeout is one
-        return None
-    sizes = [card["memory_gib"] for cards in told for card in cards]
-    known = bool(sizes) and all(cards for cards in told) and None not in sizes
-    return min(sizes) if known else None
+    }
+    told = {here: _smallest_gib(provenance.gpus())} if here in node_ids else {}
+    for node, answer in asked.items():
+        try:
+            told[node] = _smallest_gib(ray.get(answer, timeout=_ANSWER_WITHIN_S))
+        except ray.exceptions.RayError:  # a timeout is one
+            told[node] = None
+    return told
+
+
+def _smallest_gib(cards: Sequence[dict[str, Any]]) -> float | None:
+    sizes = [card["memory_gib"] for card in cards]
+    return min(sizes, default=None) if None not in sizes else None
 
 
 def _free_port() -> int:

@@ -17,9 +17,14 @@ class Share:
 
     use_gpu: bool
     gpu_fraction: float
+    """Of a card. Where auto decides, a trial is given its own as it is placed."""
     cpus: float
     threads: int
     """Of torch, in one worker."""
+    gpu_memory_gib: float | None = None
+    """What the fraction comes to on the card it was made for; None where the card's size is unknown."""
+    node_ids: tuple[str, ...] = ()
+    """Ray's, of the machines whose cards are large enough for this fraction; empty where any machine will do."""
 
     @classmethod
     def of(
@@ -36,7 +41,8 @@ class Share:
             raise InputError("scaling.use_gpu: true, and the cluster has no GPU; set it to auto to train on the CPU")
         fraction = gpu_fraction if scaling.gpu_fraction == "auto" else scaling.gpu_fraction
         # More than there is would wait for ever.
-        cpus = min(scaling.cpus_per_worker, hardware.cpus // workers or hardware.cpus / workers)
+        most_on_a_node = max(node.cpus for node in hardware.nodes)
+        cpus = min(scaling.cpus_per_worker, most_on_a_node, hardware.cpus // workers or hardware.cpus / workers)
         at_once = min(max_concurrent, int(hardware.cpus / (workers * cpus)))
         if use_gpu:
             # 1/3 written as 0.333 fits three times, 0.34 twice: Ray counts in ten-thousandths.

@@ -12,6 +12,9 @@ from raytrain.trial.job import Job
 from raytrain.trial.storage import mend
 from raytrain.trial.worker import train_worker
 
+_NODE = "ray.io/node-id"
+"""The label that Ray puts on every machine."""
+
 
 def make_trainer(
     job: Job, *, callbacks: list[UserCallback] | None = None, messages: Queue | None = None
@@ -30,7 +33,10 @@ def make_trainer(
         train_loop_config=payload,
         torch_config=TorchConfig(backend="cpu:gloo,cuda:nccl" if one_card_each else "gloo"),
         scaling_config=ScalingConfig(
-            num_workers=num_workers, use_gpu=job.share.use_gpu, resources_per_worker=resources
+            num_workers=num_workers,
+            use_gpu=job.share.use_gpu,
+            resources_per_worker=resources,
+            label_selector={_NODE: f"in({','.join(job.share.node_ids)})"} if job.share.node_ids else None,
         ),
         run_config=RunConfig(
             name=job.name,

@@ -21,10 +21,18 @@ ONE_STEP = (
 )
 
 
+def most_taken(records: list[TrialRecord]) -> float:
+    """The largest sum of shares that ran at one time, by the ledger's own times."""
+    return max(
+        sum(one.gpu_fraction or 0.0 for one in records if one.started_at <= at.started_at < one.ended_at)
+        for at in records
+    )
+
+
 def ran(folder: Path, tiny_en: Path, *overrides: str, vary: str, trials: int) -> list[TrialRecord]:
-    space = [f"vary={vary}", "scheduler.name=none", "search.max_concurrent=4", f"search.trials={trials}"]
+    space = [f"vary={vary}", "scheduler.name=none", "search.max_concurrent=4", "search.finalists=0"]
     records, _ = run_study(
-        study(folder, tiny_en, baseline=(*ONE_STEP, *overrides), space=[*space, "search.finalists=0"]),
+        study(folder, tiny_en, baseline=(*ONE_STEP, *overrides), space=[*space, f"search.trials={trials}"]),
         on_end=lambda record: None,
     )
     return sorted(records, key=lambda record: record.number)
@@ -57,3 +65,24 @@ def test_of_three_trials_at_0_4_of_a_card_never_three_run(ray_cluster: None, tin
     first, second, third = sorted(records, key=lambda record: record.started_at)
     assert second.started_at < first.ended_at
     assert third.started_at >= min(first.ended_at, second.ended_at)
+
+
+@pytest.mark.soak
+def test_four_trials_at_a_quarter_of_a_card_run_at_once(ray_cluster: None, tiny_en: Path, tmp_path: Path) -> None:
+    vary = f"{{{RATE}: {{values: [1e-5, 2e-5, 3e-5, 4e-5]}}}}"
+    records = ran(tmp_path, tiny_en, "scaling.gpu_fraction=0.25", vary=vary, trials=4)
+    assert [record.outcome for record in records] == [Outcome.COMPLETED] * 4
+    assert most_taken(records) == 1.0
+
+
+@pytest.mark.soak
+def test_trials_of_mixed_sizes_never_take_more_than_a_card_and_none_is_passed(
+    ray_cluster: None, tiny_en: Path, tmp_path: Path
+) -> None:
+    """Parts from 0.4 to 0.9: one that needs most of the card waits for it, and none starts before it."""
+    vary = f"{{{BATCH}: {{values: [2, 4, 8, 20]}}, {RATE}: {{values: [1e-5, 2e-5]}}}}"
+    records = ran(tmp_path, tiny_en, vary=vary, trials=8)
+    assert [record.outcome for record in records] == [Outcome.COMPLETED] * 8
+    assert max(record.gpu_fraction or 0.0 for record in records) > 0.85
+    assert 0.85 < most_taken(records) <= 1.0
+    assert [record.started_at for record in records] == sorted(record.started_at for record in records)

@@ -58,13 +58,18 @@ def test_a_split_changes_nothing_in_float64(whole: Trained, tones: Corpus, batch
 
 @pytest.fixture(scope="module")
 def two_workers(tones: Corpus, tmp_path_factory: pytest.TempPathFactory) -> list[Trained]:
-    """6 × 3 on each, without and with SpecAugment; what rank 1 came to, so that rank 0 is not taken for both."""
-    configs = [config(6, 3), config(6, 3, spec_augment="double")]
-    return on_two_workers(_steps_in_float64, tones, configs, folder=tmp_path_factory.mktemp("workers"))[1]
+    """6 × 3 on each: in float64, in it with SpecAugment, and in float32. What rank 1 came to, so that rank 0 is not
+    taken for both."""
+    asked = [
+        (config(6, 3), torch.float64),
+        (config(6, 3, spec_augment="double"), torch.float64),
+        (config(6, 3), torch.float32),
+    ]
+    return on_two_workers(_three_steps_each, tones, asked, folder=tmp_path_factory.mktemp("workers"))[1]
 
 
-def _steps_in_float64(tones: Corpus, configs: list[Baseline]) -> list[Trained]:
-    return [train_steps(small_whisper(dtype=torch.float64), config, tones, steps=3) for config in configs]
+def _three_steps_each(tones: Corpus, asked: list[tuple[Baseline, torch.dtype]]) -> list[Trained]:
+    return [train_steps(small_whisper(dtype=dtype), config, tones, steps=3) for config, dtype in asked]
 
 
 def test_two_workers_change_nothing_in_float64(whole: Trained, two_workers: list[Trained]) -> None:
@@ -78,6 +83,10 @@ def test_a_split_changes_next_to_nothing_in_float32(tones: Corpus, batch_size: i
     whole = three_steps(tones, 36, 1, dtype=torch.float32)
     split = three_steps(tones, batch_size, accumulation, dtype=torch.float32)
     assert overall_difference(whole, split) < 1e-4
+
+
+def test_two_workers_change_next_to_nothing_in_float32(tones: Corpus, two_workers: list[Trained]) -> None:
+    assert overall_difference(three_steps(tones, 36, 1, dtype=torch.float32), two_workers[2]) < 1e-4
 
 
 def test_a_split_changes_nothing_with_spec_augment(whole: Trained, tones: Corpus, two_workers: list[Trained]) -> None:

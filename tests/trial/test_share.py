@@ -4,8 +4,12 @@ import pytest
 
 from raytrain.config.reader import load_baseline
 from raytrain.errors import InputError
-from raytrain.trial.cluster import Hardware
+from raytrain.trial.cluster import Hardware, Node
 from raytrain.trial.job import Job, Share
+
+
+def machine(*, cpus: int, gpus: int) -> Hardware:
+    return Hardware((Node(id="here", cpus=cpus, gpus=gpus),))
 
 
 def share(hardware: Hardware, *overrides: str, max_concurrent: int = 4) -> tuple[Share, int]:
@@ -13,46 +17,51 @@ def share(hardware: Hardware, *overrides: str, max_concurrent: int = 4) -> tuple
 
 
 def test_a_gpu_is_shared_by_as_many_trials_as_its_fraction_allows() -> None:
-    card = Hardware(cpus=16, gpus=1)
+    card = machine(cpus=16, gpus=1)
     assert share(card, "scaling.gpu_fraction=0.25")[1] == 4
     assert share(card, "scaling.gpu_fraction=0.34")[1] == 2
     assert share(card, "scaling.gpu_fraction=0.333")[1] == 3
     assert share(card)[1] == 1  # auto means a whole one
-    assert share(Hardware(cpus=16, gpus=8), "scaling.num_workers=2")[1] == 4
+    assert share(machine(cpus=16, gpus=8), "scaling.num_workers=2")[1] == 4
 
 
 def test_never_more_trials_at_once_than_cpus_for_their_workers() -> None:
-    assert share(Hardware(cpus=2, gpus=1), "scaling.gpu_fraction=0.25")[1] == 2
+    assert share(machine(cpus=2, gpus=1), "scaling.gpu_fraction=0.25")[1] == 2
 
 
 def test_without_a_gpu_trials_queue_for_the_threads() -> None:
-    two_cores, at_once = share(Hardware(cpus=2, gpus=0))
+    two_cores, at_once = share(machine(cpus=2, gpus=0))
     assert (two_cores.use_gpu, two_cores.threads, at_once) == (False, 2, 1)
-    many_cores, at_once = share(Hardware(cpus=32, gpus=0))
+    many_cores, at_once = share(machine(cpus=32, gpus=0))
     assert (many_cores.threads, at_once) == (8, 4)
 
 
 def test_a_worker_asks_for_no_more_cpus_than_there_are() -> None:
-    assert share(Hardware(cpus=2, gpus=0), "scaling.cpus_per_worker=8")[0].cpus == 2
-    assert share(Hardware(cpus=1, gpus=0), "scaling.num_workers=2")[0].cpus == 0.5
+    assert share(machine(cpus=2, gpus=0), "scaling.cpus_per_worker=8")[0].cpus == 2
+    assert share(machine(cpus=1, gpus=0), "scaling.num_workers=2")[0].cpus == 0.5
+
+
+def test_a_worker_asks_for_no_more_cpus_than_one_machine_has() -> None:
+    two_machines = Hardware((Node(id="a", cpus=4), Node(id="b", cpus=2)))
+    assert share(two_machines, "scaling.cpus_per_worker=6")[0].cpus == 4
 
 
 def test_a_cpu_can_be_asked_for_beside_a_gpu() -> None:
-    assert share(Hardware(cpus=4, gpus=1), "scaling.use_gpu=false")[0].use_gpu is False
+    assert share(machine(cpus=4, gpus=1), "scaling.use_gpu=false")[0].use_gpu is False
 
 
 def test_a_gpu_that_is_asked_for_and_not_there_is_told() -> None:
     with pytest.raises(InputError, match=r"scaling\.use_gpu: true, and the cluster has no GPU"):
-        share(Hardware(cpus=2, gpus=0), "scaling.use_gpu=true")
+        share(machine(cpus=2, gpus=0), "scaling.use_gpu=true")
 
 
 def test_more_workers_than_gpus_are_told() -> None:
     with pytest.raises(InputError, match=r"scaling\.num_workers: 4 workers at 1 of a GPU each, .* has room for 2"):
-        share(Hardware(cpus=16, gpus=2), "scaling.num_workers=4")
-    assert share(Hardware(cpus=16, gpus=2), "scaling.num_workers=4", "scaling.gpu_fraction=0.5")[1] == 1
+        share(machine(cpus=16, gpus=2), "scaling.num_workers=4")
+    assert share(machine(cpus=16, gpus=2), "scaling.num_workers=4", "scaling.gpu_fraction=0.5")[1] == 1
 
 
 def test_a_job_crosses_processes_as_plain_values() -> None:
-    portion, _ = share(Hardware(cpus=2, gpus=0))
+    portion, _ = share(machine(cpus=2, gpus=0))
     job = Job(config={}, inputs={}, storage="/s", name="n", share=portion, keep_best=None)
     assert Job.from_dict(job.as_dict()) == job

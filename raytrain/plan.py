@@ -1,9 +1,12 @@
 """python -m raytrain.plan: what fits on a card, before anything is run."""
 
 import argparse
+from collections.abc import Iterable, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -12,6 +15,11 @@ from raytrain.config.reader import load_baseline, load_space, split_overrides
 from raytrain.errors import InputError
 from raytrain.speech.extent import extent
 from raytrain.study.planning import Card, plan
+
+_HEADINGS = (
+    "batch", "accumu-\nlation", "effective\nbatch", "step\nGiB", "peak\nGiB", "fits", "GPU\nshare", "at\nonce",
+    "clips/s", "hours",
+)  # fmt: skip
 
 
 def main() -> None:
@@ -41,17 +49,25 @@ def _plan() -> int:
 def _show(planned: dict[str, Any]) -> None:
     for assumption in planned["assumptions"]:
         say(f"note       {assumption}")
-    table = Table(title=f"whisper-{planned['variant']}: predicted peak on one GPU")
-    headings = ("batch", "accumulation", "effective", "step GiB", "peak GiB", "fits", "GPU share", "at once", "clips/s")
-    for heading in (*headings, "hours"):
-        table.add_column(heading, justify="right")
-    for row in planned["rows"]:
+    table = Table(
+        title=f"whisper-{planned['variant']}: predicted peak on one GPU",
+        box=SIMPLE_HEAD,
+        header_style="bold",
+        padding=(0, 1, 0, 0),
+    )
+    for heading in _HEADINGS:
+        table.add_column(heading, justify="right", no_wrap=True)
+    for alike in _of_one_size(planned["rows"]):
+        row = alike[0]
         table.add_row(
-            *(str(row[key]) for key in ("batch_size", "gradient_accumulation_steps", "effective_batch_size")),
+            str(row["batch_size"]),
+            *(_span(one[key] for one in alike) for key in ("gradient_accumulation_steps", "effective_batch_size")),
             f"{row['step_gib']:.2f}",
             f"{row['predicted_memory_gib']:.2f}",
             {True: "yes", False: "no", None: "?"}[row["fits"]],
-            *(_number(row[key]) for key in ("gpu_fraction", "side_by_side", "train_examples_per_s", "hours")),
+            *(_number(row[key]) for key in ("gpu_fraction", "side_by_side", "train_examples_per_s")),
+            _span(one["hours"] for one in alike),
+            style=None if row["fits"] is not False else "bright_black",
         )
     Console().print(table)
     own = planned["baseline"]
@@ -61,7 +77,8 @@ def _show(planned: dict[str, Any]) -> None:
     if planned["gpu_memory_gib"] is not None:
         largest = planned["largest_fitting_batch_size"]
         verdict = f"largest micro-batch: {largest}" if largest else "nothing fits as it is; what would change that:"
-        print(f"{planned['gpu_memory_gib']:g} GiB     {verdict}")
+        card = f"{planned['gpu_memory_gib']:g} GiB"
+        print(f"{card:<10} {verdict}")
     origin = " x ".join(str(value) for value in planned["changes_from"].values())
     for change in planned["changes"]:
         overrides = " ".join(f"{key}={str(value).lower()}" for key, value in change["change"].items())
@@ -69,6 +86,17 @@ def _show(planned: dict[str, Any]) -> None:
         print(
             f"from {origin}: {change['predicted_memory_gib']:.2f} GiB ({change['gain_gib']:.2f} less{fits}) {overrides}"
         )
+
+
+def _of_one_size(rows: Sequence[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """Splits that take the same memory: of one micro-batch, those that accumulate."""
+    return [list(alike) for _, alike in groupby(rows, key=lambda row: (row["batch_size"], row["step_gib"]))]
+
+
+def _span(values: Iterable[float | None]) -> str:
+    known = [value for value in values if value is not None]
+    ends = [_number(end) for end in (min(known, default=None), max(known, default=None))]
+    return " to ".join(dict.fromkeys(ends))
 
 
 def _number(value: float | None) -> str:

@@ -57,6 +57,15 @@ def test_the_words_say_the_largest_micro_batch_and_the_disk() -> None:
     assert "GiB a checkpoint" in done.stdout
 
 
+def test_the_words_have_a_line_for_each_micro_batch_and_fit_a_narrow_terminal() -> None:
+    lines = plan("--gpu-memory", "8", "--gpu-tflops", "20").stdout.splitlines()
+    table = [line.split() for line in lines if line[:1] == " " and line.strip()[:1].isdigit()]
+    assert [line[0] for line in table] == ["1", "2", "3", "4", "6", "8", "8", "9", "9", "12", "12", "16", "16", "18",
+                                           "18", "24", "24", "32", "32"]  # fmt: skip
+    assert ["8", "2", "to", "12", "16", "to", "96"] in [line[:7] for line in table]
+    assert max(map(len, lines[: len(table) + 5])) <= 80
+
+
 def test_hours_follow_from_the_budget_and_the_speed_given() -> None:
     result = planned("--gpu-memory", "8", "--gpu-tflops", "20", "budget.examples=20000")
     some = row(result, 12, 3)

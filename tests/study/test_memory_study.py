@@ -80,7 +80,7 @@ def test_trials_of_mixed_sizes_never_take_more_than_a_card_and_none_is_passed(
     ray_cluster: None, tiny_en: Path, tmp_path: Path
 ) -> None:
     """Parts from 0.4 to 0.9: one that needs most of the card waits for it, and none starts before it."""
-    vary = f"{{{BATCH}: {{values: [2, 4, 8, 20]}}, {RATE}: {{values: [1e-5, 2e-5]}}}}"
+    vary = f"{{{BATCH}: {{values: [2, 4, 8, 44]}}, {RATE}: {{values: [1e-5, 2e-5]}}}}"
     records = ran(tmp_path, tiny_en, vary=vary, trials=8)
     assert [record.outcome for record in records] == [Outcome.COMPLETED] * 8
     assert max(record.gpu_fraction or 0.0 for record in records) > 0.85

@@ -80,6 +80,7 @@ def _configuration(arguments: argparse.Namespace) -> tuple[Baseline, SearchSpace
 def _search(
     description: Description, *, folder: Path | None, address: str | None, wandb_sweep: bool, as_json: bool
 ) -> int:
+    from raytrain.study.live import watched
     from raytrain.study.search import run_study
     from raytrain.study.study import Study
     from raytrain.tracking.study_sweep import create_sweep
@@ -96,7 +97,10 @@ def _search(
     _announce(study.description, folder, budget_examples=study.budget_examples)
     if sweep is not None:
         say(f"           {sweep}")
-    records, interrupted = run_study(study, address=address, on_end=lambda record: say(_line(record)))
+    with watched(study) as watcher:
+        records, interrupted = run_study(
+            study, address=address, on_end=lambda record: say(_line(record)), watcher=watcher
+        )
     if interrupted:
         raise Interrupted(f"python -m raytrain.tune --resume {shlex.quote(str(folder))}")
     return _finish(description, folder, records, as_json=as_json)

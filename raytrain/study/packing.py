@@ -29,6 +29,10 @@ class Room:
         self._cpus = float(hardware.cpus)
         self._taken: dict[int, _Taken] = {}
 
+    def taken(self) -> list[float]:
+        """Of each card, the share that is not free."""
+        return [1 - free / _PARTS for free in self._cards]
+
     def take_for(self, trial: dict[str, Any]) -> bool:
         """The same for a trial in Tune's terms. On an empty cluster any is started: it would never have more room."""
         share, scaling = Share(**trial["job"]["share"]), trial["job"]["config"]["scaling"]

@@ -14,6 +14,7 @@ from raytrain.study.axes import Axes
 from raytrain.study.interrupt import stopping_gracefully
 from raytrain.study.journal import Journal
 from raytrain.study.packing import Room
+from raytrain.study.progress import Lines, Machine, Watcher
 from raytrain.study.proposals import Proposals, Repeats
 from raytrain.study.study import Study, trial_name
 from raytrain.tracking.run import TrackedRun, open_run
@@ -27,10 +28,14 @@ _LEAST_FRACTION = 0.01
 
 
 def run_study(
-    study: Study, *, address: str | None = None, on_end: Callable[[TrialRecord], None]
+    study: Study,
+    *,
+    address: str | None = None,
+    on_end: Callable[[TrialRecord], None],
+    watcher: Watcher | None = None,
 ) -> tuple[list[TrialRecord], bool]:
     """Run what the study still lacks. The records of all its trials, and whether somebody stopped it."""
-    ledger = Ledger(study.folder)
+    ledger, watcher = Ledger(study.folder), watcher or Lines()
     with ledger.held():
         study.description.write(study.folder)
         journal = Journal(study.folder, Axes(study.space, study.baseline))
@@ -39,11 +44,11 @@ def run_study(
             return ledger.read(), False
         with stopping_gracefully() as asked_to_stop, cluster.connected(address) as hardware:
             if proposals.remaining and not asked_to_stop.is_set():
-                _tune(study, hardware, ledger, journal, proposals, asked_to_stop, on_end)
+                _tune(study, hardware, ledger, journal, proposals, asked_to_stop, on_end, watcher)
             # Only now is it known which trials are the best.
             repeats = Repeats(study, ledger.read(), journal)
             if repeats.remaining and not asked_to_stop.is_set():
-                _tune(study, hardware, ledger, journal, repeats, asked_to_stop, on_end)
+                _tune(study, hardware, ledger, journal, repeats, asked_to_stop, on_end, watcher)
         _tidy(study.folder, ledger.read())
         return ledger.read(), asked_to_stop.is_set()
 
@@ -56,6 +61,7 @@ def _tune(
     proposals: Proposals | Repeats,
     asked_to_stop: threading.Event,
     on_end: Callable[[TrialRecord], None],
+    watcher: Watcher,
 ) -> None:
     from ray import tune  # by now the environment is set that Ray reads as it is imported
 
@@ -76,10 +82,19 @@ def _tune(
     )
     proposals.refuse_hopeless(admission)
     room = Room(hardware)
+    watcher.begins(
+        Machine(cpus=hardware.cpus, card_gib=hardware.gpu_memory_gib, taken=room.taken, stops=asked_to_stop.is_set)
+    )
 
     def ended(record: TrialRecord) -> None:
         room.give_back(record.number)
+        watcher.ends(record)
         on_end(record)
+
+    def has_room(trial: dict[str, Any]) -> bool:
+        found = room.take_for(trial)
+        watcher.waits(None if found else trial["number"])
+        return found
 
     recorder = Recorder(
         study.folder,
@@ -88,6 +103,7 @@ def _tune(
         memory_limit_gib=study.description.memory_limit_gib,
         open_tracked=lambda number, config: _tracked(study, number, config),
         on_end=ended,
+        watcher=watcher,
         asked_to_stop=asked_to_stop,
     )
 
@@ -109,7 +125,7 @@ def _tune(
             tune_config=tune.TuneConfig(
                 metric="objective",
                 mode="min",
-                search_alg=StudySearcher(next_trial, has_room=room.take_for),
+                search_alg=StudySearcher(next_trial, has_room=has_room),
                 scheduler=make_scheduler(proposals.scheduler, journal.reports()),
                 num_samples=proposals.remaining,
                 max_concurrent_trials=at_once,

@@ -153,7 +153,10 @@ def _finish(description: Description, folder: Path, records: list[TrialRecord], 
     best = study.best
     if best is not None:
         write_text(folder / "best.yaml", dump_yaml(Baseline.model_validate(best.config)))
-    publish_study(Baseline.model_validate(description.baseline).tracking, study)
+    search = SearchSpace.model_validate(description.space).search
+    publish_study(
+        Baseline.model_validate(description.baseline).tracking, study, with_checkpoint=search.send_best_checkpoint
+    )
     print_trials(study.table, stderr=as_json)
     if as_json:
         print_json(

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from rich.columns import Columns
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
@@ -107,22 +108,23 @@ def _memory(progress: StudyProgress) -> Text:
     return Text.assemble((measured, "bold red" if over else ""), "".join(f"; {bound}" for bound in bounds))
 
 
-def _cards(progress: StudyProgress) -> Text:
+def _cards(progress: StudyProgress) -> RenderableType:
+    """The share of each card that trials hold."""
     if progress.machine is None:
-        return Text("Ray is starting")
+        return "Ray is starting"
     taken = progress.machine.taken()
     if not taken:
-        return Text(f"none; training on {progress.machine.cpus} CPU cores")
+        return f"none; training on {progress.machine.cpus} CPU cores"
     if len(taken) > _MOST_CARDS:
-        return Text(f"{sum(taken):.2f} of {len(taken)} taken")
-    shown = Text()
-    for card, share in enumerate(taken):
-        full = round(8 * share)
-        shown.append("   " * bool(card) + f"{card} ")
-        shown.append("█" * full, "cyan")
-        shown.append("░" * (8 - full), "bright_black")
-        shown.append(f" {100 * share:.0f} %")
-    return shown.append(" taken")
+        return f"{sum(taken):.2f} of {len(taken)} taken"
+    return Columns([_card(number, share) for number, share in enumerate(taken)], padding=(0, 3))
+
+
+def _card(number: int, share: float) -> Text:
+    full = round(8 * share)
+    return Text.assemble(
+        f"{number} ", ("█" * full, "cyan"), ("░" * (8 - full), "bright_black"), f" {100 * share:.0f} %"
+    )
 
 
 def _time(progress: StudyProgress, now_s: float) -> Text:

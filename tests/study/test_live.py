@@ -56,7 +56,7 @@ def test_memory_stands_against_limit_and_card() -> None:
 
 
 def test_each_card_shows_the_share_that_is_taken() -> None:
-    assert line(drawn(studied(machine=machine(0.75, 0.25))), "GPUs").endswith("0 ██████░░ 75 %   1 ██░░░░░░ 25 % taken")
+    assert line(drawn(studied(machine=machine(0.75, 0.25))), "GPUs").endswith("0 ██████░░ 75 %   1 ██░░░░░░ 25 %")
 
 
 def test_without_a_card_it_says_what_trains() -> None:

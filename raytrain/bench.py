@@ -101,10 +101,9 @@ def _overhead(arguments: argparse.Namespace) -> int:
     path = Path(arguments.out or f"results/bench/overhead-{arguments.wandb}.json")
     write_json(path, result)
     say(
-        f"{path}: W&B {arguments.wandb} adds {tracking['trial_s']['median']:.3f} s to a trial (median of "
-        f"{tracking['trials']}; opening {tracking['open_s']['median']:.3f}, {tracking['rows']} rows "
-        f"{tracking['log_s']['median']:.3f}, finishing {tracking['finish_s']['median']:.3f}), and a step "
-        f"{result['step']['progress_us']:g} µs"
+        f"{path}: W&B {arguments.wandb} adds {tracking['trial_s']['median']:.4f} s to a trial and works on it for "
+        f"{tracking['behind_s']['median']:.3f} s meanwhile (medians of {tracking['trials']}); "
+        f"telling its progress adds {result['step']['progress_us']:g} µs to a step"
     )
     if arguments.json:
         print_json(result)

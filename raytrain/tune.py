@@ -33,10 +33,15 @@ def _tune() -> int:
     folder, description = _resumed(arguments) if arguments.resume is not None else (None, _asked(arguments))
     if arguments.dry_run:
         return _dry_run(description, as_json=arguments.json)
+    tracking = Baseline.model_validate(description.baseline).tracking
     if arguments.wandb_sweep:
         from raytrain.tracking.study_sweep import require_online
 
-        require_online(Baseline.model_validate(description.baseline).tracking)
+        require_online(tracking)
+    elif tracking.wandb == "online":
+        from raytrain.tracking.wandb_run import wandb_mode
+
+        wandb_mode(tracking)  # refuses where there is no key, before anything is trained
     return _search(
         description,
         folder=folder,

@@ -23,7 +23,7 @@ from raytrain.results.transcripts import transcripts_path
 from raytrain.study.equivalents import inherit
 from raytrain.study.journal import Journal, objective_of, violation_gib
 from raytrain.study.progress import RunningTrial, Watcher
-from raytrain.tracking.run import TrackedRun
+from raytrain.tracking.background import LaterRun
 from raytrain.trial.storage import latest_checkpoint
 
 _TUNES_OWN = {*AUTO_RESULT_KEYS, "trial_id", "done", "experiment_tag", "should_checkpoint", CHECKPOINT_PATH_KEY}
@@ -40,7 +40,7 @@ class Running:
     config: dict[str, Any]
     gpu_fraction: float | None
     predicted_memory_gib: float | None
-    tracked: TrackedRun
+    tracked: LaterRun
     row: dict[str, Any] = field(default_factory=dict)
     """The last one told."""
     finalist_of: str | None = None
@@ -61,7 +61,7 @@ class Recorder(Callback):
         ledger: Ledger,
         journal: Journal,
         memory_limit_gib: float | None,
-        open_tracked: Callable[[int, dict[str, Any]], TrackedRun],
+        open_tracked: Callable[[int, dict[str, Any]], LaterRun],
         on_end: Callable[[TrialRecord], None],
         watcher: Watcher,
         asked_to_stop: threading.Event,

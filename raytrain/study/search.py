@@ -1,8 +1,10 @@
 """One search: a Study in; its trials run by Ray Tune, one after the other as proposed; their records out."""
 
+import logging
 import shutil
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +19,16 @@ from raytrain.study.packing import Room
 from raytrain.study.progress import Lines, Machine, Watcher
 from raytrain.study.proposals import Proposals, Repeats
 from raytrain.study.study import Study, trial_name
+from raytrain.tracking.background import Background, LaterRun
 from raytrain.tracking.run import TrackedRun, open_run
 from raytrain.tracking.study_sweep import sweep_of
 from raytrain.trial import cluster
 from raytrain.trial.job import Share
 
+log = logging.getLogger("raytrain")
 _DRIVER_RESTARTS = 2
+_TRACKED_WITHIN_S = 60.0
+"""W&B's own patience with a server is 30 s a run."""
 _LEAST_FRACTION = 0.01
 """Of a GPU, where a trial's share follows from its memory: Room then tells how many run at once."""
 
@@ -96,12 +102,13 @@ def _tune(
         watcher.waits(None if found else trial["number"])
         return found
 
+    tracking = Background()
     recorder = Recorder(
         study.folder,
         ledger=ledger,
         journal=journal,
         memory_limit_gib=study.description.memory_limit_gib,
-        open_tracked=lambda number, config: _tracked(study, number, config),
+        open_tracked=lambda number, config: LaterRun(partial(_tracked, study, number, config), background=tracking),
         on_end=ended,
         watcher=watcher,
         asked_to_stop=asked_to_stop,
@@ -141,6 +148,8 @@ def _tune(
         ).fit()
     finally:
         recorder.close()
+        if not tracking.wait(_TRACKED_WITHIN_S):
+            log.warning("the trackers still take what they were told; what does not arrive is on disk")
 
 
 def _tidy(folder: Path, records: Sequence[TrialRecord]) -> None:

@@ -1,4 +1,4 @@
-"""What tracking costs: a trial at most 0.3 s, a training step nothing. Measured by the bench, as anybody may."""
+"""What tracking costs: a study waits for nothing, a trial takes at most 0.3 s of a core, and a step nothing."""
 
 import json
 import subprocess
@@ -27,7 +27,8 @@ def bench(out: Path, mode: str, *, trials: int, **values: str) -> dict[str, Any]
 
 def test_offline_a_trial_costs_less_than_the_limit(tmp_path: Path) -> None:
     told = bench(tmp_path / "out.json", "offline", trials=5)
-    assert told["tracking"]["trial_s"]["median"] < LIMIT_S
+    assert told["tracking"]["trial_s"]["median"] < 0.01
+    assert told["tracking"]["cpu_s_per_trial"] < LIMIT_S
 
 
 def test_a_step_pays_some_microseconds_for_telling_its_progress() -> None:
@@ -46,5 +47,6 @@ def test_online_a_trial_costs_less_than_the_limit_and_arrives_whole() -> None:
         out = CHECKOUT / "results" / "bench" / "soak-wandb-overhead.json"
         told = bench(out, "online", trials=20, **server.environment)
         arrived = list(server.account.runs.values())
-    assert told["tracking"]["trial_s"]["median"] < LIMIT_S
+    assert told["tracking"]["trial_s"]["median"] < 0.01
+    assert told["tracking"]["cpu_s_per_trial"] < LIMIT_S
     assert [(run.state, len(run.history)) for run in arrived] == [("finished", ROWS)] * 21

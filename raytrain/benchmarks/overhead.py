@@ -81,7 +81,7 @@ def _trial(config: Baseline, tracking: Tracking, number: int, folder: Path, back
 
 
 def _spread(values: Sequence[float]) -> dict[str, float]:
-    return {"median": round(statistics.median(values), 4), "max": round(max(values), 4)}
+    return {"median": round(statistics.median(values), 5), "max": round(max(values), 5)}
 
 
 def _row(*, examples_seen: int) -> dict[str, Any]:

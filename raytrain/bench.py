@@ -1,6 +1,7 @@
 """python -m raytrain.bench: measurements, each written to results/bench/."""
 
 import argparse
+import tempfile
 from pathlib import Path
 
 from raytrain.cli import Parser, print_json, run_door, say
@@ -17,6 +18,8 @@ def _bench() -> int:
     arguments = _parser().parse_args()
     if arguments.kind == "search":
         return _search(arguments)
+    if arguments.kind == "overhead":
+        return _overhead(arguments)
     return _memory(as_json=arguments.json)
 
 
@@ -76,6 +79,37 @@ def _search(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _overhead(arguments: argparse.Namespace) -> int:
+    from raytrain.benchmarks.overhead import LIMIT_S, measure_steps, measure_tracking
+    from raytrain.config.reader import load_baseline
+    from raytrain.tracking.wandb_run import server_answers
+
+    if arguments.trials < 1:
+        raise InputError("raytrain.bench overhead: takes at least 1 trial")
+    config = load_baseline("small", [f"tracking.wandb={arguments.wandb}"])
+    if arguments.wandb == "online" and not server_answers():
+        raise InputError("raytrain.bench overhead: W&B's server does not answer or refuses the key; --wandb offline")
+    with tempfile.TemporaryDirectory(prefix="raytrain-overhead-") as folder:
+        tracking = measure_tracking(config, mode=arguments.wandb, trials=arguments.trials, folder=Path(folder))
+    result = {
+        "wandb": arguments.wandb,
+        "limit_s": LIMIT_S,
+        "tracking": tracking,
+        "step": measure_steps(),
+        "provenance": provenance(command_line("raytrain.bench"), {}),
+    }
+    path = Path(arguments.out or f"results/bench/overhead-{arguments.wandb}.json")
+    write_json(path, result)
+    say(
+        f"{path}: W&B {arguments.wandb} adds {tracking['trial_s']['median']:.4f} s to a trial and works on it for "
+        f"{tracking['behind_s']['median']:.3f} s meanwhile (medians of {tracking['trials']}); "
+        f"telling its progress adds {result['step']['progress_us']:g} µs to a step"
+    )
+    if arguments.json:
+        print_json(result)
+    return 0
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(prog="python -m raytrain.bench", description="Measure, and write what was found to results/bench/.")
     kinds = parser.add_subparsers(dest="kind", required=True, metavar="KIND", parser_class=Parser)
@@ -84,7 +118,11 @@ def _parser() -> argparse.ArgumentParser:
     search.add_argument("--trials", type=int, default=60, help="of each search, the baseline among them")
     search.add_argument("--seeds", type=int, default=10, help="searches of each kind on each surface")
     search.add_argument("--out", default="results/bench/search.json", help="the file that is written")
-    for kind in (memory, search):
+    overhead = kinds.add_parser("overhead", help="what W&B adds to a trial, and telling its progress to a step")
+    overhead.add_argument("--wandb", choices=["offline", "online"], default="offline", help="online needs a key")
+    overhead.add_argument("--trials", type=int, default=20, help="tracked one after the other, after a first one")
+    overhead.add_argument("--out", help="the file that is written; overhead-MODE.json if not given")
+    for kind in (memory, search, overhead):
         kind.add_argument("--json", action="store_true", help="one JSON object on stdout")
     return parser
 

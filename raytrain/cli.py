@@ -60,12 +60,17 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, ensure_ascii=False, allow_nan=False), flush=True)
 
 
+class _Said(logging.Handler):
+    """Bare lines, through `say`: a live view that has taken stderr meanwhile lets them stand above it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        say(self.format(record))
+
+
 def log_to_stderr(level: int = logging.INFO) -> None:
     """Our own progress lines on stderr, bare; the libraries' loggers stay as they are."""
     logger = logging.getLogger("raytrain")
     if not logger.handlers:
-        handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(logging.Formatter("%(message)s"))
-        logger.addHandler(handler)
+        logger.addHandler(_Said())
     logger.setLevel(level)
     logger.propagate = False

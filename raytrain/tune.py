@@ -33,10 +33,15 @@ def _tune() -> int:
     folder, description = _resumed(arguments) if arguments.resume is not None else (None, _asked(arguments))
     if arguments.dry_run:
         return _dry_run(description, as_json=arguments.json)
+    tracking = Baseline.model_validate(description.baseline).tracking
     if arguments.wandb_sweep:
         from raytrain.tracking.study_sweep import require_online
 
-        require_online(Baseline.model_validate(description.baseline).tracking)
+        require_online(tracking)
+    elif tracking.wandb == "online":
+        from raytrain.tracking.wandb_run import wandb_mode
+
+        wandb_mode(tracking)  # refuses where there is no key, before anything is trained
     return _search(
         description,
         folder=folder,
@@ -80,6 +85,7 @@ def _configuration(arguments: argparse.Namespace) -> tuple[Baseline, SearchSpace
 def _search(
     description: Description, *, folder: Path | None, address: str | None, wandb_sweep: bool, as_json: bool
 ) -> int:
+    from raytrain.study.live import watched
     from raytrain.study.search import run_study
     from raytrain.study.study import Study
     from raytrain.tracking.study_sweep import create_sweep
@@ -96,7 +102,10 @@ def _search(
     _announce(study.description, folder, budget_examples=study.budget_examples)
     if sweep is not None:
         say(f"           {sweep}")
-    records, interrupted = run_study(study, address=address, on_end=lambda record: say(_line(record)))
+    with watched(study) as watcher:
+        records, interrupted = run_study(
+            study, address=address, on_end=lambda record: say(_line(record)), watcher=watcher
+        )
     if interrupted:
         raise Interrupted(f"python -m raytrain.tune --resume {shlex.quote(str(folder))}")
     return _finish(description, folder, records, as_json=as_json)
@@ -149,7 +158,10 @@ def _finish(description: Description, folder: Path, records: list[TrialRecord], 
     best = study.best
     if best is not None:
         write_text(folder / "best.yaml", dump_yaml(Baseline.model_validate(best.config)))
-    publish_study(Baseline.model_validate(description.baseline).tracking, study)
+    search = SearchSpace.model_validate(description.space).search
+    publish_study(
+        Baseline.model_validate(description.baseline).tracking, study, with_checkpoint=search.send_best_checkpoint
+    )
     print_trials(study.table, stderr=as_json)
     if as_json:
         print_json(

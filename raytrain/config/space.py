@@ -97,6 +97,8 @@ class Search(Section):
     the verdict can tell better from luckier."""
     max_concurrent: Count = 4
     """Trials that run at once, where there is room for them."""
+    send_best_checkpoint: bool = False
+    """Send the best trial's weights to Weights & Biases, too, as an artifact of the study's run."""
 
 
 class Scheduler(Section):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from raytrain.results.edits import aligned
+from raytrain.results.figures.hours import gpu_occupancy, hours
 from raytrain.results.figures.marks import Figure
 from raytrain.results.figures.scores import (
     importance,
@@ -15,7 +16,6 @@ from raytrain.results.figures.scores import (
     wer_by_length,
 )
 from raytrain.results.figures.search import (
-    hours,
     learning_curves,
     memory_by_micro_batch,
     speed_by_micro_batch,
@@ -50,6 +50,7 @@ _FIGURES = (
     importance,
     parallel_values,
     hours,
+    gpu_occupancy,
 )
 _WORST = 20
 _TONE = {Finding.BETTER: "good", Finding.WORSE: "bad"}

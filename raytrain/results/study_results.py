@@ -148,10 +148,16 @@ def warnings(study: StudyResults) -> list[str]:
 def cost(study: StudyResults) -> str:
     """What the study took: hours of trials, and of GPUs by the share that each trial held."""
     trial_hours = sum(record.wall_s for record in study.records) / 3600
-    shares = [record.wall_s * record.gpu_fraction / 3600 for record in study.records if record.gpu_fraction is not None]
+    shares = [one.wall_s * cards_taken(one) / 3600 for one in study.records if one.gpu_fraction is not None]
     clips = sum(record.examples_seen for record in study.records if record.inherited_from is None)
     gpu = f", {sum(shares):.2f} GPU-hours" if shares else ", no GPU"
     return f"{len(study.records)} trials, {trial_hours:.2f} trial-hours{gpu}, {clips} clips trained on."
+
+
+def cards_taken(record: TrialRecord) -> float:
+    """By all workers of a trial; 0 on a CPU."""
+    workers: int = record.config.get("scaling", {}).get("num_workers", 1)
+    return (record.gpu_fraction or 0.0) * workers
 
 
 def commands(study: StudyResults) -> list[tuple[str, str]]:

@@ -10,7 +10,7 @@ from raytrain.config.space import SearchSpace
 from raytrain.errors import InputError
 from raytrain.results.description import Description, read_description
 
-_MAY_CHANGE = {"search.trials", "search.max_concurrent"}
+_MAY_CHANGE = {"search.trials", "search.max_concurrent", "search.send_best_checkpoint"}
 
 
 def find_study(name_or_folder: str, *, storage: str = "results") -> tuple[Path, Description]:

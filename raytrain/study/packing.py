@@ -20,7 +20,7 @@ _UNITS = 10_000
 
 
 @dataclass
-class _Machine:
+class _NodeRoom:
     """What a node has left. Its cards are taken to be alike: Ray, and not we, chooses among them."""
 
     node: Node
@@ -32,7 +32,7 @@ class _Machine:
 class _Seat:
     """What one worker has taken."""
 
-    machine: int
+    node: int
     card: int | None
     units: int
     cpus: float
@@ -42,9 +42,13 @@ class Room:
     """What is free. Not what Ray says is free: a trial that has just ended gives its share back within seconds."""
 
     def __init__(self, hardware: Hardware, *, part: Part) -> None:
-        self._machines = [_Machine(node, [_UNITS] * node.gpus, float(node.cpus)) for node in hardware.nodes]
+        self._nodes = [_NodeRoom(node, [_UNITS] * node.gpus, float(node.cpus)) for node in hardware.nodes]
         self._part = part
         self._taken: dict[int, list[_Seat]] = {}
+
+    def taken(self) -> list[float]:
+        """Of each card, the share that is not free."""
+        return [1 - free / _UNITS for one in self._nodes for free in one.cards]
 
     def place(self, trial: dict[str, Any]) -> dict[str, Any] | None:
         """A trial in Tune's terms with the share that is now its own; None while it has to wait.
@@ -60,19 +64,17 @@ class Room:
     def take(self, number: int, share: Share, config: Baseline) -> Share | None:
         """Room for all workers of this trial until it is given back; None where there is not enough now."""
         if not share.use_gpu:
-            everywhere = range(len(self._machines))
+            everywhere = range(len(self._nodes))
             return share if self._seat(number, everywhere, share, workers=config.scaling.num_workers) else None
         parts = {
-            index: self._part(config, machine.node.gpu_memory_gib)
-            for index, machine in enumerate(self._machines)
-            if machine.cards
+            index: self._part(config, one.node.gpu_memory_gib) for index, one in enumerate(self._nodes) if one.cards
         }
         # On the smallest card that will do, of which it takes most: larger trials find the large ones free.
         for fraction in sorted({part for part in parts.values() if part is not None}, reverse=True):
             alike = [index for index, part in parts.items() if part == fraction]
-            own = replace(share, gpu_fraction=fraction, gpu_memory_gib=self._given_gib(alike, fraction))
+            own = replace(share, gpu_fraction=fraction, gpu_memory_gib=self._given_gib(alike, fraction, config))
             if len(alike) < len(parts):
-                own = replace(own, node_ids=tuple(self._machines[index].node.id for index in alike))
+                own = replace(own, node_ids=tuple(self._nodes[index].node.id for index in alike))
             if self._seat(number, alike, own, workers=config.scaling.num_workers):
                 return own
         return None
@@ -80,25 +82,28 @@ class Room:
     def give_back(self, number: int) -> None:
         """The trial has ended, or never had anything."""
         for seat in self._taken.pop(number, []):
-            machine = self._machines[seat.machine]
-            machine.cpus += seat.cpus
+            one = self._nodes[seat.node]
+            one.cpus += seat.cpus
             if seat.card is not None:
-                machine.cards[seat.card] += seat.units
+                one.cards[seat.card] += seat.units
 
-    def _given_gib(self, machines: Sequence[int], fraction: float) -> float | None:
-        sizes = [self._machines[index].node.gpu_memory_gib for index in machines]
+    def _given_gib(self, nodes: Sequence[int], fraction: float, config: Baseline) -> float | None:
+        """What a worker may take of a card, as it will cap itself; None where a card's size is unknown."""
+        sizes = [self._nodes[index].node.gpu_memory_gib for index in nodes]
         known = [size for size in sizes if size is not None]
-        return fraction * min(known) if len(known) == len(sizes) else None
+        if len(known) < len(sizes):
+            return None
+        return min(fraction * min(known), config.scaling.gpu_memory_gib or min(known))
 
-    def _seat(self, number: int, machines: Sequence[int], share: Share, *, workers: int) -> bool:
-        """Seat all workers on these machines, or none."""
+    def _seat(self, number: int, nodes: Sequence[int], share: Share, *, workers: int) -> bool:
+        """Seat all workers on these nodes, or none."""
         units = round(share.gpu_fraction * _UNITS) if share.use_gpu else 0
-        left = deepcopy(self._machines)
+        left = deepcopy(self._nodes)
         seats: list[_Seat] = []
         for _ in range(workers):
             free = [
                 (left[index].cards[card] if card is not None else 0, index, card)
-                for index in machines
+                for index in nodes
                 if left[index].cpus >= share.cpus - 1e-9
                 for card in (range(len(left[index].cards)) if units else [None])
                 if card is None or left[index].cards[card] >= units
@@ -110,6 +115,6 @@ class Room:
             if card is not None:
                 left[index].cards[card] -= units
             seats.append(_Seat(index, card, units, share.cpus))
-        self._machines = left
+        self._nodes = left
         self._taken[number] = seats
         return True

@@ -1,6 +1,5 @@
 """What Tune tells of its trials in; rows to the trackers and the journal, and one line in the ledger a trial, out."""
 
-import logging
 import os
 import shutil
 import signal
@@ -23,10 +22,10 @@ from raytrain.results.records import Outcome, TrialRecord
 from raytrain.results.transcripts import transcripts_path
 from raytrain.study.equivalents import inherit
 from raytrain.study.journal import Journal, objective_of, violation_gib
-from raytrain.tracking.run import TrackedRun
+from raytrain.study.progress import RunningTrial, Watcher
+from raytrain.tracking.background import LaterRun
 from raytrain.trial.storage import latest_checkpoint
 
-log = logging.getLogger("raytrain")
 _TUNES_OWN = {*AUTO_RESULT_KEYS, "trial_id", "done", "experiment_tag", "should_checkpoint", CHECKPOINT_PATH_KEY}
 
 
@@ -42,7 +41,7 @@ class Running:
     gpu_fraction: float | None
     gpu_memory_gib: float | None
     predicted_memory_gib: float | None
-    tracked: TrackedRun
+    tracked: LaterRun
     row: dict[str, Any] = field(default_factory=dict)
     """The last one told."""
     finalist_of: str | None = None
@@ -63,13 +62,15 @@ class Recorder(Callback):
         ledger: Ledger,
         journal: Journal,
         memory_limit_gib: float | None,
-        open_tracked: Callable[[int, dict[str, Any]], TrackedRun],
+        open_tracked: Callable[[int, dict[str, Any]], LaterRun],
         on_end: Callable[[TrialRecord], None],
+        watcher: Watcher,
         asked_to_stop: threading.Event,
     ) -> None:
         self._folder, self._ledger, self._journal = folder, ledger, journal
         self._memory_limit_gib = memory_limit_gib
         self._open_tracked, self._on_end, self._asked_to_stop = open_tracked, on_end, asked_to_stop
+        self._watcher = watcher
         self._running: dict[str, Running] = {}
         self._ended: list[tuple[Running, str | None]] = []
 
@@ -94,6 +95,16 @@ class Recorder(Callback):
             finalist_of=trial.config.get("finalist_of"),
             inherits=trial.config.get("inherits"),
         )
+        self._watcher.starts(
+            RunningTrial(
+                number=number,
+                config=config,
+                run=self._folder / "ray" / job["name"],
+                examples_total=job["end_at_examples"],
+                inherits=trial.config.get("inherits"),
+                finalist_of=trial.config.get("finalist_of"),
+            )
+        )
 
     def on_trial_result(
         self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
@@ -110,8 +121,7 @@ class Recorder(Callback):
         running.tracked.log(row | {"predicted_memory_gib": running.predicted_memory_gib})
         if row["examples_seen"]:
             self._journal.report(running.number, examples_seen=row["examples_seen"], objective=row["objective"])
-        if not row["finished"]:
-            log.info("trial %d: %d examples, WER %.4f", running.number, row["examples_seen"], row["eval_wer"])
+        self._watcher.scored(running.number, row)
 
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         self._ended.append((self._running.pop(trial.trial_id), None))

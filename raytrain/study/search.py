@@ -1,8 +1,10 @@
 """One search: a Study in; its trials run by Ray Tune, one after the other as proposed; their records out."""
 
+import logging
 import shutil
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,23 +16,32 @@ from raytrain.study.axes import Axes
 from raytrain.study.interrupt import stopping_gracefully
 from raytrain.study.journal import Journal
 from raytrain.study.packing import Room
+from raytrain.study.progress import Lines, Machine, Watcher
 from raytrain.study.proposals import Proposals, Repeats
 from raytrain.study.study import Study, trial_name
+from raytrain.tracking.background import Background, LaterRun
 from raytrain.tracking.run import TrackedRun, open_run
 from raytrain.tracking.study_sweep import sweep_of
 from raytrain.trial import cluster
 from raytrain.trial.job import Share
 
+log = logging.getLogger("raytrain")
 _DRIVER_RESTARTS = 2
+_TRACKED_WITHIN_S = 60.0
+"""W&B's own patience with a server is 30 s a run."""
 _LEAST_FRACTION = 0.01
 """Of a GPU, where a trial's share follows from its memory: Room then tells how many run at once."""
 
 
 def run_study(
-    study: Study, *, address: str | None = None, on_end: Callable[[TrialRecord], None]
+    study: Study,
+    *,
+    address: str | None = None,
+    on_end: Callable[[TrialRecord], None],
+    watcher: Watcher | None = None,
 ) -> tuple[list[TrialRecord], bool]:
     """Run what the study still lacks. The records of all its trials, and whether somebody stopped it."""
-    ledger = Ledger(study.folder)
+    ledger, watcher = Ledger(study.folder), watcher or Lines()
     with ledger.held():
         study.description.write(study.folder)
         journal = Journal(study.folder, Axes(study.space, study.baseline))
@@ -39,11 +50,11 @@ def run_study(
             return ledger.read(), False
         with stopping_gracefully() as asked_to_stop, cluster.connected(address) as hardware:
             if proposals.remaining and not asked_to_stop.is_set():
-                _tune(study, hardware, ledger, journal, proposals, asked_to_stop, on_end)
+                _tune(study, hardware, ledger, journal, proposals, asked_to_stop, on_end, watcher)
             # Only now is it known which trials are the best.
             repeats = Repeats(study, ledger.read(), journal)
             if repeats.remaining and not asked_to_stop.is_set():
-                _tune(study, hardware, ledger, journal, repeats, asked_to_stop, on_end)
+                _tune(study, hardware, ledger, journal, repeats, asked_to_stop, on_end, watcher)
         _tidy(study.folder, ledger.read())
         return ledger.read(), asked_to_stop.is_set()
 
@@ -56,6 +67,7 @@ def _tune(
     proposals: Proposals | Repeats,
     asked_to_stop: threading.Event,
     on_end: Callable[[TrialRecord], None],
+    watcher: Watcher,
 ) -> None:
     from ray import tune  # by now the environment is set that Ray reads as it is imported
 
@@ -76,18 +88,29 @@ def _tune(
     )
     proposals.refuse_hopeless(admission)
     room = Room(hardware, part=admission.part)
+    watcher.begins(
+        Machine(cpus=hardware.cpus, card_gib=hardware.largest_card_gib, taken=room.taken, stops=asked_to_stop.is_set)
+    )
 
     def ended(record: TrialRecord) -> None:
         room.give_back(record.number)
+        watcher.ends(record)
         on_end(record)
 
+    def place(trial: dict[str, Any]) -> dict[str, Any] | None:
+        placed = room.place(trial)
+        watcher.waits(None if placed is not None else trial["number"])
+        return placed
+
+    tracking = Background()
     recorder = Recorder(
         study.folder,
         ledger=ledger,
         journal=journal,
         memory_limit_gib=study.description.memory_limit_gib,
-        open_tracked=lambda number, config: _tracked(study, number, config),
+        open_tracked=lambda number, config: LaterRun(partial(_tracked, study, number, config), background=tracking),
         on_end=ended,
+        watcher=watcher,
         asked_to_stop=asked_to_stop,
     )
 
@@ -109,7 +132,7 @@ def _tune(
             tune_config=tune.TuneConfig(
                 metric="objective",
                 mode="min",
-                search_alg=StudySearcher(next_trial, place=room.place),
+                search_alg=StudySearcher(next_trial, place=place),
                 scheduler=make_scheduler(proposals.scheduler, journal.reports()),
                 num_samples=proposals.remaining,
                 max_concurrent_trials=at_once,
@@ -125,6 +148,8 @@ def _tune(
         ).fit()
     finally:
         recorder.close()
+        if not tracking.wait(_TRACKED_WITHIN_S):
+            log.warning("the trackers still take what they were told; what does not arrive is on disk")
 
 
 def _tidy(folder: Path, records: Sequence[TrialRecord]) -> None:

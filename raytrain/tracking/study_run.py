@@ -1,11 +1,13 @@
 """A study as one Weights & Biases run: its results in; table, charts, transcripts, verdict and best.yaml there out."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import wandb
 
 from raytrain.config.baseline import Tracking
 from raytrain.results.choose import peak_memory_gib
+from raytrain.results.edits import aligned
 from raytrain.results.records import Outcome
 from raytrain.results.study_results import StudyResults, outcomes, value_of, varied_keys, worst_utterances
 from raytrain.results.transcripts import counts
@@ -16,8 +18,11 @@ _TRANSCRIPTS = 50
 _MEASURES = ("outcome", "eval_wer", "best_so_far", "peak_memory_gib", "predicted_memory_gib", "train_examples_per_s")
 
 
-def publish_study(tracking: Tracking, study: StudyResults) -> None:
-    """Add the study's run beside its trials'; a study that goes on later renews it under the same id."""
+def publish_study(tracking: Tracking, study: StudyResults, *, with_checkpoint: bool = False) -> None:
+    """Add the study's run beside its trials'; a study that goes on later renews it under the same id.
+
+    `with_checkpoint` sends the best trial's weights, too.
+    """
     if wandb_mode(tracking) == "disabled" or not study.records:
         return
     name = study.folder.name
@@ -31,7 +36,7 @@ def publish_study(tracking: Tracking, study: StudyResults) -> None:
         config=flat_config({"baseline": study.description.baseline, "space": study.space}),
         folder=study.folder,
     )
-    run.attempt(lambda opened: _publish(opened, study))
+    run.attempt(lambda opened: _publish(opened, study, with_checkpoint=with_checkpoint))
     run.finish("completed", summary_of(study))
 
 
@@ -68,35 +73,76 @@ def trial_rows(study: StudyResults) -> tuple[list[str], list[list[Any]]]:
     return ["trial", "effective_batch_size", *keys, *_MEASURES], rows
 
 
-def _publish(run: wandb.Run, study: StudyResults) -> None:
+def _publish(run: wandb.Run, study: StudyResults, *, with_checkpoint: bool) -> None:
     columns, rows = trial_rows(study)
-    trials = wandb.Table(columns=columns, data=rows, allow_mixed_types=True)
-    scored = wandb.Table(columns=columns, data=[row for row in rows if row[columns.index("eval_wer")] is not None])
-    said = [
-        [
-            row["utterance_id"],
-            row["child_id"],
-            row["age_bucket"],
-            row["reference"],
-            row["hypothesis"],
-            counts(row).edits,
-        ]
-        for row in worst_utterances(study, count=_TRANSCRIPTS)
-    ]
-    heads = ["utterance_id", "child_id", "age_bucket", "reference", "hypothesis", "edits"]
+    shown: dict[str, Any] = {
+        "all_trials": wandb.Table(columns=columns, data=rows, allow_mixed_types=True),
+        "worst_transcripts": _transcripts(study),
+    }
     # All at one step, the number of trials: a study that goes on adds a row, and repeats none.
-    run.log(
-        {
-            "all_trials": trials,
-            "wer_against_memory": wandb.plot.scatter(scored, "peak_memory_gib", "eval_wer", title="WER against memory"),
-            "best_so_far": wandb.plot.line(scored, "trial", "best_so_far", title="Best WER so far"),
-            "worst_transcripts": wandb.Table(columns=heads, data=said),
-        },
-        step=len(rows),
-        commit=True,
-    )
+    run.log(shown | _charts(study, columns, rows), step=len(rows), commit=True)
     artifact = wandb.Artifact(f"{study.folder.name}-results", type="study")
     for file_name in ("best.yaml", "study.json", "trials.jsonl", "report.md", "report.html"):
         if (study.folder / file_name).is_file():
             artifact.add_file(str(study.folder / file_name))
     run.log_artifact(artifact)
+    if with_checkpoint and study.best is not None and study.best.checkpoint is not None:
+        weights = wandb.Artifact(f"{study.folder.name}-best", type="model", metadata={"trial": study.best.number})
+        # Sent from where they lie: no second copy of gigabytes.
+        weights.add_dir(str(study.folder / study.best.checkpoint), policy="immutable")
+        run.log_artifact(weights)
+
+
+def _charts(study: StudyResults, columns: list[str], rows: list[list[Any]]) -> dict[str, Any]:
+    """Those that have something to show."""
+    plot, wer, memory = wandb.plot, columns.index("eval_wer"), columns.index("peak_memory_gib")
+    scored = [row for row in rows if row[wer] is not None]
+    measured = wandb.Table(columns=columns, data=[row for row in scored if row[memory] is not None])
+    front = wandb.Table(columns=["peak_memory_gib", "eval_wer", "trial"], data=_front(study))
+    mattered = wandb.Table(columns=["value", "importance"], data=[list(pair) for pair in study.importance.items()])
+    best = wandb.Table(columns=columns, data=scored)
+    charts: dict[str, Any] = {}
+    if scored:
+        charts["best_so_far"] = plot.line(best, "trial", "best_so_far", title="Best WER so far")
+    if measured.data:
+        charts["wer_against_memory"] = plot.scatter(measured, "peak_memory_gib", "eval_wer", title="WER against memory")
+    if front.data:
+        charts["pareto_front"] = plot.line(front, "peak_memory_gib", "eval_wer", title="Pareto front of WER and memory")
+    if mattered.data:
+        charts["importance"] = plot.bar(mattered, "value", "importance", title="What mattered")
+    return charts
+
+
+def _front(study: StudyResults) -> list[list[float]]:
+    """The completed trials that no other beats in both memory and WER, from the smallest on."""
+    front: list[list[float]] = []
+    completed = (one for one in study.scored() if one.outcome is Outcome.COMPLETED and one.finalist_of is None)
+    points = [
+        (peak, one.eval_wer or 0.0, one.number) for one in completed if (peak := peak_memory_gib(one)) is not None
+    ]
+    for peak, wer, number in sorted(points):
+        if not front or wer < front[-1][1]:
+            front.append([peak, wer, number])
+    return front
+
+
+def _transcripts(study: StudyResults) -> wandb.Table:
+    heads = ["utterance_id", "child_id", "age_bucket", "reference", "hypothesis", "edits", "number_of_edits"]
+    names = heads[:5]
+    rows = worst_utterances(study, count=_TRANSCRIPTS)
+    return wandb.Table(
+        columns=heads, data=[[*(row[name] for name in names), _marked(row), counts(row).edits] for row in rows]
+    )
+
+
+def _marked(row: Mapping[str, Any]) -> str:
+    """The dog [-runs-] {+run+} home: what was left out and what was put in, as `git diff --word-diff` has it."""
+    words = []
+    for piece in aligned(row["reference"], row["hypothesis"]):
+        if piece.kind == "same":
+            words.append(piece.hypothesis)
+            continue
+        words += [f"[-{piece.reference}-]"] * bool(piece.reference) + [f"{{+{piece.hypothesis}+}}"] * bool(
+            piece.hypothesis
+        )
+    return " ".join(words)

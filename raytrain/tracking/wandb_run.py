@@ -120,6 +120,8 @@ def _open(arguments: dict[str, Any], *, mode: Mode, sweep_id: str | None) -> "wa
         # A killed process loses what is not flushed: the defaults are 15 s.
         x_transaction_log_flush_interval=1,
         x_file_stream_transmit_interval=1,
+        # study.json and fit.json have the versions; to list every package anew was most of what a run's opening took.
+        x_save_requirements=False,
         **({"sweep_id": sweep_id} if sweep_id is not None else {}),
     )
     try:

@@ -35,6 +35,8 @@ from raytrain.training.rows import Rows
 from raytrain.whisper import weights
 
 Report = Callable[[dict[str, Any], Path | None], None]
+Watch = Callable[[str, int, int], None]
+"""Told what is being done, the utterances trained on and how many it will be: before each scoring, after each step."""
 
 log = logging.getLogger("raytrain")
 
@@ -59,6 +61,7 @@ def run(
     predicted_memory_gib: float | None = None,
     probe: bool | None = None,
     scored_seed: int | None = None,
+    watch: Watch | None = None,
 ) -> None:
     """Trains and scores; calls `report(row, checkpoint)` on every rank after every evaluation, in the end `finished`.
 
@@ -83,6 +86,7 @@ def run(
         device=device,
         scored_corpus=validation_corpus or corpus,
         scored_seed=config.training.seed if scored_seed is None else scored_seed,
+        watch=watch,
     )
     try:
         session.train_and_score(score_first=score_first, probe=device.type == "cuda" if probe is None else probe)
@@ -117,9 +121,10 @@ class _Session:
         device: torch.device,
         scored_corpus: Corpus,
         scored_seed: int,
+        watch: Watch | None,
     ) -> None:
         training = config.training
-        self.config, self.report, self.workdir = config, report, workdir
+        self.config, self.report, self.workdir, self.watch = config, report, workdir, watch
         self.memory = MemoryMeter(device)
         self.precision = precisions.resolve(training.precision, device=device)
         self.resumed = None if resume_from is None else load_checkpoint(resume_from)
@@ -189,6 +194,7 @@ class _Session:
             for progress in self._train(feed):
                 examples_seen = self.plan.examples_after(progress.step)
                 self.rows.add(progress, examples_seen=examples_seen, epoch=examples_seen / len(self.plan.indices))
+                self._show("training")
                 if time.monotonic() - logged >= _LOG_EVERY_S:
                     logged = time.monotonic()
                     self._tell_progress(progress.train_loss)
@@ -225,6 +231,7 @@ class _Session:
         )
 
     def _score(self, *, window: Literal["full", "fitted"]) -> None:
+        self._show("scoring")
         started = time.perf_counter()
         with self.memory.phase("evaluate"):
             evaluated = evaluate(
@@ -260,6 +267,10 @@ class _Session:
             audio=self.config.audio,
             utterances=self.utterances,
         )
+
+    def _show(self, phase: str) -> None:
+        if self.watch is not None:
+            self.watch(phase, self.rows.last["examples_seen"], self.plan.examples_after(self.milestones.steps_total))
 
     def _tell_progress(self, loss: float) -> None:
         row = self.rows.last

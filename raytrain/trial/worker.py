@@ -15,6 +15,7 @@ from raytrain.config.baseline import Baseline
 from raytrain.training import session
 from raytrain.trial.inputs import Inputs
 from raytrain.trial.job import Job
+from raytrain.trial.progress import ProgressFile
 from raytrain.whisper.memory import allocator_share
 from raytrain.whisper.step_memory import GIB
 
@@ -33,6 +34,10 @@ def train_worker(payload: dict[str, Any]) -> None:
     if first and job.share.use_gpu and not torch.cuda.is_available():
         logging.getLogger("raytrain").info("Ray gave this worker a GPU, but torch finds none: training on the CPU")
 
+    # Whoever takes the words needs no file.
+    progress = ProgressFile(Path(job.storage) / job.name) if first and messages is None else None
+    if progress is not None:
+        progress.tell("loading", 0, 0)
     inputs = Inputs.opened(job.inputs)
     with tempfile.TemporaryDirectory(prefix="raytrain-") as workdir:
 
@@ -57,6 +62,7 @@ def train_worker(payload: dict[str, Any]) -> None:
             score_first=job.score_first,
             predicted_memory_gib=job.predicted_memory_gib,
             scored_seed=job.inputs["split"]["seed"],  # trainings with other seeds are compared on the same utterances
+            watch=progress.tell if progress is not None else None,
         )
 
 

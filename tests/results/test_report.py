@@ -71,7 +71,7 @@ def test_the_page_is_whole_and_asks_for_nothing(study: Path) -> None:
 
 def test_every_figure_of_a_full_study_is_there_with_marks(study: Path) -> None:
     plots = re.findall(r'<div class="plot">(.*?)</div>', (study / "report.html").read_text(), re.DOTALL)
-    assert len(plots) == 10
+    assert len(plots) == 11
     assert all(re.search(r'class="(mark|line|bar)', plot) for plot in plots)
 
 
@@ -163,6 +163,13 @@ def test_the_cost_counts_gpu_shares(tmp_path: Path) -> None:
     assert cost(load_study(tmp_path)) == "1 trials, 2.00 trial-hours, 0.50 GPU-hours, 100 clips trained on."
 
 
+def test_each_worker_of_a_trial_costs_its_own_share(tmp_path: Path) -> None:
+    Description(baseline_name="a", baseline=config(), space_name="b", space=SPACE).write(tmp_path)
+    two = {**config(), "scaling": {"num_workers": 2}}
+    Ledger(tmp_path).append(record(0, wall_s=3600.0, gpu_fraction=0.5, config=two))
+    assert "1.00 GPU-hours" in cost(load_study(tmp_path))
+
+
 def test_five_hundred_trials_stay_below_six_megabytes(tmp_path: Path) -> None:
     folder = made_study(tmp_path, trials=500, children=12)
     write_report(folder)
@@ -193,7 +200,7 @@ def test_the_page_works_in_a_real_browser(study: Path, width: int, dark: bool) -
     assert seen.complaints == []
     assert seen.requests == [(study / "report.html").as_uri()]
     assert seen.answers["page width"] <= width
-    assert (seen.answers["figures"], seen.answers["without marks"], seen.answers["unseen"]) == (10, 0, 0)
+    assert (seen.answers["figures"], seen.answers["without marks"], seen.answers["unseen"]) == (11, 0, 0)
     assert seen.answers["smallest text"] >= 9
     assert seen.answers["tip"].startswith("trial ")
     assert wers(seen) == sorted(wers(seen))

@@ -1,6 +1,7 @@
 """A study's own run: the table of its trials, charts, transcripts, verdict and files arrive, read back from disk."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ BASELINE: dict[str, Any] = {
 }
 
 
-def trial(number: int, outcome: Outcome, wer: float | None) -> TrialRecord:
+def trial(number: int, outcome: Outcome, wer: float | None, **fields: Any) -> TrialRecord:
     return TrialRecord(
         trial_id=f"trial-{number:04}",
         number=number,
@@ -30,11 +31,11 @@ def trial(number: int, outcome: Outcome, wer: float | None) -> TrialRecord:
         effective_batch_size=8,
         outcome=outcome,
         eval_wer=wer,
-        peak_memory_resident_gib=2.0,
         seed=42,
         started_at="2026-01-01T00:00:00+00:00",
         ended_at="2026-01-01T00:10:00+00:00",
         wall_s=600.0,
+        **{"peak_memory_resident_gib": 2.0, **fields},
     )
 
 
@@ -46,9 +47,13 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     space = {"vary": {"training.batch_size": {"values": [4, 8]}}}
     Description(baseline_name="tiny", baseline=BASELINE, space_name="smoke", space=space).write(folder)
     ledger = Ledger(folder)
-    ledger.append(trial(0, Outcome.COMPLETED, 0.3))
+    ledger.append(trial(0, Outcome.COMPLETED, 0.3, peak_memory_resident_gib=1.5))
     ledger.append(trial(1, Outcome.DIVERGED, None))
-    ledger.append(trial(2, Outcome.COMPLETED, 0.25))
+    ledger.append(trial(2, Outcome.COMPLETED, 0.25, checkpoint="ray/trial-0002/step-000004"))
+    weights = folder / "ray" / "trial-0002" / "step-000004" / "model.safetensors"
+    weights.parent.mkdir(parents=True)
+    weights.write_bytes(b"weights")
+    (folder / "importance.json").write_text('{"training.batch_size": 1.0}')
     ledger.append(trial(3, Outcome.PRUNED, 0.2))
     row = {"utterance_id": "u1", "child_id": "c1", "age_bucket": "5-7", "duration_s": 2.0, "reference": "a big dog"}
     counts = {"hypothesis": "a dog", "substitutions": 0, "deletions": 1, "insertions": 0, "hits": 2}
@@ -80,8 +85,24 @@ def test_the_table_has_a_row_a_trial_with_the_best_so_far(study: Path) -> None:
 
 
 def test_transcripts_and_charts_are_there(study: Path) -> None:
-    assert table(study, "worst_transcripts")["data"] == [["u1", "c1", "5-7", "a big dog", "a dog", 1]]
+    assert table(study, "worst_transcripts")["data"] == [["u1", "c1", "5-7", "a big dog", "a dog", "a [-big-] dog", 1]]
     assert len(table(study, "wer_against_memory_table")["data"]) == 3
+
+
+def test_the_front_holds_the_completed_trials_that_none_beats(study: Path) -> None:
+    assert table(study, "pareto_front_table")["data"] == [[1.5, 0.3, 0], [2.0, 0.25, 2]]
+
+
+def test_importance_is_there_where_it_was_worked_out(study: Path) -> None:
+    assert table(study, "importance_table")["data"] == [["training.batch_size", 1.0]]
+
+
+def test_the_best_weights_are_sent_where_that_is_asked_for(study: Path, tmp_path: Path) -> None:
+    folder = tmp_path / study.name
+    shutil.copytree(study, folder, ignore=shutil.ignore_patterns("wandb", "tracking"))
+    publish_study(Tracking(wandb="offline"), write_report(folder), with_checkpoint=True)
+    (kept,) = [record for record in wandb_records(folder)["artifact"] if record["type"] == "model"]
+    assert [entry["path"] for entry in kept["manifest"]["contents"]] == ["model.safetensors"]
 
 
 def test_the_summary_has_the_verdict_and_the_counts(records: dict[str, list[dict[str, Any]]]) -> None:
@@ -98,6 +119,7 @@ def test_it_stands_in_the_study_s_group_and_ends_finished(records: dict[str, lis
 
 def test_best_yaml_and_the_reports_are_an_artifact(records: dict[str, list[dict[str, Any]]]) -> None:
     kept = [record for record in records["artifact"] if record["type"] == "study"]
+    assert not [record for record in records["artifact"] if record["type"] == "model"]
     names = {entry["path"] for entry in kept[0]["manifest"]["contents"]}
     assert names == {"best.yaml", "study.json", "trials.jsonl", "report.md", "report.html"}
 

@@ -1,7 +1,7 @@
-"""Charts of the search: WER against memory and batch, splits by memory and speed, curves, values and hours."""
+"""Charts of the search: WER against memory and batch, splits by memory and speed, and learning curves."""
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from itertools import pairwise
 
 from raytrain.results.choose import peak_memory_gib
@@ -14,7 +14,6 @@ from raytrain.results.figures.marks import (
     WIDTH,
     Figure,
     axes,
-    box,
     drawing,
     key_line,
     key_mark,
@@ -130,37 +129,6 @@ def learning_curves(study: StudyResults) -> Figure | None:
     return Figure(title="Learning curves", caption=caption, svg=drawing(parts, label="Learning curves"), key=key)
 
 
-def hours(study: StudyResults) -> Figure | None:
-    """When each trial ran, and so how busy the hardware was."""
-    spans = []
-    for one in study.records:
-        began, ended = datetime.fromisoformat(one.started_at), datetime.fromisoformat(one.ended_at)
-        if one.outcome is not Outcome.NOT_STARTED and ended > began:
-            spans.append((one, began, ended))
-    if not spans:
-        return None
-    first = min(began for _, began, _ in spans)
-    unit_s, unit = (60, "minutes") if max((e - first).total_seconds() for *_, e in spans) < 7200 else (3600, "hours")
-    lanes: list[datetime] = []
-    placed = []
-    for one, began, ended in sorted(spans, key=lambda span: (span[1], span[0].number)):
-        lane = next((number for number, free in enumerate(lanes) if free <= began), len(lanes))
-        lanes[lane : lane + 1] = [ended]
-        placed.append((one, lane, (began - first).total_seconds() / unit_s, (ended - first).total_seconds() / unit_s))
-    width, height = 1140, 74 + 26 * len(lanes)
-    x = Scale(low=0, high=max(end for *_, end in placed), start=LEFT, end=width - RIGHT)
-    parts = [f'<path class="grid" d="M{x.at(at):.1f} {height - BOTTOM}V{TOP}"/>' for at in x.ticks(10)]
-    parts += [text(x.at(at), height - BOTTOM + 18, f"{at:g}", kind="tick") for at in x.ticks(10)]
-    parts.append(text((x.start + x.end) / 2, height - BOTTOM + 42, f"{unit} since the first trial began", kind="axis"))
-    for one, lane, start, end in placed:
-        kind = role(study, one) or str(one.outcome)
-        parts.append(box(x.at(start), TOP + 4 + 26 * lane, x.at(end) - x.at(start) - 1, 20, kind=kind, tip=tip(one)))
-    caption = "A row is a place on the hardware; gaps are time in which nothing trained there."
-    svg = drawing(parts, label="When each trial ran", width=width, height=height)
-    key = outcome_key(study, [one for one, *_ in spans])
-    return Figure(title="When each trial ran", caption=caption, svg=svg, wide=True, key=key)
-
-
 def trial_marks(study: StudyResults, places: Sequence[tuple[TrialRecord, float, float]]) -> list[str]:
     """Marks, those that matter most on top."""
     return [trial_mark(study, *place) for place in sorted(places, key=lambda place: _rank(study, place[0]))]
@@ -236,9 +204,24 @@ def _by_micro_batch(
     if limit is not None and limit < y.high:
         parts.append(f'<path class="limit" d="M{x.start:.1f} {y.at(limit):.1f}H{x.end:.1f}"/>')
         parts.append(text(x.start + 6, y.at(limit) - 5, f"limit {limit:g} GiB", kind="note", anchor="start"))
+    splits = _splits(points)
+    parts += [line([(x.at(size), y.at(value)) for size, value in split], kind="split") for split in splits]
     parts += trial_marks(study, [(one, x.at(size), y.at(value)) for one, size, value in points])
     key = outcome_key(study, [one for one, *_ in points])
+    if splits:
+        key.append((key_line("split"), "splits of one effective batch"))
     return Figure(title=title, caption=caption, svg=drawing(parts, label=title), key=key)
+
+
+def _splits(points: Sequence[tuple[TrialRecord, float, float]]) -> list[list[tuple[float, float]]]:
+    """Of each effective batch that was split in several ways, the mean by micro-batch."""
+    values: dict[int, dict[float, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for one, size, value in points:
+        values[one.effective_batch_size][size].append(value)
+    means = (
+        [(size, sum(found) / len(found)) for size, found in sorted(by_size.items())] for by_size in values.values()
+    )
+    return [split for split in means if len(split) > 1]
 
 
 def _whiskers(

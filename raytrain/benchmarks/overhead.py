@@ -1,0 +1,108 @@
+"""What being looked at costs: a study's trials, as the driver tracks them, in; seconds a trial and a row out.
+
+Rows are made up and nothing is trained: all the time measured is the trackers'. They live in the driver; a worker only
+writes, now and then, how far it is, and what that adds to a step is measured beside it.
+"""
+
+import resource
+import statistics
+import tempfile
+import time
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import wandb
+
+from raytrain.config.baseline import Baseline, Tracking
+from raytrain.tracking.background import Background, LaterRun
+from raytrain.tracking.run import open_run
+from raytrain.trial.progress import ProgressFile
+
+ROWS = 5
+"""Of a trial: the weights as they come, some rungs and the end."""
+LIMIT_S = 0.3
+"""What W&B may add to a trial: to what a study waits for, and to what is done meanwhile."""
+_STEPS = 100_000
+
+
+def measure_tracking(config: Baseline, *, mode: str, trials: int, folder: Path) -> dict[str, Any]:
+    """Seconds of so many trials with W&B in this mode, after one that starts its service; CPU is of all processes.
+
+    `trial_s` is what the study waits for, `behind_s` how long the trackers work on it meanwhile.
+    """
+    tracking = Tracking.model_validate({**config.tracking.model_dump(), "wandb": mode, "tensorboard": False})
+    background = Background()
+    began = _cpu_s()
+    first, *rest = [_trial(config, tracking, number, folder, background) for number in range(trials + 1)]
+    wandb.teardown()  # its service counts among the children once it has ended
+    cpu_s = _cpu_s() - began
+    return {
+        "trials": trials,
+        "rows": ROWS,
+        "first_behind_s": round(first["behind_s"], 4),
+        **{part: _spread([parts[part] for parts in rest]) for part in first},
+        "cpu_s_per_trial": round(cpu_s / (trials + 1), 4),
+    }
+
+
+def measure_steps() -> dict[str, float]:
+    """Microseconds that telling its progress adds to a training step, the few writings counted in."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = ProgressFile(Path(folder))
+        began = time.perf_counter()
+        for step in range(_STEPS):
+            file.tell("training", step, _STEPS)
+        seconds = time.perf_counter() - began
+    return {"progress_us": round(1e6 * seconds / _STEPS, 3)}
+
+
+def _trial(config: Baseline, tracking: Tracking, number: int, folder: Path, background: Background) -> dict[str, float]:
+    opening = partial(
+        open_run,
+        tracking,
+        run_id=f"{folder.name}-{number:04}",
+        name=f"trial-{number:04}",
+        group=folder.name,
+        job_type="trial",
+        tags=[config.model.variant, "overhead"],
+        config=config.model_dump(),
+        folder=folder,
+    )
+    began = time.perf_counter()
+    run = LaterRun(opening, background=background)
+    for place in range(ROWS):
+        run.log(_row(examples_seen=1000 * place))
+    run.finish("completed", _row(examples_seen=1000 * ROWS))
+    told = time.perf_counter()
+    background.wait(60)
+    return {"trial_s": told - began, "behind_s": time.perf_counter() - told}
+
+
+def _spread(values: Sequence[float]) -> dict[str, float]:
+    return {"median": round(statistics.median(values), 5), "max": round(max(values), 5)}
+
+
+def _row(*, examples_seen: int) -> dict[str, Any]:
+    """As wide as a real one."""
+    return {
+        "examples_seen": examples_seen,
+        "step": examples_seen // 36,
+        "train_loss": 1.5,
+        "learning_rate": 1e-5,
+        "grad_norm": 2.0,
+        "train_examples_per_s": 60.0,
+        "eval_wer": 0.2,
+        "best_eval_wer": 0.2,
+        "wer_by_age_bucket": {"3-4": 0.3, "5-7": 0.2, "8-11": 0.15, "12+": 0.1},
+        "word_errors": {"substitutions": 10, "deletions": 5, "insertions": 2, "hits": 100},
+        "peak_memory_reserved_gib": 6.0,
+        "peak_memory_allocated_gib": 5.5,
+    }
+
+
+def _cpu_s() -> float:
+    """Of this process and its children that have ended."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)

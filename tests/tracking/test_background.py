@@ -1,0 +1,64 @@
+"""What is told in the background arrives in order, and whoever tells it waits for nothing."""
+
+import logging
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from reading import wandb_history, wandb_records
+
+from raytrain.config.baseline import Tracking
+from raytrain.tracking.background import Background, LaterRun
+from raytrain.tracking.run import TrackedRun, open_run
+
+
+def opening(folder: Path, run_id: str, *, tensorboard: bool = False) -> Callable[[], TrackedRun]:
+    return lambda: open_run(
+        Tracking(wandb="offline", tensorboard=tensorboard),
+        run_id=run_id, name=run_id, group="study", job_type="trial", tags=[], config={}, folder=folder,
+    )  # fmt: skip
+
+
+def test_a_run_arrives_whole_and_a_row_is_as_it_was_when_it_was_told(tmp_path: Path) -> None:
+    background = Background()
+    run = LaterRun(opening(tmp_path, "t1"), background=background)
+    row = {"examples_seen": 0, "eval_wer": 0.5}
+    run.log(row)
+    row |= {"examples_seen": 160, "eval_wer": 0.25}
+    run.log(row)
+    run.finish("completed", row)
+    assert background.wait(60)
+    records = wandb_records(tmp_path)
+    assert [(told["examples_seen"], told["eval_wer"]) for told in wandb_history(records)] == [(0, 0.5), (160, 0.25)]
+    assert records["exit"][-1].get("exit_code", 0) == 0
+
+
+def test_nobody_waits_while_a_tracker_is_slow() -> None:
+    background, opened = Background(), threading.Event()
+    order: list[int] = []
+    background.do(lambda: order.append(0) if opened.wait(60) else None)
+    background.do(lambda: order.append(1))
+    background.do(lambda: order.append(2))
+    assert not background.wait(0.05)
+    assert order == []
+    opened.set()
+    assert background.wait(60)
+    assert order == [0, 1, 2]
+
+
+def test_a_run_that_does_not_open_is_said_and_stops_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(logging.getLogger("raytrain"), "propagate", True)
+    (tmp_path / "file").write_text("")
+    background = Background()
+    broken = LaterRun(opening(tmp_path / "file", "t1", tensorboard=True), background=background)
+    broken.log({"examples_seen": 0, "eval_wer": 0.5})
+    broken.finish("completed", {})
+    run = LaterRun(opening(tmp_path, "t2"), background=background)
+    run.log({"examples_seen": 0, "eval_wer": 0.5})
+    run.finish("completed", {})
+    assert background.wait(60)
+    assert caplog.text.count("tracking: NotADirectoryError") == 1
+    assert [told["examples_seen"] for told in wandb_history(wandb_records(tmp_path))] == [0]

@@ -5,13 +5,10 @@ from typing import Any
 
 import torch
 
-from raytrain.results.records import Outcome, finite
+from raytrain.results.records import WORST_OBJECTIVE, Outcome, finite
 from raytrain.training.evaluation import Evaluated
 from raytrain.training.loop import Progress
 from raytrain.training.memory import peak_memory
-
-WORST_OBJECTIVE = 10.0
-"""What a sampler sees of a run without a WER, and the most it sees of a babbling one: NaN would never be pruned."""
 
 _HISTORY = (
     "step",

@@ -149,12 +149,14 @@ def _line(record: TrialRecord) -> str:
 
 
 def _finish(description: Description, folder: Path, records: list[TrialRecord], *, as_json: bool) -> int:
+    from raytrain.results.front import front_lines, write_front
     from raytrain.results.report import write_report
     from raytrain.study.importance import write_importance
     from raytrain.tracking.study_run import publish_study
 
     write_importance(folder)
     study = write_report(folder)
+    write_front(folder, study.front)
     best = study.best
     if best is not None:
         write_text(folder / "best.yaml", dump_yaml(Baseline.model_validate(best.config)))
@@ -168,6 +170,7 @@ def _finish(description: Description, folder: Path, records: list[TrialRecord], 
             {
                 "study": str(folder),
                 "best": json.loads(best.as_json()) if best is not None else None,
+                **({"front": [record.number for record in study.front]} if study.front else {}),
                 "trials": [json.loads(record.as_json()) for record in records],
             }
         )
@@ -177,8 +180,12 @@ def _finish(description: Description, folder: Path, records: list[TrialRecord], 
         return 1
     searched = sum(record.finalist_of is None for record in records)
     say(f"verdict    {study.verdict.sentence}")
+    for place, line in enumerate(front_lines(study.front)):
+        say(f"{'' if place else 'front':<10} {line}")
     say(f"report     {folder / 'report.html'}")
     say(f"train it   python -m raytrain.fit --config {shlex.quote(str(folder / 'best.yaml'))}")
+    if study.front:
+        say(f"           of the front: python -m raytrain.fit --config {shlex.quote(str(folder / 'front'))}/TRIAL.yaml")
     say(f"go on      python -m raytrain.tune --resume {shlex.quote(str(folder))} --trials {2 * searched}")
     return 0
 

@@ -11,10 +11,11 @@ import optuna
 from optuna.trial import TrialState
 
 from raytrain.benchmarks.surfaces import ACCUMULATION, BATCH, RATE, Ended, Surface
+from raytrain.results.records import WORST_OBJECTIVE
 from raytrain.study.axes import Sample
+from raytrain.study.encoding import Tried
 from raytrain.study.fitting import Peak, may_launch
-from raytrain.study.sampler import Tried, propose
-from raytrain.trial.driver import WORST_OBJECTIVE
+from raytrain.study.sampler import propose
 
 
 class Rival(Protocol):
@@ -45,8 +46,9 @@ class Ours:
             Tried(
                 sample=sample,
                 state=TrialState.COMPLETE,
-                objective=WORST_OBJECTIVE if ended.wer is None else ended.wer,
+                objectives=(WORST_OBJECTIVE if ended.wer is None else ended.wer,),
                 violation=0.1 if ended.peak_gib is None else ended.peak_gib - self._surface.wall_gib,
+                was_trained=ended.wer is not None,
             )
         )
 

@@ -78,11 +78,12 @@ class Search(Section):
 
     trials: Count = 20
     """Trials of the whole study, the baseline among them."""
-    sampler: Literal["tpe", "random"] = "tpe"
-    """Optuna's tree-structured Parzen estimator, or independent draws."""
+    sampler: Literal["tpe", "random", "nsga2"] = "tpe"
+    """Optuna's tree-structured Parzen estimator, independent draws, or for a Pareto front the genetic NSGA-II."""
     seed: int = Field(0, ge=0, lt=2**32)
-    objective: Literal["wer", "wer_under_memory"] = "wer_under_memory"
-    """The lowest WER, or the lowest among those within the memory limit."""
+    objective: Literal["wer", "wer_under_memory", "pareto"] = "wer_under_memory"
+    """The lowest WER; the lowest among those within the memory limit; or, within that limit too, the front of trials
+    that no other beats in WER, peak memory and training time at once."""
     memory_limit_gib: float | None = Field(None, gt=0)
     """The peak a sample may reach; null: no limit beyond the card's."""
     reuse_equivalent: bool = True
@@ -99,6 +100,20 @@ class Search(Section):
     """Trials that run at once, where there is room for them."""
     send_best_checkpoint: bool = False
     """Send the best trial's weights to Weights & Biases, too, as an artifact of the study's run."""
+
+    @model_validator(mode="after")
+    def _nsga2_has_several_objectives(self) -> Self:
+        if self.sampler == "nsga2" and self.objective != "pareto":
+            raise ValueError(
+                f"sampler nsga2 ranks trials by several objectives, and the objective is {self.objective}: set "
+                "objective to pareto, or sampler to tpe"
+            )
+        return self
+
+    @property
+    def is_pareto(self) -> bool:
+        """Whether there are three objectives and not one."""
+        return self.objective == "pareto"
 
 
 class Scheduler(Section):

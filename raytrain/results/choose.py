@@ -1,8 +1,11 @@
 """Which trial won: records in, those that were trained to their end, best first, out."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from raytrain.results.records import Outcome, TrialRecord
+
+MEASURES = ("WER", "peak memory, GiB", "s per 1000 clips")
+"""What a Pareto front is of, in this order; all the lower the better."""
 
 
 def best_trial(records: Iterable[TrialRecord], *, memory_limit_gib: float | None = None) -> TrialRecord | None:
@@ -24,6 +27,36 @@ def ranked_trials(records: Iterable[TrialRecord], *, memory_limit_gib: float | N
         and within_limit(record, memory_limit_gib)
     ]
     return sorted(candidates, key=lambda record: (record.eval_wer, record.number))
+
+
+def pareto_front(records: Iterable[TrialRecord], *, memory_limit_gib: float | None = None) -> list[TrialRecord]:
+    """The completed trials within the limit that no other beats in WER, memory and time at once; lowest WER first."""
+    known = [
+        (record, found)
+        for record in ranked_trials(records, memory_limit_gib=memory_limit_gib)
+        if (found := measures(record)) is not None
+    ]
+    return [known[place][0] for place in undominated([found for _, found in known])]
+
+
+def measures(record: TrialRecord) -> tuple[float, float, float] | None:
+    """WER, peak memory in GiB and training seconds for 1000 clips; None where one of them was not measured."""
+    peak, seconds = peak_memory_gib(record), s_per_1000_clips(record)
+    return None if record.eval_wer is None or peak is None or seconds is None else (record.eval_wer, peak, seconds)
+
+
+def s_per_1000_clips(record: TrialRecord) -> float | None:
+    """Of training alone: comparable between trials that were trained or probed for different lengths."""
+    return 1000 / record.train_examples_per_s if record.train_examples_per_s else None
+
+
+def undominated(points: Sequence[tuple[float, ...]]) -> list[int]:
+    """The places of those that no other beats: as low in everything, and lower in something. Of equal ones all."""
+
+    def beats(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
+        return one != other and all(low <= high for low, high in zip(one, other, strict=True))
+
+    return [place for place, point in enumerate(points) if not any(beats(other, point) for other in points)]
 
 
 def baseline_trial(records: Iterable[TrialRecord]) -> TrialRecord | None:

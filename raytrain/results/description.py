@@ -45,7 +45,12 @@ class Description:
         """The limit that the winner has to keep, where the study has one."""
         search = (self.space or {}).get("search", {})
         limit: float | None = search.get("memory_limit_gib")
-        return limit if search.get("objective", "wer_under_memory") == "wer_under_memory" else None
+        return None if search.get("objective") == "wer" else limit
+
+    @property
+    def is_pareto(self) -> bool:
+        """Whether the study looks for a front of trials, and not for one."""
+        return bool((self.space or {}).get("search", {}).get("objective") == "pareto")
 
     def write(self, folder: Path) -> None:
         write_json(folder / self.file_name, asdict(self))

@@ -6,6 +6,10 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any, Self
 
+WORST_OBJECTIVE = 10.0
+"""What a sampler is told where there is no WER, and the most it is told of a babbling model: finite, since NaN would
+never be pruned, and worse than any model that does more than babble."""
+
 
 class Outcome(StrEnum):
     """The ways a trial ends, each a fact about the sample, except `failed`."""

@@ -22,6 +22,7 @@ from raytrain.results.figures.search import (
     wer_against_effective_batch,
     wer_against_memory,
 )
+from raytrain.results.front import ABOUT, front_table
 from raytrain.results.study_results import (
     StudyResults,
     commands,
@@ -62,6 +63,7 @@ def html(study: StudyResults) -> str:
     sections = [
         _verdict(study),
         _section("The best trial and the baseline", _facts(study)),
+        _section("Pareto front", _front(study)),
         _section("Figures", f'<div class="figures">{"".join(map(figure, figures))}</div>' if figures else ""),
         _section("Trials", _trials(study)),
         _section("Where the best trial errs most", _worst(study)),
@@ -132,6 +134,12 @@ def _facts(study: StudyResults) -> str:
     )
     head = "".join(f'<th scope="col" class="number">{name}</th>' for name in ("best", "baseline", "difference"))
     return _scrolling(f'<table class="facts"><thead><tr><td></td>{head}</tr></thead><tbody>{rows}</tbody></table>')
+
+
+def _front(study: StudyResults) -> str:
+    if not study.front:
+        return ""
+    return f"<p>{escape(ABOUT)}</p>{table(front_table(study.front, best=study.best, baseline=study.baseline))}"
 
 
 def _trials(study: StudyResults) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from raytrain.results.edits import aligned
+from raytrain.results.front import ABOUT, front_table
 from raytrain.results.study_results import (
     StudyResults,
     commands,
@@ -27,6 +28,9 @@ def markdown(study: StudyResults) -> str:
     if told:
         rows = [[fact.name, fact.best, fact.baseline, fact.difference] for fact in told]
         parts += ["## The best trial and the baseline", _table(["", "best", "baseline", "difference"], rows)]
+    if study.front:
+        front = front_table(study.front, best=study.best, baseline=study.baseline)
+        parts += ["## Pareto front", ABOUT, markdown_table(front).rstrip()]
     if study.records:
         parts += ["## Trials", f"Memory is the {memory_name(study.records)}.", markdown_table(study.table).rstrip()]
     parts += ["## How trials ended", *_bullets(_ended(study)), cost(study)]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from raytrain.errors import InputError
-from raytrain.results.choose import peak_memory_gib
+from raytrain.results.choose import pareto_front, peak_memory_gib
 from raytrain.results.description import Description, read_description
 from raytrain.results.folders import read_json
 from raytrain.results.ledger import Ledger
@@ -42,6 +42,12 @@ class StudyResults:
     @property
     def baseline(self) -> TrialRecord | None:
         return self.verdict.baseline
+
+    @cached_property
+    def front(self) -> list[TrialRecord]:
+        """Where the study looks for one, the trials that no other beats; lowest WER first."""
+        limit = self.description.memory_limit_gib
+        return pareto_front(self.records, memory_limit_gib=limit) if self.description.is_pareto else []
 
     @cached_property
     def table(self) -> TrialTable:
@@ -167,6 +173,10 @@ def commands(study: StudyResults) -> list[tuple[str, str]]:
     told = []
     if study.best is not None:
         told.append(("train with the best values", f"python -m raytrain.fit --config {name}/best.yaml"))
+    if study.front:
+        told.append(
+            ("train with another trial of the front", f"python -m raytrain.fit --config {name}/front/TRIAL.yaml")
+        )
     line = study.description.provenance.get("command_line")
     if line:
         told.append(("repeat this study", shlex.join(line)))

@@ -16,7 +16,8 @@ from raytrain.config.baseline import Baseline
 from raytrain.config.space import Choice, Range, Scalar, SearchSpace
 from raytrain.errors import InputError
 
-FACTORS = ("scaling.num_workers", "training.batch_size", "training.gradient_accumulation_steps")
+MICRO_BATCH = "training.batch_size"
+FACTORS = ("scaling.num_workers", MICRO_BATCH, "training.gradient_accumulation_steps")
 _LONGEST_LIST = 100_000
 
 Sample = dict[str, Scalar]
@@ -61,6 +62,9 @@ class Axes:
         self._fixed_factor = math.prod(value_at(baseline, key) for key in FACTORS if key not in space.vary)
         self.smallest_and_largest = self._smallest_and_largest()
         """Effective batches: the ends of what a sample can have."""
+        sizes: Any = next((axis.values for axis in self.factors if axis.key == MICRO_BATCH), None)
+        self.micro_batches: tuple[int, int] | None = (sizes[0], sizes[-1]) if sizes else None
+        """The smallest and the largest, where they vary."""
 
     def effective_batch_size(self, sample: Mapping[str, Any]) -> int:
         """Of a sample, whatever else it holds."""
@@ -72,7 +76,10 @@ class Axes:
 
     def splits(self) -> Iterator[Sample]:
         """Every choice of the factors within the window."""
-        for others, values in self._within_window() if self.factors else ():
+        if not self.factors:
+            yield {}
+            return
+        for others, values in self._within_window():
             for value in values:
                 yield {**others, self.factors[-1].key: value}
 

@@ -3,7 +3,8 @@
 Its numbers are the study's numbers. It knows what was started; what ended, the ledger knows better.
 """
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,33 +14,39 @@ from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 from sqlalchemy.exc import SQLAlchemyError
 
 from raytrain.errors import InputError
-from raytrain.results.choose import peak_memory_gib
+from raytrain.results.choose import MEASURES
 from raytrain.results.records import Outcome, TrialRecord
 from raytrain.study.axes import Axes, Listed, Sample
-from raytrain.study.sampler import Tried
-from raytrain.trial.driver import WORST_OBJECTIVE
+from raytrain.study.encoding import Tried
+from raytrain.study.objectives import constraints_of, measures_of, objective_of
 
 _STATES = {Outcome.PRUNED: TrialState.PRUNED, Outcome.FAILED: TrialState.FAIL}
-CONSTRAINT = "memory_gib"
-_FINALIST_OF, _SEED = "finalist_of", "training.seed"
+_FINALIST_OF, _SEED, _OUTCOME, _WER_AT = "finalist_of", "training.seed", "outcome", "wer_at_examples:"
 
 
 class Journal:
     """One study in one SQLite file. Every call is a transaction: a kill leaves a trial started, or not."""
 
-    def __init__(self, folder: Path, axes: Axes) -> None:
+    def __init__(self, folder: Path, axes: Axes, *, is_pareto: bool = False) -> None:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self.url = f"sqlite:///{folder / 'optuna.db'}"
-        self._axes = axes
+        self._axes, self._is_pareto = axes, is_pareto
         try:
+            storage = optuna.storages.RDBStorage(self.url)
+            # A folder that was renamed holds its study under the name it had.
+            (name, *_) = [*optuna.get_all_study_names(storage), folder.name]
             self._study = optuna.create_study(
-                storage=optuna.storages.RDBStorage(self.url),
-                study_name=folder.name,
-                direction="minimize",
+                storage=storage,
+                study_name=name,
+                directions=["minimize"] * (len(MEASURES) if is_pareto else 1),
                 sampler=optuna.samplers.RandomSampler(),
                 load_if_exists=True,
             )
-            self._trials = self._study.get_trials(deepcopy=False)
+            if is_pareto and self._study.metric_names is None:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+                    self._study.set_metric_names(list(MEASURES))
+            self._study.get_trials(deepcopy=False)
         except (SQLAlchemyError, RuntimeError, optuna.exceptions.OptunaError) as error:
             first = str(error).strip().splitlines()[0]
             raise InputError(
@@ -49,6 +56,19 @@ class Journal:
 
     def __len__(self) -> int:
         return len(self._study.get_trials(deepcopy=False))
+
+    def catch_up(self, records: Sequence[TrialRecord], *, memory_limit_gib: float | None) -> None:
+        """Write down what the ledger alone has heard of: ends that a kill cut off, or all where the file is new."""
+        for record in sorted(records, key=lambda one: one.number):
+            while len(self) < record.number:  # begun once, and nobody knows any more what it was
+                number = self.start(self._axes.baseline_sample)
+                self._study.tell(number, state=TrialState.FAIL)
+            if len(self) == record.number and record.finalist_of is None:
+                self.start(record.sample or self._axes.baseline_sample)
+            elif len(self) == record.number:
+                first = next(one for one in records if one.trial_id == record.finalist_of)
+                self.start_again(first, seed=record.seed)
+            self.end(record, memory_limit_gib=memory_limit_gib)
 
     def start(self, sample: Sample) -> int:
         """Write down that a sample is being tried; its number."""
@@ -73,21 +93,26 @@ class Journal:
 
     def report(self, number: int, *, examples_seen: int, objective: float) -> None:
         """One evaluation of a trial that goes on."""
-        if self._trial(number).state == TrialState.RUNNING:
+        if self._trial(number).state != TrialState.RUNNING:
+            return
+        if self._is_pareto:  # Optuna has no reports, and no pruning, where there are several objectives
+            self._handle(number).set_user_attr(f"{_WER_AT}{examples_seen}", objective)
+        else:
             self._handle(number).report(objective, examples_seen)
 
-    def end(self, record: TrialRecord, *, objective: float, violation: float | None) -> None:
+    def end(self, record: TrialRecord, *, memory_limit_gib: float | None) -> None:
         """How a trial ended. Telling it again, after a kill, changes nothing."""
         trial = self._trial(record.number)
         if trial.state.is_finished():
             return
-        if violation is not None:
-            self._handle(record.number).set_constraint(CONSTRAINT, violation)
-        self._handle(record.number).set_user_attr("outcome", str(record.outcome))
+        for name, violation in constraints_of(record, memory_limit_gib, is_pareto=self._is_pareto).items():
+            self._handle(record.number).set_constraint(name, violation)
+        self._handle(record.number).set_user_attr(_OUTCOME, str(record.outcome))
         state = _STATES.get(record.outcome, TrialState.COMPLETE)
-        if state == TrialState.PRUNED and not trial.intermediate_values:
-            self._handle(record.number).report(objective, record.examples_seen)
-        self._study.tell(record.number, objective if state == TrialState.COMPLETE else None, state=state)
+        if state == TrialState.PRUNED and not _reports(trial):
+            self.report(record.number, examples_seen=record.examples_seen, objective=objective_of(record))
+        values = measures_of(record) if self._is_pareto else (objective_of(record),)
+        self._study.tell(record.number, values if state == TrialState.COMPLETE else None, state=state)
 
     def unfinished(self) -> dict[int, Sample]:
         """Samples that were started and never ended, by number."""
@@ -107,16 +132,17 @@ class Journal:
             Tried(
                 sample=dict(trial.params),
                 state=trial.state,
-                objective=trial.value if trial.state == TrialState.COMPLETE else None,
+                objectives=tuple(trial.values) if trial.state == TrialState.COMPLETE else (),
                 intermediate=trial.intermediate_values,
-                violation=trial.constraints.get(CONSTRAINT),
+                violation=max(trial.constraints.values(), default=None),
+                was_trained=trial.user_attrs.get(_OUTCOME) == Outcome.COMPLETED,
             )
             for trial in self._searched()
         ]
 
     def reports(self) -> dict[int, Mapping[int, float]]:
         """Objective by examples seen, of every trial of the search: what the scheduler's rungs are made of."""
-        return {trial.number: trial.intermediate_values for trial in self._searched()}
+        return {trial.number: _reports(trial) for trial in self._searched()}
 
     def _searched(self) -> list[FrozenTrial]:
         """Without finalists trained again: they are no samples of their own."""
@@ -143,18 +169,8 @@ class Journal:
         return distributions
 
 
-def objective_of(record: TrialRecord) -> float:
-    """The one finite number the sampler sees."""
-    if record.eval_wer is None or record.outcome in (Outcome.DIVERGED, Outcome.OUT_OF_MEMORY, Outcome.FAILED):
-        return WORST_OBJECTIVE
-    return min(record.eval_wer, WORST_OBJECTIVE)
-
-
-def violation_gib(record: TrialRecord, limit_gib: float | None) -> float | None:
-    """By how much a trial's measured peak missed the limit; what did not fit the hardware missed it by some."""
-    peak = peak_memory_gib(record)
-    if record.outcome is Outcome.NOT_STARTED:
-        peak = record.predicted_memory_gib
-    if record.outcome in (Outcome.OUT_OF_MEMORY, Outcome.NOT_STARTED):
-        return max(peak - limit_gib, 0.1) if peak is not None and limit_gib is not None else 0.1
-    return peak - limit_gib if peak is not None and limit_gib is not None else None
+def _reports(trial: FrozenTrial) -> dict[int, float]:
+    """Objective by examples seen, wherever it is kept."""
+    attributes = trial.user_attrs.items()
+    told = {int(name.removeprefix(_WER_AT)): wer for name, wer in attributes if name.startswith(_WER_AT)}
+    return trial.intermediate_values | told

@@ -5,24 +5,52 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from raytrain.config.baseline import Baseline
 from raytrain.config.space import SearchSpace
 from raytrain.errors import InputError
-from raytrain.results.description import Description, read_description
+from raytrain.results.description import STUDY_FILE, Description, read_description
+from raytrain.results.ledger import Ledger
+from raytrain.study.axes import Axes
+from raytrain.study.journal import Journal
 
 _MAY_CHANGE = {"search.trials", "search.max_concurrent", "search.send_best_checkpoint"}
 
 
 def find_study(name_or_folder: str, *, storage: str = "results") -> tuple[Path, Description]:
-    """The study of this folder, or of this name in the storage."""
+    """The study of this folder, or of this name in the storage; one with a file that cannot be read is refused."""
     candidates = [Path(name_or_folder), Path(storage) / name_or_folder]
     for folder in candidates:
         if folder.is_dir():
             description = read_description(folder)
             if description.space is None:
                 raise InputError(f"{folder}: a fit; go on with it by python -m raytrain.fit --resume {folder}")
+            _check_files(folder, description)
             return folder.absolute(), description
     raise InputError(f"{name_or_folder}: no such study; name its folder, as in --resume results/NAME")
+
+
+def _check_files(folder: Path, description: Description) -> None:
+    """Before anything is loaded, told or written."""
+    try:
+        SearchSpace.model_validate(description.space)
+        Baseline.model_validate(description.baseline)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InputError(
+            f"{folder / STUDY_FILE}: {'.'.join(map(str, first['loc']))}: {first['msg']}; written by another raytrain? "
+            "Go on with it there, or begin another study"
+        ) from None
+    Ledger(folder).read()
+    if (folder / "optuna.db").exists():
+        journal_of(folder, description)
+
+
+def journal_of(folder: Path, description: Description) -> Journal:
+    """A study's journal; a new one where there is none."""
+    space, baseline = SearchSpace.model_validate(description.space), Baseline.model_validate(description.baseline)
+    return Journal(folder, Axes(space, baseline), is_pareto=description.is_pareto)
 
 
 def with_trials(description: Description, trials: int | None) -> Description:

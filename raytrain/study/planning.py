@@ -1,7 +1,6 @@
 """What fits on a card: a baseline, a space and a card's size in; each split of the effective batch with its memory, and
 what to change where none fits, out. From the formula alone: no torch, no GPU, no weights."""
 
-import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from raytrain.config.reader import apply_sample
 from raytrain.config.space import SearchSpace
 from raytrain.errors import InputError
 from raytrain.speech.extent import Extent
-from raytrain.study.axes import FACTORS, Axes, Listed, Sample
+from raytrain.study.axes import Axes, Sample
 from raytrain.whisper.cost import train_flops_per_clip
 from raytrain.whisper.memory import (
     ASSUMED_LABEL_TOKENS,
@@ -43,7 +42,7 @@ class Card:
 
 def plan(baseline: Baseline, space: SearchSpace, card: Card, *, extent: Extent | None = None) -> dict[str, Any]:
     """Everything `python -m raytrain.plan` prints, as JSON: memory in GiB, unknown numbers null."""
-    splits = [apply_sample(baseline, sample) for sample in _splits(baseline, space)]
+    splits = [apply_sample(baseline, sample) for sample in Axes(space, baseline).splits()]
     rows = [_row(split, card, extent, _examples(split, space, extent)) for split in splits]
     fitting = [row["batch_size"] for row in rows if row["fits"]]
     smallest = min(splits, key=lambda split: _predict(split, extent).predicted_memory_gib)
@@ -67,16 +66,6 @@ def plan(baseline: Baseline, space: SearchSpace, card: Card, *, extent: Extent |
         "checkpoint_gib": _checkpoint_gib(baseline),
         "run_checkpoints_gib": _checkpoint_gib(baseline) * (baseline.training.keep_best + 1),
     }
-
-
-def _splits(baseline: Baseline, space: SearchSpace) -> Iterator[Sample]:
-    """Every way through the space to its effective batches; the baseline's own where the space varies none of them."""
-    axes = Axes(space, baseline)
-    varied = [axis for axis in axes.axes if isinstance(axis, Listed) and axis.key in FACTORS]
-    for values in itertools.product(*(axis.values for axis in varied)):
-        sample = {axis.key: value for axis, value in zip(varied, values, strict=True)}
-        if axes.contains(sample):
-            yield sample
 
 
 def _row(split: Baseline, card: Card, extent: Extent | None, examples: int | None) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from raytrain.study.admission import Admission
 from raytrain.study.axes import Axes, Sample
 from raytrain.study.equivalents import equivalent, probe_of
 from raytrain.study.finalists import Repeat, missing_repeats
-from raytrain.study.journal import Journal, objective_of, violation_gib
+from raytrain.study.journal import Journal
 from raytrain.study.resolve import resolve, rungs
 from raytrain.study.sampler import propose
 from raytrain.study.study import Study, trial_name
@@ -29,9 +29,7 @@ class Proposals:
     def __init__(self, study: Study, records: list[TrialRecord], journal: Journal) -> None:
         self._study, self._journal = study, journal
         self._axes = Axes(study.space, study.baseline)
-        limit = study.description.memory_limit_gib
-        for record in records:  # a kill between the two files
-            journal.end(record, objective=objective_of(record), violation=violation_gib(record, limit))
+        journal.catch_up(records, memory_limit_gib=study.description.memory_limit_gib)
         self._unfinished = journal.unfinished()
         self.scheduler = study.space.scheduler
         launched = [record for record in records if record.outcome is not Outcome.NOT_STARTED]

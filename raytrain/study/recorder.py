@@ -21,7 +21,7 @@ from raytrain.results.ledger import Ledger
 from raytrain.results.records import Outcome, TrialRecord
 from raytrain.results.transcripts import transcripts_path
 from raytrain.study.equivalents import inherit
-from raytrain.study.journal import Journal, objective_of, violation_gib
+from raytrain.study.journal import Journal
 from raytrain.study.progress import RunningTrial, Watcher
 from raytrain.tracking.background import LaterRun
 from raytrain.trial.storage import latest_checkpoint
@@ -179,9 +179,7 @@ class Recorder(Callback):
     def _end(self, record: TrialRecord) -> None:
         # The ledger first: what it holds and the journal does not, the journal is told when the study goes on.
         self._ledger.append(record)
-        self._journal.end(
-            record, objective=objective_of(record), violation=violation_gib(record, self._memory_limit_gib)
-        )
+        self._journal.end(record, memory_limit_gib=self._memory_limit_gib)
         self._on_end(record)
 
     def _inherited(self, probed: TrialRecord, trial_id: str) -> TrialRecord:

@@ -6,40 +6,30 @@ was killed proposes what it would have proposed.
 
 import math
 import warnings
-from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import optuna
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.trial import TrialState, create_trial
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState
 
 from raytrain.config.space import Search
-from raytrain.study.axes import FACTORS, Axes, Axis, Continuous, Listed, Sample
+from raytrain.results.choose import MEASURES
+from raytrain.study.axes import FACTORS, MICRO_BATCH, Axes, Sample
+from raytrain.study.encoding import Tried, Wanted, draw, encoded, teaches_everything
 
 _TRIES, _RANDOM_TRIES = 20, 200
 """Draws, by the sampler and then at random, before a space counts as exhausted."""
 _RANDOM_FIRST = 5
 """Trials, the baseline among them, before the sampler believes what it sees."""
-_SIZE = "effective_batch_size"
+_POPULATION = 8
+"""Completed trials in a generation of NSGA-II. Optuna's fifty are more than most studies have."""
+_GENERATION = optuna.samplers.NSGAIISampler._get_generation_key()
 _SAME_SIZE = 0.05
 """Effective batches that differ by less, as a share, are drawn as one: most have a single split of their own."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Tried:
-    """A sample that was started, and what is known of it."""
-
-    sample: Sample
-    state: TrialState
-    objective: float | None = None
-    """Finite, where the trial ended with a fact about its sample."""
-    intermediate: Mapping[int, float] = field(default_factory=dict)
-    """Objective by examples seen, for a trial that was stopped early."""
-    violation: float | None = None
-    """By how much a limit was missed (GiB); not above 0 where it was kept; None where there is no limit."""
+_SAME_QUALITY = 0.1
+"""Effective batches that differ by less are not worth a training each: seeds differ by more."""
 
 
 def propose(
@@ -52,15 +42,19 @@ def propose(
 ) -> Sample | None:
     """A sample that was not tried before, among those that fit; None when there seems to be none left."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    splits = _Splits(axes, tried, fits=fits or (lambda sample: True), seed=_seed(search, number))
-    at_random = optuna.samplers.RandomSampler(seed=splits.seed + 1)
-    for sampler, tries in ((_sampler(search, splits.seed), _TRIES), (at_random, _RANDOM_TRIES)):
+    seed = _seed(search, number)
+    splits = _Splits(axes, tried, search=search, fits=fits or (lambda sample: True), seed=seed)
+    history = _history(axes, tried, search=search)
+    at_random = optuna.samplers.RandomSampler(seed=seed + 1)
+    for sampler, tries in ((_sampler(search, seed), _TRIES), (at_random, _RANDOM_TRIES)):
         # A copy of the study, so that draws thrown away leave no trace in the one that is kept.
-        study = optuna.create_study(sampler=sampler, direction="minimize")
-        study.add_trials([_encoded(axes, one) for one in tried if one.state != TrialState.FAIL])
+        study = optuna.create_study(
+            sampler=sampler, directions=[StudyDirection.MINIMIZE] * (len(MEASURES) if search.is_pareto else 1)
+        )
+        study.add_trials(history)
         for _ in range(tries):
             trial = study.ask()
-            sample = splits.complete(_draw(axes, trial), near=_draw_size(axes, trial))
+            sample = splits.complete(draw(axes, trial, is_pareto=search.is_pareto))
             if sample is not None:
                 return sample
             study.tell(trial, state=TrialState.FAIL)
@@ -70,30 +64,79 @@ def propose(
 class _Splits:
     """Chooses how an effective batch is split: evenly among what fits and is about of that size."""
 
-    def __init__(self, axes: Axes, tried: Sequence[Tried], *, fits: Callable[[Sample], bool], seed: int) -> None:
-        self.seed, self._axes, self._fits = seed, axes, fits
+    def __init__(
+        self, axes: Axes, tried: Sequence[Tried], *, search: Search, fits: Callable[[Sample], bool], seed: int
+    ) -> None:
+        self._axes, self._search, self._fits = axes, search, fits
         self._random = np.random.default_rng(seed)
         self._seen = {_identity(one.sample) for one in tried}
-        self._trained = {self._training(one.sample) for one in tried}
+        self._begun = {_training(axes, one.sample) for one in tried}
+        self._trained = {_training(axes, one.sample) for one in tried if one.was_trained}
 
-    def complete(self, others: Sample, *, near: float) -> Sample | None:
-        """These values with a split of about this size; rather with a size that they were not trained with yet."""
-        samples = [{**split, **others} for split in self._axes.splits_near(near)]
+    def complete(self, wanted: Wanted) -> Sample | None:
+        """A whole sample, about as was wanted."""
+        samples = [{**split, **wanted.others} for split in self._axes.splits_near(wanted.size)]
         fitting = [sample for sample in samples if _identity(sample) not in self._seen and self._fits(sample)]
-        choices = [sample for sample in fitting if self._training(sample) not in self._trained] or fitting
-        if not choices:
+        if not fitting:
             return None
-        nearest = self._axes.effective_batch_size(choices[0])
-        alike = [sample for sample in choices if self._is_about(nearest, sample)]
-        return alike[self._random.integers(len(alike))]
+        if wanted.micro_batch is not None:
+            choices = _nearest_micro_batches(self._about_the_first(fitting, _SAME_SIZE), wanted.micro_batch)
+        else:
+            choices = self._probes(fitting) or self._about_the_first(self._new(fitting) or fitting, _SAME_SIZE)
+        return choices[self._random.integers(len(choices))]
 
-    def _is_about(self, size: int, sample: Sample) -> bool:
-        return abs(math.log(self._axes.effective_batch_size(sample) / size)) <= _SAME_SIZE
+    def _probes(self, fitting: Sequence[Sample]) -> list[Sample]:
+        """Other splits of a training of that size: they cost seconds, and nobody can tell so near a size from it."""
+        if not self._search.reuse_equivalent:
+            return []
+        near = self._about_the_first(fitting, _SAME_QUALITY)
+        known = [sample for sample in near if _training(self._axes, sample) in self._trained]
+        return self._about_the_first(known, 0.0)
 
-    def _training(self, sample: Sample) -> tuple[tuple[str, Any], ...]:
-        """What is the same for all splits of one effective batch."""
-        others = {key: value for key, value in sample.items() if key not in FACTORS}
-        return _identity({**others, _SIZE: self._axes.effective_batch_size(sample)})
+    def _new(self, fitting: Sequence[Sample]) -> list[Sample]:
+        """Rather of a size that was not begun with these values yet."""
+        return [sample for sample in fitting if _training(self._axes, sample) not in self._begun]
+
+    def _about_the_first(self, samples: Sequence[Sample], share: float) -> list[Sample]:
+        """Those whose effective batch differs by no more from that of the first, which is the nearest to the drawn."""
+        sizes = [self._axes.effective_batch_size(sample) for sample in samples]
+        near = (abs(math.log(size / sizes[0])) <= share for size in sizes)
+        return [sample for sample, is_near in zip(samples, near, strict=True) if is_near]
+
+
+def _nearest_micro_batches(samples: Sequence[Sample], wanted: float) -> list[Sample]:
+    distances = [abs(math.log(sample[MICRO_BATCH] / wanted)) for sample in samples]  # type: ignore[operator]
+    return [sample for sample, distance in zip(samples, distances, strict=True) if distance == min(distances)]
+
+
+def _history(axes: Axes, tried: Sequence[Tried], *, search: Search) -> list[FrozenTrial]:
+    """All that the sampler learns from, as Optuna keeps it.
+
+    NSGA-II reads a trial's generation from an attribute that it wrote as it drew the trial. Here nothing is left of
+    that, so generations are counted out anew: the completed trials in their order, a population at a time.
+    """
+    kept = [one for one in tried if one.state != TrialState.FAIL]
+    if search.sampler == "nsga2":  # it takes over only what all of its trials have
+        kept = [one for one in kept if teaches_everything(axes, one)]
+    if search.reuse_equivalent and not search.is_pareto:
+        kept = _once_each(axes, kept)
+    trials, completed = [], 0
+    for one in kept:
+        generation = {_GENERATION: completed // _POPULATION}
+        trials.append(encoded(axes, one, is_pareto=search.is_pareto, system_attrs=generation))
+        completed += one.state == TrialState.COMPLETE
+    return trials
+
+
+def _once_each(axes: Axes, tried: Sequence[Tried]) -> list[Tried]:
+    """Of trials that share a training the one that keeps the limit best: a WER told twice would look twice as sure."""
+    chosen: dict[Any, Tried] = {}
+    for one in tried:
+        key = _training(axes, one.sample) if one.was_trained else _identity(one.sample)
+        known = chosen.get(key)
+        if known is None or (one.violation or 0.0) < (known.violation or 0.0):
+            chosen[key] = one
+    return list(chosen.values())
 
 
 def _seed(search: Search, number: int) -> int:
@@ -103,6 +146,8 @@ def _seed(search: Search, number: int) -> int:
 def _sampler(search: Search, seed: int) -> optuna.samplers.BaseSampler:
     if search.sampler == "random":
         return optuna.samplers.RandomSampler(seed=seed)
+    if search.sampler == "nsga2":
+        return optuna.samplers.NSGAIISampler(seed=seed, population_size=_POPULATION)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         warnings.simplefilter("ignore", FutureWarning)  # Optuna 6, which we do not allow, is to drop `gamma`
@@ -121,80 +166,13 @@ def _num_good(trials: int) -> int:
     return max(2, round(math.sqrt(trials)))
 
 
-def _draw_size(axes: Axes, trial: optuna.Trial) -> float:
-    """About the effective batch of the sample."""
-    low, high = axes.smallest_and_largest
-    return trial.suggest_float(_SIZE, low, high, log=True) if axes.factors else low
-
-
-def _draw(axes: Axes, trial: optuna.Trial) -> Sample:
-    """Values by key in the baseline's own terms, of all that is not a factor of the effective batch."""
-    sample: Sample = {}
-    for axis in axes.others:
-        if isinstance(axis, Continuous):
-            sample[axis.key] = _suggest(trial, axis.key, axis.low, axis.high, log=axis.log, whole=axis.whole)
-        elif not axis.ordered:
-            sample[axis.key] = trial.suggest_categorical(axis.key, list(axis.values))
-        else:
-            codes = [_code(axis, value) for value in axis.values]
-            code = _suggest(trial, axis.key, codes[0], codes[-1], log=axis.log, whole=isinstance(codes[0], int))
-            sample[axis.key] = axis.values[_nearest(codes, code)]
-    return sample
-
-
-def _suggest(trial: optuna.Trial, key: str, low: float, high: float, *, log: bool, whole: bool) -> float:
-    if whole:
-        return trial.suggest_int(key, int(low), int(high), log=log)
-    return trial.suggest_float(key, low, high, log=log)
-
-
-def _encoded(axes: Axes, one: Tried) -> optuna.trial.FrozenTrial:
-    """What was tried, in the sampler's terms: a number's place in its list, so that neighbours are neighbours."""
-    params: dict[str, Any] = {}
-    distributions: dict[str, BaseDistribution] = {}
-    if axes.factors:
-        smallest, largest = axes.smallest_and_largest
-        params[_SIZE] = float(min(max(axes.effective_batch_size(one.sample), smallest), largest))
-        distributions[_SIZE] = FloatDistribution(smallest, largest, log=True)
-    for axis in axes.others:
-        value: Any = one.sample[axis.key]
-        if isinstance(axis, Listed) and not axis.ordered:
-            if value in axis.values:  # the baseline may lie outside: of this key it then teaches nothing
-                params[axis.key] = value
-                distributions[axis.key] = CategoricalDistribution(list(axis.values))
-        else:
-            low, high, whole = _code_range(axis)
-            code = _code(axis, value) if isinstance(axis, Listed) else value
-            params[axis.key] = min(max(code, low), high)
-            kind = IntDistribution if whole else FloatDistribution
-            distributions[axis.key] = kind(low, high, log=axis.log)
-    return create_trial(
-        state=one.state,
-        value=one.objective if one.state == TrialState.COMPLETE else None,
-        params=params,
-        distributions=distributions,
-        intermediate_values=dict(one.intermediate),
-        constraints={"memory_gib": one.violation} if one.violation is not None else None,
-    )
-
-
-def _code_range(axis: Axis) -> tuple[Any, Any, bool]:
-    if isinstance(axis, Continuous):
-        return axis.low, axis.high, axis.whole
-    low, high = _code(axis, axis.values[0]), _code(axis, axis.values[-1])
-    return low, high, isinstance(low, int)
-
-
-def _code(axis: Listed, value: Any) -> Any:
-    """A listed number as the sampler sees it: its place, or on a logarithmic axis itself."""
-    if axis.log:
-        return value
-    return min(bisect_left(axis.values, value), len(axis.values) - 1)
-
-
-def _nearest(codes: Sequence[float], code: float) -> int:
-    return min(range(len(codes)), key=lambda index: abs(codes[index] - code))
-
-
 def _identity(sample: Sample) -> tuple[tuple[str, Any], ...]:
-    return tuple(sorted(sample.items()))
+    """What two samples have alike that are one: a rate handed down as its logarithm differs in its last digit."""
+    alike = ((key, f"{value:.9g}" if isinstance(value, float) else value) for key, value in sample.items())
+    return tuple(sorted(alike))
+
+
+def _training(axes: Axes, sample: Sample) -> tuple[tuple[str, Any], ...]:
+    """What is the same for all splits of one effective batch."""
+    others = {key: value for key, value in sample.items() if key not in FACTORS}
+    return _identity({**others, "effective_batch_size": axes.effective_batch_size(sample)})

@@ -12,9 +12,9 @@ from raytrain.config.baseline import Baseline
 from raytrain.results.ledger import Ledger
 from raytrain.results.records import TrialRecord
 from raytrain.study.admission import Admission
-from raytrain.study.axes import Axes
 from raytrain.study.interrupt import stopping_gracefully
 from raytrain.study.journal import Journal
+from raytrain.study.opening import journal_of
 from raytrain.study.packing import Room
 from raytrain.study.progress import Lines, Machine, Watcher
 from raytrain.study.proposals import Proposals, Repeats
@@ -43,9 +43,9 @@ def run_study(
     """Run what the study still lacks. The records of all its trials, and whether somebody stopped it."""
     ledger, watcher = Ledger(study.folder), watcher or Lines()
     with ledger.held():
-        study.description.write(study.folder)
-        journal = Journal(study.folder, Axes(study.space, study.baseline))
+        journal = journal_of(study.folder, study.description)
         proposals = Proposals(study, ledger.read(), journal)
+        study.description.write(study.folder)  # now that both files are known to be sound
         if not proposals.remaining and not Repeats(study, ledger.read(), journal).remaining:
             return ledger.read(), False
         with stopping_gracefully() as asked_to_stop, cluster.connected(address) as hardware:

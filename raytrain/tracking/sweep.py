@@ -96,7 +96,7 @@ def _text(path: Path) -> str:
 
 def _question(space: SearchSpace) -> dict[str, Any]:
     """What is sought, and how."""
-    method = {"tpe": "bayes", "random": "random"}[space.search.sampler]
+    method = {"tpe": "bayes", "random": "random", "nsga2": "bayes"}[space.search.sampler]
     return {"method": method, "metric": {"name": "eval_wer", "goal": "minimize"}}
 
 

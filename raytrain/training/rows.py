@@ -3,13 +3,10 @@
 import math
 from typing import Any
 
-from raytrain.results.records import Outcome, finite
+from raytrain.results.records import WORST_OBJECTIVE, Outcome, finite
 from raytrain.training.evaluation import Evaluated
 from raytrain.training.loop import Progress
 from raytrain.training.memory import MemoryMeter
-
-WORST_OBJECTIVE = 10.0
-"""What a sampler sees of a run without a WER, and the most it sees of a babbling one: NaN would never be pruned."""
 
 _HISTORY = (
     "step",

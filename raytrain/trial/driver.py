@@ -7,12 +7,10 @@ from ray.exceptions import RayError
 from ray.train import TrainingFailedError, WorkerGroupError
 from ray.tune.integration.ray_train import TuneReportCallback
 
-from raytrain.results.records import Outcome
+from raytrain.results.records import WORST_OBJECTIVE, Outcome
 from raytrain.trial.job import Job
 from raytrain.trial.trainer import make_trainer
 
-WORST_OBJECTIVE = 10.0
-"""What the sampler is told where there is no WER: finite, and worse than any model that does more than babble."""
 _STARTS = 3
 _LONGEST_REASON = 300
 _OUT_OF_HOST_MEMORY = "running low on memory"

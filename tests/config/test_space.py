@@ -112,7 +112,16 @@ Refused = Callable[..., list[str]]
             "s.yaml:4: scheduler.first_rung_examples: 300 is not below budget.examples, 300: no trial would ever be",
         ),
         ("keep:", "search: {trials: 0}\nkeep:", "s.yaml:4: search.trials: must be at least 1, got 0"),
-        ("keep:", "search: {sampler: grid}\nkeep:", "s.yaml:4: search.sampler: must be 'tpe' or 'random', got the"),
+        (
+            "keep:",
+            "search: {sampler: grid}\nkeep:",
+            "s.yaml:4: search.sampler: must be 'tpe', 'random' or 'nsga2', got the",
+        ),
+        (
+            "keep:",
+            "search: {sampler: nsga2}\nkeep:",
+            "s.yaml:4: search: sampler nsga2 ranks trials by several objectives, and the objective is wer_under_memory",
+        ),
         (
             "vary:\n  training.batch_size:\n    values: [4, 8, 16]",
             "vary: {}",

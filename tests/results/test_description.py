@@ -43,6 +43,12 @@ def test_a_study_of_wer_alone_has_no_limit() -> None:
     assert (STUDY.memory_limit_gib, alone.memory_limit_gib) == (8.0, None)
 
 
+def test_a_pareto_front_keeps_the_limit_too() -> None:
+    search = {"objective": "pareto", "memory_limit_gib": 8.0}
+    front = Description(baseline_name="a", baseline={}, space={"search": search})
+    assert (front.memory_limit_gib, front.is_pareto, STUDY.is_pareto) == (8.0, True, False)
+
+
 @pytest.mark.parametrize(
     ("values", "fact"),
     [({"version": 99, "baseline": {}}, "version 99, this raytrain knows 1"), ([], "not the description")],

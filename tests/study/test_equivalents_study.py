@@ -4,38 +4,28 @@ from pathlib import Path
 
 import optuna
 import pytest
+from small_studies import small_study
 
-from raytrain.config.reader import load_baseline, load_space
-from raytrain.results.description import Description
 from raytrain.results.records import Outcome, TrialRecord
 from raytrain.results.transcripts import transcripts_path
 from raytrain.study.search import run_study
 from raytrain.study.study import Study
-from raytrain.trial.inputs import inputs_of
 
 BATCH, ACCUMULATION = "training.batch_size", "training.gradient_accumulation_steps"
 BASELINE = (
-    "training.batch_size=4", "training.gradient_accumulation_steps=1", "training.num_epochs=null",
-    "training.max_steps=6", "training.precision=fp32", "model.dropout=0.0", "evaluation.max_utterances=3",
-    "evaluation.batch_size=1", "tracking.wandb=disabled", "tracking.tensorboard=false", "scaling.use_gpu=false",
+    "training.gradient_accumulation_steps=1", "training.max_steps=6", "model.dropout=0.0",
+    "evaluation.max_utterances=3", "evaluation.batch_size=1", "scaling.use_gpu=false",
 )  # fmt: skip
 SPACE = (
     f"vary={{{BATCH}: {{values: [2, 4]}}, {ACCUMULATION}: {{values: [1, 2]}}}}",
-    "keep.effective_batch_size={low: 4, high: 4}", "budget.examples=null", "search.trials=3",
-    "search.max_concurrent=1", "scheduler.first_rung_examples=12",
+    "keep.effective_batch_size={low: 4, high: 4}", "search.trials=3", "search.max_concurrent=1",
+    "scheduler.first_rung_examples=12",
 )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def study(ray_cluster: None, tiny_en: Path, tmp_path_factory: pytest.TempPathFactory) -> Study:
-    config = load_baseline("tiny", [*BASELINE, f"model.pretrained={tiny_en}"])
-    inputs, whereabouts = inputs_of(config)
-    space = load_space("smoke", SPACE, baseline=config)
-    description = Description(
-        baseline_name="tiny", baseline=config.model_dump(), space_name="smoke", space=space.model_dump()
-    )
-    folder = tmp_path_factory.mktemp("equivalents")
-    return Study(folder=folder, description=description, inputs=inputs, whereabouts=whereabouts)
+    return small_study(tmp_path_factory.mktemp("equivalents"), tiny_en, baseline=BASELINE, space=SPACE)
 
 
 @pytest.fixture(scope="module")

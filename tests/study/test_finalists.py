@@ -89,7 +89,7 @@ def test_a_repeat_is_no_finalist_and_an_extended_study_adds_only_the_new_best() 
 def test_neither_sampler_nor_scheduler_hears_of_repeats_and_a_kill_leaves_them_to_be_ended(tmp_path: Path) -> None:
     journal = Journal(tmp_path, AXES)
     journal.start(AXES.baseline_sample)
-    journal.end(BASELINE, objective=0.3, violation=None)
+    journal.end(BASELINE, memory_limit_gib=None)
     assert journal.start_again(BASELINE, seed=43) == 1
     journal.report(1, examples_seen=100, objective=0.1)
     assert journal.start({BATCH: 4}) == 2
@@ -98,5 +98,5 @@ def test_neither_sampler_nor_scheduler_hears_of_repeats_and_a_kill_leaves_them_t
     assert list(killed.unfinished()) == [2]
     assert [one.sample for one in killed.tried()] == [{BATCH: 8}, {BATCH: 4}]
     assert list(killed.reports()) == [0, 2]
-    killed.end(record(1, TINY, eval_wer=0.1, finalist_of="trial-0000", seed=43), objective=0.1, violation=None)
+    killed.end(record(1, TINY, eval_wer=0.1, finalist_of="trial-0000", seed=43), memory_limit_gib=None)
     assert killed.unfinished_again() == {}

@@ -8,9 +8,8 @@ from typing import Any
 import optuna
 import pytest
 from optuna.trial import TrialState
+from small_studies import small_study
 
-from raytrain.config.reader import load_baseline, load_space
-from raytrain.results.description import Description
 from raytrain.results.ledger import Ledger
 from raytrain.results.records import Outcome, TrialRecord
 from raytrain.results.transcripts import read_scored, transcripts_path
@@ -18,31 +17,19 @@ from raytrain.study.axes import Axes
 from raytrain.study.journal import Journal
 from raytrain.study.search import run_study
 from raytrain.study.study import Study
-from raytrain.trial.inputs import inputs_of
 
 RATE = "training.learning_rate"
-BASELINE = (
-    "training.batch_size=4", "training.num_epochs=null", "training.max_steps=1", "training.precision=fp32",
-    "evaluation.max_utterances=2", "tracking.wandb=disabled", "tracking.tensorboard=false", "scaling.use_gpu=false",
-)  # fmt: skip
 SPACE = (
-    "keep={}", f"vary={{{RATE}: {{values: [1e-5, 2e-5]}}}}", "budget.examples=null", "search.trials=2",
-    "search.max_concurrent=1", "search.finalists=0", "search.seeds=2", "scheduler.name=none",
+    f"vary={{{RATE}: {{values: [1e-5, 2e-5]}}}}", "search.trials=2", "search.max_concurrent=1", "search.finalists=0",
+    "search.seeds=2", "scheduler.name=none",
 )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def searched(ray_cluster: None, tiny_en: Path, tmp_path_factory: pytest.TempPathFactory) -> Study:
     """The search alone, to its end."""
-    config = load_baseline("tiny", [*BASELINE, f"model.pretrained={tiny_en}"])
-    inputs, whereabouts = inputs_of(config)
-    space = load_space("smoke", SPACE, baseline=config)
-    description = Description(
-        baseline_name="tiny", baseline=config.model_dump(), space_name="smoke", space=space.model_dump()
-    )
-    study = Study(
-        folder=tmp_path_factory.mktemp("finalists"), description=description, inputs=inputs, whereabouts=whereabouts
-    )
+    short = ("training.max_steps=1", "scaling.use_gpu=false")
+    study = small_study(tmp_path_factory.mktemp("finalists"), tiny_en, baseline=short, space=SPACE)
     run_study(study, on_end=lambda record: None)
     return study
 

@@ -13,7 +13,8 @@ from raytrain.config.space import SearchSpace
 from raytrain.errors import InputError
 from raytrain.results.records import Outcome
 from raytrain.study.axes import Axes
-from raytrain.study.journal import Journal, objective_of, violation_gib
+from raytrain.study.journal import Journal
+from raytrain.study.objectives import objective_of, violation_gib
 
 BATCH = "training.batch_size"
 TINY = load_baseline("tiny")
@@ -43,7 +44,7 @@ def test_a_trial_is_told_as_what_it_was(journal: Journal, tmp_path: Path) -> Non
         journal.start({BATCH: 4})
         journal.report(number, examples_seen=100, objective=0.4)
         ended = record(number, TINY, outcome=outcome, eval_wer=0.25)
-        journal.end(ended, objective=objective_of(ended), violation=None)
+        journal.end(ended, memory_limit_gib=None)
     assert [(trial.state, trial.value) for trial in stored(tmp_path)] == [
         (TrialState.COMPLETE, 0.25),
         (TrialState.PRUNED, 0.4),
@@ -63,24 +64,24 @@ def test_what_was_started_and_not_ended_is_found_again(journal: Journal, tmp_pat
     journal.start(AXES.baseline_sample)
     journal.start({BATCH: 4})
     journal.report(1, examples_seen=100, objective=0.4)
-    journal.end(record(0, TINY, eval_wer=0.3), objective=0.3, violation=None)
+    journal.end(record(0, TINY, eval_wer=0.3), memory_limit_gib=None)
     again = Journal(tmp_path, AXES)
     assert again.unfinished() == {1: {BATCH: 4}}
     assert again.reports()[1] == {100: 0.4}
-    assert [one.objective for one in again.tried()] == [0.3, None]
+    assert [one.objectives for one in again.tried()] == [(0.3,), ()]
 
 
 def test_telling_an_end_twice_changes_nothing(journal: Journal, tmp_path: Path) -> None:
     journal.start(AXES.baseline_sample)
-    journal.end(record(0, TINY, eval_wer=0.3), objective=0.3, violation=None)
-    journal.end(record(0, TINY, eval_wer=0.9), objective=0.9, violation=None)
+    journal.end(record(0, TINY, eval_wer=0.3), memory_limit_gib=None)
+    journal.end(record(0, TINY, eval_wer=0.9), memory_limit_gib=None)
     assert stored(tmp_path)[0].value == 0.3
 
 
 def test_memory_over_the_limit_is_told_as_a_constraint(journal: Journal, tmp_path: Path) -> None:
     journal.start(AXES.baseline_sample)
     ended = record(0, TINY, eval_wer=0.3, peak_memory_reserved_gib=9.5, peak_memory_resident_gib=2.0)
-    journal.end(ended, objective=0.3, violation=violation_gib(ended, 8.0))
+    journal.end(ended, memory_limit_gib=8.0)
     assert stored(tmp_path)[0].constraints == {"memory_gib": 1.5}
 
 
@@ -98,3 +99,30 @@ def test_a_file_that_is_no_study_is_refused_and_left_alone(tmp_path: Path) -> No
     with pytest.raises(InputError, match=r"optuna\.db: cannot be read"):
         Journal(tmp_path, AXES)
     assert (tmp_path / "optuna.db").read_bytes() == b"not a database at all" * 100
+
+
+def test_a_journal_that_was_moved_away_is_written_anew_from_the_ledger(tmp_path: Path) -> None:
+    first = record(0, TINY, eval_wer=0.3)
+    ended = [
+        first,
+        record(2, TINY, eval_wer=0.2, sample={BATCH: 4}),  # 1 was running, and nobody knows what it was
+        record(3, TINY, eval_wer=0.4, finalist_of=first.trial_id, seed=43),
+    ]
+    journal = Journal(tmp_path, AXES)
+    journal.catch_up(ended, memory_limit_gib=None)
+    states = [(trial.state, trial.value) for trial in stored(tmp_path)]
+    assert states == [
+        (TrialState.COMPLETE, 0.3),
+        (TrialState.FAIL, None),
+        (TrialState.COMPLETE, 0.2),
+        (TrialState.COMPLETE, 0.4),
+    ]
+    assert [one.sample for one in journal.tried() if one.objectives] == [{BATCH: 8}, {BATCH: 4}]
+    assert (journal.unfinished(), journal.unfinished_again(), len(journal)) == ({}, {}, 4)
+
+
+def test_a_study_whose_folder_was_renamed_keeps_its_trials(tmp_path: Path) -> None:
+    (tmp_path / "before").mkdir()
+    Journal(tmp_path / "before", AXES).start({BATCH: 4})
+    moved = (tmp_path / "before").rename(tmp_path / "after")
+    assert Journal(moved, AXES).unfinished() == {0: {BATCH: 4}}

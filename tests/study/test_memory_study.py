@@ -6,7 +6,7 @@ The card is one that Ray counts and torch does not find: trials train on the CPU
 from pathlib import Path
 
 import pytest
-from test_study import study
+from small_studies import small_study
 
 from raytrain.errors import InputError
 from raytrain.results.records import Outcome, TrialRecord
@@ -30,9 +30,9 @@ def most_taken(records: list[TrialRecord]) -> float:
 
 
 def ran(folder: Path, tiny_en: Path, *overrides: str, vary: str, trials: int) -> list[TrialRecord]:
-    space = [f"vary={vary}", "scheduler.name=none", "search.max_concurrent=4", "search.finalists=0"]
+    space = (f"vary={vary}", "scheduler.name=none", "search.max_concurrent=4", f"search.trials={trials}")
     records, _ = run_study(
-        study(folder, tiny_en, baseline=(*ONE_STEP, *overrides), space=[*space, f"search.trials={trials}"]),
+        small_study(folder, tiny_en, baseline=(*ONE_STEP, *overrides), space=(*space, "search.finalists=0")),
         on_end=lambda record: None,
     )
     return sorted(records, key=lambda record: record.number)

@@ -11,7 +11,8 @@ from optuna.trial import TrialState
 from raytrain.config.reader import load_baseline
 from raytrain.config.space import SearchSpace
 from raytrain.study.axes import Axes, Sample
-from raytrain.study.sampler import Tried, propose
+from raytrain.study.encoding import Tried
+from raytrain.study.sampler import propose
 
 BATCH, ACCUMULATION, RATE = "training.batch_size", "training.gradient_accumulation_steps", "training.learning_rate"
 SMALL = load_baseline("small")
@@ -37,7 +38,7 @@ def run(asked: SearchSpace, count: int, *, objective: Any = None) -> list[Sample
         if sample is None:
             break
         value = objective(sample) if objective else 0.5
-        tried.append(Tried(sample=sample, state=TrialState.COMPLETE, objective=value))
+        tried.append(Tried(sample=sample, state=TrialState.COMPLETE, objectives=(value,)))
     return [one.sample for one in tried]
 
 
@@ -104,7 +105,7 @@ def test_what_will_not_fit_is_never_proposed_and_all_that_does_is() -> None:
     for number in range(6):
         sample = propose(axes, tried, search=asked.search, number=number, fits=lambda sample: sample[BATCH] != 12)
         assert sample is not None
-        tried.append(Tried(sample=sample, state=TrialState.COMPLETE, objective=0.5))
+        tried.append(Tried(sample=sample, state=TrialState.COMPLETE, objectives=(0.5,)))
     assert {one.sample[BATCH] for one in tried} == {4, 8}
     assert propose(axes, tried, search=asked.search, number=6, fits=lambda sample: sample[BATCH] != 12) is None
 
@@ -112,10 +113,10 @@ def test_what_will_not_fit_is_never_proposed_and_all_that_does_is() -> None:
 def test_a_new_effective_batch_comes_before_another_split_of_one_that_was_tried() -> None:
     asked = space({BATCH: {"values": [1, 2, 4, 8]}, ACCUMULATION: {"low": 1, "high": 9}}, keep={"low": 8, "high": 9})
     axes = Axes(asked, SMALL)
-    tried = [Tried(sample={BATCH: 2, ACCUMULATION: 4}, state=TrialState.COMPLETE, objective=0.1)]
+    tried = [Tried(sample={BATCH: 2, ACCUMULATION: 4}, state=TrialState.COMPLETE, objectives=(0.1,))]
     new = {BATCH: 1, ACCUMULATION: 9}
     assert [propose(axes, tried, search=asked.search, number=number) for number in range(1, 6)] == [new] * 5
-    tried.append(Tried(sample=new, state=TrialState.COMPLETE, objective=0.2))
+    tried.append(Tried(sample=new, state=TrialState.COMPLETE, objectives=(0.2,)))
     again = propose(axes, tried, search=asked.search, number=2)
     assert again is not None
     assert effective(again) == 8
@@ -133,7 +134,7 @@ def late_misses(*, told: bool) -> int:
         rate = float(sample[RATE])  # type: ignore[arg-type]
         excesses.append(math.log10(rate) + 4)
         violation = excesses[-1] if told else None
-        tried.append(Tried(sample=sample, state=TrialState.COMPLETE, objective=1 - rate, violation=violation))
+        tried.append(Tried(sample=sample, state=TrialState.COMPLETE, objectives=(1 - rate,), violation=violation))
     return sum(excess > 0 for excess in excesses[20:])
 
 
@@ -156,7 +157,7 @@ def test_a_baseline_outside_the_space_teaches_and_is_not_proposed() -> None:
     asked = space({BATCH: {"values": [4, 8]}, "training.schedule": {"values": ["cosine"]}})
     axes = Axes(asked, SMALL)
     assert axes.baseline_sample == {BATCH: 12, "training.schedule": "linear"}
-    baseline = Tried(sample=axes.baseline_sample, state=TrialState.COMPLETE, objective=0.2)
+    baseline = Tried(sample=axes.baseline_sample, state=TrialState.COMPLETE, objectives=(0.2,))
     proposed = propose(axes, [baseline], search=asked.search, number=1)
     assert proposed is not None
     assert proposed[BATCH] in (4, 8)

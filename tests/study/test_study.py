@@ -9,45 +9,32 @@ from typing import Any
 import optuna
 import pytest
 from optuna.trial import TrialState, create_trial
+from small_studies import small_study
 
-from raytrain.config.reader import apply_sample, load_baseline, load_space
+from raytrain.config.reader import apply_sample
 from raytrain.results.description import Description
 from raytrain.results.ledger import Ledger
 from raytrain.results.records import Outcome, TrialRecord
+from raytrain.results.study_results import load_study, outcomes
 from raytrain.study.search import run_study
 from raytrain.study.study import Study
-from raytrain.trial.inputs import inputs_of
 
 RATE, LABELS = "training.learning_rate", "data.max_label_tokens"
-SHORT = (
-    "training.batch_size=4", "training.num_epochs=null", "training.max_steps=4", "training.precision=fp32",
-    "evaluation.max_utterances=2", "tracking.wandb=disabled", "tracking.tensorboard=false",
-)  # fmt: skip
-
-
-def study(folder: Path, tiny_en: Path, *, baseline: tuple[str, ...], space: list[str]) -> Study:
-    config = load_baseline("tiny", [*SHORT, f"model.pretrained={tiny_en}", *baseline])
-    inputs, whereabouts = inputs_of(config)
-    asked = load_space("smoke", ["keep={}", "budget.examples=null", *space], baseline=config)
-    description = Description(
-        baseline_name="tiny", baseline=config.model_dump(), space_name="smoke", space=asked.model_dump()
-    )
-    return Study(folder=folder, description=description, inputs=inputs, whereabouts=whereabouts)
 
 
 @pytest.fixture(scope="module")
 def six_points(ray_cluster: None, tiny_en: Path, tmp_path_factory: pytest.TempPathFactory) -> Study:
     """The baseline's rate, one that ruins the weights and one whose loss is NaN; and a limit that leaves no labels."""
-    return study(
+    return small_study(
         tmp_path_factory.mktemp("study"),
         tiny_en,
         baseline=("scaling.use_gpu=false",),
-        space=[
+        space=(
             f"vary={{{RATE}: {{values: [2e-5, 1e-2, 1e12]}}, {LABELS}: {{values: [448, 4]}}}}",
             "scheduler.first_rung_examples=12",
             "search.trials=7",
             "search.max_concurrent=1",
-        ],
+        ),
     )
 
 
@@ -86,6 +73,17 @@ def test_an_exception_in_a_trial_ends_that_trial_alone_and_its_reason_is_kept(re
     failed = [record for record in records if record.config["data"]["max_label_tokens"] == 4]
     assert [record.outcome for record in failed] == [Outcome.FAILED] * 3
     assert all((record.reason or "").startswith("InputError: training data: none of 0") for record in failed)
+
+
+def test_none_of_these_faults_is_taken_for_the_winner(records: list[TrialRecord], six_points: Study) -> None:
+    found = load_study(six_points.folder)
+    assert found.best == by_rate(records)[2e-5]
+    assert {outcome: number for outcome, number, _ in outcomes(found.records)} == {
+        Outcome.COMPLETED: 1,
+        Outcome.PRUNED: 1,
+        Outcome.DIVERGED: 1,
+        Outcome.FAILED: 3,
+    }
 
 
 def test_a_diverged_trial_says_where(records: list[TrialRecord]) -> None:
@@ -170,16 +168,16 @@ def test_four_trials_share_a_gpu_that_is_not_there(
     ray_cluster: None, tiny_en: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """Ray packs by its own count of GPUs; torch finds none and trains on the CPU."""
-    quarters = study(
+    quarters = small_study(
         tmp_path_factory.mktemp("quarters"),
         tiny_en,
         baseline=("scaling.gpu_fraction=0.25", "scaling.cpus_per_worker=1", "training.max_steps=1"),
-        space=[
+        space=(
             f"vary={{{RATE}: {{values: [1e-5, 2e-5, 3e-5, 4e-5]}}}}",
             "scheduler.name=none",
             "search.max_concurrent=4",
             "search.trials=4",
-        ],
+        ),
     )
     found, _ = run_study(quarters, on_end=lambda record: None)
     assert [record.outcome for record in found] == [Outcome.COMPLETED] * 4

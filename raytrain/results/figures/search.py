@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
-from raytrain.results.choose import peak_memory_gib
+from raytrain.results.choose import peak_memory_gib, undominated
 from raytrain.results.figures.marks import (
     BOTTOM,
     HEIGHT,
@@ -51,7 +51,8 @@ def wer_against_memory(study: StudyResults) -> Figure | None:
     if near:
         parts.append(f'<path class="limit" d="M{x.at(near[0]):.1f} {y.start:.1f}V{y.end:.1f}"/>')
         parts.append(text(x.at(near[0]) - 5, y.end + 12, f"limit {near[0]:g} GiB", kind="note", anchor="end"))
-    front = _front([(peak, one.eval_wer or 0.0) for one, peak in points if one.outcome is Outcome.COMPLETED])
+    completed = [(peak, one.eval_wer or 0.0) for one, peak in points if one.outcome is Outcome.COMPLETED]
+    front = sorted(completed[place] for place in undominated(completed))
     parts.append(line(_stairs([(x.at(peak), y.at(wer)) for peak, wer in front]), kind="front"))
     parts += trial_marks(study, [(one, x.at(peak), y.at(one.eval_wer or 0.0)) for one, peak in points])
     caption = "Lower and further left is better. The stairs join the completed trials that no other beats in both."
@@ -238,15 +239,6 @@ def _whiskers(
         found = study.verdict.comparisons[one.trial_id]
         told.append((one, wer + found.low - found.difference, wer + found.high - found.difference))
     return told
-
-
-def _front(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Those that no other beats in memory and WER, from the smallest on."""
-    front: list[tuple[float, float]] = []
-    for memory, wer in sorted(points):
-        if not front or wer < front[-1][1]:
-            front.append((memory, wer))
-    return front
 
 
 def _stairs(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

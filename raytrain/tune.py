@@ -18,6 +18,7 @@ from raytrain.results.folders import new_run_folder, write_text
 from raytrain.results.provenance import command_line, provenance
 from raytrain.results.records import TrialRecord
 from raytrain.results.table import print_trials, split_text
+from raytrain.study.finalists import further_seeds
 
 
 def main() -> None:
@@ -124,10 +125,10 @@ def _announce(description: Description, folder: Path, *, budget_examples: int) -
         choices = ", ".join(map(str, drawn.values)) if isinstance(drawn, Choice) else f"{drawn.low} to {drawn.high}"
         say(f"vary       {key}: {choices}")
     say(f"trials     {space.search.trials}, the baseline first; each at most {budget_examples} examples")
-    finalists, seeds = space.search.finalists, space.search.seeds
-    if finalists and seeds > 1:
-        further = "another seed" if seeds == 2 else f"{seeds - 1} more seeds"
-        say(f"finalists  the best {finalists} and the baseline, each trained again with {further}")
+    again = further_seeds(space.search, baseline)
+    if again:
+        further = "another seed" if again == 1 else f"{again} more seeds"
+        say(f"finalists  the best {space.search.finalists} and the baseline, each trained again with {further}")
     for caveat in description.caveats():
         say(f"note       {caveat}")
     where = shlex.quote(str(folder))

@@ -7,6 +7,7 @@ further seeds, and these trainings alone judge them.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from raytrain.config.baseline import Baseline
 from raytrain.config.space import Search
 from raytrain.results.choose import baseline_trial, ranked_trials
 from raytrain.results.records import Outcome, TrialRecord
@@ -19,6 +20,11 @@ class Repeat:
     finalist: TrialRecord
     seed: int
     """Of the training; the split of the data stays the study's."""
+
+
+def further_seeds(search: Search, baseline: Baseline) -> int:
+    """How often each finalist is trained again: never from random weights, of which a verdict would mean nothing."""
+    return search.seeds - 1 if search.finalists and baseline.model.pretrained is not None else 0
 
 
 def finalists(records: Sequence[TrialRecord], *, count: int, memory_limit_gib: float | None) -> list[TrialRecord]:

@@ -10,6 +10,7 @@ from typing import Any, Self
 from raytrain.results.choose import baseline_trial, best_trial, peak_memory_gib
 from raytrain.results.ledger import Ledger
 from raytrain.results.records import Outcome, TrialRecord
+from raytrain.study.finalists import further_seeds
 from raytrain.study.study import Study
 from raytrain.trial.progress import RunProgress, read_progress
 
@@ -107,11 +108,9 @@ class StudyProgress(Watcher):
     def of(cls, study: Study) -> Self:
         """Of a study that begins, or goes on."""
         search = study.space.search
-        # Nothing is repeated on random weights; else the finalists and the baseline are, with the further seeds.
-        repeated = search.finalists + 1 if search.finalists and study.baseline.model.pretrained is not None else 0
         return cls(
             trials=search.trials,
-            repeats=repeated * (search.seeds - 1),
+            repeats=(search.finalists + 1) * further_seeds(search, study.baseline),
             budget_examples=study.budget_examples,
             memory_limit_gib=study.description.memory_limit_gib,
             ended=Ledger(study.folder).read(),

@@ -13,7 +13,7 @@ from raytrain.results.records import Outcome, TrialRecord
 from raytrain.study.admission import Admission
 from raytrain.study.axes import Axes, Sample
 from raytrain.study.equivalents import equivalent, probe_of
-from raytrain.study.finalists import Repeat, missing_repeats
+from raytrain.study.finalists import Repeat, further_seeds, missing_repeats
 from raytrain.study.journal import Journal
 from raytrain.study.resolve import resolve, rungs
 from raytrain.study.sampler import propose
@@ -118,10 +118,9 @@ class Repeats:
         self._unfinished = {
             number: Repeat(finalist=by_id[trial_id], seed=seed) for number, (trial_id, seed) in begun.items()
         }
-        missing = missing_repeats(
-            records, search=study.space.search, memory_limit_gib=study.description.memory_limit_gib
-        )
-        if study.baseline.model.pretrained is None:  # a verdict on random weights would mean nothing
+        search, limit_gib = study.space.search, study.description.memory_limit_gib
+        missing = missing_repeats(records, search=search, memory_limit_gib=limit_gib)
+        if not further_seeds(search, study.baseline):
             missing = []
         self._missing = [one for one in missing if (one.finalist.trial_id, one.seed) not in begun.values()]
         self.remaining = len(self._unfinished) + len(self._missing)

@@ -10,7 +10,7 @@ from raytrain.config.reader import load_baseline
 from raytrain.config.space import Search, SearchSpace
 from raytrain.results.records import Outcome, TrialRecord
 from raytrain.study.axes import Axes
-from raytrain.study.finalists import finalists, missing_repeats
+from raytrain.study.finalists import finalists, further_seeds, missing_repeats
 from raytrain.study.journal import Journal
 
 BATCH = "training.batch_size"
@@ -27,6 +27,13 @@ def numbers(records: list[TrialRecord], *, count: int = 2, limit: float | None =
 def repeats(records: list[TrialRecord], **search: Any) -> list[tuple[int, int]]:
     found = missing_repeats(records, search=Search(**({"finalists": 2} | search)), memory_limit_gib=None)
     return [(one.finalist.number, one.seed) for one in found]
+
+
+def test_random_weights_are_trained_once() -> None:
+    from_random = load_baseline("tiny", ["model.pretrained=null"])
+    search = Search(finalists=3, seeds=3)
+    assert (further_seeds(search, TINY), further_seeds(search, from_random)) == (2, 0)
+    assert further_seeds(Search(finalists=0, seeds=3), TINY) == 0
 
 
 def test_finalists_are_the_baseline_and_the_best() -> None:

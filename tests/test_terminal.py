@@ -10,6 +10,7 @@ import subprocess
 import sys
 import termios
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -63,14 +64,22 @@ class Terminal:
         return self.shown.rstrip().splitlines()[-1]
 
 
+@pytest.fixture
+def terminal(tmp_path: Path) -> Iterator[Terminal]:
+    """With a study that has just begun."""
+    started = Terminal(sys.executable, "-m", "raytrain.tune", *TINY, f"storage={tmp_path}")
+    yield started
+    if started.process.poll() is None:
+        os.killpg(started.process.pid, signal.SIGKILL)
+        started.process.wait()
+
+
 @pytest.mark.soak
-def test_ctrl_c_leaves_the_terminal_clean_and_the_command_to_go_on(tmp_path: Path) -> None:
-    tune = (sys.executable, "-m", "raytrain.tune")
-    terminal = Terminal(*tune, *TINY, f"storage={tmp_path}")
-    terminal.until(r"trial 0 .* training .*\d+/\d+")
+def test_ctrl_c_leaves_the_terminal_clean_and_the_command_to_go_on(terminal: Terminal, tmp_path: Path) -> None:
+    terminal.until(r"trial 0.*training.*\d+/\d+")
     os.kill(terminal.process.pid, signal.SIGINT)
     assert terminal.end() == 130
     (study,) = tmp_path.glob("*_tiny_smoke")
-    assert terminal.last_line.replace("\r", "") == f"python -m raytrain.tune --resume {study}"
+    assert terminal.last_line == f"python -m raytrain.tune --resume {study}"
     assert terminal.shown.rindex(SHOW_CURSOR) > terminal.shown.rindex(HIDE_CURSOR)
     assert "Traceback" not in terminal.shown

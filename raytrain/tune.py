@@ -18,6 +18,7 @@ from raytrain.results.folders import new_run_folder, write_text
 from raytrain.results.provenance import command_line, provenance
 from raytrain.results.records import TrialRecord
 from raytrain.results.table import print_trials, split_text
+from raytrain.results.wording import short
 from raytrain.study.finalists import further_seeds
 
 
@@ -119,7 +120,8 @@ def _announce(description: Description, folder: Path, *, budget_examples: int) -
     say(f"study      {folder}")
     say(
         f"baseline   {description.baseline_name}: whisper-{baseline.model.variant}, "
-        f"{' × '.join(map(str, factors))} = {baseline.effective_batch_size()}, learning rate {training.learning_rate:g}"
+        f"{' × '.join(map(str, factors))} = {baseline.effective_batch_size()}, "
+        f"learning rate {short(training.learning_rate)}"
     )
     for key, drawn in space.vary.items():
         choices = ", ".join(map(str, drawn.values)) if isinstance(drawn, Choice) else f"{drawn.low} to {drawn.high}"
@@ -142,9 +144,9 @@ def _line(record: TrialRecord) -> str:
     wer = f"WER {record.eval_wer:.4f}, " if record.eval_wer is not None else ""
     reason = f" ({record.reason})" if record.reason else ""
     again = f", {record.finalist_of} again with seed {record.seed}" if record.finalist_of is not None else ""
-    rate = record.config["training"]["learning_rate"]
+    rate = short(record.config["training"]["learning_rate"])
     return (
-        f"trial {record.number}{again}: {split_text(record)}, learning rate {rate:.3g}: "
+        f"trial {record.number}{again}: {split_text(record)}, learning rate {rate}: "
         f"{wer}{record.outcome}{reason} after {record.examples_seen} examples in {record.wall_s:.0f} s"
     )
 

@@ -128,8 +128,8 @@ def _facts(study: StudyResults) -> str:
     if not told:
         return ""
     rows = "".join(
-        f'<tr><th scope="row">{escape(fact.name)}</th><td class="number">{escape(fact.best)}</td>'
-        f'<td class="number">{escape(fact.baseline)}</td><td class="number">{escape(fact.difference)}</td></tr>'
+        f'<tr><th scope="row">{_unbroken(fact.name)}</th><td class="number">{_unbroken(fact.best)}</td>'
+        f'<td class="number">{_unbroken(fact.baseline)}</td><td class="number">{escape(fact.difference)}</td></tr>'
         for fact in told
     )
     head = "".join(f'<th scope="col" class="number">{name}</th>' for name in ("best", "baseline", "difference"))
@@ -192,9 +192,9 @@ def _pairs(lines: Sequence[tuple[str, str]]) -> str:
     return "<dl>" + "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in lines) + "</dl>"
 
 
-def _unbroken(heading: str) -> str:
-    """An age like 3-4 stays on one line."""
-    return escape(heading.replace("-", "\N{NON-BREAKING HYPHEN}"))
+def _unbroken(words: str) -> str:
+    """An age like 3-4 and a rate like 1e-5 stay on one line."""
+    return escape(words.replace("-", "\N{NON-BREAKING HYPHEN}"))
 
 
 def _edits(row: dict[str, Any]) -> str:

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 
 from raytrain.results.edits import aligned
+from raytrain.results.figures.hours import gpu_occupancy
+from raytrain.results.figures.scores import predicted_against_measured
 from raytrain.results.front import ABOUT, front_table
 from raytrain.results.study_results import (
     StudyResults,
@@ -16,6 +18,7 @@ from raytrain.results.study_results import (
     worst_utterances,
 )
 from raytrain.results.table import markdown_table
+from raytrain.results.wording import key_name
 
 _WORST = 5
 
@@ -33,7 +36,10 @@ def markdown(study: StudyResults) -> str:
         parts += ["## Pareto front", ABOUT, markdown_table(front).rstrip()]
     if study.records:
         parts += ["## Trials", f"Memory is the {memory_name(study.records)}.", markdown_table(study.table).rstrip()]
-    parts += ["## How trials ended", *_bullets(_ended(study)), cost(study)]
+    if study.importance:
+        parts += ["## What mattered", *_bullets(_shares(study))]
+    measured = [made.caption for make in (predicted_against_measured, gpu_occupancy) if (made := make(study))]
+    parts += ["## How trials ended", *_bullets(_ended(study)), " ".join([cost(study), *measured])]
     worst = worst_utterances(study, count=_WORST)
     if worst:
         parts += ["## Where the best trial errs most", *_bullets(map(_marked, worst))]
@@ -47,6 +53,11 @@ def _ended(study: StudyResults) -> list[str]:
     for outcome, number, why in outcomes(study.records):
         told.append(f"{outcome}: {number}" + "".join(f"\n    - {_plain(reason)}" for reason in why))
     return told
+
+
+def _shares(study: StudyResults) -> list[str]:
+    ordered = sorted(study.importance.items(), key=lambda pair: (-pair[1], pair[0]))
+    return [f"{key_name(key)}: {100 * share:.0f} %" for key, share in ordered]
 
 
 def _marked(row: dict[str, str]) -> str:

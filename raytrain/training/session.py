@@ -18,6 +18,7 @@ import torch
 
 from raytrain.config.baseline import Baseline, Model
 from raytrain.results.records import Outcome
+from raytrain.results.wording import duration_text
 from raytrain.speech.batches import BatchPlan
 from raytrain.speech.corpus import Corpus
 from raytrain.speech.split import Split
@@ -278,7 +279,7 @@ class _Session:
         left_s = (self.plan.examples_after(row["steps_total"]) - row["examples_seen"]) / rate
         _tell(
             f"step {row['step']}/{row['steps_total']}: loss {loss:.3f}, {rate:.1f} clips/s, "
-            f"{left_s / 60:.0f} min of training left"
+            f"{duration_text(left_s)} of training left"
         )
 
 

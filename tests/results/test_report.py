@@ -61,6 +61,15 @@ def test_the_verdict_and_the_caveat_stand_first(study: Path) -> None:
     assert page.index("data are synthetic") < page.index(sentence.split("'")[0]) < page.index("<h2>")
 
 
+def test_the_markdown_says_what_mattered_and_how_the_hardware_was_used(tmp_path: Path) -> None:
+    folder = made_study(tmp_path / "study", trials=12)
+    (folder / "importance.json").write_text('{"training.batch_size": 0.2, "training.learning_rate": 0.8}')
+    write_report(folder)
+    text = (folder / "report.md").read_text()
+    assert "- learning rate: 80 %\n- batch size: 20 %" in text
+    assert re.search(r"GPU-hours, .*\. Memory predicted over measured: .* cards that trials held", text)
+
+
 def test_the_page_is_whole_and_asks_for_nothing(study: Path) -> None:
     page = (study / "report.html").read_text()
     read = Page(page)

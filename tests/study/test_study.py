@@ -18,6 +18,7 @@ from raytrain.results.records import Outcome, TrialRecord
 from raytrain.results.study_results import load_study, outcomes
 from raytrain.study.search import run_study
 from raytrain.study.study import Study
+from raytrain.trial.progress import RunProgress, read_progress
 
 RATE, LABELS = "training.learning_rate", "data.max_label_tokens"
 
@@ -118,6 +119,11 @@ def test_rungs_and_budget_are_counted_in_examples(records: list[TrialRecord]) ->
 def test_a_scored_trial_leaves_its_utterances(records: list[TrialRecord], six_points: Study) -> None:
     rows = (six_points.folder / "trials" / "0" / "utterances.jsonl").read_text(encoding="utf-8").splitlines()
     assert [json.loads(row).keys() >= {"utterance_id", "reference", "hypothesis", "hits"} for row in rows] == [True] * 2
+
+
+def test_a_trial_s_worker_tells_how_far_it_is(records: list[TrialRecord], six_points: Study) -> None:
+    run = six_points.folder / "ray" / by_rate(records)[2e-5].trial_id
+    assert read_progress(run) == RunProgress(phase="scoring", examples_seen=16, examples_total=16)
 
 
 def test_of_an_ended_trial_only_what_serves_is_kept(records: list[TrialRecord], six_points: Study) -> None:

@@ -1,6 +1,8 @@
 """What is told in the background arrives in order, and whoever tells it waits for nothing."""
 
 import logging
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -62,3 +64,13 @@ def test_a_run_that_does_not_open_is_said_and_stops_no_other(
     assert background.wait(60)
     assert caplog.text.count("tracking: NotADirectoryError") == 1
     assert [told["examples_seen"] for told in wandb_history(wandb_records(tmp_path))] == [0]
+
+
+def test_rows_told_in_the_background_are_on_disk_within_two_seconds_of_a_kill(tmp_path: Path) -> None:
+    code = (
+        "import os, sys, time; from pathlib import Path; import test_background as t\n"
+        "run = t.LaterRun(t.opening(Path(sys.argv[1]), 't1'), background=(behind := t.Background()))\n"
+        "behind.wait(60); run.log({'examples_seen': 0, 'eval_wer': 0.5}); time.sleep(2); os.kill(os.getpid(), 9)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=Path(__file__).parent, timeout=60)
+    assert [row["examples_seen"] for row in wandb_history(wandb_records(tmp_path))] == [0]

@@ -68,7 +68,7 @@ def predicted_against_measured(study: StudyResults) -> Figure | None:
     parts += trial_marks(study, [(one, x.at(predicted), y.at(peak)) for one, predicted, peak in pairs])
     ratios = sorted(predicted / peak for _, predicted, peak in pairs)
     caption = (
-        f"Predicted over measured: {ratios[0]:.2f} to {ratios[-1]:.2f}, median {ratios[len(ratios) // 2]:.2f}. "
+        f"Memory predicted over measured: {ratios[0]:.2f} to {ratios[-1]:.2f}, median {ratios[len(ratios) // 2]:.2f}. "
         "Above the dashed line a trial needed more than predicted."
     )
     svg = drawing(parts, label="Predicted against measured memory")

@@ -22,11 +22,13 @@ from raytrain.training import session
 
 FINISHED = Path(__file__).parents[2] / "results" / "bench" / "soak-splits.json"
 SPLITS = ((8, 1), (4, 2), (2, 4))
-SEEDS = (0, 1, 2, 3)
+SEEDS = (0, 1, 2)
 TRAINED, SCORED = 64, 40
 """Utterances, of children that are in one half only."""
+DROPOUT = 0.02
+"""At 0.1 tiny.en babbles after so short a training, and its WER tells nothing."""
 TOLERANCE = 1.5
-"""Of a root mean square over twelve pairs against one over eighteen: by chance alone it is passed about once in ten."""
+"""Of a root mean square over nine pairs against one over nine."""
 
 
 @pytest.mark.soak
@@ -47,7 +49,7 @@ def root_mean_square(differences: Any) -> float:
 
 
 def wer_of(split: tuple[int, int], seed: int, corpus: Corpus, tiny_en: Path, folder: Path) -> float:
-    """After one epoch at 2e-5 with dropout 0.1. From the file if it has been run."""
+    """After one epoch at 2e-5 with dropout. From the file if it has been run."""
     run = f"{split[0]} x {split[1]} seed {seed}"
     if run not in noted():
         note({run: train(split, seed, corpus, tiny_en, folder / run.replace(" ", "_"))})
@@ -59,7 +61,7 @@ def train(split: tuple[int, int], seed: int, corpus: Corpus, tiny_en: Path, fold
     halves = split_by_child(corpus, ratio=0.3, seed=0)
     config = small_config(
         *split,
-        model={"pretrained": str(tiny_en), "dropout": 0.1},
+        model={"pretrained": str(tiny_en), "dropout": DROPOUT},
         training={"learning_rate": 2e-5, "num_epochs": 1, "seed": seed, "precision": "auto"},
         evaluation={"every_steps": 1000},
     )

@@ -3,10 +3,11 @@
 import argparse
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from raytrain.cli import Parser, print_json, run_door, say
 from raytrain.errors import InputError
-from raytrain.results.folders import write_json
+from raytrain.results.folders import read_json, write_json
 from raytrain.results.provenance import command_line, provenance
 
 
@@ -54,6 +55,20 @@ def _memory(*, as_json: bool) -> int:
 def _search(arguments: argparse.Namespace) -> int:
     if arguments.trials < 2 or arguments.seeds < 1:
         raise InputError("raytrain.bench search: takes at least 2 trials, of which the baseline is one, and 1 seed")
+    path = Path(arguments.out)
+    result = read_json(path) if path.exists() else {}
+    if arguments.part != "equivalents":
+        result |= _surfaces(arguments)
+    if arguments.part != "surfaces":
+        result["equivalents"] = _equivalents(arguments)
+    write_json(path, result)
+    say(f"{path}: written")
+    if arguments.json:
+        print_json(result)
+    return 0
+
+
+def _surfaces(arguments: argparse.Namespace) -> dict[str, Any]:
     from raytrain.benchmarks.search import EXPECTED, compare, held
     from raytrain.benchmarks.surfaces import surfaces
 
@@ -63,7 +78,7 @@ def _search(arguments: argparse.Namespace) -> int:
         found[name] = of_rivals
         for rival, figures in of_rivals.items():
             say(f"{name}: {rival}: " + ", ".join(f"{key} {value:g}" for key, value in figures.items()))
-    result = {
+    return {
         "trials": arguments.trials,
         "seeds": arguments.seeds,
         "surfaces": found,
@@ -72,11 +87,23 @@ def _search(arguments: argparse.Namespace) -> int:
         "held": {name: held(of_rivals) for name, of_rivals in found.items()},
         "provenance": provenance(command_line("raytrain.bench"), {}),
     }
-    write_json(Path(arguments.out), result)
-    say(f"{arguments.out}: {len(found)} surfaces, {arguments.seeds} seeds of {arguments.trials} trials")
-    if arguments.json:
-        print_json(result)
-    return 0
+
+
+def _equivalents(arguments: argparse.Namespace) -> dict[str, Any]:
+    from raytrain.benchmarks.equivalents import EXPECTED_RATIO, TRIALS, compare
+
+    trials = min(TRIALS, arguments.trials)
+    found = compare(trials=trials, seeds=arguments.seeds)
+    for law, figures in found.items():
+        say(f"batching.yaml, {law}: {figures['examples_ratio']:g} times fewer clips trained with equivalents reused")
+    return {
+        "trials": trials,
+        "seeds": arguments.seeds,
+        "laws": found,
+        "expected_ratio": EXPECTED_RATIO,
+        "held": {law: figures["examples_ratio"] >= EXPECTED_RATIO for law, figures in found.items()},
+        "provenance": provenance(command_line("raytrain.bench"), {}),
+    }
 
 
 def _overhead(arguments: argparse.Namespace) -> int:
@@ -117,6 +144,7 @@ def _parser() -> argparse.ArgumentParser:
     search = kinds.add_parser("search", help="our sampler against stock Optuna, random and grid, on rehearsed surfaces")
     search.add_argument("--trials", type=int, default=60, help="of each search, the baseline among them")
     search.add_argument("--seeds", type=int, default=10, help="searches of each kind on each surface")
+    search.add_argument("--part", choices=("surfaces", "equivalents"), help="renew this alone and keep the rest")
     search.add_argument("--out", default="results/bench/search.json", help="the file that is written")
     overhead = kinds.add_parser("overhead", help="what W&B adds to a trial, and telling its progress to a step")
     overhead.add_argument("--wandb", choices=["offline", "online"], default="offline", help="online needs a key")

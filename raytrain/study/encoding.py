@@ -42,13 +42,14 @@ class Wanted:
 
 def draw(axes: Axes, trial: optuna.Trial, *, is_pareto: bool) -> Wanted:
     """What the sampler wants, in the baseline's own terms."""
+    others = _draw_others(axes, trial)
     size: float = axes.smallest_and_largest[0]
     if axes.factors:
         size = trial.suggest_float(_SIZE, *axes.smallest_and_largest, log=True)
     micro_batch = None
     if is_pareto and axes.micro_batches:  # memory and time depend on the split
         micro_batch = trial.suggest_float(_MICRO, *axes.micro_batches, log=True)
-    return Wanted(size=size, micro_batch=micro_batch, others=_draw_others(axes, trial))
+    return Wanted(size=size, micro_batch=micro_batch, others=others)
 
 
 def encoded(axes: Axes, one: Tried, *, is_pareto: bool, system_attrs: dict[str, Any]) -> optuna.trial.FrozenTrial:

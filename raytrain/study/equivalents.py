@@ -1,7 +1,8 @@
 """Which samples train nothing new: a configuration and the trials that ended in; the trial whose WER it has, out.
 
 By the equal-step property, what a run learns depends on its effective batch and not on how that is split into
-micro-batches. So a split of a batch that was trained is only probed: a few steps tell its memory and its speed.
+micro-batches and over workers. So a split of a batch that was trained is only probed: a few steps tell its memory and
+its speed.
 """
 
 from collections.abc import Sequence
@@ -69,4 +70,5 @@ def _config(record: TrialRecord) -> Baseline:
 def _but_the_split(config: Baseline) -> dict[str, Any]:
     values = config.model_dump()
     del values["training"]["batch_size"], values["training"]["gradient_accumulation_steps"]
+    del values["scaling"]["num_workers"]
     return values

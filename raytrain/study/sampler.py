@@ -6,6 +6,7 @@ was killed proposes what it would have proposed.
 
 import math
 import warnings
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,7 +17,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from raytrain.config.space import Search
 from raytrain.results.choose import MEASURES
-from raytrain.study.axes import FACTORS, MICRO_BATCH, Axes, Sample
+from raytrain.study.axes import FACTORS, MICRO_BATCH, Axes, Listed, Sample
 from raytrain.study.encoding import Tried, Wanted, draw, encoded, teaches_everything
 
 _TRIES, _RANDOM_TRIES = 20, 200
@@ -28,8 +29,9 @@ _POPULATION = 8
 _GENERATION = optuna.samplers.NSGAIISampler._get_generation_key()
 _SAME_SIZE = 0.05
 """Effective batches that differ by less, as a share, are drawn as one: most have a single split of their own."""
-_SAME_QUALITY = 0.1
-"""Effective batches that differ by less are not worth a training each: seeds differ by more."""
+_SAME_QUALITY = 0.15
+"""Where equivalents are reused, effective batches that differ by no more are not worth a training each: if twice the
+effective batch is 5 % of the WER, this is 0.2 %."""
 
 
 def propose(
@@ -67,40 +69,59 @@ class _Splits:
     def __init__(
         self, axes: Axes, tried: Sequence[Tried], *, search: Search, fits: Callable[[Sample], bool], seed: int
     ) -> None:
-        self._axes, self._search, self._fits = axes, search, fits
+        self._axes, self._fits = axes, fits
+        # A number drawn from a range does not come up twice, and neither does a training then.
+        is_listed = all(isinstance(axis, Listed) for axis in axes.others)
+        self._may_repeat = search.reuse_equivalent and bool(axes.factors) and is_listed
         self._random = np.random.default_rng(seed)
         self._seen = {_identity(one.sample) for one in tried}
         self._begun = {_training(axes, one.sample) for one in tried}
-        self._trained = {_training(axes, one.sample) for one in tried if one.was_trained}
+        self._trained: dict[Any, set[int]] = defaultdict(set)
+        """Effective batches by all other values."""
+        for one in tried:
+            if one.was_trained:
+                self._trained[_identity(_others(one.sample))].add(axes.effective_batch_size(one.sample))
 
     def complete(self, wanted: Wanted) -> Sample | None:
         """A whole sample, about as was wanted."""
-        samples = [{**split, **wanted.others} for split in self._axes.splits_near(wanted.size)]
-        fitting = [sample for sample in samples if _identity(sample) not in self._seen and self._fits(sample)]
-        if not fitting:
-            return None
-        if wanted.micro_batch is not None:
-            choices = _nearest_micro_batches(self._about_the_first(fitting, _SAME_SIZE), wanted.micro_batch)
+        fitting = self._fitting(wanted.size, wanted.others)
+        if wanted.micro_batch is not None and fitting:
+            choices = _nearest_micro_batches(self._about_the_first(fitting), wanted.micro_batch)
+        elif self._may_repeat:
+            choices = self._probes(wanted) or self._of_many_splits(self._new(fitting) or fitting, wanted.others)
         else:
-            choices = self._probes(fitting) or self._about_the_first(self._new(fitting) or fitting, _SAME_SIZE)
-        return choices[self._random.integers(len(choices))]
+            choices = self._about_the_first(self._new(fitting) or fitting)
+        return choices[self._random.integers(len(choices))] if choices else None
 
-    def _probes(self, fitting: Sequence[Sample]) -> list[Sample]:
-        """Other splits of a training of that size: they cost seconds, and nobody can tell so near a size from it."""
-        if not self._search.reuse_equivalent:
-            return []
-        near = self._about_the_first(fitting, _SAME_QUALITY)
-        known = [sample for sample in near if _training(self._axes, sample) in self._trained]
-        return self._about_the_first(known, 0.0)
+    def _fitting(self, size: float, others: Sample, *, exactly: bool = False) -> list[Sample]:
+        """What was not tried and will fit, nearest to that size first."""
+        splits = self._axes.splits_near(size)
+        if exactly:
+            splits = [split for split in splits if self._axes.effective_batch_size(split) == size]
+        samples = ({**split, **others} for split in splits)
+        return [sample for sample in samples if _identity(sample) not in self._seen and self._fits(sample)]
+
+    def _probes(self, wanted: Wanted) -> list[Sample]:
+        """Other splits of a training of about that size: they cost seconds, and their WER is as good as known."""
+        known = self._trained[_identity(wanted.others)]
+        distances = sorted((abs(math.log(size / wanted.size)), size) for size in known)
+        near = (size for distance, size in distances if distance <= _SAME_QUALITY)
+        return next((splits for size in near if (splits := self._fitting(size, wanted.others, exactly=True))), [])
+
+    def _of_many_splits(self, samples: Sequence[Sample], others: Sample) -> list[Sample]:
+        """All splits of one size, about the first's: the one that has most, since the others will then be probed."""
+        sizes = [self._axes.effective_batch_size(sample) for sample in samples]
+        near = dict.fromkeys(size for size in sizes if abs(math.log(size / sizes[0])) <= _SAME_QUALITY)
+        return max((self._fitting(size, others, exactly=True) for size in near), key=len, default=[])
 
     def _new(self, fitting: Sequence[Sample]) -> list[Sample]:
         """Rather of a size that was not begun with these values yet."""
         return [sample for sample in fitting if _training(self._axes, sample) not in self._begun]
 
-    def _about_the_first(self, samples: Sequence[Sample], share: float) -> list[Sample]:
-        """Those whose effective batch differs by no more from that of the first, which is the nearest to the drawn."""
+    def _about_the_first(self, samples: Sequence[Sample]) -> list[Sample]:
+        """Those whose effective batch is about that of the first, which is the nearest to the drawn."""
         sizes = [self._axes.effective_batch_size(sample) for sample in samples]
-        near = (abs(math.log(size / sizes[0])) <= share for size in sizes)
+        near = (abs(math.log(size / sizes[0])) <= _SAME_SIZE for size in sizes)
         return [sample for sample, is_near in zip(samples, near, strict=True) if is_near]
 
 
@@ -174,5 +195,9 @@ def _identity(sample: Sample) -> tuple[tuple[str, Any], ...]:
 
 def _training(axes: Axes, sample: Sample) -> tuple[tuple[str, Any], ...]:
     """What is the same for all splits of one effective batch."""
-    others = {key: value for key, value in sample.items() if key not in FACTORS}
-    return _identity({**others, "effective_batch_size": axes.effective_batch_size(sample)})
+    return _identity({**_others(sample), "effective_batch_size": axes.effective_batch_size(sample)})
+
+
+def _others(sample: Sample) -> Sample:
+    """All that is not a factor of the effective batch."""
+    return {key: value for key, value in sample.items() if key not in FACTORS}

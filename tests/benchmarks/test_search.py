@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from raytrain.benchmarks import equivalents
+from raytrain.benchmarks.equivalents import LAWS
 from raytrain.benchmarks.rivals import Random
 from raytrain.benchmarks.search import RIVALS, rehearse
 from raytrain.benchmarks.surfaces import ACCUMULATION, BATCH, RATE, Basin, Card, Recorded, surfaces
@@ -87,10 +89,21 @@ def test_the_door_writes_every_figure_of_every_search(tmp_path: Path) -> None:
     told = json.loads(done.stdout)
     assert told == json.loads((tmp_path / "search.json").read_text())
     assert told["surfaces"].keys() == SURFACES.keys() == told["held"].keys()
+    assert told["equivalents"]["laws"].keys() == told["equivalents"]["held"].keys() == LAWS.keys()
     assert {frozenset(of_rivals) for of_rivals in told["surfaces"].values()} == {frozenset(RIVALS)}
     assert {frozenset(figures) for of_rivals in told["surfaces"].values() for figures in of_rivals.values()} == {
         frozenset(FIGURES)
     }
+
+
+def test_an_effective_batch_that_was_trained_is_not_trained_again_where_equivalents_are_reused() -> None:
+    (law, *_) = LAWS
+    plain, reused = (equivalents.rehearse(law, reuse=reuse, seed=0, trials=12) for reuse in (False, True))
+    assert (plain.trained, plain.probed) == (12, 0)
+    assert reused.trained + reused.probed == 12
+    assert reused.probed >= 3
+    assert reused.examples < plain.examples * (reused.trained + 0.5) / 12
+    assert reused.regret < 0.02
 
 
 def test_a_search_without_a_second_trial_is_refused() -> None:

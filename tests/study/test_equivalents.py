@@ -34,6 +34,7 @@ def probed(config: Baseline = SMALL, **fields: Any) -> TrialRecord:
 
 def test_another_split_of_a_trained_effective_batch_is_equivalent() -> None:
     assert equivalent(split(6, 6), [TRAINED]) == TRAINED
+    assert equivalent(split(6, 3, **{"scaling.num_workers": 2}), [TRAINED]) == TRAINED
 
 
 @pytest.mark.parametrize("other", [split(6, 5), split(6, 6, **{"training.learning_rate": 3e-5})])

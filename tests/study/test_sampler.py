@@ -1,6 +1,7 @@
 """Proposals: inside the window, at both ends of it, none twice, and the same again for the same seed and history."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from raytrain.config.reader import load_baseline
 from raytrain.config.space import SearchSpace
 from raytrain.study.axes import Axes, Sample
 from raytrain.study.encoding import Tried
-from raytrain.study.sampler import propose
+from raytrain.study.sampler import _history, propose
 
 BATCH, ACCUMULATION, RATE = "training.batch_size", "training.gradient_accumulation_steps", "training.learning_rate"
 SMALL = load_baseline("small")
@@ -120,6 +121,40 @@ def test_a_new_effective_batch_comes_before_another_split_of_one_that_was_tried(
     again = propose(axes, tried, search=asked.search, number=2)
     assert again is not None
     assert effective(again) == 8
+
+
+def sizes_after(asked: SearchSpace, tried: list[Tried]) -> set[int]:
+    """Effective batches that thirty seeds propose next."""
+    axes = Axes(asked, SMALL)
+    samples = [propose(axes, tried, search=asked.search, number=number) for number in range(1, 31)]
+    return {effective(sample) for sample in samples if sample is not None}
+
+
+TRAINED = Tried(sample={BATCH: 12, ACCUMULATION: 3}, state=TrialState.COMPLETE, objectives=(0.2,), was_trained=True)
+
+
+def test_near_a_trained_effective_batch_only_its_other_splits_are_proposed() -> None:
+    assert {size for size in sizes_after(BATCHING, [TRAINED]) if 33 <= size <= 39} == {36}
+
+
+def test_of_sizes_about_alike_the_one_with_most_splits_is_trained() -> None:
+    assert not sizes_after(BATCHING, [TRAINED]) & {17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73}
+
+
+def test_without_reuse_every_size_near_a_trained_one_is_trained_too() -> None:
+    search = BATCHING.search.model_copy(update={"reuse_equivalent": False})
+    sizes = sizes_after(BATCHING.model_copy(update={"search": search}), [TRAINED])
+    assert 36 not in sizes
+    assert len([size for size in sizes if 31 <= size <= 41]) >= 2
+
+
+def test_a_training_told_of_by_three_splits_weighs_as_one() -> None:
+    splits = ((12, 3), (6, 6), (3, 12))
+    thrice = [replace(TRAINED, sample={BATCH: batch, ACCUMULATION: steps}) for batch, steps in splits]
+    axes = Axes(BATCHING, SMALL)
+    assert len(_history(axes, thrice, search=BATCHING.search)) == 1
+    over = [replace(thrice[0], violation=1.0), replace(thrice[1], violation=-2.0)]
+    assert [one.constraints for one in _history(axes, over, search=BATCHING.search)] == [{"violation": -2.0}]
 
 
 def late_misses(*, told: bool) -> int:

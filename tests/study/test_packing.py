@@ -71,6 +71,14 @@ def test_cpus_run_out_too_and_a_machine_does_not_lend_its_own() -> None:
     assert started(room_of(machine(1, name="a"), machine(9, 0, name="b")), 0.1, 0.1) == [True, False]
 
 
+def test_what_is_taken_of_each_card_is_told() -> None:
+    room = room_of(machine(name="a", gpus=2), machine(name="b"))
+    assert started(room, 0.75, 0.5, 0.25, 1.0) == [True] * 4
+    assert room.taken() == [1.0, 0.5, 1.0]
+    room.give_back(0)
+    assert room.taken() == [0.25, 0.5, 1.0]
+
+
 def test_a_trial_on_the_cpu_takes_no_card() -> None:
     on_cpu = Share(use_gpu=False, gpu_fraction=1.0, cpus=1, threads=1)
     room = room_of(machine(cpus=2, gpus=0))

@@ -10,6 +10,7 @@ from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -33,15 +34,15 @@ class Journal:
         self._axes, self._is_pareto = axes, is_pareto
         try:
             storage = optuna.storages.RDBStorage(self.url)
+            sampler = optuna.samplers.RandomSampler()
             # A folder that was renamed holds its study under the name it had.
-            (name, *_) = [*optuna.get_all_study_names(storage), folder.name]
-            self._study = optuna.create_study(
-                storage=storage,
-                study_name=name,
-                directions=["minimize"] * (len(MEASURES) if is_pareto else 1),
-                sampler=optuna.samplers.RandomSampler(),
-                load_if_exists=True,
-            )
+            if names := optuna.get_all_study_names(storage):
+                self._study = optuna.load_study(study_name=names[0], storage=storage, sampler=sampler)
+            else:
+                directions = [StudyDirection.MINIMIZE] * (len(MEASURES) if is_pareto else 1)
+                self._study = optuna.create_study(
+                    storage=storage, study_name=folder.name, directions=directions, sampler=sampler
+                )
             if is_pareto and self._study.metric_names is None:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)

@@ -98,12 +98,11 @@ def test_the_door_writes_every_figure_of_every_search(tmp_path: Path) -> None:
 
 def test_an_effective_batch_that_was_trained_is_not_trained_again_where_equivalents_are_reused() -> None:
     (law, *_) = LAWS
-    plain, reused = (equivalents.rehearse(law, reuse=reuse, seed=0, trials=12) for reuse in (False, True))
-    assert (plain.trained, plain.probed) == (12, 0)
-    assert reused.trained + reused.probed == 12
-    assert reused.probed >= 3
-    assert reused.examples < plain.examples * (reused.trained + 0.5) / 12
-    assert reused.regret < 0.02
+    plain, reused = (equivalents.rehearse(law, reuse=reuse, seed=0, trials=20) for reuse in (False, True))
+    assert (plain.trained, plain.probed) == (20, 0)
+    assert reused.trained + reused.probed == 20
+    assert reused.examples < 0.6 * plain.examples
+    assert max(plain.regret, reused.regret) < 0.02
 
 
 def test_a_search_without_a_second_trial_is_refused() -> None:

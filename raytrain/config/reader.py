@@ -1,5 +1,6 @@
 """YAML files and `key=value` overrides in; validated, frozen values out, or one InputError that names every fault."""
 
+import difflib
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -46,10 +47,12 @@ def load_space(name_or_path: str, overrides: Sequence[str] = (), *, baseline: Ba
 
 
 def split_overrides(overrides: Iterable[str]) -> tuple[list[str], list[str]]:
-    """What is the baseline's and what the search space's: each one's sections tell."""
+    """What is the baseline's and what the search space's: each one's sections tell, or the section nearest in
+    spelling, so that a typo is told beside the keys that were meant."""
     parts: tuple[list[str], list[str]] = ([], [])
     for text in overrides:
-        parts[_head(text) in SearchSpace.model_fields].append(text)
+        near = difflib.get_close_matches(_head(text), [*Baseline.model_fields, *SearchSpace.model_fields], n=1)
+        parts[bool(near) and near[0] in SearchSpace.model_fields].append(text)
     return parts
 
 

@@ -4,6 +4,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, ValidationError
+
+from raytrain.config.baseline import Baseline
+from raytrain.config.explain import explain
+from raytrain.config.source import Place, Source
+from raytrain.config.space import SearchSpace
 from raytrain.errors import InputError
 from raytrain.results.folders import read_json, write_json
 
@@ -67,11 +73,36 @@ class Description:
 
 def read_description(folder: Path) -> Description:
     """The description in a folder; a missing, foreign or newer one is refused."""
-    path = folder / (FIT_FILE if (folder / FIT_FILE).exists() else STUDY_FILE)
+    path = next((folder / name for name in (FIT_FILE, STUDY_FILE) if (folder / name).exists()), None)
+    if path is None:
+        fact = f"holds neither {STUDY_FILE} nor {FIT_FILE}" if folder.is_dir() else "there is no such folder"
+        raise InputError(f"{folder}: {fact}; name the folder of a study or a fit")
     values = read_json(path)
-    if not isinstance(values, dict) or not isinstance(values.get("baseline"), dict):
+    if not isinstance(values, dict) or not isinstance(values.get("baseline"), dict) or not _is_space(values):
         raise InputError(f"{path}: not the description of a study or a fit; name a folder that raytrain made")
     if values.get("version", VERSION) > VERSION:
         raise InputError(f"{path}: version {values['version']}, this raytrain knows {VERSION}; use the newer raytrain")
     known = {name: values[name] for name in Description.__dataclass_fields__ if name in values}
     return Description(**{"baseline_name": folder.name, **known})
+
+
+def require_valid(description: Description, folder: Path) -> None:
+    """Refuse to go on with settings that this raytrain does not know; to read them it need not know them all."""
+    schemas: dict[str, type[BaseModel]] = {"baseline": Baseline}
+    if description.space is not None:
+        schemas["space"] = SearchSpace
+    for name, schema in schemas.items():
+        settings = getattr(description, name)
+        try:
+            schema.model_validate(settings)
+        except ValidationError as error:
+            source = Source(settings, Place((0, 0), str(folder / description.file_name)))
+            raise InputError(
+                f"{explain(error, source, schema)[0]}; written by another raytrain? Go on with it there, or begin anew"
+            ) from None
+
+
+def _is_space(values: dict[str, Any]) -> bool:
+    """Nothing, as of a fit, or sections of keys."""
+    space = values.get("space") or {}
+    return isinstance(space, dict) and all(isinstance(space.get(name, {}), dict) for name in ("vary", "search"))

@@ -5,12 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from raytrain.config.baseline import Baseline
 from raytrain.config.space import SearchSpace
 from raytrain.errors import InputError
-from raytrain.results.description import STUDY_FILE, Description, read_description
+from raytrain.results.description import Description, read_description, require_valid
 from raytrain.results.ledger import Ledger
 from raytrain.study.axes import Axes
 from raytrain.study.journal import Journal
@@ -33,15 +31,7 @@ def find_study(name_or_folder: str, *, storage: str = "results") -> tuple[Path, 
 
 def _check_files(folder: Path, description: Description) -> None:
     """Before anything is loaded, told or written."""
-    try:
-        SearchSpace.model_validate(description.space)
-        Baseline.model_validate(description.baseline)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise InputError(
-            f"{folder / STUDY_FILE}: {'.'.join(map(str, first['loc']))}: {first['msg']}; written by another raytrain? "
-            "Go on with it there, or begin another study"
-        ) from None
+    require_valid(description, folder)
     Ledger(folder).read()
     if (folder / "optuna.db").exists():
         journal_of(folder, description)

@@ -10,8 +10,9 @@ from typing import Any
 from raytrain.cli import Interrupted, Parser, log_to_stderr, print_json, run_door, say
 from raytrain.config.baseline import Baseline
 from raytrain.config.derived import derived
+from raytrain.config.dump import dump_tree
 from raytrain.config.reader import dump_yaml, load_baseline, load_space, split_overrides
-from raytrain.config.space import Choice, SearchSpace
+from raytrain.config.space import Choice, Scalar, SearchSpace
 from raytrain.errors import InputError
 from raytrain.results.description import Description
 from raytrain.results.folders import new_run_folder, write_text
@@ -69,13 +70,17 @@ def _asked(arguments: argparse.Namespace) -> Description:
 
 
 def _resumed(arguments: argparse.Namespace) -> tuple[Path, Description]:
-    from raytrain.study.opening import find_study, refuse_another, with_trials
+    from raytrain.study.opening import changed, find_study, refuse_another
 
-    folder, description = find_study(arguments.resume)
-    if arguments.baseline or arguments.space or arguments.demo or arguments.overrides:
-        baseline, space = _configuration(arguments)
-        refuse_another(folder, description, baseline=baseline, space=space)
-    return folder, with_trials(description, arguments.trials)
+    folder, begun = find_study(arguments.resume)
+    for_baseline, for_space = split_overrides(arguments.overrides)
+    if arguments.baseline:
+        refuse_another(folder, begun, baseline=load_baseline(arguments.baseline, for_baseline))
+    description = changed(folder, begun, arguments.overrides, trials=arguments.trials)
+    if arguments.space or arguments.demo:
+        baseline = Baseline.model_validate(description.baseline)
+        refuse_another(folder, begun, space=load_space(_space_name(arguments), for_space, baseline=baseline))
+    return folder, description
 
 
 def _configuration(arguments: argparse.Namespace) -> tuple[Baseline, SearchSpace]:
@@ -124,7 +129,10 @@ def _announce(description: Description, folder: Path, *, budget_examples: int) -
         f"learning rate {short(training.learning_rate)}"
     )
     for key, drawn in space.vary.items():
-        choices = ", ".join(map(str, drawn.values)) if isinstance(drawn, Choice) else f"{drawn.low} to {drawn.high}"
+        if isinstance(drawn, Choice):
+            choices = ", ".join(map(_value, drawn.values))
+        else:
+            choices = f"{_value(drawn.low)} to {_value(drawn.high)}"
         say(f"vary       {key}: {choices}")
     say(f"trials     {space.search.trials}, the baseline first; each at most {budget_examples} examples")
     again = further_seeds(space.search, baseline)
@@ -137,6 +145,11 @@ def _announce(description: Description, folder: Path, *, budget_examples: int) -
     say(f"watch      optuna-dashboard sqlite:///{where}/optuna.db")
     if baseline.tracking.tensorboard:
         say(f"           tensorboard --logdir {where}/tensorboard")
+
+
+def _value(value: Scalar) -> str:
+    """As tables show it."""
+    return short(value) if isinstance(value, float) else str(value)
 
 
 def _line(record: TrialRecord) -> str:
@@ -201,8 +214,8 @@ def _dry_run(description: Description, *, as_json: bool) -> int:
     print(dump_yaml(Baseline.model_validate(description.baseline)), end="")
     for name, value in numbers.items():
         print(f"# {name}: {'null' if value is None else value}")
-    for name, value in (description.space or {}).items():
-        print(f"# {name}: {value}")
+    for line in dump_tree(description.space or {}).splitlines():
+        print(f"# {line}")
     return 0
 
 

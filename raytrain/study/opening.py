@@ -1,15 +1,17 @@
 """A study's beginning, and its going on: what was asked on the command line in; its description and folder out."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from raytrain.config.baseline import Baseline
+from raytrain.config.reader import change
 from raytrain.config.space import SearchSpace
 from raytrain.errors import InputError
 from raytrain.results.description import Description, read_description, require_valid
 from raytrain.results.ledger import Ledger
+from raytrain.results.records import Outcome
 from raytrain.study.axes import Axes
 from raytrain.study.journal import Journal
 
@@ -43,26 +45,29 @@ def journal_of(folder: Path, description: Description) -> Journal:
     return Journal(folder, Axes(space, baseline), is_pareto=description.is_pareto)
 
 
-def with_trials(description: Description, trials: int | None) -> Description:
-    """The same study with another number of trials."""
-    if trials is None:
-        return description
+def changed(folder: Path, description: Description, overrides: Sequence[str], *, trials: int | None) -> Description:
+    """The same study with other values of what may change while it runs; anything else is refused."""
     space = SearchSpace.model_validate(description.space)
-    search = space.search.model_copy(update={"trials": trials})
-    return replace(description, space=space.model_copy(update={"search": search}).model_dump())
+    asked = [*overrides, *([f"search.trials={trials}"] if trials is not None else [])]
+    baseline, space = change(
+        Baseline.model_validate(description.baseline), space, asked, file=folder / description.file_name
+    )
+    refuse_another(folder, description, baseline=baseline, space=space)
+    before, now = (description.space or {})["search"]["trials"], space.search.trials
+    ran = sum(one.finalist_of is None and one.outcome is not Outcome.NOT_STARTED for one in Ledger(folder).read())
+    if now != before and now < ran:
+        raise InputError(
+            f"{folder}: search.trials: {now} is fewer than the {ran} that have run; ask for as many or more"
+        )
+    return replace(description, space=space.model_dump())
 
 
 def refuse_another(
-    folder: Path, description: Description, *, baseline: Baseline | None, space: SearchSpace | None
+    folder: Path, description: Description, *, baseline: Baseline | None = None, space: SearchSpace | None = None
 ) -> None:
     """Refuse to go on with a study as if it had asked something else: its trials could not be compared."""
-    for kind, now, then in (
-        ("baseline", baseline, description.baseline),
-        ("space", space, description.space),
-    ):
-        if now is None:
-            continue
-        differing = sorted(_differing(then or {}, now.model_dump()) - _MAY_CHANGE)
+    for kind, now, then in (("baseline", baseline, description.baseline), ("space", space, description.space)):
+        differing = sorted(_differing(then or {}, now.model_dump()) - _MAY_CHANGE) if now is not None else []
         if differing:
             raise InputError(
                 f"{folder}: was begun with another {kind} ({', '.join(differing)}); leave that out to go on with it, "

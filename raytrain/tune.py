@@ -15,7 +15,7 @@ from raytrain.config.reader import dump_yaml, load_baseline, load_space, split_o
 from raytrain.config.space import Choice, Scalar, SearchSpace
 from raytrain.errors import InputError
 from raytrain.results.description import Description
-from raytrain.results.folders import new_run_folder, write_text
+from raytrain.results.folders import new_run_folder
 from raytrain.results.provenance import command_line, provenance
 from raytrain.results.records import TrialRecord
 from raytrain.results.table import print_trials, split_text
@@ -165,17 +165,14 @@ def _line(record: TrialRecord) -> str:
 
 
 def _finish(description: Description, folder: Path, records: list[TrialRecord], *, as_json: bool) -> int:
-    from raytrain.results.front import front_lines, write_front
+    from raytrain.results.front import front_lines
     from raytrain.results.report import write_report
     from raytrain.study.importance import write_importance
     from raytrain.tracking.study_run import publish_study
 
     write_importance(folder)
     study = write_report(folder)
-    write_front(folder, study.front)
     best = study.best
-    if best is not None:
-        write_text(folder / "best.yaml", dump_yaml(Baseline.model_validate(best.config)))
     search = SearchSpace.model_validate(description.space).search
     publish_study(
         Baseline.model_validate(description.baseline).tracking, study, with_checkpoint=search.send_best_checkpoint

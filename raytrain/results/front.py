@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from raytrain.config.baseline import Baseline
-from raytrain.config.dump import dump_yaml
+from raytrain.config.dump import dump_tree
 from raytrain.results.choose import MEASURES, measures
 from raytrain.results.folders import write_text
 from raytrain.results.records import TrialRecord
@@ -61,7 +60,7 @@ def write_front(folder: Path, front: Sequence[TrialRecord]) -> None:
         if f"{FOLDER}/{path.name}" not in names:
             path.unlink()
     for record in front:
-        write_text(folder / _file(record), dump_yaml(Baseline.model_validate(record.config)))
+        write_text(folder / _file(record), dump_tree(record.config))
 
 
 def _file(record: TrialRecord) -> str:

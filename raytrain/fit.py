@@ -6,7 +6,7 @@ import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from raytrain.cli import Interrupted, Parser, log_to_stderr, print_json, run_door, say
+from raytrain.cli import Interrupted, Parser, disk_faults_told, log_to_stderr, print_json, run_door, say
 from raytrain.config.baseline import Baseline
 from raytrain.config.derived import derived
 from raytrain.config.reader import dump_yaml, load_baseline
@@ -79,10 +79,12 @@ def _train(
     for caveat in description.caveats():
         say(caveat)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    resume = f"python -m raytrain.fit --resume {shlex.quote(str(folder))}"
     try:
-        result = fit(description, folder=folder, inputs=inputs, whereabouts=whereabouts)
+        with disk_faults_told(folder, resume=resume):
+            result = fit(description, folder=folder, inputs=inputs, whereabouts=whereabouts)
     except KeyboardInterrupt:
-        raise Interrupted(f"python -m raytrain.fit --resume {shlex.quote(str(folder))}") from None
+        raise Interrupted(resume) from None
     return _tell(result, folder, as_json=as_json)
 
 

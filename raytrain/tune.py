@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from raytrain.cli import Interrupted, Parser, log_to_stderr, print_json, run_door, say
+from raytrain.cli import Interrupted, Parser, disk_faults_told, log_to_stderr, print_json, run_door, say
 from raytrain.config.baseline import Baseline
 from raytrain.config.derived import derived
 from raytrain.config.dump import dump_tree
@@ -109,13 +109,15 @@ def _search(
     _announce(study.description, folder, budget_examples=study.budget_examples)
     if sweep is not None:
         say(f"           {sweep}")
-    with watched(study) as watcher:
+    resume = f"python -m raytrain.tune --resume {shlex.quote(str(folder))}"
+    with disk_faults_told(folder, resume=resume), watched(study) as watcher:
         records, interrupted = run_study(
             study, address=address, on_end=lambda record: say(_line(record)), watcher=watcher
         )
     if interrupted:
-        raise Interrupted(f"python -m raytrain.tune --resume {shlex.quote(str(folder))}")
-    return _finish(description, folder, records, as_json=as_json)
+        raise Interrupted(resume)
+    with disk_faults_told(folder, resume=resume):
+        return _finish(description, folder, records, as_json=as_json)
 
 
 def _announce(description: Description, folder: Path, *, budget_examples: int) -> None:

@@ -18,8 +18,8 @@ from raytrain.results.description import Description
 from raytrain.results.folders import new_run_folder
 from raytrain.results.provenance import command_line, provenance
 from raytrain.results.records import TrialRecord
-from raytrain.results.table import print_trials, split_text
-from raytrain.results.wording import short
+from raytrain.results.table import print_trials, product_text
+from raytrain.results.wording import short, split_text
 from raytrain.study.finalists import further_seeds
 
 
@@ -122,13 +122,11 @@ def _search(
 
 def _announce(description: Description, folder: Path, *, budget_examples: int) -> None:
     baseline, space = Baseline.model_validate(description.baseline), SearchSpace.model_validate(description.space)
-    training, workers = baseline.training, baseline.scaling.num_workers
-    factors = [training.batch_size, training.gradient_accumulation_steps, *([workers] if workers > 1 else [])]
     say(f"study      {folder}")
     say(
         f"baseline   {description.baseline_name}: whisper-{baseline.model.variant}, "
-        f"{' × '.join(map(str, factors))} = {baseline.effective_batch_size()}, "
-        f"learning rate {short(training.learning_rate)}"
+        f"{split_text(description.baseline)} = {baseline.effective_batch_size()}, "
+        f"learning rate {short(baseline.training.learning_rate)}"
     )
     for key, drawn in space.vary.items():
         if isinstance(drawn, Choice):
@@ -161,7 +159,7 @@ def _line(record: TrialRecord) -> str:
     again = f", {record.finalist_of} again with seed {record.seed}" if record.finalist_of is not None else ""
     rate = short(record.config["training"]["learning_rate"])
     return (
-        f"trial {record.number}{again}: {split_text(record)}, learning rate {rate}: "
+        f"trial {record.number}{again}: {product_text(record)}, learning rate {rate}: "
         f"{wer}{record.outcome}{reason} after {record.examples_seen} examples in {record.wall_s:.0f} s"
     )
 

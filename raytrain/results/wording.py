@@ -1,5 +1,8 @@
 """Numbers and keys as a reader likes them."""
 
+from collections.abc import Mapping
+from typing import Any
+
 NOTHING = "–"
 
 
@@ -20,6 +23,13 @@ def signed(value: float) -> str:
     """Three decimals with a true minus sign, and no sign for nothing."""
     text = f"{value:+.3f}".replace("-", "−")
     return text[1:] if text[1:] == "0.000" else text
+
+
+def split_text(config: Mapping[str, Any]) -> str:
+    """12 × 3, or where there are several workers 12 × 3 × 2."""
+    training, workers = config["training"], config.get("scaling", {}).get("num_workers", 1)
+    factors = [training["batch_size"], training["gradient_accumulation_steps"], *([workers] if workers > 1 else [])]
+    return " × ".join(map(str, factors))
 
 
 def key_name(key: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 from raytrain.errors import InputError
 
-_OF_A_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
+_OF_A_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM)
 
 
 class Interrupted(KeyboardInterrupt):
@@ -59,6 +59,11 @@ def run_door(work: Callable[[], int | None]) -> None:
         # `| head` closed our stdout: not an error of ours; the null device keeps Python's last flush quiet.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 0
+    except OSError as error:
+        if error.errno not in _OF_A_DISK:
+            raise
+        say(f"{error.filename or 'a disk'}: {error.strerror}; {_mended(error)}, or name another place")
+        status = 1
     sys.exit(status)
 
 
@@ -72,8 +77,12 @@ def disk_faults_told(folder: Path, *, resume: str) -> Iterator[None]:
             raise
         logging.raiseExceptions = False  # libraries log to that disk, too
         begun = any(folder.glob("*.json"))
-        way_out = f"make room, then go on:\n{resume}" if begun else "make room, or name another: storage=PATH"
+        way_out = f"{_mended(error)}, then go on:\n{resume}" if begun else f"{_mended(error)}, or take storage=PATH"
         raise Broken(f"{error.filename or folder}: {error.strerror}; {way_out}") from None
+
+
+def _mended(error: OSError) -> str:
+    return "make room" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "make it one that can be written to"
 
 
 def say(text: str) -> None:

@@ -36,6 +36,10 @@ def _tune() -> int:
     folder, description = _resumed(arguments) if arguments.resume is not None else (None, _asked(arguments))
     if arguments.dry_run:
         return _dry_run(description, as_json=arguments.json)
+    if arguments.address is not None:
+        from raytrain.trial.cluster import require_answer
+
+        require_answer(arguments.address)
     tracking = Baseline.model_validate(description.baseline).tracking
     if arguments.wandb_sweep:
         from raytrain.tracking.study_sweep import require_online

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from raytrain.cli import Broken, disk_faults_told, run_door
+from raytrain.results.folders import write_text
 from raytrain.study.journal import journal_faults_as_disk_faults
 
 
@@ -29,7 +30,7 @@ def test_a_run_that_has_begun_is_gone_on_with_once_there_is_room(tmp_path: Path)
 
 
 def test_a_run_that_could_not_begin_needs_another_place(tmp_path: Path) -> None:
-    with pytest.raises(Broken, match="No space left on device; make room, or name another: storage=PATH"):
+    with pytest.raises(Broken, match="No space left on device; make room, or take storage=PATH"):
         full(tmp_path)
 
 
@@ -37,6 +38,20 @@ def test_a_door_fails_by_it_in_that_line_alone(tmp_path: Path, capsys: pytest.Ca
     with pytest.raises(SystemExit) as ended:
         run_door(lambda: full(tmp_path))
     assert (ended.value.code, len(capsys.readouterr().err.splitlines())) == (1, 1)
+
+
+def test_a_door_that_leaves_no_run_asks_for_another_place(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run_door(fill_a_disk)
+    assert ended.value.code == 1
+    assert capsys.readouterr().err == "a disk: No space left on device; make room, or name another place\n"
+
+
+def test_a_text_that_cannot_be_written_is_told_by_its_own_name(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="Not a directory") as caught:
+        write_text(tmp_path / "file" / "below" / "report.md", "a word")
+    assert caught.value.filename == str(tmp_path / "file" / "below" / "report.md")
 
 
 def test_a_fault_that_is_not_the_disk_s_is_raised_as_it_is(tmp_path: Path) -> None:

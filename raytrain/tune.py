@@ -12,14 +12,14 @@ from raytrain.config.baseline import Baseline
 from raytrain.config.derived import derived
 from raytrain.config.dump import dump_tree
 from raytrain.config.reader import dump_yaml, load_baseline, load_space, split_overrides
-from raytrain.config.space import Choice, Scalar, SearchSpace
+from raytrain.config.space import Choice, SearchSpace
 from raytrain.errors import InputError
 from raytrain.results.description import Description
 from raytrain.results.folders import new_run_folder
 from raytrain.results.provenance import command_line, provenance
 from raytrain.results.records import TrialRecord
 from raytrain.results.table import print_trials, product_text
-from raytrain.results.wording import short, split_text
+from raytrain.results.wording import short, split_text, value_text
 from raytrain.study.finalists import further_seeds
 
 
@@ -134,9 +134,9 @@ def _announce(description: Description, folder: Path, *, budget_examples: int) -
     )
     for key, drawn in space.vary.items():
         if isinstance(drawn, Choice):
-            choices = ", ".join(map(_value, drawn.values))
+            choices = ", ".join(map(value_text, drawn.values))
         else:
-            choices = f"{_value(drawn.low)} to {_value(drawn.high)}"
+            choices = f"{value_text(drawn.low)} to {value_text(drawn.high)}"
         say(f"vary       {key}: {choices}")
     say(f"trials     {space.search.trials}, the baseline first; each at most {budget_examples} examples")
     again = further_seeds(space.search, baseline)
@@ -149,11 +149,6 @@ def _announce(description: Description, folder: Path, *, budget_examples: int) -
     say(f"watch      optuna-dashboard sqlite:///{where}/optuna.db")
     if baseline.tracking.tensorboard:
         say(f"           tensorboard --logdir {where}/tensorboard")
-
-
-def _value(value: Scalar) -> str:
-    """As tables show it."""
-    return short(value) if isinstance(value, float) else str(value)
 
 
 def _line(record: TrialRecord) -> str:

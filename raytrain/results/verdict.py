@@ -10,7 +10,7 @@ from raytrain.results.choose import baseline_trial, best_trial
 from raytrain.results.records import Outcome, TrialRecord
 from raytrain.results.significance import Comparison, Contender, compare, contender
 from raytrain.results.transcripts import Scored, read_scored, transcripts_path
-from raytrain.results.wording import key_name, short, signed, split_text
+from raytrain.results.wording import key_name, short, signed, split_text, value_text
 
 MIN_CHILDREN = 8
 _SPLIT = ("training.batch_size", "training.gradient_accumulation_steps", "training.learning_rate")
@@ -74,11 +74,7 @@ def verdict(records: Sequence[TrialRecord], folder: Path, *, memory_limit_gib: f
 def label(record: TrialRecord) -> str:
     """A configuration in a reader's words: batch 8 × 5, lr 1.6e-5, and what else was sampled."""
     training = record.config["training"]
-    others = [
-        f"{key_name(key)} {short(value) if isinstance(value, float) else value}"
-        for key, value in record.sample.items()
-        if key not in _SPLIT
-    ]
+    others = [f"{key_name(key)} {value_text(value)}" for key, value in record.sample.items() if key not in _SPLIT]
     return ", ".join([f"batch {split_text(record.config)}", f"lr {short(training['learning_rate'])}", *others])
 
 

@@ -19,6 +19,13 @@ def short(value: float) -> str:
     return f"{digits.rstrip('0').rstrip('.')}e{int(exponent)}"
 
 
+def value_text(value: Any) -> str:
+    """A setting as its YAML has it: null, true, basic, and a number in short."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return short(value) if isinstance(value, float) else str(value)
+
+
 def signed(value: float) -> str:
     """Three decimals with a true minus sign, and no sign for nothing."""
     text = f"{value:+.3f}".replace("-", "−")

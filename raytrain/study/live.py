@@ -73,12 +73,14 @@ def view(progress: StudyProgress, *, now_s: float, width: int) -> RenderableType
 
 def _trials(progress: StudyProgress) -> Text:
     ended = [f"{number} {str(outcome).replace('_', ' ')}" for outcome, number in progress.outcomes().items()]
+    repeated = progress.repeats_ended()
+    ended += [f"{repeated} repeat{'s' if repeated > 1 else ''} of finalists"] * bool(repeated)
     probes = sum(bool(trial.inherits) for trial in list(progress.running.values()))
     now = [f"{len(progress.running) - probes} running"] + [f"{probes} probing"] * bool(probes)
     if progress.waiting is not None:
         now.append(f"trial {progress.waiting} waits for room")
     trials, repeats = progress.to_come()
-    to_come = [f"{trials} to come"] + [f"up to {repeats} repeats of finalists"] * bool(repeats)
+    to_come = [f"{trials} to come"] + [f"up to {repeats} repeats"] * bool(repeats)
     return Text(" · ".join([*ended, *now, *to_come]))
 
 

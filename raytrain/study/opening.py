@@ -47,13 +47,15 @@ def journal_of(folder: Path, description: Description) -> Journal:
 
 def changed(folder: Path, description: Description, overrides: Sequence[str], *, trials: int | None) -> Description:
     """The same study with other values of what may change while it runs; anything else is refused."""
-    space = SearchSpace.model_validate(description.space)
     asked = [*overrides, *([f"search.trials={trials}"] if trials is not None else [])]
-    baseline, space = change(
-        Baseline.model_validate(description.baseline), space, asked, file=folder / description.file_name
-    )
-    refuse_another(folder, description, baseline=baseline, space=space)
-    before, now = (description.space or {})["search"]["trials"], space.search.trials
+    if not asked:
+        return description
+    # Read as this raytrain reads them: a key that is newer than the study has its default.
+    own = Baseline.model_validate(description.baseline), SearchSpace.model_validate(description.space)
+    begun = replace(description, baseline=own[0].model_dump(), space=own[1].model_dump())
+    baseline, space = change(*own, asked, file=folder / description.file_name)
+    refuse_another(folder, begun, baseline=baseline, space=space)
+    before, now = own[1].search.trials, space.search.trials
     ran = sum(one.finalist_of is None and one.outcome is not Outcome.NOT_STARTED for one in Ledger(folder).read())
     if now != before and now < ran:
         raise InputError(

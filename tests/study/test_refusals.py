@@ -100,6 +100,16 @@ def test_a_study_goes_on_with_what_may_change(finished: Path) -> None:
     assert (search.max_concurrent, search.trials, search.seed) == (3, 7, SPACE.search.seed)
 
 
+def test_a_study_from_before_a_key_was_there_goes_on_with_its_default(finished: Path) -> None:
+    def older(values: dict[str, Any]) -> None:
+        del values["baseline"]["tracking"]["tensorboard"], values["space"]["search"]["reuse_equivalent"]
+
+    begun = read_description(edited(finished, older))
+    assert changed(finished, begun, [], trials=None) == begun
+    space = SearchSpace.model_validate(changed(finished, begun, [], trials=9).space)
+    assert (space.search.trials, space.search.reuse_equivalent) == (9, True)
+
+
 def test_fewer_trials_than_have_run_are_refused(finished: Path) -> None:
     Ledger(finished).append(record(1, TINY, eval_wer=0.2))
     begun = changed(finished, read_description(finished), [], trials=3)

@@ -11,8 +11,9 @@ from raytrain.config.baseline import Baseline
 from raytrain.config.derived import derived
 from raytrain.config.reader import dump_yaml, load_baseline
 from raytrain.errors import InputError
-from raytrain.results.description import Description, read_description, require_valid
+from raytrain.results.description import Description, read_description
 from raytrain.results.folders import new_run_folder
+from raytrain.results.known_settings import require_valid
 from raytrain.results.provenance import command_line, provenance
 
 if TYPE_CHECKING:  # torch and Ray are imported once the configuration is known to be right

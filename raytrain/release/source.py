@@ -13,8 +13,9 @@ from raytrain.config.baseline import Baseline
 from raytrain.errors import InputError
 from raytrain.results.archive.manifest import FILE_NAME as MANIFEST
 from raytrain.results.archive.manifest import Damaged, read_manifest
-from raytrain.results.description import Description, read_description, require_valid
+from raytrain.results.description import Description, read_description
 from raytrain.results.folders import read_json
+from raytrain.results.known_settings import require_valid
 from raytrain.results.records import TrialRecord
 from raytrain.results.study_results import load_study
 from raytrain.results.transcripts import read_rows

@@ -9,7 +9,8 @@ from raytrain.config.baseline import Baseline
 from raytrain.config.reader import change
 from raytrain.config.space import SearchSpace
 from raytrain.errors import InputError
-from raytrain.results.description import Description, read_description, require_valid
+from raytrain.results.description import Description, read_description
+from raytrain.results.known_settings import require_valid
 from raytrain.results.ledger import Ledger
 from raytrain.results.records import Outcome
 from raytrain.study.axes import Axes

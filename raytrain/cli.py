@@ -1,14 +1,19 @@
 """What all doors share: arguments, exit statuses, and where words go. Work goes in, the process's status out."""
 
 import argparse
+import errno
 import json
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NoReturn
 
 from raytrain.errors import InputError
+
+_OF_A_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM)
 
 
 class Interrupted(KeyboardInterrupt):
@@ -17,6 +22,10 @@ class Interrupted(KeyboardInterrupt):
     def __init__(self, resume: str) -> None:
         super().__init__(resume)
         self.resume = resume
+
+
+class Broken(Exception):
+    """The work failed by something outside of it; the message is what, and the way to go on."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -37,6 +46,9 @@ def run_door(work: Callable[[], int | None]) -> None:
     except InputError as error:
         say(str(error))
         status = 2
+    except Broken as error:
+        say(str(error))
+        status = 1
     except Interrupted as error:
         say(f"interrupted; to go on:\n{error.resume}")
         status = 130
@@ -47,7 +59,30 @@ def run_door(work: Callable[[], int | None]) -> None:
         # `| head` closed our stdout: not an error of ours; the null device keeps Python's last flush quiet.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 0
+    except OSError as error:
+        if error.errno not in _OF_A_DISK:
+            raise
+        say(f"{error.filename or 'a disk'}: {error.strerror}; {_mended(error)}, or name another place")
+        status = 1
     sys.exit(status)
+
+
+@contextmanager
+def disk_faults_told(folder: Path, *, resume: str) -> Iterator[None]:
+    """A disk that takes no more ends a run's work in one line and, where the run has begun, the command to go on."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _OF_A_DISK:
+            raise
+        logging.raiseExceptions = False  # libraries log to that disk, too
+        begun = any(folder.glob("*.json"))
+        way_out = f"{_mended(error)}, then go on:\n{resume}" if begun else f"{_mended(error)}, or take storage=PATH"
+        raise Broken(f"{error.filename or folder}: {error.strerror}; {way_out}") from None
+
+
+def _mended(error: OSError) -> str:
+    return "make room" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "make it one that can be written to"
 
 
 def say(text: str) -> None:

@@ -4,7 +4,7 @@ import argparse
 from functools import cache
 from typing import Any
 
-from raytrain.cli import log_to_stderr, print_json, run_door, say
+from raytrain.cli import Parser, log_to_stderr, print_json, run_door, say
 from raytrain.errors import InputError
 from raytrain.speech.check import Checked, check
 from raytrain.speech.corpus import Corpus, prepare
@@ -20,6 +20,8 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> int:
+    if arguments.max_label_tokens < 1:
+        raise InputError(f"--max-label-tokens {arguments.max_label_tokens}: must be at least 1")
     manifest = manifest_path(arguments.manifest)
     with progress_on_stderr("checking") as progress:
         checked = check(
@@ -37,6 +39,8 @@ def _check(arguments: argparse.Namespace) -> int:
 
 
 def _prepare(arguments: argparse.Namespace) -> int:
+    if not 0 <= arguments.max_bad_share <= 1:
+        raise InputError(f"--max-bad-share {arguments.max_bad_share:g}: must be a share from 0 to 1")
     manifest = manifest_path(arguments.manifest)
     with progress_on_stderr("preparing") as progress:
         corpus = prepare(manifest, max_bad_share=arguments.max_bad_share, progress=progress)
@@ -92,8 +96,10 @@ def _tokenizer() -> Any:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m raytrain.data", description=__doc__)
-    commands = parser.add_subparsers(required=True, metavar="{check,prepare}")
+    parser = Parser(
+        prog="python -m raytrain.data", description="What is wrong with a manifest, or its prepared corpus."
+    )
+    commands = parser.add_subparsers(required=True, metavar="{check,prepare}", parser_class=Parser)
     checking = commands.add_parser("check", help="list what is wrong, a line each, with totals")
     checking.add_argument("--max-label-tokens", type=int, default=448, help="data.max_label_tokens of the baseline")
     checking.set_defaults(work=_check)

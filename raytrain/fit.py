@@ -6,13 +6,14 @@ import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from raytrain.cli import Interrupted, Parser, log_to_stderr, print_json, run_door, say
+from raytrain.cli import Interrupted, Parser, disk_faults_told, log_to_stderr, print_json, run_door, say
 from raytrain.config.baseline import Baseline
 from raytrain.config.derived import derived
 from raytrain.config.reader import dump_yaml, load_baseline
 from raytrain.errors import InputError
 from raytrain.results.description import Description, read_description
 from raytrain.results.folders import new_run_folder
+from raytrain.results.known_settings import require_valid
 from raytrain.results.provenance import command_line, provenance
 
 if TYPE_CHECKING:  # torch and Ray are imported once the configuration is known to be right
@@ -28,7 +29,7 @@ def _fit() -> int:
     if arguments.resume is not None:
         if arguments.overrides or arguments.config:
             raise InputError("--resume goes on with the fit's own configuration; leave out --config and key=value")
-        return _resume(Path(arguments.resume).absolute(), as_json=arguments.json)
+        return _resume(Path(arguments.resume).absolute(), as_json=arguments.json, dry_run=arguments.dry_run)
     config = load_baseline(arguments.config or "small", arguments.overrides)
     if arguments.dry_run:
         return _dry_run(config, as_json=arguments.json)
@@ -46,15 +47,18 @@ def _fit() -> int:
     return _train(description, inputs, whereabouts, folder=folder, as_json=arguments.json)
 
 
-def _resume(folder: Path, *, as_json: bool) -> int:
-    from raytrain.trial.inputs import inputs_of
-
+def _resume(folder: Path, *, as_json: bool, dry_run: bool) -> int:
     description = read_description(folder)
     if description.space is not None:
         raise InputError(f"{folder}: a study; go on with it by python -m raytrain.tune --resume {folder}")
+    require_valid(description, folder)
+    if dry_run:
+        return _dry_run(Baseline.model_validate(description.baseline), as_json=as_json)
     if description.result is not None and description.result["outcome"] != "failed":
         say(f"{folder} has ended, and nothing is left to do")
         return _tell(description.result, folder, as_json=as_json)
+    from raytrain.trial.inputs import inputs_of
+
     inputs, whereabouts = inputs_of(Baseline.model_validate(description.baseline))
     return _train(description, inputs, whereabouts, folder=folder, as_json=as_json)
 
@@ -76,10 +80,12 @@ def _train(
     for caveat in description.caveats():
         say(caveat)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    resume = f"python -m raytrain.fit --resume {shlex.quote(str(folder))}"
     try:
-        result = fit(description, folder=folder, inputs=inputs, whereabouts=whereabouts)
+        with disk_faults_told(folder, resume=resume):
+            result = fit(description, folder=folder, inputs=inputs, whereabouts=whereabouts)
     except KeyboardInterrupt:
-        raise Interrupted(f"python -m raytrain.fit --resume {shlex.quote(str(folder))}") from None
+        raise Interrupted(resume) from None
     return _tell(result, folder, as_json=as_json)
 
 

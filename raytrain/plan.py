@@ -71,7 +71,7 @@ def _show(planned: dict[str, Any]) -> None:
         )
     Console().print(table)
     own = planned["baseline"]
-    parts = ", ".join(f"{name} {gib:.2f}" for name, gib in own["parts"].items() if gib)
+    parts = ", ".join(f"{name.replace('_', ' ')} {gib:.2f}" for name, gib in own["parts"].items() if gib)
     print(f"parts      {parts} GiB, of the baseline's own {_split(own)}")
     print(f"disk       {planned['checkpoint_gib']:.1f} GiB a checkpoint, {planned['run_checkpoints_gib']:.1f} a run")
     if planned["gpu_memory_gib"] is not None:
@@ -79,7 +79,7 @@ def _show(planned: dict[str, Any]) -> None:
         verdict = f"largest micro-batch: {largest}" if largest else "nothing fits as it is; what would change that:"
         card = f"{planned['gpu_memory_gib']:g} GiB"
         print(f"{card:<10} {verdict}")
-    origin = " x ".join(str(value) for value in planned["changes_from"].values())
+    origin = " × ".join(str(value) for value in planned["changes_from"].values())
     for change in planned["changes"]:
         overrides = " ".join(f"{key}={str(value).lower()}" for key, value in change["change"].items())
         fits = {True: ", fits", False: ", does not fit", None: ""}[change["fits"]]
@@ -104,7 +104,7 @@ def _number(value: float | None) -> str:
 
 
 def _split(row: dict[str, Any]) -> str:
-    return f"{row['batch_size']} x {row['gradient_accumulation_steps']}"
+    return f"{row['batch_size']} × {row['gradient_accumulation_steps']}"
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -7,18 +7,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from raytrain.cli import Interrupted, Parser, log_to_stderr, print_json, run_door, say
+from raytrain.cli import Interrupted, Parser, disk_faults_told, log_to_stderr, print_json, run_door, say
 from raytrain.config.baseline import Baseline
 from raytrain.config.derived import derived
+from raytrain.config.dump import dump_tree
 from raytrain.config.reader import dump_yaml, load_baseline, load_space, split_overrides
 from raytrain.config.space import Choice, SearchSpace
 from raytrain.errors import InputError
 from raytrain.results.description import Description
-from raytrain.results.folders import new_run_folder, write_text
+from raytrain.results.folders import new_run_folder
 from raytrain.results.provenance import command_line, provenance
 from raytrain.results.records import TrialRecord
-from raytrain.results.table import print_trials, split_text
-from raytrain.results.wording import short
+from raytrain.results.table import print_trials, product_text
+from raytrain.results.wording import short, split_text, value_text
 from raytrain.study.finalists import further_seeds
 
 
@@ -35,6 +36,10 @@ def _tune() -> int:
     folder, description = _resumed(arguments) if arguments.resume is not None else (None, _asked(arguments))
     if arguments.dry_run:
         return _dry_run(description, as_json=arguments.json)
+    if arguments.address is not None:
+        from raytrain.trial.cluster import require_answer
+
+        require_answer(arguments.address)
     tracking = Baseline.model_validate(description.baseline).tracking
     if arguments.wandb_sweep:
         from raytrain.tracking.study_sweep import require_online
@@ -69,13 +74,17 @@ def _asked(arguments: argparse.Namespace) -> Description:
 
 
 def _resumed(arguments: argparse.Namespace) -> tuple[Path, Description]:
-    from raytrain.study.opening import find_study, refuse_another, with_trials
+    from raytrain.study.opening import changed, find_study, refuse_another
 
-    folder, description = find_study(arguments.resume)
-    if arguments.baseline or arguments.space or arguments.demo or arguments.overrides:
-        baseline, space = _configuration(arguments)
-        refuse_another(folder, description, baseline=baseline, space=space)
-    return folder, with_trials(description, arguments.trials)
+    folder, begun = find_study(arguments.resume)
+    for_baseline, for_space = split_overrides(arguments.overrides)
+    if arguments.baseline:
+        refuse_another(folder, begun, baseline=load_baseline(arguments.baseline, for_baseline))
+    description = changed(folder, begun, arguments.overrides, trials=arguments.trials)
+    if arguments.space or arguments.demo:
+        baseline = Baseline.model_validate(description.baseline)
+        refuse_another(folder, begun, space=load_space(_space_name(arguments), for_space, baseline=baseline))
+    return folder, description
 
 
 def _configuration(arguments: argparse.Namespace) -> tuple[Baseline, SearchSpace]:
@@ -104,27 +113,30 @@ def _search(
     _announce(study.description, folder, budget_examples=study.budget_examples)
     if sweep is not None:
         say(f"           {sweep}")
-    with watched(study) as watcher:
+    resume = f"python -m raytrain.tune --resume {shlex.quote(str(folder))}"
+    with disk_faults_told(folder, resume=resume), watched(study) as watcher:
         records, interrupted = run_study(
             study, address=address, on_end=lambda record: say(_line(record)), watcher=watcher
         )
     if interrupted:
-        raise Interrupted(f"python -m raytrain.tune --resume {shlex.quote(str(folder))}")
-    return _finish(description, folder, records, as_json=as_json)
+        raise Interrupted(resume)
+    with disk_faults_told(folder, resume=resume):
+        return _finish(description, folder, records, as_json=as_json)
 
 
 def _announce(description: Description, folder: Path, *, budget_examples: int) -> None:
     baseline, space = Baseline.model_validate(description.baseline), SearchSpace.model_validate(description.space)
-    training, workers = baseline.training, baseline.scaling.num_workers
-    factors = [training.batch_size, training.gradient_accumulation_steps, *([workers] if workers > 1 else [])]
     say(f"study      {folder}")
     say(
         f"baseline   {description.baseline_name}: whisper-{baseline.model.variant}, "
-        f"{' × '.join(map(str, factors))} = {baseline.effective_batch_size()}, "
-        f"learning rate {short(training.learning_rate)}"
+        f"{split_text(description.baseline)} = {baseline.effective_batch_size()}, "
+        f"learning rate {short(baseline.training.learning_rate)}"
     )
     for key, drawn in space.vary.items():
-        choices = ", ".join(map(str, drawn.values)) if isinstance(drawn, Choice) else f"{drawn.low} to {drawn.high}"
+        if isinstance(drawn, Choice):
+            choices = ", ".join(map(value_text, drawn.values))
+        else:
+            choices = f"{value_text(drawn.low)} to {value_text(drawn.high)}"
         say(f"vary       {key}: {choices}")
     say(f"trials     {space.search.trials}, the baseline first; each at most {budget_examples} examples")
     again = further_seeds(space.search, baseline)
@@ -146,23 +158,20 @@ def _line(record: TrialRecord) -> str:
     again = f", {record.finalist_of} again with seed {record.seed}" if record.finalist_of is not None else ""
     rate = short(record.config["training"]["learning_rate"])
     return (
-        f"trial {record.number}{again}: {split_text(record)}, learning rate {rate}: "
+        f"trial {record.number}{again}: {product_text(record)}, learning rate {rate}: "
         f"{wer}{record.outcome}{reason} after {record.examples_seen} examples in {record.wall_s:.0f} s"
     )
 
 
 def _finish(description: Description, folder: Path, records: list[TrialRecord], *, as_json: bool) -> int:
-    from raytrain.results.front import front_lines, write_front
+    from raytrain.results.front import front_lines
     from raytrain.results.report import write_report
     from raytrain.study.importance import write_importance
     from raytrain.tracking.study_run import publish_study
 
     write_importance(folder)
     study = write_report(folder)
-    write_front(folder, study.front)
     best = study.best
-    if best is not None:
-        write_text(folder / "best.yaml", dump_yaml(Baseline.model_validate(best.config)))
     search = SearchSpace.model_validate(description.space).search
     publish_study(
         Baseline.model_validate(description.baseline).tracking, study, with_checkpoint=search.send_best_checkpoint
@@ -201,8 +210,8 @@ def _dry_run(description: Description, *, as_json: bool) -> int:
     print(dump_yaml(Baseline.model_validate(description.baseline)), end="")
     for name, value in numbers.items():
         print(f"# {name}: {'null' if value is None else value}")
-    for name, value in (description.space or {}).items():
-        print(f"# {name}: {value}")
+    for line in dump_tree(description.space or {}).splitlines():
+        print(f"# {line}")
     return 0
 
 

@@ -13,6 +13,9 @@ from typing import Any, NamedTuple
 import pytest
 from safetensors.torch import load_file
 
+from raytrain.config.reader import load_baseline
+from raytrain.results.description import Description
+
 SHORT = (
     "training.batch_size=4", "training.precision=fp32", "evaluation.max_utterances=2", "tracking.tensorboard=false",
     "scaling.use_gpu=false",
@@ -78,7 +81,7 @@ def door(tmp_path: Path) -> Iterator[Callable[..., Door]]:
         (["raytrain.fit", "training.lerning_rate=1"], "did you mean 'learning_rate'"),
         (["raytrain.fit", "--config", "smol"], "did you mean 'small'"),
         (["raytrain.fit", "--confg", "small"], "unrecognized arguments: --confg"),
-        (["raytrain.fit", "--resume", "/no/such/fit"], "there is no such file"),
+        (["raytrain.fit", "--resume", "/no/such/fit"], "there is no such folder"),
         (["raytrain.tune", "--trials", "none"], "argument --trials: invalid int value: 'none'"),
         (["raytrain.tune", "--trials", "0"], "at least 1"),
         (["raytrain.tune", "--space", "batchin"], "did you mean 'batching'"),
@@ -109,6 +112,14 @@ def test_a_dry_run_of_fit_prints_a_file_that_fit_reads(door: Callable[..., Door]
     first = door("raytrain.fit", "--config", "medium", "--dry-run").end(limit_s=20).out
     (tmp_path / "again.yaml").write_text(first, encoding="utf-8")
     assert door("raytrain.fit", "--config", str(tmp_path / "again.yaml"), "--dry-run").end(limit_s=20).out == first
+
+
+def test_a_dry_run_of_a_fit_to_resume_shows_it_and_trains_nothing(door: Callable[..., Door], tmp_path: Path) -> None:
+    Description(baseline_name="tiny", baseline=load_baseline("tiny", ["training.seed=7"]).model_dump()).write(tmp_path)
+    ended = door("raytrain.fit", "--resume", str(tmp_path), "--dry-run", "--json").end(limit_s=20)
+    assert (ended.status, json.loads(ended.out)["config"]["training"]["seed"]) == (0, 7)
+    assert sorted(path.name for path in tmp_path.glob("*.json")) == ["fit.json"]
+    assert not (tmp_path / "study.lock").exists()
 
 
 @pytest.mark.parametrize("module", ["raytrain.fit", "raytrain.tune"])

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from raytrain.config.reader import load_baseline
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 DOORS = sorted(set(re.findall(r"python -m (raytrain\.[a-z]+)(?![.\w])", README)))
@@ -31,3 +33,17 @@ def test_the_tree_of_the_readme_names_every_room() -> None:
 def test_the_default_commands_resolve_without_data_or_weights(command: str) -> None:
     arguments = [sys.executable, *shlex.split(command)[1:], "--dry-run"]
     assert subprocess.run(arguments, capture_output=True, cwd=ROOT).returncode == 0
+
+
+def test_the_table_of_baselines_says_what_the_files_say() -> None:
+    told = (ROOT / "baselines" / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([\w-]+)\.yaml`.*\| (\d+) × (\d+) = (\d+) \|", told, flags=re.MULTILINE)
+    files = {path.stem: load_baseline(str(path)) for path in (ROOT / "baselines").glob("*.yaml")}
+    assert {name: tuple(map(int, numbers)) for name, *numbers in rows} == {
+        name: (
+            one.training.batch_size,
+            one.training.gradient_accumulation_steps,
+            one.effective_batch_size(),
+        )
+        for name, one in files.items()
+    }

@@ -23,7 +23,7 @@ from raytrain.trial.progress import ProgressFile
 ROWS = 5
 """Of a trial: the weights as they come, some rungs and the end."""
 LIMIT_S = 0.3
-"""What W&B may add to a trial: to what a study waits for, and to what is done meanwhile."""
+"""What W&B may take of a core for a trial; how long its server takes to answer meanwhile is the network's affair."""
 _STEPS = 100_000
 
 

@@ -1,5 +1,6 @@
 """YAML files and `key=value` overrides in; validated, frozen values out, or one InputError that names every fault."""
 
+import difflib
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -16,16 +17,14 @@ from raytrain.config.space import Scalar, SearchSpace
 from raytrain.config.space_check import check_keys, check_space
 from raytrain.errors import InputError
 
-__all__ = ["apply_sample", "dump_yaml", "load_baseline", "load_space", "split_overrides"]
+__all__ = ["apply_sample", "change", "dump_yaml", "load_baseline", "load_space", "split_overrides"]
 
 _Schema = TypeVar("_Schema", bound=BaseModel)
 
 
 def load_baseline(name_or_path: str, overrides: Sequence[str] = ()) -> Baseline:
     """The baseline in `baselines/` or at a path, with overrides: `section.key=value` or `section={key: value, ...}`."""
-    source = _read(find("baselines", name_or_path))
-    _override(source, overrides, Baseline)
-    return _validated(source, Baseline)
+    return _baseline(_read(find("baselines", name_or_path)), overrides)
 
 
 def load_space(name_or_path: str, overrides: Sequence[str] = (), *, baseline: Baseline) -> SearchSpace:
@@ -34,22 +33,28 @@ def load_space(name_or_path: str, overrides: Sequence[str] = (), *, baseline: Ba
     What `vary` holds comes out in the type of the key it varies: whole numbers for a key of whole numbers, floats for
     any other.
     """
-    source = _read(find("search_spaces", name_or_path))
-    _override(source, overrides, SearchSpace)
-    if not source.broken:
-        check_keys(source)
-    faults, space = _judge(source, SearchSpace)
-    if not source.broken:
-        more, space = check_space(source, space, baseline=baseline)
-        faults += more
-    return _without_faults(faults, space)
+    return _space(_read(find("search_spaces", name_or_path)), overrides, baseline=baseline)
+
+
+def change(
+    baseline: Baseline, space: SearchSpace, overrides: Iterable[str], *, file: Path
+) -> tuple[Baseline, SearchSpace]:
+    """What a study's file holds, with overrides of either; judged as files of their own are."""
+    for_baseline, for_space = split_overrides(overrides)
+    baseline_source, space_source = (
+        Source(tree=settings.model_dump(), root=Place((0, 0), str(file))) for settings in (baseline, space)
+    )
+    changed = _baseline(baseline_source, for_baseline)
+    return changed, _space(space_source, for_space, baseline=changed)
 
 
 def split_overrides(overrides: Iterable[str]) -> tuple[list[str], list[str]]:
-    """What is the baseline's and what the search space's: each one's sections tell."""
+    """What is the baseline's and what the search space's: each one's sections tell, or the section nearest in
+    spelling, so that a typo is told beside the keys that were meant."""
     parts: tuple[list[str], list[str]] = ([], [])
     for text in overrides:
-        parts[_head(text) in SearchSpace.model_fields].append(text)
+        near = difflib.get_close_matches(_head(text), [*Baseline.model_fields, *SearchSpace.model_fields], n=1)
+        parts[bool(near) and near[0] in SearchSpace.model_fields].append(text)
     return parts
 
 
@@ -59,6 +64,22 @@ def apply_sample(baseline: Baseline, sample: Mapping[str, Scalar]) -> Baseline:
     for n, (key, value) in enumerate(sample.items(), 1):
         _set(source, tuple(key.split(".")), value, place=Place((1, n), f"sample {key}={value}"), schema=Baseline)
     return _validated(source, Baseline)
+
+
+def _baseline(source: Source, overrides: Sequence[str]) -> Baseline:
+    _override(source, overrides, Baseline)
+    return _validated(source, Baseline)
+
+
+def _space(source: Source, overrides: Sequence[str], *, baseline: Baseline) -> SearchSpace:
+    _override(source, overrides, SearchSpace)
+    if not source.broken:
+        check_keys(source)
+    faults, space = _judge(source, SearchSpace)
+    if not source.broken:
+        more, space = check_space(source, space, baseline=baseline)
+        faults += more
+    return _without_faults(faults, space)
 
 
 def _read(path: Path) -> Source:

@@ -75,6 +75,15 @@ class Source:
         key = "" if place.order[0] and self.places.get(location) is place else shown_key(location)
         return Problem(place, key, message)
 
+    def broken_rule(self, location: Location, message: str) -> Problem:
+        """What is wrong between keys of the section there, by what the file says and the overrides change of it."""
+        place = self.place(location)
+        inside = {at for key, at in self.places.items() if key[: len(location)] == location and at.order[0]} - {place}
+        if not inside:
+            return self.problem(location, message)
+        overrides = " and ".join(at.text for at in sorted(inside))
+        return Problem(Place(place.order, f"{place.text} with {overrides}"), shown_key(location), message)
+
     def place(self, location: Location) -> Place:
         """Where this was written, or else the closest thing around it."""
         return next(

@@ -15,6 +15,7 @@ from raytrain.results.archive.manifest import FILE_NAME as MANIFEST
 from raytrain.results.archive.manifest import Damaged, read_manifest
 from raytrain.results.description import Description, read_description
 from raytrain.results.folders import read_json
+from raytrain.results.known_settings import require_valid
 from raytrain.results.records import TrialRecord
 from raytrain.results.study_results import load_study
 from raytrain.results.transcripts import read_rows
@@ -86,6 +87,7 @@ def require_enough(run: Run, count: int) -> None:
 
 def _fit(folder: Path, checkpoints: list[Kept]) -> Run:
     description = read_description(folder)
+    require_valid(description, folder)
     return Run(
         name=folder.name,
         description=description,

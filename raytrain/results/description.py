@@ -67,11 +67,20 @@ class Description:
 
 def read_description(folder: Path) -> Description:
     """The description in a folder; a missing, foreign or newer one is refused."""
-    path = folder / (FIT_FILE if (folder / FIT_FILE).exists() else STUDY_FILE)
+    path = next((folder / name for name in (FIT_FILE, STUDY_FILE) if (folder / name).exists()), None)
+    if path is None:
+        fact = f"holds neither {STUDY_FILE} nor {FIT_FILE}" if folder.is_dir() else "there is no such folder"
+        raise InputError(f"{folder}: {fact}; name the folder of a study or a fit")
     values = read_json(path)
-    if not isinstance(values, dict) or not isinstance(values.get("baseline"), dict):
+    if not isinstance(values, dict) or not isinstance(values.get("baseline"), dict) or not _is_space(values):
         raise InputError(f"{path}: not the description of a study or a fit; name a folder that raytrain made")
     if values.get("version", VERSION) > VERSION:
         raise InputError(f"{path}: version {values['version']}, this raytrain knows {VERSION}; use the newer raytrain")
     known = {name: values[name] for name in Description.__dataclass_fields__ if name in values}
     return Description(**{"baseline_name": folder.name, **known})
+
+
+def _is_space(values: dict[str, Any]) -> bool:
+    """Nothing, as of a fit, or sections of keys."""
+    space = values.get("space") or {}
+    return isinstance(space, dict) and all(isinstance(space.get(name, {}), dict) for name in ("vary", "search"))

@@ -41,7 +41,26 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replace a file by this text in one move."""
+    """Replace a file by this text in one move. A disk that does not take it is told by the file's own name."""
+    try:
+        _write_text(path, text)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def read_json(path: Path) -> Any:
+    """A file's value; one that is missing or is no JSON is the person's to mend."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: there is no such file; name the folder of a study or a fit") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not JSON ({error}); restore the file, or start anew in another folder") from None
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}; make it a file that can be read") from None
+
+
+def _write_text(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -55,18 +74,6 @@ def write_text(path: Path, text: str) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
-
-
-def read_json(path: Path) -> Any:
-    """A file's value; one that is missing or is no JSON is the person's to mend."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path}: there is no such file; name the folder of a study or a fit") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not JSON ({error}); restore the file, or start anew in another folder") from None
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}; make it a file that can be read") from None
 
 
 def _safe(part: str) -> str:

@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from raytrain.config.baseline import Baseline
-from raytrain.config.dump import dump_yaml
+from raytrain.config.dump import dump_tree
 from raytrain.results.choose import MEASURES, measures
 from raytrain.results.folders import write_text
 from raytrain.results.records import TrialRecord
-from raytrain.results.table import Cell, TrialTable, split_text
+from raytrain.results.table import Cell, TrialTable, product_text
 from raytrain.results.verdict import label
 from raytrain.results.wording import number_text, short
 
@@ -30,7 +29,7 @@ def front_table(front: Sequence[TrialRecord], *, best: TrialRecord | None, basel
         rows.append(
             [
                 Cell(text=f"{record.number} ({marks[-1]})" if marked else str(record.number), value=record.number),
-                Cell(text=split_text(record), value=record.effective_batch_size),
+                Cell(text=product_text(record), value=record.effective_batch_size),
                 Cell(text=short(rate), value=rate),
                 *(
                     Cell(text=number_text(value, digits), value=value)
@@ -61,7 +60,7 @@ def write_front(folder: Path, front: Sequence[TrialRecord]) -> None:
         if f"{FOLDER}/{path.name}" not in names:
             path.unlink()
     for record in front:
-        write_text(folder / _file(record), dump_yaml(Baseline.model_validate(record.config)))
+        write_text(folder / _file(record), dump_tree(record.config))
 
 
 def _file(record: TrialRecord) -> str:

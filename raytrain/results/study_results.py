@@ -14,7 +14,7 @@ from raytrain.results.description import Description, read_description
 from raytrain.results.folders import read_json
 from raytrain.results.ledger import Ledger
 from raytrain.results.records import Outcome, TrialRecord
-from raytrain.results.table import TrialTable, split_text, trial_table
+from raytrain.results.table import TrialTable, product_text, trial_table
 from raytrain.results.transcripts import counts, read_rows, transcripts_path
 from raytrain.results.verdict import Verdict, label, verdict
 from raytrain.results.wording import NOTHING, duration_text, key_name, number_text, short, signed
@@ -89,7 +89,7 @@ def facts(study: StudyResults) -> list[Fact]:
     if best is None or baseline is None:
         return []
     told = [
-        Fact("batch × accumulation = effective", split_text(best), split_text(baseline)),
+        Fact("batch × accumulation = effective", product_text(best), product_text(baseline)),
         Fact("learning rate", *(short(one.config["training"]["learning_rate"]) for one in (best, baseline))),
         _fact("WER", best.eval_wer, baseline.eval_wer, 3),
     ]

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from raytrain.results.choose import peak_memory_gib
 from raytrain.results.records import TrialRecord
-from raytrain.results.wording import number_text, short
+from raytrain.results.wording import number_text, short, split_text
 
 AGE_BUCKETS = ("3-4", "5-7", "8-11", "12+", "unknown")
 
@@ -88,11 +88,9 @@ def markdown_table(table: TrialTable) -> str:
     return "\n".join(lines) + "\n"
 
 
-def split_text(record: TrialRecord) -> str:
+def product_text(record: TrialRecord) -> str:
     """batch × accumulation (× workers) = effective."""
-    training, workers = record.config["training"], record.config["scaling"]["num_workers"]
-    factors = [training["batch_size"], training["gradient_accumulation_steps"], *([workers] if workers > 1 else [])]
-    return " × ".join(map(str, factors)) + f" = {record.effective_batch_size}"
+    return f"{split_text(record.config)} = {record.effective_batch_size}"
 
 
 def _row(record: TrialRecord, buckets: Sequence[str], *, mark: str) -> list[Cell]:
@@ -103,7 +101,7 @@ def _row(record: TrialRecord, buckets: Sequence[str], *, mark: str) -> list[Cell
     outcome = str(record.outcome) if record.inherited_from is None else f"{record.outcome}, as {record.inherited_from}"
     return [
         Cell(text=name, value=record.number),
-        Cell(text=split_text(record), value=record.effective_batch_size),
+        Cell(text=product_text(record), value=record.effective_batch_size),
         Cell(text=short(rate), value=rate),
         _cell(record.eval_wer, 3),
         *(_cell(record.wer_by_age_bucket.get(bucket), 3) for bucket in buckets),

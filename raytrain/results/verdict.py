@@ -10,7 +10,7 @@ from raytrain.results.choose import baseline_trial, best_trial
 from raytrain.results.records import Outcome, TrialRecord
 from raytrain.results.significance import Comparison, Contender, compare, contender
 from raytrain.results.transcripts import Scored, read_scored, transcripts_path
-from raytrain.results.wording import key_name, short, signed
+from raytrain.results.wording import key_name, short, signed, split_text, value_text
 
 MIN_CHILDREN = 8
 _SPLIT = ("training.batch_size", "training.gradient_accumulation_steps", "training.learning_rate")
@@ -65,7 +65,7 @@ def verdict(records: Sequence[TrialRecord], folder: Path, *, memory_limit_gib: f
         finding, sentence = Finding.TOO_LITTLE_DATA, _without_utterances(best, baseline)
     else:
         lead = f"{label(best)}: WER {contenders[trained].wer:.3f} against the baseline's {reference.wer:.3f}"
-        finding, sentence = _judged(lead, comparisons[trained], keep=split(baseline))
+        finding, sentence = _judged(lead, comparisons[trained], keep=split_text(baseline.config))
     return Verdict(
         finding=finding, sentence=sentence, best=preferred or best, baseline=baseline, comparisons=comparisons
     )
@@ -74,18 +74,8 @@ def verdict(records: Sequence[TrialRecord], folder: Path, *, memory_limit_gib: f
 def label(record: TrialRecord) -> str:
     """A configuration in a reader's words: batch 8 × 5, lr 1.6e-5, and what else was sampled."""
     training = record.config["training"]
-    others = [
-        f"{key_name(key)} {short(value) if isinstance(value, float) else value}"
-        for key, value in record.sample.items()
-        if key not in _SPLIT
-    ]
-    return ", ".join([f"batch {split(record)}", f"lr {short(training['learning_rate'])}", *others])
-
-
-def split(record: TrialRecord) -> str:
-    """batch × accumulation."""
-    training = record.config["training"]
-    return f"{training['batch_size']} × {training['gradient_accumulation_steps']}"
+    others = [f"{key_name(key)} {value_text(value)}" for key, value in record.sample.items() if key not in _SPLIT]
+    return ", ".join([f"batch {split_text(record.config)}", f"lr {short(training['learning_rate'])}", *others])
 
 
 def _repeated(records: Sequence[TrialRecord], folder: Path) -> dict[str, Contender]:
@@ -149,7 +139,7 @@ def _without_utterances(best: TrialRecord, baseline: TrialRecord) -> str:
 
 
 def _baseline_is_best(baseline: TrialRecord) -> str:
-    return f"No trial scored below the baseline's WER of {baseline.eval_wer:.3f}; keep {split(baseline)}."
+    return f"No trial scored below the baseline's WER of {baseline.eval_wer:.3f}; keep {split_text(baseline.config)}."
 
 
 def _nothing_to_compare(best: TrialRecord | None) -> str:

@@ -1,5 +1,8 @@
 """Numbers and keys as a reader likes them."""
 
+from collections.abc import Mapping
+from typing import Any
+
 NOTHING = "–"
 
 
@@ -16,10 +19,24 @@ def short(value: float) -> str:
     return f"{digits.rstrip('0').rstrip('.')}e{int(exponent)}"
 
 
+def value_text(value: Any) -> str:
+    """A setting as its YAML has it: null, true, basic, and a number in short."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return short(value) if isinstance(value, float) else str(value)
+
+
 def signed(value: float) -> str:
     """Three decimals with a true minus sign, and no sign for nothing."""
     text = f"{value:+.3f}".replace("-", "−")
     return text[1:] if text[1:] == "0.000" else text
+
+
+def split_text(config: Mapping[str, Any]) -> str:
+    """12 × 3, or where there are several workers 12 × 3 × 2."""
+    training, workers = config["training"], config.get("scaling", {}).get("num_workers", 1)
+    factors = [training["batch_size"], training["gradient_accumulation_steps"], *([workers] if workers > 1 else [])]
+    return " × ".join(map(str, factors))
 
 
 def key_name(key: str) -> str:

@@ -1,5 +1,6 @@
 """The prepared corpus: a manifest in, memory-mapped 16 kHz sound and its texts out. Made once, shared by all trials."""
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -118,12 +119,19 @@ def _survey(manifest: Path) -> _Survey:
 def _make(folder: Path, manifest: Path, seen: _Survey, max_bad_share: float, progress: Progress) -> None:
     """Written beside its place and moved there at the end: nobody ever sees half a corpus."""
     unfinished = folder.with_suffix(".unfinished")
-    unfinished.mkdir(exist_ok=True)
     most_bad = max_bad_share * seen.num_utterances
     try:
+        unfinished.mkdir(exist_ok=True)
         tally = write_shards(manifest, unfinished, most_bad=most_bad, progress=_counter(progress, seen.num_lines))
     except TooManyBadError as error:
         raise InputError(_refusal(manifest, error.tally, seen.num_utterances, max_bad_share)) from None
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise InputError(
+            f"{folder.parent}: {os.strerror(error.errno)}; make room, or name a folder on another disk in "
+            "RAYTRAIN_CACHE"
+        ) from None
     _describe(unfinished, manifest, tally)
     unfinished.replace(folder)
 

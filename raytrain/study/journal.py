@@ -3,8 +3,10 @@
 Its numbers are the study's numbers. It knows what was started; what ended, the ledger knows better.
 """
 
+import errno
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from raytrain.errors import InputError
 from raytrain.results.choose import MEASURES
@@ -168,6 +170,18 @@ class Journal:
             kind = IntDistribution if all(isinstance(end, int) for end in ends) else FloatDistribution
             distributions[axis.key] = kind(min(ends), max(ends), log=axis.log)
         return distributions
+
+
+@contextmanager
+def journal_faults_as_disk_faults(folder: Path) -> Iterator[None]:
+    """SQLite says in its own way that a disk is full, read only or gone; whoever waits for an OSError hears one."""
+    try:
+        yield
+    except (optuna.exceptions.StorageInternalError, OperationalError) as error:
+        fault = error if isinstance(error, OperationalError) else error.__cause__
+        if not isinstance(fault, OperationalError):
+            raise
+        raise OSError(errno.EIO, str(fault.orig), str(folder / "optuna.db")) from error
 
 
 def _reports(trial: FrozenTrial) -> dict[int, float]:

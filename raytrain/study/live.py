@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from raytrain.results.study_results import trial_title
-from raytrain.results.wording import duration_text, short, signed
+from raytrain.results.wording import duration_text, short, signed, split_text
 from raytrain.study.progress import Lines, RunningTrial, StudyProgress, Watcher
 from raytrain.study.study import Study
 
@@ -73,12 +73,14 @@ def view(progress: StudyProgress, *, now_s: float, width: int) -> RenderableType
 
 def _trials(progress: StudyProgress) -> Text:
     ended = [f"{number} {str(outcome).replace('_', ' ')}" for outcome, number in progress.outcomes().items()]
+    repeated = progress.repeats_ended()
+    ended += [f"{repeated} repeat{'s' if repeated > 1 else ''} of finalists"] * bool(repeated)
     probes = sum(bool(trial.inherits) for trial in list(progress.running.values()))
     now = [f"{len(progress.running) - probes} running"] + [f"{probes} probing"] * bool(probes)
     if progress.waiting is not None:
         now.append(f"trial {progress.waiting} waits for room")
     trials, repeats = progress.to_come()
-    to_come = [f"{trials} to come"] + [f"up to {repeats} repeats of finalists"] * bool(repeats)
+    to_come = [f"{trials} to come"] + [f"up to {repeats} repeats"] * bool(repeats)
     return Text(" · ".join([*ended, *now, *to_come]))
 
 
@@ -149,7 +151,11 @@ def _running(trials: list[RunningTrial], *, now_s: float, width: int) -> Table:
         bar = ProgressBar(
             total=max(trial.examples_total, 1), completed=trial.examples_seen, width=24 if width >= _WIDE else 10
         )
-        told: list[RenderableType] = [Text(f"trial {trial.number}", "bold"), _split(trial), f"lr {short(rate)}"]
+        told: list[RenderableType] = [
+            Text(f"trial {trial.number}", "bold"),
+            split_text(trial.config),
+            f"lr {short(rate)}",
+        ]
         told += ["probing" if trial.inherits else trial.phase, bar] if width >= _NARROW else []
         told += [done, wer]
         if width >= _WIDE:
@@ -158,12 +164,6 @@ def _running(trials: list[RunningTrial], *, now_s: float, width: int) -> Table:
     for column in shown.columns:
         column.no_wrap, column.overflow = True, "ellipsis"
     return shown
-
-
-def _split(trial: RunningTrial) -> str:
-    training, workers = trial.config["training"], trial.config["scaling"]["num_workers"]
-    factors = [training["batch_size"], training["gradient_accumulation_steps"], *([workers] if workers > 1 else [])]
-    return " × ".join(map(str, factors))
 
 
 def _more(running: list[RunningTrial]) -> list[str]:

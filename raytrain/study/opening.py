@@ -1,17 +1,18 @@
 """A study's beginning, and its going on: what was asked on the command line in; its description and folder out."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from raytrain.config.baseline import Baseline
+from raytrain.config.reader import change
 from raytrain.config.space import SearchSpace
 from raytrain.errors import InputError
-from raytrain.results.description import STUDY_FILE, Description, read_description
+from raytrain.results.description import Description, read_description
+from raytrain.results.known_settings import require_valid
 from raytrain.results.ledger import Ledger
+from raytrain.results.records import Outcome
 from raytrain.study.axes import Axes
 from raytrain.study.journal import Journal
 
@@ -33,15 +34,7 @@ def find_study(name_or_folder: str, *, storage: str = "results") -> tuple[Path, 
 
 def _check_files(folder: Path, description: Description) -> None:
     """Before anything is loaded, told or written."""
-    try:
-        SearchSpace.model_validate(description.space)
-        Baseline.model_validate(description.baseline)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise InputError(
-            f"{folder / STUDY_FILE}: {'.'.join(map(str, first['loc']))}: {first['msg']}; written by another raytrain? "
-            "Go on with it there, or begin another study"
-        ) from None
+    require_valid(description, folder)
     Ledger(folder).read()
     if (folder / "optuna.db").exists():
         journal_of(folder, description)
@@ -53,26 +46,31 @@ def journal_of(folder: Path, description: Description) -> Journal:
     return Journal(folder, Axes(space, baseline), is_pareto=description.is_pareto)
 
 
-def with_trials(description: Description, trials: int | None) -> Description:
-    """The same study with another number of trials."""
-    if trials is None:
+def changed(folder: Path, description: Description, overrides: Sequence[str], *, trials: int | None) -> Description:
+    """The same study with other values of what may change while it runs; anything else is refused."""
+    asked = [*overrides, *([f"search.trials={trials}"] if trials is not None else [])]
+    if not asked:
         return description
-    space = SearchSpace.model_validate(description.space)
-    search = space.search.model_copy(update={"trials": trials})
-    return replace(description, space=space.model_copy(update={"search": search}).model_dump())
+    # Read as this raytrain reads them: a key that is newer than the study has its default.
+    own = Baseline.model_validate(description.baseline), SearchSpace.model_validate(description.space)
+    begun = replace(description, baseline=own[0].model_dump(), space=own[1].model_dump())
+    baseline, space = change(*own, asked, file=folder / description.file_name)
+    refuse_another(folder, begun, baseline=baseline, space=space)
+    before, now = own[1].search.trials, space.search.trials
+    ran = sum(one.finalist_of is None and one.outcome is not Outcome.NOT_STARTED for one in Ledger(folder).read())
+    if now != before and now < ran:
+        raise InputError(
+            f"{folder}: search.trials: {now} is fewer than the {ran} that have run; ask for as many or more"
+        )
+    return replace(description, space=space.model_dump())
 
 
 def refuse_another(
-    folder: Path, description: Description, *, baseline: Baseline | None, space: SearchSpace | None
+    folder: Path, description: Description, *, baseline: Baseline | None = None, space: SearchSpace | None = None
 ) -> None:
     """Refuse to go on with a study as if it had asked something else: its trials could not be compared."""
-    for kind, now, then in (
-        ("baseline", baseline, description.baseline),
-        ("space", space, description.space),
-    ):
-        if now is None:
-            continue
-        differing = sorted(_differing(then or {}, now.model_dump()) - _MAY_CHANGE)
+    for kind, now, then in (("baseline", baseline, description.baseline), ("space", space, description.space)):
+        differing = sorted(_differing(then or {}, now.model_dump()) - _MAY_CHANGE) if now is not None else []
         if differing:
             raise InputError(
                 f"{folder}: was begun with another {kind} ({', '.join(differing)}); leave that out to go on with it, "

@@ -157,9 +157,13 @@ class StudyProgress(Watcher):
         return max((peak for peak in peaks if peak is not None), default=None)
 
     def outcomes(self) -> dict[Outcome, int]:
-        """How many trials ended in each way that occurred."""
-        found = [record.outcome for record in self.ended]
+        """How many trials of the search ended in each way that occurred."""
+        found = [record.outcome for record in self.ended if record.finalist_of is None]
         return {outcome: found.count(outcome) for outcome in Outcome if outcome in found}
+
+    def repeats_ended(self) -> int:
+        """Of finalists, however they ended."""
+        return sum(record.finalist_of is not None for record in self.ended)
 
     def to_come(self) -> tuple[int, int]:
         """Trials of the search, and repeats, that have not begun; those that were never launched do not count."""

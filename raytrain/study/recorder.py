@@ -1,5 +1,6 @@
 """What Tune tells of its trials in; rows to the trackers and the journal, and one line in the ledger a trial, out."""
 
+import errno
 import os
 import shutil
 import signal
@@ -26,6 +27,7 @@ from raytrain.study.progress import RunningTrial, Watcher
 from raytrain.tracking.background import LaterRun
 from raytrain.trial.storage import latest_checkpoint
 
+_FULL = os.strerror(errno.ENOSPC)
 _TUNES_OWN = {*AUTO_RESULT_KEYS, "trial_id", "done", "experiment_tag", "should_checkpoint", CHECKPOINT_PATH_KEY}
 
 
@@ -169,6 +171,9 @@ class Recorder(Callback):
             # Killed after its last checkpoint and before its record: the run had nothing left to keep this time.
             running.checkpoint = latest_checkpoint(self._folder / "ray" / running.trial_id)
         record = self._as_record(running, error)
+        if _FULL in (record.reason or ""):
+            # Every trial to come would fail by it. This one gets no record, so that it goes on once there is room.
+            raise OSError(errno.ENOSPC, _FULL, str(self._folder))
         if running.inherits is not None:
             record = self._inherited(record, running.inherits)
         elif running.checkpoint is not None and (running.checkpoint / "utterances.jsonl").is_file():

@@ -13,7 +13,7 @@ from raytrain.results.ledger import Ledger
 from raytrain.results.records import TrialRecord
 from raytrain.study.admission import Admission
 from raytrain.study.interrupt import stopping_gracefully
-from raytrain.study.journal import Journal
+from raytrain.study.journal import Journal, journal_faults_as_disk_faults
 from raytrain.study.opening import journal_of
 from raytrain.study.packing import Room
 from raytrain.study.progress import Lines, Machine, Watcher
@@ -42,7 +42,7 @@ def run_study(
 ) -> tuple[list[TrialRecord], bool]:
     """Run what the study still lacks. The records of all its trials, and whether somebody stopped it."""
     ledger, watcher = Ledger(study.folder), watcher or Lines()
-    with ledger.held():
+    with journal_faults_as_disk_faults(study.folder), ledger.held():
         journal = journal_of(study.folder, study.description)
         proposals = Proposals(study, ledger.read(), journal)
         study.description.write(study.folder)  # now that both files are known to be sound

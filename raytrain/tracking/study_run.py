@@ -6,7 +6,7 @@ from typing import Any
 import wandb
 
 from raytrain.config.baseline import Tracking
-from raytrain.results.choose import peak_memory_gib
+from raytrain.results.choose import peak_memory_gib, undominated
 from raytrain.results.edits import aligned
 from raytrain.results.records import Outcome
 from raytrain.results.study_results import StudyResults, outcomes, value_of, varied_keys, worst_utterances
@@ -115,15 +115,12 @@ def _charts(study: StudyResults, columns: list[str], rows: list[list[Any]]) -> d
 
 def _front(study: StudyResults) -> list[list[float]]:
     """The completed trials that no other beats in both memory and WER, from the smallest on."""
-    front: list[list[float]] = []
-    completed = (one for one in study.scored() if one.outcome is Outcome.COMPLETED and one.finalist_of is None)
     points = [
-        (peak, one.eval_wer or 0.0, one.number) for one in completed if (peak := peak_memory_gib(one)) is not None
+        (peak, one.eval_wer or 0.0, one.number)
+        for one in study.scored()
+        if one.outcome is Outcome.COMPLETED and one.finalist_of is None and (peak := peak_memory_gib(one)) is not None
     ]
-    for peak, wer, number in sorted(points):
-        if not front or wer < front[-1][1]:
-            front.append([peak, wer, number])
-    return front
+    return sorted([*points[place]] for place in undominated([point[:2] for point in points]))
 
 
 def _transcripts(study: StudyResults) -> wandb.Table:

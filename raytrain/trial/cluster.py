@@ -32,6 +32,8 @@ _OURS = {
 }
 _ENVIRONMENT = _QUIET | _QUICK | _OURS
 _ANSWER_WITHIN_S = 30.0
+_CONNECTS_WITHIN_S = 5.0
+_LAST_PORT = 65_535
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +98,7 @@ def connect(
     quiet = {"log_to_driver": False, "logging_level": "CRITICAL"}
     address = address or os.environ.get("RAY_ADDRESS")
     if address is not None:
+        require_answer(address)
         try:
             ray.init(address=address, runtime_env={"env_vars": _ENVIRONMENT}, **quiet)
         except ConnectionError as error:
@@ -118,6 +121,21 @@ def connect(
     finally:
         del os.environ["RAY_ADDRESS"], os.environ["RAY_GCS_SERVER_PORT"]
     return _hardware()
+
+
+def require_answer(address: str) -> None:
+    """Refuse an address at which nobody answers; Ray would try for minutes."""
+    if address in ("auto", "local") or "://" in address:
+        return
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit() or int(port) > _LAST_PORT:
+        raise InputError(f"--address {address}: must be HOST:PORT of a Ray cluster, or auto")
+    try:
+        socket.create_connection((host, int(port)), timeout=_CONNECTS_WITHIN_S).close()
+    except OSError as error:
+        raise InputError(
+            f"--address {address}: no Ray cluster answers there ({error.strerror or error}); start one, or leave it out"
+        ) from None
 
 
 def disconnect() -> None:

@@ -148,6 +148,15 @@ def test_an_override_that_is_wrong_is_named(
     assert len(told) < 300
 
 
+def test_a_rule_between_keys_names_the_overrides_beside_the_section(
+    refused_baseline: Refused, good_baseline: str
+) -> None:
+    (told,) = refused_baseline(good_baseline, "training.num_epochs=null", "training.seed=3")
+    assert told.startswith(
+        "b.yaml:4 with override training.num_epochs=null and override training.seed=3: training: set num_epochs"
+    )
+
+
 def test_a_sample_is_judged_like_a_file(folder: Path) -> None:
     with pytest.raises(InputError) as caught:
         apply_sample(load_baseline("b.yaml"), {"training.batch_size": 0, "training.lerning_rate": 1e-5})

@@ -89,10 +89,10 @@ def test_a_byte_order_mark_and_windows_line_ends_do_no_harm(folder: Path) -> Non
 
 
 def test_overrides_go_to_the_file_whose_sections_they_name() -> None:
-    overrides = ["vary.training.batch_size={values: [1]}", "training.batch_size=3", "search.trials=2", "odd", "keep=1"]
+    overrides = ["vary.training.batch_size={values: [1]}", "training.batch_size=3", "serch.trials=2", "odd", "keep=1"]
     assert split_overrides(overrides) == (
         ["training.batch_size=3", "odd"],
-        ["vary.training.batch_size={values: [1]}", "search.trials=2", "keep=1"],
+        ["vary.training.batch_size={values: [1]}", "serch.trials=2", "keep=1"],
     )
 
 

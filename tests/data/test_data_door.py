@@ -83,3 +83,19 @@ def test_labels_are_counted_with_whispers_own_tokenizer(tmp_path: Path, tiny_en:
     (tmp_path / "m.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     done = data("check", str(tmp_path / "m.jsonl"), "--json", cache=tmp_path, models=tiny_en.parent)
     assert [(p["utterance_id"], p["kind"]) for p in json.loads(done.stdout)["problems"]] == [("odd", "label_too_long")]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ((), "the following arguments are required: {check,prepare}"),
+        (("check",), "the following arguments are required: MANIFEST"),
+        (("chek", "demo"), "invalid choice: 'chek'"),
+        (("check", "demo", "--max-label-tokens", "0"), "--max-label-tokens 0: must be at least 1"),
+        (("prepare", "demo", "--max-bad-share", "nan"), "--max-bad-share nan: must be a share from 0 to 1"),
+    ],
+)
+def test_a_wrong_argument_gets_one_line(arguments: tuple[str, ...], told: str, tmp_path: Path) -> None:
+    done = data(*arguments, cache=tmp_path)
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
+    assert told in done.stderr

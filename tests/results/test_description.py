@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 from making import config
 
+from raytrain.config.reader import load_baseline
 from raytrain.errors import InputError
 from raytrain.results.description import Description, read_description
 from raytrain.results.folders import write_json
+from raytrain.results.known_settings import require_valid
 
 STUDY = Description(
     baseline_name="tiny",
@@ -51,9 +53,29 @@ def test_a_pareto_front_keeps_the_limit_too() -> None:
 
 @pytest.mark.parametrize(
     ("values", "fact"),
-    [({"version": 99, "baseline": {}}, "version 99, this raytrain knows 1"), ([], "not the description")],
+    [
+        ({"version": 99, "baseline": {}}, "version 99, this raytrain knows 1"),
+        ([], "not the description"),
+        ({"baseline": {}, "space": 5}, "not the description"),
+        ({"baseline": {}, "space": {"vary": 1}}, "not the description"),
+    ],
 )
 def test_a_newer_or_foreign_description_is_refused(tmp_path: Path, values: object, fact: str) -> None:
     write_json(tmp_path / "study.json", values)
     with pytest.raises(InputError, match=rf"study\.json: {fact}"):
         read_description(tmp_path)
+
+
+def test_a_folder_that_holds_neither_description_is_told_apart_from_none(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r": holds neither study\.json nor fit\.json; name the folder of a study"):
+        read_description(tmp_path)
+    with pytest.raises(InputError, match=r"nowhere: there is no such folder; name the folder of a study or a fit"):
+        read_description(tmp_path / "nowhere")
+
+
+def test_settings_of_another_raytrain_are_read_and_not_gone_on_with(tmp_path: Path) -> None:
+    settings = {**load_baseline("tiny").model_dump(), "moods": {"good": True}}
+    Description(baseline_name="small", baseline=settings).write(tmp_path)
+    foreign = read_description(tmp_path)
+    with pytest.raises(InputError, match=r"fit\.json: moods: unknown key; .* written by another raytrain\?"):
+        require_valid(foreign, tmp_path)

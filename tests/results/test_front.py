@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ruamel.yaml import YAML
 from studies import SPACE, made_study
 
 from raytrain.config.reader import load_baseline
@@ -68,6 +69,14 @@ def test_both_reports_and_the_terminal_tell_every_trial_of_the_front(pareto: Stu
     assert front_of_markdown.count("front/trial-") == len(study.front)
     assert (study.folder / "report.html").read_text().count("front/trial-") == len(study.front)
     assert "train with another trial of the front" in dict(commands(study))
+
+
+def test_a_report_leaves_the_files_that_it_names_whether_or_not_the_study_came_to_its_end(pareto: StudyResults) -> None:
+    study = write_report(pareto.folder)
+    assert study.best is not None
+    assert YAML(typ="safe").load(study.folder / "best.yaml") == study.best.config
+    left = sorted(path.stem for path in (study.folder / "front").iterdir())
+    assert left == sorted(one.trial_id for one in study.front)
 
 
 def test_each_of_its_trials_can_be_trained_and_what_left_the_front_is_gone(tmp_path: Path) -> None:

@@ -125,7 +125,7 @@ def test_random_weights_are_said_first(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_a_study_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"study\.json: there is no such file"):
+    with pytest.raises(InputError, match=r"holds neither study\.json nor fit\.json"):
         write_report(tmp_path)
 
 

@@ -130,8 +130,15 @@ def test_a_trial_scored_on_other_utterances_is_not_compared(tmp_path: Path) -> N
 
 
 def test_a_configuration_is_named_by_split_rate_and_what_else_was_sampled() -> None:
-    sample = {"training.batch_size": 8, "model.dropout": 0.1, "training.spec_augment": None}
-    assert label(record(1, sample=sample)) == "batch 12 × 3, lr 1e-5, dropout 0.1, spec augment None"
+    sample = {
+        "training.batch_size": 8,
+        "model.dropout": 0.1,
+        "training.spec_augment": None,
+        "model.freeze_encoder": True,
+    }
+    assert (
+        label(record(1, sample=sample)) == "batch 12 × 3, lr 1e-5, dropout 0.1, spec augment null, freeze encoder true"
+    )
 
 
 def test_numbers_read_well() -> None:
@@ -147,3 +154,8 @@ def test_spoiled_utterances_are_named(tmp_path: Path) -> None:
     path.write_text('{"utterance_id": "u", \n')
     with pytest.raises(InputError, match=r"trials/0/utterances\.jsonl: not utterances"):
         read_scored(path)
+
+
+def test_several_workers_are_part_of_a_split_in_words() -> None:
+    two = {**config(), "scaling": {"num_workers": 2}}
+    assert label(record(1, config=two)) == "batch 12 × 3 × 2, lr 1e-5"

@@ -31,6 +31,12 @@ def test_trials_stand_by_state() -> None:
     assert line(drawn(study), "trials").removeprefix("trials").strip() == told
 
 
+def test_repeats_of_finalists_stand_apart_from_trials() -> None:
+    again = [ended(number, finalist_of="trial-0000") for number in (1, 2)]
+    told = "1 completed · 2 repeats of finalists · 0 running · 9 to come · up to 6 repeats"
+    assert line(drawn(studied(ended(0), *again, repeats=8)), "trials").removeprefix("trials").strip() == told
+
+
 def test_the_best_stands_against_the_baseline() -> None:
     study = studied(ended(0), ended(1, eval_wer=0.153))
     told = "0.153 (−0.047 against the baseline's 0.200) by trial 1: batch 12 × 3, lr 1e-5"

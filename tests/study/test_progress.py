@@ -22,6 +22,7 @@ def test_a_trial_that_was_never_launched_leaves_as_many_to_come() -> None:
 def test_repeats_of_finalists_are_counted_apart() -> None:
     study = studied(ended(0), ended(1, finalist_of="trial-0000"), running(2, finalist_of="trial-0000"), repeats=8)
     assert study.to_come() == (9, 6)
+    assert (study.outcomes(), study.repeats_ended()) == ({Outcome.COMPLETED: 1}, 1)
 
 
 def test_a_trial_that_ends_runs_no_longer() -> None:

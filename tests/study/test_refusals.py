@@ -11,9 +11,11 @@ import pytest
 from ended_trials import record
 
 from raytrain.config.reader import load_baseline, load_space
-from raytrain.results.description import Description
+from raytrain.config.space import SearchSpace
+from raytrain.errors import InputError
+from raytrain.results.description import Description, read_description
 from raytrain.results.ledger import Ledger
-from raytrain.study.opening import journal_of
+from raytrain.study.opening import changed, journal_of
 
 TINY = load_baseline("tiny")
 SPACE = load_space("smoke", baseline=TINY)
@@ -73,6 +75,46 @@ def test_a_finished_study_is_not_gone_on_with_as_another(finished: Path, argumen
     found = resumed(finished, *arguments)
     assert (found.status, len(found.lines), found.is_untouched) == (2, 1, True)
     assert told in found.lines[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["search.seed=5"], "another space (search.seed)"),
+        (["training.seed=5"], "another baseline (training.seed)"),
+        (["--space", "smoke", "search.objective=pareto"], "another space (search.objective)"),
+        (["serch.trials=5"], "override serch.trials=5: unknown key; did you mean 'search'?"),
+    ],
+)
+def test_overrides_change_the_study_that_is_named_and_no_default(
+    finished: Path, arguments: list[str], told: str
+) -> None:
+    found = resumed(finished, *arguments)
+    assert (found.status, len(found.lines), found.is_untouched) == (2, 1, True)
+    assert told in found.lines[0]
+
+
+def test_a_study_goes_on_with_what_may_change(finished: Path) -> None:
+    description = changed(finished, read_description(finished), ["search.max_concurrent=3"], trials=7)
+    search = SearchSpace.model_validate(description.space).search
+    assert (search.max_concurrent, search.trials, search.seed) == (3, 7, SPACE.search.seed)
+
+
+def test_a_study_from_before_a_key_was_there_goes_on_with_its_default(finished: Path) -> None:
+    def older(values: dict[str, Any]) -> None:
+        del values["baseline"]["tracking"]["tensorboard"], values["space"]["search"]["reuse_equivalent"]
+
+    begun = read_description(edited(finished, older))
+    assert changed(finished, begun, [], trials=None) == begun
+    space = SearchSpace.model_validate(changed(finished, begun, [], trials=9).space)
+    assert (space.search.trials, space.search.reuse_equivalent) == (9, True)
+
+
+def test_fewer_trials_than_have_run_are_refused(finished: Path) -> None:
+    Ledger(finished).append(record(1, TINY, eval_wer=0.2))
+    begun = changed(finished, read_description(finished), [], trials=3)
+    with pytest.raises(InputError, match=r"search\.trials: 1 is fewer than the 2 that have run"):
+        changed(finished, begun, [], trials=1)
 
 
 def test_an_unreadable_journal_is_named_with_the_way_out(finished: Path) -> None:

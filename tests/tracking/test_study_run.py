@@ -59,7 +59,6 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     counts = {"hypothesis": "a dog", "substitutions": 0, "deletions": 1, "insertions": 0, "hits": 2}
     (folder / "trials" / "2").mkdir(parents=True)
     (folder / "trials" / "2" / "utterances.jsonl").write_text(json.dumps(row | counts) + "\n")
-    (folder / "best.yaml").write_text("model: {}\n")
     publish_study(Tracking(wandb="offline"), write_report(folder))
     return folder
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from raytrain.cli import Interrupted, Parser, disk_faults_told, log_to_stderr, print_json, run_door, say
+from raytrain.cli import Broken, Interrupted, Parser, disk_faults_told, log_to_stderr, print_json, run_door, say
 from raytrain.config.baseline import Baseline
 from raytrain.config.derived import derived
 from raytrain.config.dump import dump_tree
@@ -100,6 +100,7 @@ def _search(
     from raytrain.study.search import run_study
     from raytrain.study.study import Study
     from raytrain.tracking.study_sweep import create_sweep
+    from raytrain.trial.cluster import ClusterLost
     from raytrain.trial.inputs import inputs_of
 
     log_to_stderr()
@@ -114,10 +115,13 @@ def _search(
     if sweep is not None:
         say(f"           {sweep}")
     resume = f"python -m raytrain.tune --resume {shlex.quote(str(folder))}"
-    with disk_faults_told(folder, resume=resume), watched(study) as watcher:
-        records, interrupted = run_study(
-            study, address=address, on_end=lambda record: say(_line(record)), watcher=watcher
-        )
+    try:
+        with disk_faults_told(folder, resume=resume), watched(study) as watcher:
+            records, interrupted = run_study(
+                study, address=address, on_end=lambda record: say(_line(record)), watcher=watcher
+            )
+    except ClusterLost as error:
+        raise Broken(f"{folder}: {error}; to go on:\n{resume}") from None
     if interrupted:
         raise Interrupted(resume)
     with disk_faults_told(folder, resume=resume):

@@ -25,8 +25,10 @@ from raytrain.study.equivalents import inherit
 from raytrain.study.journal import Journal
 from raytrain.study.progress import RunningTrial, Watcher
 from raytrain.tracking.background import LaterRun
+from raytrain.trial.cluster import require_ray
 from raytrain.trial.storage import latest_checkpoint
 
+_LOOKS_FOR_RAY_EVERY_S = 5.0
 _FULL = os.strerror(errno.ENOSPC)
 _TUNES_OWN = {*AUTO_RESULT_KEYS, "trial_id", "done", "experiment_tag", "should_checkpoint", CHECKPOINT_PATH_KEY}
 
@@ -73,6 +75,7 @@ class Recorder(Callback):
         self._memory_limit_gib = memory_limit_gib
         self._open_tracked, self._on_end, self._asked_to_stop = open_tracked, on_end, asked_to_stop
         self._watcher = watcher
+        self._ray_seen_s = time.monotonic()
         self._running: dict[str, Running] = {}
         self._ended: list[tuple[Running, str | None]] = []
 
@@ -136,6 +139,9 @@ class Recorder(Callback):
         """Here, and not as trials complete: an error of ours, a full disk say, ends the study and not the trial."""
         while self._ended:
             self._record(*self._ended.pop(0))
+        if time.monotonic() - self._ray_seen_s > _LOOKS_FOR_RAY_EVERY_S:
+            require_ray()
+            self._ray_seen_s = time.monotonic()
         if self._asked_to_stop.is_set():  # and Tune was not yet listening when it was asked
             os.kill(os.getpid(), signal.SIGUSR1)
 

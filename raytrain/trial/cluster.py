@@ -36,6 +36,10 @@ _CONNECTS_WITHIN_S = 5.0
 _LAST_PORT = 65_535
 
 
+class ClusterLost(Exception):
+    """Ray has died on this machine, and nothing can be started any more."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Node:
     """One machine of the cluster, and what it has for workers."""
@@ -136,6 +140,15 @@ def require_answer(address: str) -> None:
         raise InputError(
             f"--address {address}: no Ray cluster answers there ({error.strerror or error}); start one, or leave it out"
         ) from None
+
+
+def require_ray() -> None:
+    """Raise ClusterLost where Ray has died on this machine: whoever waits for a trial to start would do so for ever."""
+    import ray
+
+    here = ray.get_runtime_context().get_node_id()
+    if not any(node["Alive"] for node in ray.nodes() if node["NodeID"] == here):
+        raise ClusterLost("Ray has died on this machine")
 
 
 def disconnect() -> None:

@@ -70,15 +70,20 @@ def run_to_its_end(process: subprocess.Popen[bytes], *, chance: random.Random, k
     return process.wait(timeout=LIMIT_S)
 
 
-def one_study(folder: Path, tiny_en: Path, *, seed: int) -> dict[str, Any]:
-    """A study that is killed, resumed, killed, ..., and what its ledger holds in the end."""
-    chance = random.Random(seed)
-    kills: list[dict[str, Any]] = []
-    asked = [
+def small_study(folder: Path, tiny_en: Path, *, seed: int) -> list[str]:
+    """Arguments of raytrain.tune."""
+    return [
         "--baseline", "tiny", "--space", "smoke", "--trials", str(TRIALS), f"search.seed={seed}",
         f"model.pretrained={tiny_en}", f"storage={folder}", "scheduler.first_rung_examples=12",
         "scheduler.name=none", "budget.examples=36", "evaluation.max_utterances=4", "tracking.wandb=offline",
     ]  # fmt: skip
+
+
+def one_study(folder: Path, tiny_en: Path, *, seed: int) -> dict[str, Any]:
+    """A study that is killed, resumed, killed, ..., and what its ledger holds in the end."""
+    chance = random.Random(seed)
+    kills: list[dict[str, Any]] = []
+    asked = small_study(folder, tiny_en, seed=seed)
     starts, status = 0, -1
     while status != 0:
         studies = list(folder.glob("*_tiny_smoke*")) if folder.exists() else []
@@ -116,3 +121,20 @@ def test_20_kills_at_random_moments_lose_and_repeat_no_trial(tiny_en: Path, tmp_
     assert {study["lost"] for study in done} == {0}
     assert {study["repeated"] for study in done} == {0}
     assert {outcome for study in done for outcome in study["outcomes"]} == {"completed"}
+
+
+@pytest.mark.soak
+def test_where_ray_dies_between_two_trials_the_study_ends_and_says_how_to_go_on(tiny_en: Path, tmp_path: Path) -> None:
+    """Nothing runs then that could fail, and whoever waits for the next trial to start would wait for ever."""
+    command = [sys.executable, "-m", "raytrain.tune", *small_study(tmp_path / "results", tiny_en, seed=0)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as study:
+        said = iter(study.stderr or [])
+        next(line for line in said if line.startswith("trial 0: 8"))
+        time.sleep(1)
+        raylet = pick(study.pid, "raylet")
+        assert raylet is not None
+        os.kill(raylet, signal.SIGKILL)
+        last = [line for line in said if line.strip()][-2:]
+    assert study.returncode == 1
+    assert "Ray has died on this machine; to go on:" in last[0]
+    assert last[1].startswith("python -m raytrain.tune --resume ")

@@ -26,7 +26,8 @@ from raytrain.trial import cluster
 from raytrain.trial.job import Share
 
 log = logging.getLogger("raytrain")
-_DRIVER_RESTARTS = 2
+_DRIVER_RESTARTS = 5
+"""What training raises ends its trial at once; what kills a driver is the machine, and the trial goes on."""
 _TRACKED_WITHIN_S = 60.0
 """W&B's own patience with a server is 30 s a run."""
 _LEAST_FRACTION = 0.01

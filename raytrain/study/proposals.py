@@ -119,9 +119,8 @@ class Repeats:
             number: Repeat(finalist=by_id[trial_id], seed=seed) for number, (trial_id, seed) in begun.items()
         }
         search, limit_gib = study.space.search, study.description.memory_limit_gib
-        missing = missing_repeats(records, search=search, memory_limit_gib=limit_gib)
-        if not further_seeds(search, study.baseline):
-            missing = []
+        again = further_seeds(search, study.baseline)
+        missing = missing_repeats(records, search=search, memory_limit_gib=limit_gib) if again else []
         self._missing = [one for one in missing if (one.finalist.trial_id, one.seed) not in begun.values()]
         self.remaining = len(self._unfinished) + len(self._missing)
 

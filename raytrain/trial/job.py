@@ -24,7 +24,7 @@ class Share:
     gpu_memory_gib: float | None = None
     """What the fraction comes to on the card it was made for; None where the card's size is unknown."""
     node_ids: tuple[str, ...] = ()
-    """Ray's, of the machines whose cards are large enough for this fraction; empty where any machine will do."""
+    """Ray's, of the machines with the cards that this fraction was made for; empty where any machine will do."""
 
     @classmethod
     def of(

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -195,9 +196,10 @@ def _smallest_cards_gib(node_ids: Sequence[str]) -> dict[str, float | None]:
         if node != here
     }
     told = {here: _smallest_gib(provenance.gpus())} if here in node_ids else {}
+    ends_s = time.monotonic() + _ANSWER_WITHIN_S  # for all of them together
     for node, answer in asked.items():
         try:
-            told[node] = _smallest_gib(ray.get(answer, timeout=_ANSWER_WITHIN_S))
+            told[node] = _smallest_gib(ray.get(answer, timeout=max(0.0, ends_s - time.monotonic())))
         except ray.exceptions.RayError:  # a timeout is one
             told[node] = None
     return told

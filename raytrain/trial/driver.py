@@ -8,6 +8,7 @@ from ray.train import TrainingFailedError, WorkerGroupError
 from ray.tune.integration.ray_train import TuneReportCallback
 
 from raytrain.results.records import WORST_OBJECTIVE, Outcome
+from raytrain.trial.abandoned import free_abandoned
 from raytrain.trial.job import Job
 from raytrain.trial.trainer import make_trainer
 
@@ -21,6 +22,7 @@ def drive_trial(payload: dict[str, Any]) -> None:
     """What Tune runs for each trial. An exception in the training ends this trial as failed, and no other."""
     job = Job.from_dict(payload["job"])
     for start in range(1, _STARTS + 1):
+        free_abandoned()  # else this run could wait for room that a killed one, its own former self even, still holds
         try:
             make_trainer(job, callbacks=[TuneReportCallback()]).fit()
             return

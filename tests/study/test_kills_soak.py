@@ -138,3 +138,20 @@ def test_where_ray_dies_between_two_trials_the_study_ends_and_says_how_to_go_on(
     assert study.returncode == 1
     assert "Ray has died on this machine; to go on:" in last[0]
     assert last[1].startswith("python -m raytrain.tune --resume ")
+
+
+@pytest.mark.soak
+def test_a_trial_whose_driver_is_killed_as_its_workers_start_goes_on(tiny_en: Path, tmp_path: Path) -> None:
+    """Ray leaves the room taken that was reserved for them, and the trial's next start would wait for it for ever."""
+    command = [sys.executable, "-m", "raytrain.tune", *small_study(tmp_path / "results", tiny_en, seed=0)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as study:
+        while pick(study.pid, "worker") is None:  # there only from when its room is reserved
+            assert study.poll() is None
+            time.sleep(0.02)
+        trial_driver = pick(study.pid, "trial driver")
+        assert trial_driver is not None
+        os.kill(trial_driver, signal.SIGKILL)
+        _, said = study.communicate(timeout=LIMIT_S)
+    assert study.returncode == 0, said
+    (ledger,) = (tmp_path / "results").glob("*/trials.jsonl")
+    assert [json.loads(line)["outcome"] for line in ledger.read_text().splitlines()] == ["completed"] * TRIALS

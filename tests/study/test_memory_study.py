@@ -73,6 +73,7 @@ def test_four_trials_at_a_quarter_of_a_card_run_at_once(ray_cluster: None, tiny_
     records = ran(tmp_path, tiny_en, "scaling.gpu_fraction=0.25", vary=vary, trials=4)
     assert [record.outcome for record in records] == [Outcome.COMPLETED] * 4
     assert most_taken(records) == 1.0
+    assert max(record.started_at for record in records) < min(record.ended_at for record in records)
 
 
 @pytest.mark.soak

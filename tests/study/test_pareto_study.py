@@ -1,4 +1,7 @@
-"""A real study of a Pareto front by NSGA-II, with weights among its values in which a number is NaN: every batch is."""
+"""A real study of a Pareto front by NSGA-II: an effective batch in two splits, one trained and one probed.
+
+Weights in which a number is NaN are among its values: every batch is.
+"""
 
 import shutil
 from pathlib import Path
@@ -13,6 +16,7 @@ from small_studies import small_study
 from raytrain.results.records import Outcome, TrialRecord
 from raytrain.results.report import write_report
 from raytrain.results.study_results import load_study
+from raytrain.results.transcripts import transcripts_path
 from raytrain.study.search import run_study
 from raytrain.study.study import Study
 
@@ -63,15 +67,42 @@ def test_poisoned_weights_end_as_diverged_and_the_study_goes_on(records: list[Tr
     assert [record.outcome for record in records if record not in lost] == [Outcome.COMPLETED] * 2
 
 
-def test_the_other_split_of_the_baseline_is_on_the_map_for_its_memory_and_speed(records: list[TrialRecord]) -> None:
-    (probed,) = [record for record in records if record.inherited_from is not None]
-    assert (probed.config["training"]["batch_size"], probed.eval_wer) == (2, records[0].eval_wer)
+@pytest.fixture
+def probed(records: list[TrialRecord]) -> TrialRecord:
+    """The other split of the baseline."""
+    (found,) = [record for record in records if record.inherited_from is not None]
+    return found
+
+
+def test_the_other_split_inherits_what_the_first_has_learnt(records: list[TrialRecord], probed: TrialRecord) -> None:
+    assert (probed.config["training"]["batch_size"], probed.effective_batch_size) == (2, 4)
+    assert (probed.inherited_from, probed.outcome) == ("trial-0000", Outcome.COMPLETED)
+    assert probed.reason == "as trial-0000: the same step, split otherwise"
+    assert (probed.eval_wer, probed.word_errors) == (records[0].eval_wer, records[0].word_errors)
+
+
+def test_its_memory_and_speed_are_measured_on_itself(records: list[TrialRecord], probed: TrialRecord) -> None:
+    assert probed.peak_memory_resident_gib != records[0].peak_memory_resident_gib
+    assert (probed.train_examples_per_s or 0) > 0
+
+
+def test_its_record_holds_its_own_values_and_the_others_utterances(
+    records: list[TrialRecord], probed: TrialRecord, study: Study
+) -> None:
+    assert probed.config["evaluation"] == records[0].config["evaluation"]
+    of_both = [transcripts_path(study.folder, record.number).read_bytes() for record in (records[0], probed)]
+    assert of_both[0] == of_both[1]
+    assert probed.checkpoint is None
+
+
+def test_optuna_is_told_the_inherited_wer(records: list[TrialRecord], probed: TrialRecord, study: Study) -> None:
+    assert told_to_optuna(study).trials[probed.number].values[0] == records[0].eval_wer
 
 
 def test_the_front_in_optuna_is_the_reports_and_holds_no_diverged_trial(
     records: list[TrialRecord], study: Study
 ) -> None:
-    told = optuna.load_study(study_name=study.folder.name, storage=f"sqlite:///{study.folder / 'optuna.db'}")
+    told = told_to_optuna(study)
     assert len(told.directions) == 3
     assert {trial.state for trial in told.trials} == {TrialState.COMPLETE}
     found = write_report(study.folder)
@@ -83,3 +114,7 @@ def test_the_winner_is_one_that_trained(records: list[TrialRecord], study: Study
     best = load_study(study.folder).best
     assert best is not None
     assert best.outcome is Outcome.COMPLETED
+
+
+def told_to_optuna(study: Study) -> optuna.Study:
+    return optuna.load_study(study_name=study.folder.name, storage=f"sqlite:///{study.folder / 'optuna.db'}")

@@ -50,13 +50,18 @@ def recorder(tmp_path: Path, journal: Journal) -> Recorder:
     )
 
 
+def started(recorder: Recorder, number: int, **config: Any) -> Trial:
+    share = asdict(Share(use_gpu=False, gpu_fraction=1.0, cpus=1, threads=1))
+    job: dict[str, Any] = {"name": f"trial-{number:04}", "config": TINY.model_dump(), "share": share}
+    job |= {"predicted_memory_gib": None, "end_at_examples": 100}
+    trial = Trial("drive_trial", stub=True, config={"number": number, "sample": {}, "job": job, **config})
+    recorder.on_trial_start(0, [trial], trial)
+    return trial
+
+
 def failed(recorder: Recorder, reason: str) -> None:
     """Trial 0 starts, fails for this reason, and Tune's step comes to its end."""
-    share = asdict(Share(use_gpu=False, gpu_fraction=1.0, cpus=1, threads=1))
-    job: dict[str, Any] = {"name": "trial-0000", "config": TINY.model_dump(), "share": share}
-    job |= {"predicted_memory_gib": None, "end_at_examples": 100}
-    trial = Trial("drive_trial", stub=True, config={"number": 0, "sample": {}, "job": job})
-    recorder.on_trial_start(0, [trial], trial)
+    trial = started(recorder, 0)
     row = {"finished": True, "outcome": "failed", "reason": reason, "objective": 10.0}
     recorder.on_trial_result(0, [trial], trial, row)
     recorder.on_trial_complete(0, [trial], trial)
@@ -77,3 +82,13 @@ def test_a_full_disk_ends_the_study_and_leaves_the_trial_to_be_gone_on_with(
     assert caught.value.errno == errno.ENOSPC
     assert Ledger(tmp_path).read() == []
     assert list(journal.unfinished()) == [0]
+
+
+@pytest.mark.parametrize(("config", "told"), [({}, {8: 0.5}), ({"inherits": "trial-0000"}, {})])
+def test_optuna_is_told_of_the_way_of_a_training_and_not_of_a_probe(
+    recorder: Recorder, journal: Journal, config: dict[str, str], told: dict[int, float]
+) -> None:
+    journal.start({"training.batch_size": 4})
+    probe = started(recorder, 1, **config)
+    recorder.on_trial_result(0, [probe], probe, {"examples_seen": 8, "eval_wer": 0.5, "objective": 0.5})
+    assert journal.reports().get(1, {}) == told

@@ -168,25 +168,3 @@ def with_trials(description: Description, trials: int) -> Description:
     space: dict[str, Any] = json.loads(json.dumps(description.space))
     space["search"]["trials"] = trials
     return replace(description, space=space)
-
-
-def test_four_trials_share_a_gpu_that_is_not_there(
-    ray_cluster: None, tiny_en: Path, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    """Ray packs by its own count of GPUs; torch finds none and trains on the CPU."""
-    quarters = small_study(
-        tmp_path_factory.mktemp("quarters"),
-        tiny_en,
-        baseline=("scaling.gpu_fraction=0.25", "scaling.cpus_per_worker=1", "training.max_steps=1"),
-        space=(
-            f"vary={{{RATE}: {{values: [1e-5, 2e-5, 3e-5, 4e-5]}}}}",
-            "scheduler.name=none",
-            "search.max_concurrent=4",
-            "search.trials=4",
-        ),
-    )
-    found, _ = run_study(quarters, on_end=lambda record: None)
-    assert [record.outcome for record in found] == [Outcome.COMPLETED] * 4
-    assert {record.gpu_fraction for record in found} == {0.25}
-    assert max(record.started_at for record in found) < min(record.ended_at for record in found)  # all at once
-    assert {record.peak_memory_reserved_gib for record in found} == {None}

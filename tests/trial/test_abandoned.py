@@ -11,9 +11,9 @@ import pytest
 
 def until(holds: Callable[[], bool], *, within_s: float = 20) -> bool:
     ends_s = time.monotonic() + within_s
-    while not holds() and time.monotonic() < ends_s:
+    while not (held := holds()) and time.monotonic() < ends_s:
         time.sleep(0.05)
-    return holds()
+    return held
 
 
 def reserving_actor() -> Any:

@@ -1,4 +1,4 @@
-"""The last words of a study of a Pareto front, and the way from them to a training. No trial is run: all have ended."""
+"""The last words of a study, and its status. No trial is run: all have ended."""
 
 import subprocess
 import sys
@@ -10,6 +10,7 @@ from small_studies import small_study
 
 from raytrain.config.reader import apply_sample, load_baseline
 from raytrain.results.ledger import Ledger
+from raytrain.results.records import Outcome
 
 BATCH = "training.batch_size"
 
@@ -38,9 +39,13 @@ def ended(tiny_en: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
+def resumed(folder: Path) -> subprocess.CompletedProcess[str]:
+    tune = [sys.executable, "-m", "raytrain.tune", "--resume", str(folder)]
+    return subprocess.run(tune, capture_output=True, text=True, timeout=120)
+
+
 def test_a_finished_study_names_its_front_and_any_of_it_can_be_trained(ended: Path) -> None:
-    tune = [sys.executable, "-m", "raytrain.tune", "--resume", str(ended)]
-    done = subprocess.run(tune, capture_output=True, text=True, timeout=120)
+    done = resumed(ended)
     assert done.returncode == 0, done.stderr
     assert "front      trial 1: batch 8 × 1, lr" in done.stderr
     assert "WER 0.250, 3.00 GiB, 125.0 s per 1000 clips" in done.stderr
@@ -49,3 +54,12 @@ def test_a_finished_study_names_its_front_and_any_of_it_can_be_trained(ended: Pa
     assert [path.name for path in sorted((ended / "front").iterdir())] == ["trial-0000.yaml", "trial-0001.yaml"]
     assert load_baseline(str(ended / "best.yaml")) == load_baseline(str(ended / "front" / "trial-0001.yaml"))
     assert "## Pareto front" in (ended / "report.md").read_text()
+
+
+def test_a_study_none_of_whose_trials_is_completed_says_so_with_status_1(tiny_en: Path, tmp_path: Path) -> None:
+    study = small_study(tmp_path, tiny_en, space=("search.trials=1", "search.finalists=0"))
+    study.description.write(tmp_path)
+    Ledger(tmp_path).append(record(0, study.baseline, outcome=Outcome.FAILED, eval_wer=None, reason="ValueError: why"))
+    done = resumed(tmp_path)
+    assert done.returncode == 1
+    assert f"no trial was completed (failed: ValueError: why); see {tmp_path / 'trials.jsonl'}" in done.stderr

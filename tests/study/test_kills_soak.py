@@ -10,6 +10,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -123,28 +125,40 @@ def test_20_kills_at_random_moments_lose_and_repeat_no_trial(tiny_en: Path, tmp_
     assert {outcome for study in done for outcome in study["outcomes"]} == {"completed"}
 
 
+@contextmanager
+def running_study(folder: Path, tiny_en: Path) -> Iterator[subprocess.Popen[str]]:
+    """None of its processes outlives this."""
+    command = [sys.executable, "-m", "raytrain.tune", *small_study(folder, tiny_en, seed=0)]
+    study = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    try:
+        yield study
+    finally:
+        left = descendants(study.pid) if study.poll() is None else []
+        for pid in left:
+            os.kill(pid, signal.SIGKILL)
+
+
 @pytest.mark.soak
 def test_where_ray_dies_between_two_trials_the_study_ends_and_says_how_to_go_on(tiny_en: Path, tmp_path: Path) -> None:
     """Nothing runs then that could fail, and whoever waits for the next trial to start would wait for ever."""
-    command = [sys.executable, "-m", "raytrain.tune", *small_study(tmp_path / "results", tiny_en, seed=0)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as study:
+    with running_study(tmp_path / "results", tiny_en) as study:
         said = iter(study.stderr or [])
         next(line for line in said if line.startswith("trial 0: 8"))
         time.sleep(1)
         raylet = pick(study.pid, "raylet")
         assert raylet is not None
         os.kill(raylet, signal.SIGKILL)
-        last = [line for line in said if line.strip()][-2:]
+        _, last = study.communicate(timeout=LIMIT_S)
     assert study.returncode == 1
-    assert "Ray has died on this machine; to go on:" in last[0]
-    assert last[1].startswith("python -m raytrain.tune --resume ")
+    last_lines = [line for line in last.splitlines() if line.strip()][-2:]
+    assert "Ray has died on this machine; to go on:" in last_lines[0]
+    assert last_lines[1].startswith("python -m raytrain.tune --resume ")
 
 
 @pytest.mark.soak
 def test_a_trial_whose_driver_is_killed_as_its_workers_start_goes_on(tiny_en: Path, tmp_path: Path) -> None:
     """Ray leaves the room taken that was reserved for them, and the trial's next start would wait for it for ever."""
-    command = [sys.executable, "-m", "raytrain.tune", *small_study(tmp_path / "results", tiny_en, seed=0)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as study:
+    with running_study(tmp_path / "results", tiny_en) as study:
         while pick(study.pid, "worker") is None:  # there only from when its room is reserved
             assert study.poll() is None
             time.sleep(0.02)

@@ -16,6 +16,7 @@ from raytrain.config.space import Choice, SearchSpace
 from raytrain.errors import InputError
 from raytrain.results.description import Description
 from raytrain.results.folders import new_run_folder
+from raytrain.results.ledger import Ledger
 from raytrain.results.provenance import command_line, provenance
 from raytrain.results.records import TrialRecord
 from raytrain.results.table import print_trials, product_text
@@ -104,6 +105,9 @@ def _search(
     from raytrain.trial.inputs import inputs_of
 
     log_to_stderr()
+    if folder is not None:
+        with Ledger(folder).held():  # refused while another process has it, and before anything is loaded or told
+            pass
     baseline = Baseline.model_validate(description.baseline)
     inputs, whereabouts = inputs_of(baseline)
     if folder is None:

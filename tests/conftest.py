@@ -11,6 +11,11 @@ settings.register_profile("raytrain", deadline=None, suppress_health_check=[Heal
 settings.load_profile("raytrain")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that share the Ray cluster come last: the doors that others start have clusters of their own."""
+    items.sort(key=lambda item: "ray_cluster" in getattr(item, "fixturenames", ()))
+
+
 @pytest.fixture(scope="session")
 def tiny_en() -> Path:
     """The folder with openai/whisper-tiny.en: below RAYTRAIN_MODELS, in a cache, or made once from pinned wheels."""

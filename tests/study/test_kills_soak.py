@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -127,15 +127,15 @@ def test_20_kills_at_random_moments_lose_and_repeat_no_trial(tiny_en: Path, tmp_
 
 @contextmanager
 def running_study(folder: Path, tiny_en: Path) -> Iterator[subprocess.Popen[str]]:
-    """None of its processes outlives this."""
+    """Killed with all its processes where it has not ended."""
     command = [sys.executable, "-m", "raytrain.tune", *small_study(folder, tiny_en, seed=0)]
-    study = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    try:
-        yield study
-    finally:
-        left = descendants(study.pid) if study.poll() is None else []
-        for pid in left:
-            os.kill(pid, signal.SIGKILL)
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as study:
+        try:
+            yield study
+        finally:
+            for pid in descendants(study.pid) if study.poll() is None else []:
+                with suppress(ProcessLookupError):  # gone with its parent
+                    os.kill(pid, signal.SIGKILL)
 
 
 @pytest.mark.soak

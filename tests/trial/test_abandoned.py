@@ -17,7 +17,7 @@ def until(holds: Callable[[], bool], *, within_s: float = 20) -> bool:
 
 
 def reserving_actor() -> Any:
-    """An actor that can reserve the cluster's one GPU, as the controller of a run does, and the id of its process."""
+    """An actor that can reserve half of the cluster's GPU, as a run's controller does, and tell its own process."""
     import ray
 
     class Controller:

@@ -7,7 +7,7 @@ from typing import Any
 
 from raytrain.cli import Parser, print_json, run_door, say
 from raytrain.errors import InputError
-from raytrain.results.folders import read_json, write_json
+from raytrain.files import read_json, write_json
 from raytrain.results.provenance import command_line, provenance
 
 
@@ -29,7 +29,7 @@ def _memory(*, as_json: bool) -> int:
 
     if not torch.cuda.is_available():
         raise InputError("raytrain.bench memory: measures a GPU, and torch sees none; run it on a machine with CUDA")
-    from raytrain.benchmarks.memory import grid, measure_grid, summary
+    from raytrain.benchmarks.memory_grid import grid, measure_grid, summary
 
     card = torch.cuda.get_device_properties(0)
     rows = []
@@ -69,7 +69,7 @@ def _search(arguments: argparse.Namespace) -> int:
 
 
 def _surfaces(arguments: argparse.Namespace) -> dict[str, Any]:
-    from raytrain.benchmarks.search import EXPECTED, compare, held
+    from raytrain.benchmarks.searches import EXPECTED, compare, held
     from raytrain.benchmarks.surfaces import surfaces
 
     asked = surfaces()
@@ -90,7 +90,7 @@ def _surfaces(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _equivalents(arguments: argparse.Namespace) -> dict[str, Any]:
-    from raytrain.benchmarks.equivalents import EXPECTED_RATIO, TRIALS, compare
+    from raytrain.benchmarks.reuse import EXPECTED_RATIO, TRIALS, compare
 
     trials = min(TRIALS, arguments.trials)
     found = compare(trials=trials, seeds=arguments.seeds)

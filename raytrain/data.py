@@ -9,7 +9,7 @@ from raytrain.errors import InputError
 from raytrain.speech.check import Checked, check
 from raytrain.speech.corpus import Corpus, prepare
 from raytrain.speech.manifest import manifest_path
-from raytrain.speech.progress import progress_on_stderr
+from raytrain.speech.progress_bar import progress_on_stderr
 
 
 def main(argv: list[str] | None = None) -> int:

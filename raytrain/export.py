@@ -7,8 +7,8 @@ from pathlib import Path
 
 from raytrain.cli import Parser, log_to_stderr, print_json, run_door, say
 from raytrain.config.reader import apply_sample
-from raytrain.release.placing import require_free
-from raytrain.release.source import Run, find_run, require_enough
+from raytrain.release.runs import Run, find_run, require_enough
+from raytrain.release.target import require_free
 
 
 def main() -> None:

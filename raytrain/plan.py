@@ -13,8 +13,8 @@ from rich.table import Table
 from raytrain.cli import Parser, print_json, run_door, say
 from raytrain.config.reader import load_baseline, load_space, split_overrides
 from raytrain.errors import InputError
+from raytrain.memory.planning import Card, plan
 from raytrain.speech.extent import extent
-from raytrain.study.planning import Card, plan
 
 _HEADINGS = (
     "batch", "accumu-\nlation", "effective\nbatch", "step\nGiB", "peak\nGiB", "fits", "GPU\nshare", "at\nonce",

@@ -14,14 +14,14 @@ from raytrain.config.dump import dump_tree
 from raytrain.config.reader import dump_yaml, load_baseline, load_space, split_overrides
 from raytrain.config.space import Choice, SearchSpace
 from raytrain.errors import InputError
+from raytrain.report.table import print_trials, product_text
 from raytrain.results.description import Description
 from raytrain.results.folders import new_run_folder
 from raytrain.results.ledger import Ledger
 from raytrain.results.provenance import command_line, provenance
 from raytrain.results.records import TrialRecord
-from raytrain.results.table import print_trials, product_text
 from raytrain.results.wording import short, split_text, value_text
-from raytrain.study.finalists import further_seeds
+from raytrain.search.finalists import further_seeds
 
 
 def main() -> None:
@@ -97,12 +97,12 @@ def _configuration(arguments: argparse.Namespace) -> tuple[Baseline, SearchSpace
 def _search(
     description: Description, *, folder: Path | None, address: str | None, wandb_sweep: bool, as_json: bool
 ) -> int:
-    from raytrain.study.live import watched
-    from raytrain.study.search import run_study
+    from raytrain.study.run_study import run_study
     from raytrain.study.study import Study
     from raytrain.tracking.study_sweep import create_sweep
     from raytrain.trial.cluster import ClusterLost
     from raytrain.trial.inputs import inputs_of
+    from raytrain.watch.live import watched
 
     log_to_stderr()
     if folder is not None:
@@ -172,9 +172,9 @@ def _line(record: TrialRecord) -> str:
 
 
 def _finish(description: Description, folder: Path, records: list[TrialRecord], *, as_json: bool) -> int:
-    from raytrain.results.front import front_lines
-    from raytrain.results.report import write_report
-    from raytrain.study.importance import write_importance
+    from raytrain.report.front import front_lines
+    from raytrain.report.write import write_report
+    from raytrain.search.importance import write_importance
     from raytrain.tracking.study_run import publish_study
 
     write_importance(folder)

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from raytrain.cli import Broken, disk_faults_told, run_door
-from raytrain.results.folders import write_text
+from raytrain.files import write_text
 from raytrain.study.journal import journal_faults_as_disk_faults
 
 

@@ -12,14 +12,14 @@ LIGHT_MODULES = [
     "raytrain.config.reader",
     "raytrain.config.derived",
     "raytrain.results.ledger",
-    "raytrain.results.report",
+    "raytrain.report.write",
     "raytrain.results.significance",
     "raytrain.fit",
     "raytrain.tune",
     "raytrain.data",
     "raytrain.plan",
-    "raytrain.report",
-    "raytrain.archive",
+    "raytrain.report.__main__",
+    "raytrain.archive.__main__",
     "raytrain.export",
 ]
 RAYLESS_MODULES = [
@@ -27,7 +27,7 @@ RAYLESS_MODULES = [
     "raytrain.whisper.weights",
     "raytrain.whisper.decoding",
     "raytrain.speech.corpus",
-    "raytrain.tracking.run",
+    "raytrain.tracking.tracked_run",
 ]
 
 

@@ -17,8 +17,8 @@ import wandb
 
 from raytrain.config.baseline import Baseline, Tracking
 from raytrain.tracking.background import Background, LaterRun
-from raytrain.tracking.run import open_run
-from raytrain.trial.progress import ProgressFile
+from raytrain.tracking.tracked_run import open_run
+from raytrain.trial.run_progress import ProgressFile
 
 ROWS = 5
 """Of a trial: the weights as they come, some rungs and the end."""

@@ -11,11 +11,11 @@ import optuna
 from optuna.trial import TrialState
 
 from raytrain.benchmarks.surfaces import ACCUMULATION, BATCH, RATE, Ended, Surface
+from raytrain.memory.fitting import Peak, may_launch
 from raytrain.results.records import WORST_OBJECTIVE
-from raytrain.study.axes import Sample
-from raytrain.study.encoding import Tried
-from raytrain.study.fitting import Peak, may_launch
-from raytrain.study.sampler import propose
+from raytrain.search.axes import Sample
+from raytrain.search.encoding import Tried
+from raytrain.search.sampler import propose
 
 
 class Rival(Protocol):

@@ -1,7 +1,7 @@
 """What a search is rehearsed on: a sample in; the WER, the peak and the time of a trial that nobody ran, out.
 
-From facts: the memory (raytrain.whisper.memory), a clip's arithmetic (raytrain.whisper.cost), the ends of the WER for
-small (MyST, before and after fine-tuning, Kid-Whisper), and the recorded surface, which is real runs of tiny.en.
+From facts: the memory (raytrain.memory.prediction), a clip's arithmetic (raytrain.memory.flops), the ends of the WER
+for small (MyST, before and after fine-tuning, Kid-Whisper), and the recorded surface, which is real runs of tiny.en.
 Invented: where each basin lies, its curvature, the noise, a card's speed, and the factor between prediction and peak.
 """
 
@@ -18,10 +18,10 @@ import numpy as np
 from raytrain.config.baseline import Baseline
 from raytrain.config.reader import apply_sample, load_baseline
 from raytrain.config.space import SearchSpace
-from raytrain.study.axes import Axes, Continuous, Sample
-from raytrain.whisper.cost import train_flops_per_clip
-from raytrain.whisper.memory import predict, step_shape
-from raytrain.whisper.step_memory import StepShape
+from raytrain.memory.flops import train_flops_per_clip
+from raytrain.memory.prediction import predict, step_shape
+from raytrain.memory.step_peak import StepShape
+from raytrain.search.axes import Axes, Continuous, Sample
 
 BATCH, ACCUMULATION = "training.batch_size", "training.gradient_accumulation_steps"
 RATE = "training.learning_rate"

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from raytrain.config.baseline import Baseline
 from raytrain.errors import InputError
 from raytrain.release.model_folder import WEIGHTS, copy_model
-from raytrain.release.source import Kept, Run
+from raytrain.release.runs import Kept, Run
 from raytrain.speech.corpus import Corpus
 from raytrain.training import precision as precisions
 from raytrain.training.evaluation import Evaluated, evaluate

@@ -16,7 +16,7 @@ from huggingface_hub import EvalResult, ModelCardData
 from raytrain.config.baseline import Audio
 from raytrain.config.dump import dump_yaml
 from raytrain.release.loading_code import loading_code
-from raytrain.release.source import Run
+from raytrain.release.runs import Run
 from raytrain.results.transcripts import counts
 from raytrain.results.word_errors import WordErrors
 

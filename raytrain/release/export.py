@@ -7,14 +7,14 @@ from typing import Any, Literal
 
 from raytrain.config.baseline import Audio
 from raytrain.errors import InputError
+from raytrain.files import read_json, write_text
 from raytrain.release.average import Averaged, average, scored_indices
 from raytrain.release.card import Scored, model_card
 from raytrain.release.forecast import Forecast, forecast
 from raytrain.release.model_folder import copy_model, set_prediction, tell, weights_bytes
-from raytrain.release.placing import placed, require_free, require_space
-from raytrain.release.source import RAYTRAIN, Run, require_enough
+from raytrain.release.runs import RAYTRAIN, Run, require_enough
 from raytrain.release.submission import write_submission
-from raytrain.results.folders import read_json, write_text
+from raytrain.release.target import placed, require_free, require_space
 from raytrain.speech.corpus import Corpus
 from raytrain.trial.inputs import inputs_of
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from raytrain.config.baseline import Prediction
-from raytrain.release.source import RAYTRAIN
-from raytrain.results.folders import read_json, write_json
+from raytrain.files import read_json, write_json
+from raytrain.release.runs import RAYTRAIN
 from raytrain.whisper.variants import MAX_TARGET_POSITIONS
 
 WEIGHTS = "model.safetensors"

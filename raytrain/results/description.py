@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from raytrain.errors import InputError
-from raytrain.results.folders import read_json, write_json
+from raytrain.files import read_json, write_json
 
 VERSION = 1
 STUDY_FILE, FIT_FILE = "study.json", "fit.json"

@@ -1,10 +1,11 @@
 """What is kept of a trial: one TrialRecord, a line of JSON in the ledger, with null where there is no number."""
 
 import json
-import math
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any, Self
+
+from raytrain.files import finite
 
 WORST_OBJECTIVE = 10.0
 """What a sampler is told where there is no WER, and the most it is told of a babbling model: finite, since NaN would
@@ -67,6 +68,13 @@ class TrialRecord:
     """One row an evaluation, on `examples_seen`."""
     checkpoint: str | None = None
 
+    def value(self, key: str) -> Any:
+        """The configuration's value at a dotted key; None where it has none."""
+        value: Any = self.config
+        for part in key.split("."):
+            value = value.get(part) if isinstance(value, dict) else None
+        return value
+
     def as_json(self) -> str:
         """One line, no NaN: a number that is not finite becomes null."""
         return json.dumps(finite(asdict(self)), ensure_ascii=False, allow_nan=False)
@@ -75,14 +83,3 @@ class TrialRecord:
     def from_json(cls, line: str) -> Self:
         fields = json.loads(line)
         return cls(**{**fields, "outcome": Outcome(fields["outcome"])})
-
-
-def finite(value: Any) -> Any:
-    """The same tree with every float that is not finite replaced by None, since JSON has no NaN."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, dict):
-        return {key: finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(item) for item in value]
-    return value

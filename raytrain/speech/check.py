@@ -7,7 +7,7 @@ from pathlib import Path
 from raytrain.speech.examine import LONGEST_WINDOW_S, Examined, examine
 from raytrain.speech.manifest import iterate_manifest
 from raytrain.speech.problems import Kind, Problem, Tally
-from raytrain.speech.progress import Progress
+from raytrain.speech.progress_bar import Progress
 
 _MOST_SPECIAL_TOKENS = 8  # language, task, no timestamps, the leading space and the end of text, and some to spare
 _FEWEST_SPECIAL_TOKENS = 2  # no timestamps, the end of text

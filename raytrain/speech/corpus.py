@@ -17,7 +17,7 @@ from raytrain.errors import InputError
 from raytrain.speech.audio import to_float
 from raytrain.speech.manifest import DEMO_MANIFEST, Utterance, iterate_manifest
 from raytrain.speech.problems import Tally
-from raytrain.speech.progress import Progress
+from raytrain.speech.progress_bar import Progress
 from raytrain.speech.shards import TooManyBadError, shard_paths, write_shards
 
 logger = logging.getLogger("raytrain")

@@ -19,9 +19,9 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from raytrain.errors import InputError
 from raytrain.results.choose import MEASURES
 from raytrain.results.records import Outcome, TrialRecord
-from raytrain.study.axes import Axes, Listed, Sample
-from raytrain.study.encoding import Tried
-from raytrain.study.objectives import constraints_of, measures_of, objective_of
+from raytrain.search.axes import Axes, Listed, Sample
+from raytrain.search.encoding import Tried
+from raytrain.search.objectives import constraints_of, measures_of, objective_of
 
 _STATES = {Outcome.PRUNED: TrialState.PRUNED, Outcome.FAILED: TrialState.FAIL}
 _FINALIST_OF, _SEED, _OUTCOME, _WER_AT = "finalist_of", "training.seed", "outcome", "wer_at_examples:"

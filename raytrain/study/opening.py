@@ -13,7 +13,7 @@ from raytrain.results.description import Description, read_description
 from raytrain.results.known_settings import require_valid
 from raytrain.results.ledger import Ledger
 from raytrain.results.records import Outcome
-from raytrain.study.axes import Axes
+from raytrain.search.axes import Axes
 from raytrain.study.journal import Journal
 
 _MAY_CHANGE = {"search.trials", "search.max_concurrent", "search.send_best_checkpoint"}

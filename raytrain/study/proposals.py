@@ -8,15 +8,15 @@ from raytrain.config.baseline import Baseline
 from raytrain.config.reader import apply_sample
 from raytrain.config.space import Scheduler
 from raytrain.errors import InputError
+from raytrain.memory.admission import Admission
 from raytrain.results.ledger import Ledger
 from raytrain.results.records import Outcome, TrialRecord
-from raytrain.study.admission import Admission
-from raytrain.study.axes import Axes, Sample
-from raytrain.study.equivalents import equivalent, probe_of
-from raytrain.study.finalists import Repeat, further_seeds, missing_repeats
+from raytrain.search.axes import Axes, Sample
+from raytrain.search.equivalents import equivalent, probe_of
+from raytrain.search.finalists import Repeat, further_seeds, missing_repeats
+from raytrain.search.resolve import resolve, rungs
+from raytrain.search.sampler import propose
 from raytrain.study.journal import Journal
-from raytrain.study.resolve import resolve, rungs
-from raytrain.study.sampler import propose
 from raytrain.study.study import Study, trial_name
 from raytrain.trial.job import Job, Share
 

@@ -21,9 +21,9 @@ from raytrain.config.baseline import Baseline
 from raytrain.results.ledger import Ledger
 from raytrain.results.records import Outcome, TrialRecord
 from raytrain.results.transcripts import transcripts_path
-from raytrain.study.equivalents import inherit
+from raytrain.search.equivalents import inherit
 from raytrain.study.journal import Journal
-from raytrain.study.progress import RunningTrial, Watcher
+from raytrain.study.watcher import RunningTrial, Watcher
 from raytrain.tracking.background import LaterRun
 from raytrain.trial.cluster import require_ray
 from raytrain.trial.storage import latest_checkpoint

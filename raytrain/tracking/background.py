@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from queue import SimpleQueue
 from typing import Any
 
-from raytrain.tracking.run import TrackedRun
+from raytrain.tracking.tracked_run import TrackedRun
 
 log = logging.getLogger("raytrain")
 

@@ -6,10 +6,10 @@ from typing import Any
 import wandb
 
 from raytrain.config.baseline import Tracking
+from raytrain.report.edits import aligned
+from raytrain.report.study_results import StudyResults, outcomes, varied_keys, worst_utterances
 from raytrain.results.choose import peak_memory_gib, undominated
-from raytrain.results.edits import aligned
 from raytrain.results.records import Outcome
-from raytrain.results.study_results import StudyResults, outcomes, value_of, varied_keys, worst_utterances
 from raytrain.results.transcripts import counts
 from raytrain.tracking.flat import flat_config
 from raytrain.tracking.wandb_run import WandbRun, wandb_mode
@@ -69,7 +69,7 @@ def trial_rows(study: StudyResults) -> tuple[list[str], list[list[Any]]]:
             str(one.outcome), one.eval_wer, lowest, peak_memory_gib(one), one.predicted_memory_gib,
             one.train_examples_per_s,
         ]  # fmt: skip
-        rows.append([one.number, one.effective_batch_size, *(value_of(one, key) for key in keys), *measures])
+        rows.append([one.number, one.effective_batch_size, *(one.value(key) for key in keys), *measures])
     return ["trial", "effective_batch_size", *keys, *_MEASURES], rows
 
 

@@ -10,7 +10,7 @@ import wandb
 from raytrain.config.baseline import Tracking
 from raytrain.config.space import SearchSpace
 from raytrain.errors import InputError
-from raytrain.results.folders import write_text
+from raytrain.files import write_text
 from raytrain.tracking.sweep import study_sweep
 from raytrain.tracking.wandb_run import server_answers, wandb_mode
 

@@ -12,7 +12,7 @@ from raytrain.training.distributed import run_on_all_or_none, world_size
 from raytrain.training.evaluation import evaluate
 from raytrain.training.feed import MicroBatch
 from raytrain.training.loop import token_loss_sum
-from raytrain.training.memory import MemoryMeter
+from raytrain.training.peaks import MemoryMeter
 from raytrain.training.precision import Precision
 from raytrain.whisper.weights import Whisper
 from raytrain.whisper.window import audio_window

@@ -3,10 +3,11 @@
 import math
 from typing import Any
 
-from raytrain.results.records import WORST_OBJECTIVE, Outcome, finite
+from raytrain.files import finite
+from raytrain.results.records import WORST_OBJECTIVE, Outcome
 from raytrain.training.evaluation import Evaluated
 from raytrain.training.loop import Progress
-from raytrain.training.memory import MemoryMeter
+from raytrain.training.peaks import MemoryMeter
 
 _HISTORY = (
     "step",

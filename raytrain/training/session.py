@@ -28,9 +28,9 @@ from raytrain.training.distributed import OutOfMemory, rank, run_on_all_or_none,
 from raytrain.training.evaluation import evaluate
 from raytrain.training.feed import Feed, Labels, StepData, ahead
 from raytrain.training.loop import Diverged, Progress, train
-from raytrain.training.memory import MemoryMeter
 from raytrain.training.milestones import milestones
 from raytrain.training.optimizer import learning_rate, make_optimizer
+from raytrain.training.peaks import MemoryMeter
 from raytrain.training.probe import probe_memory
 from raytrain.training.rows import Rows
 from raytrain.whisper import weights

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from raytrain.config.baseline import Baseline
+from raytrain.files import write_text
+from raytrain.memory.footprint import Footprint
 from raytrain.results.description import Description
-from raytrain.results.folders import write_text
 from raytrain.results.ledger import Ledger
 from raytrain.results.records import Outcome
-from raytrain.tracking.run import TrackedRun, open_run
+from raytrain.tracking.tracked_run import TrackedRun, open_run
 from raytrain.trial import cluster
-from raytrain.trial.footprint import Footprint
 from raytrain.trial.inputs import Inputs
 from raytrain.trial.job import Job, Share
 from raytrain.trial.storage import latest_checkpoint
@@ -53,7 +53,7 @@ def fit(
                 name=CHECKPOINTS,
                 share=share,
                 keep_best=config.training.keep_best,
-                predicted_memory_gib=Footprint(inputs).predict(config).predicted_memory_gib,
+                predicted_memory_gib=Footprint(inputs.corpora).predict(config).predicted_memory_gib,
             )
             result = _run(job, tracked)
         checkpoint = latest_checkpoint(folder / CHECKPOINTS)
@@ -64,7 +64,7 @@ def fit(
 
 
 def _run(job: Job, tracked: TrackedRun) -> dict[str, Any]:
-    from raytrain.trial.watch import RunError, run_watched
+    from raytrain.trial.watched_run import RunError, run_watched
 
     row: dict[str, Any] = {"predicted_memory_gib": job.predicted_memory_gib}
 

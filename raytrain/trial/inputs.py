@@ -30,8 +30,13 @@ class Inputs:
         return len(self.split.train)
 
     @property
+    def corpora(self) -> list[Corpus]:
+        """All that a run reads, to train on and to score."""
+        return [self.corpus, *([self.validation_corpus] if self.validation_corpus is not None else [])]
+
+    @property
     def synthetic(self) -> bool:
-        return self.corpus.synthetic or (self.validation_corpus is not None and self.validation_corpus.synthetic)
+        return any(corpus.synthetic for corpus in self.corpora)
 
     def described(self) -> dict[str, Any]:
         """What fit.json and study.json say of the data."""

@@ -12,12 +12,12 @@ import torch
 from ray.util.queue import Queue
 
 from raytrain.config.baseline import Baseline
+from raytrain.memory.prediction import allocator_share
+from raytrain.memory.step_peak import GIB
 from raytrain.training import session
 from raytrain.trial.inputs import Inputs
 from raytrain.trial.job import Job
-from raytrain.trial.progress import ProgressFile
-from raytrain.whisper.memory import allocator_share
-from raytrain.whisper.step_memory import GIB
+from raytrain.trial.run_progress import ProgressFile
 
 
 def train_worker(payload: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from raytrain.errors import InputError
-from raytrain.whisper import wheels
+from raytrain.whisper.wheels import packages as wheels
 
 _log = logging.getLogger("raytrain")
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from raytrain.results.archive.copying import remove_tree
-from raytrain.results.archive.store import Archive
+from raytrain.archive.copying import remove_tree
+from raytrain.archive.store import Archive
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typing import Any
 
 from runs import archived_contents, contents, debris, without_own_time
 
-from raytrain.results.archive.store import Archive
+from raytrain.archive.store import Archive
 
 KILLED = 137
 # C functions by name. Each state of the disk is met before one of them; before `write` a new file is still empty.

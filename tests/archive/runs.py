@@ -6,8 +6,8 @@ import stat
 from pathlib import Path
 from typing import Any
 
-from raytrain.results.archive.manifest import FILE_NAME
-from raytrain.results.archive.store import Archive
+from raytrain.archive.checksums import FILE_NAME
+from raytrain.archive.store import Archive
 
 BASELINE: dict[str, Any] = {
     "model": {"variant": "medium", "pretrained": "openai/whisper-medium"},

@@ -79,7 +79,7 @@ def test_bad_input_is_one_line_and_status_2(project: Path, run: Path, arguments:
 
 def test_an_interrupt_ends_with_the_command_that_goes_on(project: Path, run: Path) -> None:
     code = (
-        "import sys, raytrain.results.archive.manifest as manifest, raytrain.archive as door\n"
+        "import sys, raytrain.archive.checksums as manifest, raytrain.archive.__main__ as door\n"
         "def interrupt(path): raise KeyboardInterrupt\n"
         "manifest.sha256_of = interrupt\n"
         f"sys.argv = ['archive', 'add', 'results/run', '--why', {WHY!r}]\n"

@@ -9,9 +9,9 @@ import pytest
 from kills import kill_everywhere
 from runs import WHY, contents, make_fit
 
-from raytrain.results.archive import copying, quiet, tree
-from raytrain.results.archive.copying import remove_tree
-from raytrain.results.archive.store import Archive
+from raytrain.archive import copying, quiet, tree
+from raytrain.archive.copying import remove_tree
+from raytrain.archive.store import Archive
 
 
 @pytest.fixture(params=["one file system", "two"])

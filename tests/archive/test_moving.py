@@ -5,7 +5,7 @@ from pathlib import Path
 
 from runs import WHY, archived_contents, contents, debris, make_fit, without_own_time
 
-from raytrain.results.archive.store import Archive
+from raytrain.archive.store import Archive
 
 
 def test_a_run_is_moved_with_every_byte_mode_time_link_and_empty_folder(project: Path, archive: Archive) -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from runs import WHY, contents, debris, make_fit
 
+from raytrain.archive import copying, move
+from raytrain.archive.store import Archive
 from raytrain.errors import InputError
-from raytrain.results.archive import copying, move
-from raytrain.results.archive.store import Archive
 
 
 @pytest.fixture
@@ -130,7 +130,7 @@ def test_a_disk_that_fills_up_while_copying_loses_nothing(archive: Archive, othe
     archive.home.mkdir()
     # In a process of its own: a limit on a file's size is what the kernel lets us set without being root.
     code = (
-        "import resource, signal, sys; from pathlib import Path; from raytrain.results.archive.store import Archive\n"
+        "import resource, signal, sys; from pathlib import Path; from raytrain.archive.store import Archive\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, 2**20))\n"
         f"Archive(Path({str(archive.home)!r})).add(Path({str(run)!r}), why='full', outside=True)\n"
     )

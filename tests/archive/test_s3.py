@@ -7,10 +7,10 @@ import pytest
 from runs import WHY, contents, debris, make_fit
 from s3_server import Server, serving
 
+from raytrain.archive import move
+from raytrain.archive.s3 import RemoteFolder
+from raytrain.archive.store import Archive
 from raytrain.errors import InputError
-from raytrain.results.archive import move
-from raytrain.results.archive.s3 import RemoteFolder
-from raytrain.results.archive.store import Archive
 
 WEIGHTS = "checkpoints/step-001500/model.safetensors"
 

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from runs import archived_contents, contents, debris, make_fit, without_own_time
 
-from raytrain.results.archive.store import Archive
-from raytrain.results.folders import write_json
+from raytrain.archive.store import Archive
+from raytrain.files import write_json
 from raytrain.results.provenance import provenance
 
 FIGURES = Path(__file__).parents[2] / "results" / "bench" / "soak-archive.json"

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 from runs import WHY, make_fit
 
+from raytrain.archive import summary
+from raytrain.archive.as_baseline import write_baseline
+from raytrain.archive.pickled import plain_values
+from raytrain.archive.store import Archive
+from raytrain.archive.trainer_run import _SHAPES
 from raytrain.config.reader import load_baseline
 from raytrain.errors import InputError
-from raytrain.results.archive import summary
-from raytrain.results.archive.as_baseline import write_baseline
-from raytrain.results.archive.pickled import plain_values
-from raytrain.results.archive.store import Archive
-from raytrain.results.archive.trainer_run import _SHAPES
 from raytrain.whisper.variants import VARIANTS
 
 

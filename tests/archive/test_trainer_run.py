@@ -7,12 +7,12 @@ import pytest
 from runs import contents
 from trainer_folder import train
 
+from raytrain.archive import summary
+from raytrain.archive.as_baseline import write_baseline
+from raytrain.archive.store import Archive
+from raytrain.archive.trainer_run import TrainerRun
 from raytrain.config.reader import load_baseline
 from raytrain.errors import InputError
-from raytrain.results.archive import summary
-from raytrain.results.archive.as_baseline import write_baseline
-from raytrain.results.archive.store import Archive
-from raytrain.results.archive.trainer_run import TrainerRun
 
 
 @pytest.fixture(scope="session")

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from runs import WHY, make_fit
 
-from raytrain.results.archive.manifest import FILE_NAME, Damaged, Manifest
-from raytrain.results.archive.store import Archive
+from raytrain.archive.checksums import FILE_NAME, Damaged, Manifest
+from raytrain.archive.store import Archive
 
 WEIGHTS = "checkpoints/step-001500/model.safetensors"
 

@@ -5,7 +5,7 @@ import sys
 
 import torch
 
-from raytrain.benchmarks.memory import Point, grid, measure_grid, summary
+from raytrain.benchmarks.memory_grid import Point, grid, measure_grid, summary
 
 POINT = Point(variant="tiny", batch_size=1, window_s=2.0, gradient_checkpointing=True, precision="fp32", label_tokens=4)
 

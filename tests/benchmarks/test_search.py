@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from raytrain.benchmarks import equivalents
-from raytrain.benchmarks.equivalents import LAWS
+from raytrain.benchmarks import reuse as equivalents
+from raytrain.benchmarks.reuse import LAWS
 from raytrain.benchmarks.rivals import Random
-from raytrain.benchmarks.search import RIVALS, rehearse
+from raytrain.benchmarks.searches import RIVALS, rehearse
 from raytrain.benchmarks.surfaces import ACCUMULATION, BATCH, RATE, Basin, Card, Recorded, surfaces
 
 SURFACES = {surface.name: surface for surface in surfaces()}

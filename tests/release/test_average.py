@@ -9,10 +9,10 @@ from exported_runs import checkpoint, copy_of, study_of
 from safetensors.torch import load_file, save_file
 
 from raytrain.errors import InputError
+from raytrain.files import read_json
 from raytrain.release.average import average_weights
 from raytrain.release.export import Exported, export
-from raytrain.release.source import find_run, require_enough
-from raytrain.results.folders import read_json
+from raytrain.release.runs import find_run, require_enough
 from raytrain.results.word_errors import WordErrors
 
 

@@ -15,7 +15,7 @@ from huggingface_hub import ModelCard
 from raytrain.config.baseline import Audio
 from raytrain.release.card import Scored, model_card
 from raytrain.release.export import export
-from raytrain.release.source import Run, find_run
+from raytrain.release.runs import Run, find_run
 from raytrain.training import precision as precisions
 from raytrain.training.evaluation import evaluate
 from raytrain.whisper import weights

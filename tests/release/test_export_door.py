@@ -12,8 +12,8 @@ from transformers import WhisperForConditionalGeneration
 
 from raytrain.errors import InputError
 from raytrain.release.export import export
-from raytrain.release.placing import placed, require_space
-from raytrain.release.source import find_run
+from raytrain.release.runs import find_run
+from raytrain.release.target import placed, require_space
 
 
 def door(*arguments: str | Path) -> subprocess.CompletedProcess[str]:

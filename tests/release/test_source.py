@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from exported_runs import checkpoint, copy_of, edit_json, study_of
 
+from raytrain.archive.checksums import FILE_NAME, KeptFile, Manifest
 from raytrain.errors import InputError
-from raytrain.release.source import find_run
-from raytrain.results.archive.manifest import FILE_NAME, KeptFile, Manifest
+from raytrain.release.runs import find_run
 
 
 def test_a_fit_stands_for_its_checkpoint_with_the_lowest_wer(fit: Path, tmp_path: Path) -> None:

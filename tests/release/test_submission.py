@@ -17,7 +17,7 @@ from exported_runs import inputs_for
 from raytrain.release import submission_main
 from raytrain.release.average import score
 from raytrain.release.export import Exported, export
-from raytrain.release.source import Run, find_run
+from raytrain.release.runs import Run, find_run
 from raytrain.release.submission_main import Model, Piece, in_batches, pieces, resampled, transcribe
 from raytrain.whisper.window import fitted_seconds, frames
 

@@ -7,8 +7,8 @@ from making import config
 
 from raytrain.config.reader import load_baseline
 from raytrain.errors import InputError
+from raytrain.files import write_json
 from raytrain.results.description import Description, read_description
-from raytrain.results.folders import write_json
 from raytrain.results.known_settings import require_valid
 
 STUDY = Description(

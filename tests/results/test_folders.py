@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from raytrain.errors import InputError
-from raytrain.results.folders import new_run_folder, read_json, write_json
+from raytrain.files import read_json, write_json
+from raytrain.results.folders import new_run_folder
 
 NEW_YEAR = date(2026, 1, 1)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from raytrain.config.reader import load_baseline
 from raytrain.config.space import SearchSpace
-from raytrain.study.axes import Axes
+from raytrain.search.axes import Axes
 from raytrain.study.journal import Journal
 
 BATCH = "training.batch_size"

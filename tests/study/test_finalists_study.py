@@ -13,9 +13,9 @@ from small_studies import small_study
 from raytrain.results.ledger import Ledger
 from raytrain.results.records import Outcome, TrialRecord
 from raytrain.results.transcripts import read_scored, transcripts_path
-from raytrain.study.axes import Axes
+from raytrain.search.axes import Axes
 from raytrain.study.journal import Journal
-from raytrain.study.search import run_study
+from raytrain.study.run_study import run_study
 from raytrain.study.study import Study
 
 RATE = "training.learning_rate"

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from small_studies import small_study
 
-from raytrain.results.folders import write_json
+from raytrain.files import write_json
 from raytrain.results.provenance import provenance
 from raytrain.results.records import Outcome, TrialRecord
-from raytrain.study.search import run_study
+from raytrain.study.run_study import run_study
 
 FIGURES = Path(__file__).parents[2] / "results" / "bench" / "soak-freed.json"
 LIMIT_S = 5.0

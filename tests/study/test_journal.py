@@ -12,9 +12,9 @@ from raytrain.config.reader import load_baseline
 from raytrain.config.space import SearchSpace
 from raytrain.errors import InputError
 from raytrain.results.records import Outcome
-from raytrain.study.axes import Axes
+from raytrain.search.axes import Axes
+from raytrain.search.objectives import objective_of, violation_gib
 from raytrain.study.journal import Journal
-from raytrain.study.objectives import objective_of, violation_gib
 
 BATCH = "training.batch_size"
 TINY = load_baseline("tiny")

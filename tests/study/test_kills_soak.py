@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from raytrain.results.folders import write_json
+from raytrain.files import write_json
 
 FIGURES = Path(__file__).parents[2] / "results" / "bench" / "soak-kills.json"
 KILLS = 20

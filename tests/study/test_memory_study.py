@@ -10,7 +10,7 @@ from small_studies import small_study
 
 from raytrain.errors import InputError
 from raytrain.results.records import Outcome, TrialRecord
-from raytrain.study.search import run_study
+from raytrain.study.run_study import run_study
 
 BATCH, RATE = "training.batch_size", "training.learning_rate"
 ONE_STEP = (

@@ -13,11 +13,11 @@ from optuna.trial import TrialState
 from safetensors.torch import load_file, save_file
 from small_studies import small_study
 
+from raytrain.report.study_results import load_study
+from raytrain.report.write import write_report
 from raytrain.results.records import Outcome, TrialRecord
-from raytrain.results.report import write_report
-from raytrain.results.study_results import load_study
 from raytrain.results.transcripts import transcripts_path
-from raytrain.study.search import run_study
+from raytrain.study.run_study import run_study
 from raytrain.study.study import Study
 
 BATCH, ACCUMULATION, WEIGHTS = "training.batch_size", "training.gradient_accumulation_steps", "model.pretrained"

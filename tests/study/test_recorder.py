@@ -13,12 +13,12 @@ from raytrain.config.reader import load_baseline
 from raytrain.config.space import SearchSpace
 from raytrain.results.ledger import Ledger
 from raytrain.results.records import Outcome
-from raytrain.study.axes import Axes
+from raytrain.search.axes import Axes
 from raytrain.study.journal import Journal
-from raytrain.study.progress import Watcher
 from raytrain.study.recorder import Recorder
+from raytrain.study.watcher import Watcher
 from raytrain.tracking.background import Background, LaterRun
-from raytrain.tracking.run import TrackedRun
+from raytrain.tracking.tracked_run import TrackedRun
 from raytrain.trial.job import Share
 
 TINY = load_baseline("tiny")

@@ -12,7 +12,7 @@ from reading import wandb_history, wandb_records
 
 from raytrain.config.baseline import Tracking
 from raytrain.tracking.background import Background, LaterRun
-from raytrain.tracking.run import TrackedRun, open_run
+from raytrain.tracking.tracked_run import TrackedRun, open_run
 
 
 def opening(folder: Path, run_id: str, *, tensorboard: bool = False) -> Callable[[], TrackedRun]:

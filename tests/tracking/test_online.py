@@ -15,10 +15,10 @@ from wandb_server.account import ENTITY
 from wandb_server.server import WandbServer
 
 from raytrain.config.baseline import Tracking
+from raytrain.report.write import write_report
 from raytrain.results.description import Description
 from raytrain.results.ledger import Ledger
 from raytrain.results.records import Outcome
-from raytrain.results.report import write_report
 from raytrain.tracking.study_run import publish_study
 
 ENDS = {

@@ -9,10 +9,10 @@ import pytest
 from reading import wandb_records, wandb_summary
 
 from raytrain.config.baseline import Tracking
+from raytrain.report.write import write_report
 from raytrain.results.description import Description
 from raytrain.results.ledger import Ledger
 from raytrain.results.records import Outcome, TrialRecord
-from raytrain.results.report import write_report
 from raytrain.tracking.study_run import publish_study, trial_rows
 
 BASELINE: dict[str, Any] = {

@@ -12,7 +12,7 @@ from tensorboard.plugins.hparams import metadata
 
 from raytrain.config.baseline import Tracking
 from raytrain.errors import InputError
-from raytrain.tracking.run import TrackedRun, open_run
+from raytrain.tracking.tracked_run import TrackedRun, open_run
 from raytrain.tracking.wandb_run import wandb_mode
 
 OFFLINE = Tracking(wandb="offline")
@@ -182,7 +182,7 @@ def test_rows_are_on_disk_within_two_seconds_of_a_kill(tmp_path: Path) -> None:
 
 
 def test_the_driver_needs_no_torch_to_track() -> None:
-    code = "import sys, raytrain.tracking.run; print(sorted({'torch', 'ray', 'tensorflow'} & set(sys.modules)))"
+    code = "import sys, raytrain.tracking.tracked_run; print(sorted({'torch', 'ray', 'tensorflow'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from raytrain.config.baseline import Tracking
-from raytrain.tracking.run import open_run
+from raytrain.tracking.tracked_run import open_run
 
 CONFIG = {"model": {"variant": "tiny"}, "training": {"batch_size": 8, "learning_rate": 1e-5, "spec_augment": None}}
 BIN = Path(sys.executable).parent

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from small_runs import small_config
 
-from raytrain.results.folders import write_json
+from raytrain.files import write_json
 from raytrain.speech.corpus import Corpus
 from raytrain.speech.split import split_by_child
 from raytrain.training import session

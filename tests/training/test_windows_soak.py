@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from small_runs import small_config
 
-from raytrain.results.folders import write_json
+from raytrain.files import write_json
 from raytrain.speech.corpus import prepare
 from raytrain.speech.manifest import manifest_path
 from raytrain.speech.split import split_by_child

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from raytrain.trial.progress import ProgressFile, RunProgress, read_progress
+from raytrain.trial.run_progress import ProgressFile, RunProgress, read_progress
 
 
 def test_the_last_word_is_read_back(tmp_path: Path) -> None:

@@ -1,0 +1,200 @@
+"""python -m raytrain.archive: keep runs that are over, and bring them back."""
+
+import argparse
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+from raytrain.archive.checksums import Damaged, Manifest
+from raytrain.archive.index import restored, summary_or_nothing, what
+from raytrain.archive.store import Archive
+from raytrain.archive.tree import printable
+from raytrain.cli import Interrupted, Parser, print_json, run_door, say
+from raytrain.errors import InputError
+
+_MIB = 2**20
+
+
+def main() -> None:
+    run_door(_archive)
+
+
+def _archive() -> int:
+    arguments = _parser().parse_args()
+    archive = Archive(arguments.archive, tell=say)
+    try:
+        return int(arguments.work(archive, arguments))
+    except Damaged as error:
+        for fault in error.faults:
+            say(f"{archive.home}: {fault}")
+        return 1
+    except KeyboardInterrupt:
+        raise Interrupted(shlex.join(["python", "-m", "raytrain.archive", *sys.argv[1:]])) from None
+
+
+def _add(archive: Archive, arguments: argparse.Namespace) -> int:
+    manifest = archive.add(
+        arguments.source,
+        why=arguments.why,
+        name=arguments.name,
+        to=arguments.to,
+        replaced_by=arguments.replaced_by,
+        wer_unit=arguments.wer_unit,
+        outside=arguments.outside,
+    )
+    if arguments.json:
+        print_json(_row(archive, manifest))
+    say(f"{archive.home / manifest.name}: archived; back with: python -m raytrain.archive restore {manifest.name}")
+    return 0
+
+
+def _list(archive: Archive, arguments: argparse.Namespace) -> int:
+    archive.recover()
+    rows, status = [], 0
+    for name in archive.names():
+        try:
+            rows.append(_row(archive, archive.read(name)))
+        except Damaged as error:
+            say("\n".join(error.faults))
+            status = 1
+    if arguments.json:
+        back = list(restored(archive.home).values())
+        print_json({"archived": rows, "restored": back, "tensorboard": _tensorboard(archive)})
+        return status
+    for row in rows:
+        wer = f"WER {row['best_eval_wer']:.4f}" if row["best_eval_wer"] is not None else ""
+        parts = [
+            row["name"],
+            row["what"],
+            wer,
+            row["archived_at"][:10],
+            f"{row['size_bytes'] / _MIB:.1f} MiB",
+            row["why"],
+        ]
+        print("  ".join(part for part in parts if part))
+    if not rows and not status:
+        say(f"{archive.home}: nothing is archived")
+    say(f"look at all runs: {_tensorboard(archive)}")
+    return status
+
+
+def _show(archive: Archive, arguments: argparse.Namespace) -> int:
+    archive.recover()
+    manifest = archive.read(arguments.name)
+    told = summary_or_nothing(archive.home / manifest.name)
+    row = _row(archive, manifest) | {"commit": manifest.commit, "versions": manifest.versions}
+    if arguments.json:
+        print_json({"manifest": row, "summary": told, "tensorboard": _tensorboard(archive)})
+        return 0
+    for key, value in (row | told).items():
+        if value is not None and key not in ("what", "history", "versions"):
+            print(f"{key}: {value}")
+    print("versions: " + ", ".join(f"{name} {version}" for name, version in manifest.versions.items() if version))
+    for step in told.get("history", []):
+        if step.get("eval_wer") is not None:
+            print(f"step {step['step']}: WER {step['eval_wer']:.4f}")
+    say(f"look at all runs: {_tensorboard(archive)}")
+    return 0
+
+
+def _verify(archive: Archive, arguments: argparse.Namespace) -> int:
+    found = archive.verify(arguments.name)
+    if arguments.json:
+        print_json({"clean": not any(found.values()), "faults": found})
+    for name, faults in found.items():
+        for fault in faults:
+            say(f"{archive.home / name}: {fault}")
+    damaged = sum(bool(faults) for faults in found.values())
+    say(f"{len(found) - damaged} of {len(found)} whole")
+    return 1 if damaged else 0
+
+
+def _restore(archive: Archive, arguments: argparse.Namespace) -> int:
+    if arguments.as_baseline:
+        return _restore_as_baseline(archive, arguments)
+    place = archive.restore(arguments.name, to=arguments.to, keep=arguments.keep)
+    if arguments.json:
+        print_json({"name": arguments.name, "folder": str(place)})
+    say(f"{place}: restored")
+    return 0
+
+
+def _restore_as_baseline(archive: Archive, arguments: argparse.Namespace) -> int:
+    from raytrain.archive.as_baseline import write_baseline  # here: it loads the configuration's schema
+
+    if arguments.keep:
+        raise InputError("--keep: --as-baseline moves nothing, so all is kept anyway; leave it out")
+    archive.recover()
+    path = arguments.to or archive.project / "baselines" / f"{archive.read(arguments.name).name}.yaml"
+    notes = write_baseline(archive.home / arguments.name, path)
+    if arguments.json:
+        print_json({"name": arguments.name, "baseline": str(path), "notes": notes})
+    for note in notes:
+        say(note)
+    say(f"{path}: train it with: python -m raytrain.fit --config {shlex.quote(os.path.relpath(path))}")
+    return 0
+
+
+def _row(archive: Archive, manifest: Manifest) -> dict[str, Any]:
+    told = summary_or_nothing(archive.home / manifest.name)
+    return {
+        "name": manifest.name,
+        "kind": manifest.kind,
+        "what": what(manifest, told),
+        "best_eval_wer": told.get("best_eval_wer"),
+        "archived_at": manifest.archived_at,
+        "why": manifest.why,
+        "replaced_by": manifest.replaced_by,
+        "origin": printable(manifest.origin),
+        "remote": manifest.remote,
+        "files": len(manifest.files),
+        "size_bytes": manifest.size_bytes,
+    }
+
+
+def _tensorboard(archive: Archive) -> str:
+    """One command for archived and current runs: TensorBoard walks each folder, and names runs after it."""
+    folders = {"results": archive.project / "results", "archive": archive.home}
+    spec = ",".join(f"{name}:{os.path.relpath(folder)}" for name, folder in folders.items())
+    return f"tensorboard --logdir_spec {shlex.quote(spec)}"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Parser(prog="python -m raytrain.archive", description="Keep runs that are over, and bring them back.")
+    parser.add_argument("--archive", type=Path, default=Path("archive"), metavar="FOLDER", help="archive/ if not given")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
+
+    add = _command(commands, "add", _add, "move a study, a fit or a foreign run into the archive")
+    add.add_argument("source", type=Path, metavar="FOLDER")
+    add.add_argument("--why", required=True, help="why it is over: 'small is the baseline now'")
+    add.add_argument("--name", help="its name in the archive; its folder's if not given")
+    add.add_argument("--to", metavar="s3://BUCKET/PREFIX", help="put weights and large files there, the rest here")
+    add.add_argument("--replaced-by", metavar="WHAT", help="what came after it")
+    add.add_argument("--wer-unit", choices=["fraction", "percent"], help="of a foreign run's WER; guessed if not given")
+    add.add_argument("--outside", action="store_true", help="the run lies outside this project")
+
+    _command(commands, "list", _list, "what is archived, a line each")
+    show = _command(commands, "show", _show, "one run: its configuration, WER history and provenance")
+    show.add_argument("name")
+    verify = _command(commands, "verify", _verify, "read every byte, and name what differs from the manifest")
+    verify.add_argument("name", nargs="?")
+
+    restore = _command(commands, "restore", _restore, "move a run back to where it came from")
+    restore.add_argument("name")
+    restore.add_argument("--to", type=Path, metavar="DIR", help="a folder that is not there yet, or is empty")
+    restore.add_argument("--keep", action="store_true", help="keep it in the archive as well")
+    restore.add_argument("--as-baseline", action="store_true", help="write its configuration to baselines/NAME.yaml")
+    return parser
+
+
+def _command(commands: Any, name: str, work: Any, told: str) -> argparse.ArgumentParser:
+    command: argparse.ArgumentParser = commands.add_parser(name, help=told, description=told)
+    command.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    command.set_defaults(work=work)
+    return command
+
+
+if __name__ == "__main__":
+    main()

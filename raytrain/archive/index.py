@@ -1,0 +1,100 @@
+"""archive/README.md: a line a run, made from the manifests again after every change, so that it cannot be lost."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from raytrain.archive.checksums import Damaged, Manifest, read_manifest
+from raytrain.archive.copying import write_synced
+from raytrain.archive.settle import RESTORED
+from raytrain.archive.summaries import summary
+from raytrain.archive.tree import printable
+from raytrain.errors import InputError
+
+_BEGIN, _END = "<!-- made by raytrain.archive from here -->", "<!-- to here -->"
+_HEAD = """# Archive
+
+Runs that are over and kept, one folder each, with the sha256 of every file in its `MANIFEST.json`.
+
+"""
+
+
+def entries(home: Path) -> dict[str, Path]:
+    """The archived runs' folders by name."""
+    if not home.is_dir():
+        return {}
+    folders = (path for path in sorted(home.iterdir()) if path.is_dir() and not path.name.startswith("."))
+    return {path.name: path for path in folders if path.name != RESTORED}
+
+
+def write_index(home: Path) -> None:
+    """Renew the lines in README.md between the marks; what people wrote around them stays."""
+    path = home / "README.md"
+    old = path.read_text(encoding="utf-8") if path.exists() else f"{_HEAD}{_BEGIN}\n{_END}\n"
+    before, found, rest = old.partition(_BEGIN)
+    after = rest.partition(_END)[2] if found else "\n"
+    gap = "" if found else "\n"
+    new = f"{before}{gap}{_BEGIN}\n{_lines(home)}{_END}{after}"
+    if new != old or not path.exists():
+        write_synced(path, new)
+
+
+def restored(home: Path) -> dict[str, dict[str, Any]]:
+    """The records of runs that went back and are not here now."""
+    found = {}
+    for path in sorted((home / RESTORED).glob("*.json")):
+        if not (home / path.stem).exists():
+            found[path.stem] = json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
+def _lines(home: Path) -> str:
+    rows = [_row(name, folder) for name, folder in entries(home).items()]
+    text = "\nNothing is archived.\n\n"
+    if rows:
+        head = _cells("name", "what", "best WER", "archived", "why", "what replaced it", "where it came from")
+        text = "\n" + head + "|---" * 7 + "|\n" + "".join(rows) + "\n"
+    back = restored(home)
+    if back:
+        text += "Went back:\n\n| name | why it was here | from | until | to |\n|---|---|---|---|---|\n"
+        for name, record in back.items():
+            days = [record["archived_at"][:10], record["restored_at"][:10]]
+            text += _cells(name, record["why"], *days, f"`{record['restored_to']}`")
+        text += "\n"
+    return text
+
+
+def _row(name: str, folder: Path) -> str:
+    try:
+        manifest = read_manifest(folder)
+    except Damaged as error:
+        return _cells(name, error.faults[0], *[""] * 5)
+    wer = told.get("best_eval_wer") if (told := summary_or_nothing(folder)) else None
+    return _cells(
+        f"[{name}]({name}/)",
+        what(manifest, told),
+        f"{wer:.4f}" if wer is not None else "",
+        manifest.archived_at[:10],
+        manifest.why,
+        manifest.replaced_by or "",
+        f"`{manifest.origin}`",
+    )
+
+
+def summary_or_nothing(folder: Path) -> dict[str, Any]:
+    """A run's summary; {} where its files cannot be made out: the index has a line for it all the same."""
+    try:
+        return summary(folder)
+    except InputError:
+        return {}
+
+
+def what(manifest: Manifest, told: dict[str, Any]) -> str:
+    """A run in a few words: `trainer, medium, 8 × 4`."""
+    sizes = [told.get("batch_size"), told.get("gradient_accumulation_steps")]
+    parts = [manifest.kind, told.get("variant"), " × ".join(map(str, sizes)) if all(sizes) else None]
+    return ", ".join(part for part in parts if part)
+
+
+def _cells(*texts: str) -> str:
+    return "| " + " | ".join(" ".join(printable(text).replace("|", "\\|").split()) for text in texts) + " |\n"

@@ -1,0 +1,208 @@
+"""The archive: `add` takes a run out of the world, `restore` brings it back, `verify` reads every byte."""
+
+import errno
+import fcntl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from raytrain.archive.checks import checked_name, kind_of, require_free, require_new, require_place
+from raytrain.archive.checksums import FILE_NAME, Damaged, Manifest, faults, hashed, read_manifest
+from raytrain.archive.index import entries, restored, write_index
+from raytrain.archive.journal import Move, unsettled
+from raytrain.archive.move import move_in, move_out
+from raytrain.archive.place import for_s3, remote_faults
+from raytrain.archive.quiet import held_still
+from raytrain.archive.s3 import RemoteFolder
+from raytrain.archive.settle import settle
+from raytrain.archive.tree import plain, printable, refuse_links_out, scan
+from raytrain.archive.versions import versions_of
+from raytrain.errors import InputError
+
+_MIB = 2**20
+
+
+class Archive:
+    """A folder of archived runs; the folder around it is the project they came from. `tell` takes a line for people."""
+
+    def __init__(self, home: Path = Path("archive"), *, tell: Callable[[str], None] = lambda _: None) -> None:
+        self.home = plain(home)
+        self.project = self.home.parent
+        self._tell = tell
+
+    def add(
+        self,
+        source: Path,
+        *,
+        why: str,
+        name: str | None = None,
+        to: str | None = None,
+        replaced_by: str | None = None,
+        wer_unit: str | None = None,
+        outside: bool = False,
+    ) -> Manifest:
+        """Move a run into the archive. A second call for a run that has arrived changes nothing."""
+        place = plain(source)
+        name = checked_name(place.name if name is None else name)
+        if not why.strip():
+            raise InputError("--why: empty; say why the run is over")
+        require_place(place, home=self.home, outside=outside)
+        if not self.home.exists():
+            kind_of(place)  # a slip of the pen makes no archive
+            self.home.mkdir(parents=True)
+        with self._alone():
+            if not place.exists() and (known := self._arrived(place, name)) is not None:
+                self._tell(f"{self.home / name}: {place} is in the archive already")
+                return known
+            kind = kind_of(place)
+            require_new(self.home / name)
+            self._require_settled(name)
+            remote = RemoteFolder(f"{to.rstrip('/')}/{name}") if to is not None else None
+            if remote is not None:
+                remote.require_new()  # a slip of the pen is told before gigabytes are read
+            with held_still(place):
+                manifest = self._manifest(place, name=name, kind=kind, why=why, replaced_by=replaced_by, unit=wer_unit)
+                if remote is not None:
+                    manifest = manifest.with_remote(remote.url, for_s3(manifest.tree()))
+                self._note(move_in(self.home, manifest, place))
+            write_index(self.home)
+        return manifest
+
+    def restore(self, name: str, *, to: Path | None = None, keep: bool = False) -> Path:
+        """Move a run back to where it came from, or to `to`; with `keep` the archive keeps it as well."""
+        asked = plain(to) if to is not None else None
+        with self._alone():
+            if (place := self._went_to(name)) is not None and asked in (None, place):
+                self._tell(f"{place}: {name} went back there already")
+                return place
+            manifest = self.read(name)
+            self._require_settled(name)
+            target = asked or self.project / manifest.origin
+            require_free(target, home=self.home)
+            self._tell(f"{self.home / name}: checking {manifest.size_bytes / _MIB:.1f} MiB")
+            if found := self._faults(self.home / name):
+                raise Damaged([f"{name}: {fault}" for fault in found])
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if target.exists():
+                target.rmdir()
+            self._note(move_out(self.home, manifest, target, keep=keep))
+            write_index(self.home)
+        return target
+
+    def verify(self, name: str | None = None) -> dict[str, list[str]]:
+        """Every byte of one run or of all: the faults by name, none where all is as it was archived."""
+        with self._alone():
+            folders = entries(self.home) if name is None else {name: self._folder(name)}
+            return {name: self._faults(folder) for name, folder in folders.items()}
+
+    def recover(self) -> None:
+        """Finish or undo what a kill interrupted, unless somebody works here."""
+        try:
+            with self._alone():
+                pass
+        except InputError:
+            return
+
+    def names(self) -> list[str]:
+        return list(entries(self.home))
+
+    def read(self, name: str) -> Manifest:
+        """The manifest of an archived run."""
+        try:
+            return read_manifest(self._folder(name))
+        except Damaged as error:
+            raise Damaged([f"{name}: {fault}" for fault in error.faults]) from None
+
+    def _manifest(
+        self, place: Path, *, name: str, kind: str, why: str, replaced_by: str | None, unit: str | None
+    ) -> Manifest:
+        tree = scan(place)
+        refuse_links_out(place, tree)
+        commit, versions, are_the_runs = versions_of(place)
+        self._tell(f"{place}: reading {tree.size_bytes / _MIB:.1f} MiB in {len(tree.files)} files")
+        files = hashed(place, tree)
+        if scan(place) != tree:
+            raise InputError(f"{place}: changed while it was read; wait until its run has ended")
+        return Manifest(
+            name=name,
+            kind=kind,
+            why=why.strip(),
+            replaced_by=replaced_by,
+            archived_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            origin=(place.relative_to(self.project) if place.is_relative_to(self.project) else place).as_posix(),
+            commit=commit,
+            versions=versions,
+            versions_are_the_runs=are_the_runs,
+            wer_unit=unit,
+            remote=None,
+            directories=tree.directories,
+            files=files,
+            links=tree.links,
+        )
+
+    def _faults(self, folder: Path) -> list[str]:
+        try:
+            manifest = read_manifest(folder)
+        except Damaged as error:
+            return error.faults
+        found = list(faults(folder, manifest))
+        if manifest.name != folder.name:
+            found.append(f"{FILE_NAME}: of {manifest.name}, in the folder of {folder.name}")
+        return [printable(fault) for fault in found + remote_faults(manifest)]
+
+    def _folder(self, name: str) -> Path:
+        known = entries(self.home)
+        if name not in known:
+            went = self._went_to(name)
+            fact = f"went back to {went}" if went else "not in the archive"
+            raise InputError(f"{name}: {fact}; there is: {', '.join(known) or 'nothing'}")
+        return known[name]
+
+    def _arrived(self, place: Path, name: str) -> Manifest | None:
+        if name not in entries(self.home):
+            return None
+        manifest = self.read(name)
+        return manifest if self.project / manifest.origin == place else None
+
+    def _went_to(self, name: str) -> Path | None:
+        """Where a run is that has left the archive, as long as it is still there."""
+        record = restored(self.home).get(name)
+        place = self.project / record["restored_to"] if record else None
+        return place if place is not None and place.exists() else None
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One process at a time, and nothing half done when it begins."""
+        try:
+            lock = (self.home / ".lock").open("a")
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.EROFS, errno.EACCES):
+                raise
+            yield  # no archive yet, or one that can only be read: nobody moves anything here
+            return
+        with lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise InputError(f"{self.home}: another process moves a run here; wait until it has ended") from None
+            for move in unsettled(self.home):
+                self._settle(move)
+            write_index(self.home)
+            yield
+
+    def _settle(self, move: Move) -> None:
+        try:
+            self._note(settle(move))
+        except (InputError, OSError) as error:  # S3 or a disk that is away now; the journal stays for the next time
+            self._tell(f"{move.journal}: an interrupted move of {move.name} cannot be ended yet: {error}")
+
+    def _require_settled(self, name: str) -> None:
+        if any(move.name == name for move in unsettled(self.home)):
+            raise InputError(
+                f"{self.home / name}: an interrupted move of it cannot be ended yet; the line above says why"
+            )
+
+    def _note(self, note: str | None) -> None:
+        if note is not None:
+            self._tell(note)

@@ -1,0 +1,143 @@
+"""A folder that transformers' Trainer wrote in; what it trained, how, and its WER over time out. No transformers."""
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from raytrain.archive.pickled import plain_values
+
+_ASSUMED_PERCENT_ABOVE = 1.5
+_SHAPES = {  # layers of encoder and decoder, width: the sizes of OpenAI's Whisper
+    (4, 4, 384): "tiny",
+    (6, 6, 512): "base",
+    (12, 12, 768): "small",
+    (24, 24, 1024): "medium",
+    (32, 32, 1280): "large-v3",
+    (32, 4, 1280): "turbo",
+}
+
+
+@dataclass(frozen=True)
+class TrainerRun:
+    """A Trainer's output folder. Everything comes from small files, the latest checkpoint's where there is a choice."""
+
+    folder: Path
+
+    @staticmethod
+    def recognises(folder: Path) -> bool:
+        names = ("trainer_state.json", "training_args.bin")
+        return any((place / name).is_file() for place in _places(folder) for name in names)
+
+    @cached_property
+    def state(self) -> dict[str, Any]:
+        """trainer_state.json; the one with the most steps, since the root's may be older than a checkpoint's."""
+        states = [_json(place / "trainer_state.json") for place in _places(self.folder)]
+        return max(states, key=lambda state: state.get("global_step") or 0, default={})
+
+    @cached_property
+    def arguments(self) -> dict[str, Any]:
+        """TrainingArguments, as far as they are plain."""
+        found = (plain_values(place / "training_args.bin") for place in _places(self.folder))
+        return next((values for values in found if values), {})
+
+    @cached_property
+    def model(self) -> dict[str, Any]:
+        """The model's config.json."""
+        found = (_json(place / "config.json") for place in _places(self.folder))
+        return next((values for values in found if values), {})
+
+    @cached_property
+    def generation(self) -> dict[str, Any]:
+        found = (_json(place / "generation_config.json") for place in _places(self.folder))
+        return next((values for values in found if values), {})
+
+    @property
+    def variant(self) -> str | None:
+        """The Whisper size that has this shape."""
+        if self.model.get("model_type") != "whisper":
+            return None
+        shape = tuple(self.model.get(key) for key in ("encoder_layers", "decoder_layers", "d_model"))
+        return _SHAPES.get(shape)  # type: ignore[arg-type]  # a shape with None in it is none of them
+
+    @property
+    def pretrained(self) -> str | None:
+        """The hub id it started from, where some file of it says so."""
+        name = self.model.get("_name_or_path") or ""
+        if re.fullmatch(r"[\w.-]+/[\w.-]+", name) and not Path(name).exists():
+            return name
+        card = self.folder / "README.md"
+        text = card.read_text(encoding="utf-8", errors="replace") if card.is_file() else ""
+        named = re.search(r"^base_model:\s*(?:-\s*)?([\w.-]+/[\w.-]+)\s*$", text, re.MULTILINE)
+        return named.group(1) if named else None
+
+    def wer_history(self, unit: str | None) -> tuple[list[dict[str, Any]], str | None]:
+        """The evaluations as fractions, and the unit they were recorded in.
+
+        Many training scripts log 100 times the WER. Unsaid, a run whose best is above 1.5 is taken for one of these:
+        150 % wrong at its best is no run that anybody keeps.
+        """
+        rows = [row for row in self.state.get("log_history", []) if isinstance(row.get("eval_wer"), int | float)]
+        if not rows:
+            return [], None
+        assumed = "percent" if min(row["eval_wer"] for row in rows) > _ASSUMED_PERCENT_ABOVE else "fraction"
+        scale = 100 if (unit or assumed) == "percent" else 1
+        history = [
+            {"step": row["step"], "epoch": row.get("epoch"), "eval_wer": row["eval_wer"] / scale} for row in rows
+        ]
+        return history, unit or f"{assumed}, assumed"
+
+    def summary(self, *, unit: str | None) -> dict[str, Any]:
+        """What a comparison needs; null where the folder does not say."""
+        history, recorded = self.wer_history(unit)
+        batch_size = self.arguments.get("per_device_train_batch_size") or self.state.get("train_batch_size")
+        accumulation = self.arguments.get("gradient_accumulation_steps")
+        rates = [row["learning_rate"] for row in self.state.get("log_history", []) if "learning_rate" in row]
+        steps = self.state.get("global_step")
+        effective = batch_size * accumulation if batch_size and accumulation else None
+        return {
+            "when": self._when(),
+            "model": self.pretrained or self.model.get("_name_or_path") or None,
+            "variant": self.variant,
+            "language": self.generation.get("language"),
+            "batch_size": batch_size,
+            "gradient_accumulation_steps": accumulation,
+            "effective_batch_size": effective,
+            "learning_rate": self.arguments.get("learning_rate", max(rates, default=None)),
+            "num_epochs": self.arguments.get("num_train_epochs"),
+            "precision": "fp16" if self.arguments.get("fp16") else "bf16" if self.arguments.get("bf16") else None,
+            "seed": self.arguments.get("seed"),
+            "steps": steps,
+            "examples_seen": steps * effective if steps and effective else None,
+            "wer_unit": recorded,
+            "history": history,
+        }
+
+    def _when(self) -> str | None:
+        """When its latest state was written."""
+        times = [
+            path.stat().st_mtime for place in _places(self.folder) if (path := place / "trainer_state.json").is_file()
+        ]
+        return datetime.fromtimestamp(max(times), UTC).isoformat(timespec="seconds") if times else None
+
+
+def _places(folder: Path) -> list[Path]:
+    """The folder and its checkpoints, the latest first."""
+    numbered = [
+        (int(number.group(1)), path)
+        for path in folder.glob("checkpoint-*")
+        if (number := re.fullmatch(r"checkpoint-(\d+)", path.name)) and path.is_dir()
+    ]
+    return [folder, *(path for _, path in sorted(numbered, reverse=True))]
+
+
+def _json(path: Path) -> dict[str, Any]:
+    """A JSON object; {} where there is none: a foreign run may lack or have torn any of its files."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}

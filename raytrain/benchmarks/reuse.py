@@ -1,0 +1,167 @@
+"""What it saves that an effective batch is trained once: batching.yaml rehearsed with and without; clips trained out.
+
+Each rehearsal goes through a study's own proposals, journal and ledger; only the training is replaced, by a law of the
+WER. Every trial that is trained is trained to its budget.
+"""
+
+import math
+import os
+import statistics
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from raytrain.benchmarks.surfaces import Basin
+from raytrain.config.baseline import Baseline
+from raytrain.config.reader import load_baseline, load_space
+from raytrain.memory.admission import Admission
+from raytrain.memory.footprint import Footprint
+from raytrain.results.description import Description
+from raytrain.results.ledger import Ledger
+from raytrain.results.records import Outcome, TrialRecord
+from raytrain.search.axes import Axes
+from raytrain.search.equivalents import inherit
+from raytrain.speech.corpus import prepare
+from raytrain.speech.manifest import manifest_path
+from raytrain.speech.split import split_by_child
+from raytrain.study.opening import journal_of
+from raytrain.study.proposals import Proposals
+from raytrain.study.study import Study
+from raytrain.trial.inputs import Inputs
+from raytrain.trial.job import Share
+
+TRIALS = 20
+"""As batching.yaml asks for."""
+EXPECTED_RATIO = 2.0
+"""Clips trained without reuse over those with it, at least."""
+_EPOCHS = 100
+"""Of the packaged corpus, which is small: about 18,000 clips a trial, as a study of real recordings would train."""
+_NEAR = 0.02
+_RATE = 1e-5
+LAWS = {
+    f"best at an effective batch of {size}": Basin(best_effective_batch=size, best_rate=_RATE) for size in (16, 32, 64)
+}
+"""The learning rate is the baseline's throughout, and right for the best size."""
+_SHARE = Share(use_gpu=True, gpu_fraction=1.0, cpus=1, threads=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rehearsal:
+    """One study of one seed. Examples are clips trained on, repeats and probes counted."""
+
+    examples: int
+    examples_to_2_percent: int
+    """Until the first trial has ended whose WER, without noise, is within 2 % of the best; all, where none is."""
+    trained: int
+    probed: int
+    regret: float
+    """Of the trial with the lowest reported WER: by which share its WER without noise lies above the best."""
+
+
+def rehearse(law_name: str, *, reuse: bool, seed: int, trials: int) -> Rehearsal:
+    """One study, from the baseline on."""
+    with tempfile.TemporaryDirectory() as folder:
+        return _rehearse(_study(Path(folder), reuse=reuse, seed=seed, trials=trials), LAWS[law_name], seed=seed)
+
+
+def compare(*, trials: int, seeds: int) -> dict[str, dict[str, Any]]:
+    """By law: medians over the seeds of the plain form and of reuse, and how many times fewer clips reuse trains."""
+    prepare(manifest_path("demo"))  # once, before the processes below each would
+    with ProcessPoolExecutor(max_workers=os.cpu_count()) as pool:
+        running = {
+            (law, reuse, seed): pool.submit(rehearse, law, reuse=reuse, seed=seed, trials=trials)
+            for law in LAWS
+            for reuse in (False, True)
+            for seed in range(seeds)
+        }
+        found = {}
+        for law in LAWS:
+            plain, reused = (
+                _summary([running[law, reuse, seed].result() for seed in range(seeds)]) for reuse in (False, True)
+            )
+            ratio = round(plain["examples"] / reused["examples"], 2)
+            found[law] = {"plain": plain, "reused": reused, "examples_ratio": ratio}
+    return found
+
+
+def _study(folder: Path, *, reuse: bool, seed: int, trials: int) -> Study:
+    baseline = load_baseline("small", [f"training.num_epochs={_EPOCHS}"])
+    asked = [f"search.reuse_equivalent={str(reuse).lower()}", f"search.seed={seed}", f"search.trials={trials}"]
+    space = load_space("batching", asked, baseline=baseline)
+    corpus = prepare(manifest_path("demo"))
+    return Study(
+        folder=folder,
+        description=Description(baseline_name="small", baseline=baseline.model_dump(), space=space.model_dump()),
+        inputs=Inputs(corpus, None, split_by_child(corpus, ratio=baseline.data.validation_ratio, seed=0)),
+        whereabouts={},
+    )
+
+
+def _rehearse(study: Study, law: Basin, *, seed: int) -> Rehearsal:
+    journal, ledger = journal_of(study.folder, study.description), Ledger(study.folder)
+    proposals = Proposals(study, [], journal)
+    admission = Admission(Footprint(study.inputs.corpora), card_gib=None, limit_gib=None)
+    best_wer = _best_wer(study, law)
+    examples, reached = 0, None
+    for _ in range(study.space.search.trials):
+        asked = proposals.next(_SHARE, admission)
+        if asked is None:
+            break
+        record = _ended(asked, law, ledger.read(), seed=seed)
+        ledger.append(record)
+        journal.end(record, memory_limit_gib=None)
+        examples += asked["job"]["end_at_examples"]
+        if reached is None and _true_wer(record, law) <= best_wer * (1 + _NEAR):
+            reached = examples
+    records = ledger.read()
+    chosen = min(records, key=lambda one: one.eval_wer or math.inf)
+    probed = sum(one.inherited_from is not None for one in records)
+    return Rehearsal(
+        examples=examples,
+        examples_to_2_percent=examples if reached is None else reached,
+        trained=len(records) - probed,
+        probed=probed,
+        regret=_true_wer(chosen, law) / best_wer - 1,
+    )
+
+
+def _ended(asked: dict[str, Any], law: Basin, records: Sequence[TrialRecord], *, seed: int) -> TrialRecord:
+    """What the trial would have left in the ledger."""
+    config = Baseline.model_validate(asked.get("config", asked["job"]["config"]))
+    noise = np.random.default_rng([seed, asked["number"]]).normal(1, law.noise)
+    record = TrialRecord(
+        trial_id=asked["job"]["name"],
+        number=asked["number"],
+        sample=asked["sample"],
+        config=config.model_dump(),
+        effective_batch_size=config.effective_batch_size(),
+        outcome=Outcome.COMPLETED,
+        eval_wer=float(law.wer(config.effective_batch_size(), _RATE)) * noise,
+        examples_seen=asked["job"]["end_at_examples"],
+        seed=config.training.seed,
+        started_at="2026-01-01T00:00:00+00:00",
+        ended_at="2026-01-01T00:00:00+00:00",
+        wall_s=0.0,
+    )
+    if "inherits" not in asked:
+        return record
+    return inherit(record, next(one for one in records if one.trial_id == asked["inherits"]))
+
+
+def _true_wer(record: TrialRecord, law: Basin) -> float:
+    return float(law.wer(record.effective_batch_size, _RATE))
+
+
+def _best_wer(study: Study, law: Basin) -> float:
+    axes = Axes(study.space, study.baseline)
+    return min(float(law.wer(axes.effective_batch_size(split), _RATE)) for split in axes.splits())
+
+
+def _summary(rehearsals: Sequence[Rehearsal]) -> dict[str, float]:
+    rows = [asdict(one) for one in rehearsals]
+    return {name: round(statistics.median(row[name] for row in rows), 5) for name in rows[0]}

@@ -1,0 +1,1 @@
+"""What a training step and a decoding need of a GPU, what fits, and what to change. Plain Python."""

@@ -1,0 +1,70 @@
+"""Peak GPU memory of scoring between steps: how it decodes in, bytes by named part out. Plain Python, no torch.
+
+Decoding keeps the keys and values of every layer for every clip and beam, beside the weights and what the optimizer
+remembers of them. Gradients are gone by then.
+"""
+
+from dataclasses import dataclass
+
+from raytrain.memory.step_peak import FLOAT_BYTES, Parts
+from raytrain.whisper.variants import Variant
+from raytrain.whisper.window import frames
+
+_PROMPT = 4
+"""Start, language, task, no timestamps: decoded at once, with logits for each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecodingShape:
+    """All that decides the memory of scoring one batch."""
+
+    variant: Variant
+    batch_size: int
+    window_s: float
+    new_tokens: int
+    """The most a transcript may take."""
+    num_beams: int = 1
+    precision: str = "fp16"
+    freeze_encoder: bool = False
+    trains: bool = True
+    """An optimizer's moments are there."""
+
+
+def decoding_peak(shape: DecodingShape) -> Parts:
+    """The highest of three summits: the encoder's last linear layers, the first token of all clips, and the last."""
+    v, half = shape.variant, shape.precision != "fp32"
+    s = 2 if half else FLOAT_BYTES
+    window = frames(shape.window_s)
+    rows = shape.batch_size * shape.num_beams
+    states = shape.batch_size * window // 2 * v.width
+    encoder_trained = 0 if shape.freeze_encoder else v.encoder_parameters - v.fixed_parameters
+    trained = v.decoder_parameters + encoder_trained
+    mel = FLOAT_BYTES * shape.batch_size * v.num_mel_bins * window
+    held = Parts(
+        weights=FLOAT_BYTES * v.parameters,
+        optimizer_states=2 * FLOAT_BYTES * trained if shape.trains else 0,
+    )
+    # A layer's input, middle and normed states, the wide linear and its GELU, and the convolutions' output. Autocast
+    # keeps casts of what could learn even where nothing does.
+    encoding = held.plus(
+        casts=s * encoder_trained if half else 0, encoder_activations=mel + (3 * FLOAT_BYTES + 9 * s) * states
+    )
+    # Every clip's encoder output for each of its beams, and the keys and values made from it.
+    decoding = held.plus(
+        casts=s * trained if half else 0,
+        encoder_activations=mel + FLOAT_BYTES * states * shape.num_beams,
+        decoder_activations=2
+        * s
+        * v.decoder_layers
+        * (states * shape.num_beams + rows * (_PROMPT + shape.new_tokens) * v.width),
+    )
+    keys = s * states * shape.num_beams
+    # The last layer's, as they come from the linear layer and as they are put into the cache. The head is yet to come.
+    first_token = decoding.plus(decoder_activations=2 * keys, casts=-s * v.vocab_size * v.width if half else 0)
+    # Logits of the prompt; then logits in float32 and as log-probabilities; or these beside one layer's keys, put into
+    # the order of the beams.
+    scores = rows * v.vocab_size
+    logits = scores * max(FLOAT_BYTES + _PROMPT * s, 2 * FLOAT_BYTES + s)
+    reordered = keys + scores * 2 * FLOAT_BYTES if shape.num_beams > 1 else 0
+    last_token = decoding.plus(head=max(logits, reordered))
+    return max(encoding, first_token, last_token, key=lambda parts: parts.total)

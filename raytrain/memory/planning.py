@@ -1,0 +1,213 @@
+"""What fits on a card: a baseline, a space and a card's size in; each split of the effective batch with its memory, and
+what to change where none fits, out. From the formula alone: no torch, no GPU, no weights."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from raytrain.config.baseline import Baseline
+from raytrain.config.reader import apply_sample
+from raytrain.config.space import SearchSpace
+from raytrain.errors import InputError
+from raytrain.memory.flops import train_flops_per_clip
+from raytrain.memory.prediction import (
+    ASSUMED_LABEL_TOKENS,
+    CALIBRATION,
+    Prediction,
+    estimated_label_tokens,
+    gpu_fraction,
+    longest_label_tokens,
+    longest_window_s,
+    predict,
+    step_shape,
+)
+from raytrain.memory.step_peak import FLOAT_BYTES, GIB
+from raytrain.search.axes import Axes, Sample
+from raytrain.speech.extent import Extent
+from raytrain.whisper.variants import VARIANTS
+
+_SHORTER_WINDOWS_S = (15.0, 8.0, 5.0)
+_LEAST_GAIN_GIB = 0.01
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """The hardware asked about."""
+
+    memory_gib: float | None
+    tflops: float | None = None
+    """What it sustains in training, in TFLOP/s: about a third of the data sheet's dense half-precision figure."""
+
+
+def plan(baseline: Baseline, space: SearchSpace, card: Card, *, extent: Extent | None = None) -> dict[str, Any]:
+    """Everything `python -m raytrain.plan` prints, as JSON: memory in GiB, unknown numbers null."""
+    splits = [apply_sample(baseline, sample) for sample in Axes(space, baseline).splits()]
+    rows = [_row(split, card, extent, _examples(split, space, extent)) for split in splits]
+    fitting = [row["batch_size"] for row in rows if row["fits"]]
+    smallest = min(splits, key=lambda split: _predict(split, extent).predicted_memory_gib)
+    starting_point = baseline if fitting else smallest
+    if card.memory_gib is not None and not fitting:
+        _refuse_hopeless(smallest, card.memory_gib, extent)
+    return {
+        "variant": baseline.model.variant,
+        "gpu_memory_gib": card.memory_gib,
+        "window_s": longest_window_s(baseline, extent.longest_clip_s if extent else None),
+        "label_tokens": longest_label_tokens(baseline, _label_tokens(extent)),
+        "assumptions": _assumptions(baseline, card, extent),
+        "rows": rows,
+        "largest_fitting_batch_size": max(fitting, default=None),
+        "baseline": _row(baseline, card, extent, _examples(baseline, space, extent)),
+        "changes_from": {
+            "training.batch_size": starting_point.training.batch_size,
+            "training.gradient_accumulation_steps": starting_point.training.gradient_accumulation_steps,
+        },
+        "changes": list(_changes(starting_point, card, extent)),
+        "checkpoint_gib": _checkpoint_gib(baseline),
+        "run_checkpoints_gib": _checkpoint_gib(baseline) * (baseline.training.keep_best + 1),
+    }
+
+
+def _row(split: Baseline, card: Card, extent: Extent | None, examples: int | None) -> dict[str, Any]:
+    prediction = _predict(split, extent)
+    predicted = prediction.predicted_memory_gib
+    fraction = gpu_fraction(predicted, gpu_memory_gib=card.memory_gib) if card.memory_gib else None
+    flops = _flops_per_clip(split, extent)
+    clips_per_s = card.tflops * 1e12 / flops if card.tflops else None
+    return {
+        "batch_size": split.training.batch_size,
+        "gradient_accumulation_steps": split.training.gradient_accumulation_steps,
+        "effective_batch_size": split.effective_batch_size(),
+        "step_gib": prediction.step_gib,
+        "evaluation_gib": prediction.evaluation_gib,
+        "predicted_memory_gib": predicted,
+        "parts": prediction.parts_gib(),
+        "fits": predicted <= card.memory_gib if card.memory_gib else None,
+        "gpu_fraction": fraction,
+        "side_by_side": math.floor(1 / fraction + 1e-9) if fraction else (0 if card.memory_gib else None),
+        "train_tflop_per_clip": flops / 1e12,
+        "train_examples_per_s": clips_per_s,
+        "examples": examples,
+        "hours": examples / clips_per_s / 3600 if examples and clips_per_s else None,
+    }
+
+
+def _predict(config: Baseline, extent: Extent | None) -> Prediction:
+    return predict(config, longest_clip_s=extent.longest_clip_s if extent else None, label_tokens=_label_tokens(extent))
+
+
+def _label_tokens(extent: Extent | None) -> int | None:
+    return estimated_label_tokens(extent.longest_text_bytes) if extent else None
+
+
+def _flops_per_clip(config: Baseline, extent: Extent | None) -> float:
+    """Of a clip of mean length in a batch of its like; without a corpus, of the longest."""
+    if extent is None:
+        return train_flops_per_clip(step_shape(config))
+    tokens = estimated_label_tokens(extent.mean_text_bytes)
+    return train_flops_per_clip(step_shape(config, longest_clip_s=extent.mean_clip_s, label_tokens=tokens))
+
+
+def _examples(config: Baseline, space: SearchSpace, extent: Extent | None) -> int | None:
+    """The clips that a trial trains on at most, repeats counted."""
+    if space.budget.examples is not None:
+        return space.budget.examples
+    training = config.training
+    bounds = [training.max_steps * config.effective_batch_size()] if training.max_steps is not None else []
+    if training.num_epochs is not None:
+        if extent is None:
+            return None
+        share = 1.0 if config.data.validation_manifest else 1 - config.data.validation_ratio
+        bounds.append(round(training.num_epochs * extent.clips * share))
+    return min(bounds)
+
+
+def _checkpoint_gib(config: Baseline) -> float:
+    """Weights and AdamW's moments in float32."""
+    v = VARIANTS[config.model.variant]
+    frozen = v.encoder_parameters if config.model.freeze_encoder else v.fixed_parameters
+    return FLOAT_BYTES * (v.parameters + 2 * (v.parameters - frozen)) / GIB
+
+
+def _changes(config: Baseline, card: Card, extent: Extent | None) -> Iterator[dict[str, Any]]:
+    """What would take less memory: each change alone, all of those together, and a smaller Whisper."""
+    before = _predict(config, extent).predicted_memory_gib
+    samples = list(_reliefs(config, extent))
+    together = {key: value for sample in samples for key, value in sample.items()}
+    for sample in [*samples, *([together] if len(samples) > 1 else []), *_smaller_variant(config, card, extent)]:
+        after = _predict(apply_sample(config, sample), extent).predicted_memory_gib
+        if after < before - _LEAST_GAIN_GIB:
+            yield {
+                "change": sample,
+                "predicted_memory_gib": after,
+                "gain_gib": before - after,
+                "fits": after <= card.memory_gib if card.memory_gib else None,
+            }
+
+
+def _reliefs(config: Baseline, extent: Extent | None) -> Iterator[Sample]:
+    if not config.model.gradient_checkpointing:
+        yield {"model.gradient_checkpointing": True}
+    window_s = longest_window_s(config, extent.longest_clip_s if extent else None)
+    for shorter in (shorter for shorter in _SHORTER_WINDOWS_S if shorter < window_s):
+        yield {"audio.window": "fitted", "audio.max_window_s": shorter}
+    if not config.model.freeze_encoder:
+        yield {"model.freeze_encoder": True}
+    if config.training.batch_size > 1:
+        yield {"training.batch_size": config.training.batch_size // 2}
+    if config.evaluation.batch_size > 1:
+        yield {"evaluation.batch_size": max(1, config.evaluation.batch_size // 4)}
+
+
+def _smaller_variant(config: Baseline, card: Card, extent: Extent | None) -> Iterator[Sample]:
+    """The largest that fits; where none does, or no card is named, the next smaller one."""
+    size = VARIANTS[config.model.variant].parameters
+    smaller = sorted((v for v in VARIANTS.values() if v.parameters < size), key=lambda v: -v.parameters)
+    samples = [_of_variant(config, variant.name) for variant in smaller]
+    fitting = (
+        sample
+        for sample in samples
+        if card.memory_gib and _predict(apply_sample(config, sample), extent).predicted_memory_gib <= card.memory_gib
+    )
+    if samples:
+        yield next(fitting, samples[0])
+
+
+def _of_variant(config: Baseline, name: str) -> Sample:
+    weights = f"openai/whisper-{'large-v3-turbo' if name == 'turbo' else name}"
+    return {"model.variant": name, "model.pretrained": weights if config.model.pretrained else None}
+
+
+def _refuse_hopeless(config: Baseline, memory_gib: float, extent: Extent | None) -> None:
+    """A card on which nothing fits, whatever is changed, is a mistake in the question."""
+    least = apply_sample(config, {"training.batch_size": 1, "training.gradient_accumulation_steps": 1})
+    for sample in [*_reliefs(least, extent), _of_variant(least, "tiny")]:
+        least = apply_sample(least, sample)
+    least_gib = _predict(least, extent).predicted_memory_gib
+    if least_gib > memory_gib:
+        raise InputError(
+            f"--gpu-memory {memory_gib:g}: too small for any sample: even whisper-tiny, with all that saves memory, "
+            f"takes {least_gib:.1f} GiB; name a card's whole memory in GiB"
+        )
+
+
+def _assumptions(config: Baseline, card: Card, extent: Extent | None) -> list[str]:
+    window_s = longest_window_s(config, extent.longest_clip_s if extent else None)
+    tokens = longest_label_tokens(config, _label_tokens(extent))
+    if extent is None:
+        lengths = (
+            f"no prepared corpus of your own: windows of {window_s:g} s (audio.max_window_s), labels of {tokens} "
+            f"tokens (data.max_label_tokens or {ASSUMED_LABEL_TOKENS}, whichever is less)"
+        )
+    else:
+        lengths = (
+            f"{extent.clips} clips prepared: windows of up to {window_s:g} s for the longest of "
+            f"{extent.longest_clip_s:.1f} s, labels of about {tokens} tokens for the longest of "
+            f"{extent.longest_text_bytes} bytes"
+        )
+    speed = (
+        f"{card.tflops:g} TFLOP/s sustained, as given"
+        if card.tflops
+        else "speed and hours are unknown: say what the card sustains with --gpu-tflops"
+    )
+    return [lengths, f"CUDA context and allocator slack: {CALIBRATION.source}", speed]

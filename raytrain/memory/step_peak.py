@@ -1,0 +1,295 @@
+"""Peak GPU memory of a training step: its shape in, bytes by named part out. Plain Python, no torch.
+
+A step's memory has a few summits: the loss, the head's gradient, the decoder's and the encoder's backward pass, the
+update. Each is written down below as the tensors that are alive there, and the highest counts. Nothing is fitted: every
+term is a tensor one can find in transformers' modeling_whisper.py or in PyTorch's autograd formulas, and the whole is
+held against the real step on fake tensors (tests/memory/step_trace.py), within -2 % to +8 %.
+"""
+
+from dataclasses import dataclass, fields, replace
+from typing import Self
+
+from raytrain.whisper.variants import Variant
+from raytrain.whisper.window import FULL_WINDOW_S, frames
+
+GIB = 2**30
+FLOAT_BYTES = 4
+"""A float32: weights, gradients, optimizer moments, layer norms and the stream between layers, always."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepShape:
+    """All that decides the memory of a training step."""
+
+    variant: Variant
+    batch_size: int
+    """Clips of a micro-batch."""
+    window_s: float
+    label_tokens: int
+    """Decoder positions of the longest transcript of the micro-batch."""
+    precision: str = "fp16"
+    """fp16, bf16 or auto: half precision under autocast with float32 weights; fp32."""
+    gradient_checkpointing: bool = False
+    freeze_encoder: bool = False
+    dropout: float = 0.0
+    accumulates: bool = True
+    """More than one micro-batch a step: gradients are there before the peak, not only after it."""
+
+    def __post_init__(self) -> None:
+        if self.batch_size < 1 or self.label_tokens < 1 or not 0 < self.window_s <= FULL_WINDOW_S:
+            raise ValueError(f"a step has a clip, a label token and a window of up to 30 s: {self}")
+
+    @property
+    def half(self) -> bool:
+        return self.precision != "fp32"
+
+    @property
+    def positions(self) -> int:
+        """What the encoder attends over: two mel frames each."""
+        return frames(self.window_s) // 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """Bytes alive at one moment."""
+
+    weights: float = 0
+    gradients: float = 0
+    optimizer_states: float = 0
+    casts: float = 0
+    """Half precision copies of weights, which autocast keeps for the forward pass and autograd for the backward."""
+    encoder_activations: float = 0
+    decoder_activations: float = 0
+    head: float = 0
+    """From the decoder's last state to the loss over the vocabulary, and the gradient of the token embedding."""
+
+    @property
+    def total(self) -> float:
+        return sum(getattr(self, field.name) for field in fields(self))
+
+    def plus(self, **bytes_by_part: float) -> Self:
+        return replace(self, **{name: getattr(self, name) + more for name, more in bytes_by_part.items()})
+
+    def as_gib(self) -> dict[str, float]:
+        return {field.name: getattr(self, field.name) / GIB for field in fields(self)}
+
+
+def step_peak(shape: StepShape) -> Parts:
+    """What is alive at the highest summit of a training step."""
+    return max(step_summits(shape).values(), key=lambda parts: parts.total)
+
+
+def step_summits(shape: StepShape) -> dict[str, Parts]:
+    """The parts alive at each summit of a step, in the order they come."""
+    sizes = _Sizes(shape)
+    return {
+        "encoder forward": sizes.encoder_forward(),
+        "loss": sizes.loss(),
+        "loss backward": sizes.loss_backward(),
+        "head gradient": sizes.head_gradient(),
+        "decoder backward, last layer": sizes.decoder_backward(),
+        "token embedding gradient": sizes.embedding_gradient(),
+        **({} if shape.freeze_encoder else sizes.encoder_backward()),
+        "update": sizes.fixed(gradients=sizes.trained),
+    }
+
+
+class _Sizes:
+    """Bytes of a shape's tensors. Here d is the width, S the encoder's positions, U the decoder's, all per micro-batch;
+    s is the bytes of an element of a matrix product."""
+
+    def __init__(self, shape: StepShape) -> None:
+        self.shape, v = shape, shape.variant
+        self.s = 2 if shape.half else FLOAT_BYTES
+        self.mask = 1 if shape.dropout else 0
+        self.S, self.U = shape.batch_size * shape.positions, shape.batch_size * shape.label_tokens
+        self.d, self.h = v.width, v.heads
+        self.Sd, self.Ud, self.Vd = self.S * v.width, self.U * v.width, v.vocab_size * v.width
+        self.UV = self.U * v.vocab_size
+        self.mel = 2 * self.S * v.num_mel_bins
+        self.trained = v.decoder_parameters + (0 if shape.freeze_encoder else self.encoder_trained)
+
+    # -- weights ------------------------------------------------------------------------------------------------------
+
+    @property
+    def encoder_trained(self) -> int:
+        return self.shape.variant.encoder_parameters - self.shape.variant.fixed_parameters
+
+    def fixed(self, *, gradients: int) -> Parts:
+        """Weights, AdamW's two moments, and the gradients of so many parameters."""
+        return Parts(
+            weights=FLOAT_BYTES * self.shape.variant.parameters,
+            gradients=FLOAT_BYTES * gradients,
+            optimizer_states=2 * FLOAT_BYTES * self.trained,
+        )
+
+    def held(self, *, made: int = 0) -> Parts:
+        """The same when this micro-batch has made the gradients of so many; an earlier one has left all of them."""
+        return self.fixed(gradients=self.trained if self.shape.accumulates else made)
+
+    def cast(self, parameters: float) -> float:
+        return self.s * parameters if self.shape.half else 0
+
+    @property
+    def encoder_cast(self) -> float:
+        return 0 if self.shape.freeze_encoder else self.cast(self.encoder_trained)
+
+    @property
+    def decoder_cast(self) -> float:
+        return self.cast(self.shape.variant.decoder_parameters)
+
+    @property
+    def stem_cast(self) -> float:
+        """The convolutions', which are not recomputed."""
+        v = self.shape.variant
+        return 0 if self.shape.freeze_encoder else self.cast(3 * v.width * (v.num_mel_bins + v.width))
+
+    # -- activations --------------------------------------------------------------------------------------------------
+
+    @property
+    def stem(self) -> float:
+        """Mel, first convolution and its GELU at the mel's rate, second convolution at half of it."""
+        if self.shape.freeze_encoder:
+            return 0
+        return self.s * (self.mel + 5 * self.Sd) + self.mask * self.Sd
+
+    @property
+    def mel_given(self) -> float:
+        """The float32 mel, alive until the model returns. In fp32 it is the one that autograd keeps as well."""
+        return FLOAT_BYTES * self.mel if self.shape.half or self.shape.freeze_encoder else 0
+
+    @property
+    def encoder_layer(self) -> float:
+        """Two stream states; the two normed ones (in half precision, a copy for each of q, k, v and the first linear);
+        q, k, v and attention's output, twice; the 4 d wide linear and its GELU; attention's and norms' statistics."""
+        return (2 * FLOAT_BYTES + 8 + 13 * self.s + 2 * self.mask) * self.Sd + (16 + 4 * self.h) * self.S
+
+    @property
+    def encoder_layers(self) -> float:
+        """What the layers keep for the backward pass: everything, or when recomputing the states between them."""
+        if self.shape.freeze_encoder:
+            return 0
+        kept = FLOAT_BYTES * self.Sd if self.shape.gradient_checkpointing else self.encoder_layer
+        return self.shape.variant.encoder_layers * kept
+
+    @property
+    def encoder_norm(self) -> float:
+        """The last state, kept for the final norm."""
+        return 0 if self.shape.freeze_encoder else FLOAT_BYTES * self.Sd + 8 * self.S
+
+    @property
+    def encoder_output(self) -> float:
+        return FLOAT_BYTES * self.Sd
+
+    @property
+    def encoder_output_kept(self) -> float:
+        """After the forward pass: autograd keeps the output itself where no half precision copies stand in for it."""
+        return self.encoder_output if self.shape.gradient_checkpointing or not self.shape.half else 0
+
+    @property
+    def decoder_layer(self) -> float:
+        """As an encoder layer, with three norms and two attentions; keys and values over the encoder's output are
+        S long (in half precision with a copy of that output for each)."""
+        normed = 10 if self.shape.half else 3 * FLOAT_BYTES
+        own = (3 * FLOAT_BYTES + normed + 16 * self.s + 3 * self.mask) * self.Ud + (24 + 8 * self.h) * self.U
+        return own + 8 * self.Sd
+
+    @property
+    def decoder_layers(self) -> float:
+        kept = FLOAT_BYTES * self.Ud if self.shape.gradient_checkpointing else self.decoder_layer
+        return self.shape.variant.decoder_layers * kept
+
+    @property
+    def decoder_norm(self) -> float:
+        """The last state, and its normed form as the head reads it."""
+        return (FLOAT_BYTES + self.s) * self.Ud
+
+    def kept(self) -> Parts:
+        """All that the forward pass leaves for the backward pass, without the head."""
+        recomputes = self.shape.gradient_checkpointing
+        return self.held().plus(
+            casts=self.cast(self.Vd) + self.stem_cast if recomputes else self.encoder_cast + self.decoder_cast,
+            encoder_activations=self.stem + self.encoder_layers + self.encoder_norm + self.encoder_output_kept,
+            decoder_activations=self.decoder_layers + self.decoder_norm,
+        )
+
+    def kept_below_head(self) -> Parts:
+        """The same once the token embedding's cast has served the head's backward pass."""
+        return self.kept().plus(casts=-self.cast(self.Vd))
+
+    # -- summits ------------------------------------------------------------------------------------------------------
+
+    def encoder_forward(self) -> Parts:
+        """At the GELU of the last layer: the layer's middle state, its normed form, the wide linear and the GELU; and
+        the convolutions' output, which the encoder does not let go of."""
+        working = (2 * FLOAT_BYTES + 9 * self.s) * self.Sd
+        working += FLOAT_BYTES * self.Sd if self.shape.freeze_encoder else 0  # the layer's input, else among those kept
+        if not (self.shape.gradient_checkpointing or self.shape.freeze_encoder):
+            working = 0  # all of it is kept, and counted there
+        return self.held().plus(
+            casts=self.encoder_cast,
+            encoder_activations=self.mel_given + self.stem + self.encoder_layers + working,
+        )
+
+    def loss(self) -> Parts:
+        """Before the casts are let go: the logits, and either the model's inputs and outputs or log-probabilities in
+        float32; or, when recomputing, the keys and values of the last decoder layer in the making."""
+        unkept = self.encoder_output - self.encoder_output_kept
+        at_logits = self.mel_given + unkept + self.s * self.UV
+        at_loss = (self.s + FLOAT_BYTES) * self.UV
+        keys_and_values = self.mel_given + unkept + 3 * self.s * self.Sd if self.shape.gradient_checkpointing else 0
+        kept = self.kept()
+        return replace(kept, casts=self.encoder_cast + self.decoder_cast).plus(
+            head=max(at_logits, at_loss, keys_and_values),
+        )
+
+    def loss_backward(self) -> Parts:
+        """Log-probabilities and their gradient in float32, and the logits' gradient."""
+        return self.kept().plus(head=(2 * FLOAT_BYTES + self.s) * self.UV)
+
+    def head_gradient(self) -> Parts:
+        """The token embedding's gradient as the head makes it: beside the logits' gradient, or turned to float32."""
+        beside_logits = self.kept().plus(head=self.s * (self.UV + self.Vd))
+        in_float = self.kept_below_head().plus(head=(FLOAT_BYTES + self.cast(1)) * self.Vd)
+        return max(beside_logits, in_float, key=lambda parts: parts.total)
+
+    def decoder_backward(self) -> Parts:
+        """In the last layer, at the gradients of keys and values over the encoder's output. The embedding's gradient
+        waits for its other half."""
+        parts = self.kept_below_head().plus(head=FLOAT_BYTES * self.Vd, encoder_activations=2 * self.s * self.Sd)
+        if self.shape.gradient_checkpointing:
+            layer = self.cast(28 * self.d * self.d // 2)
+            gradient = FLOAT_BYTES * self.Sd if self.shape.variant.decoder_layers > 1 else 0
+            parts = parts.plus(decoder_activations=self.decoder_layer + gradient, casts=layer)
+        return parts
+
+    def embedding_gradient(self) -> Parts:
+        """The decoder is done: both halves of the token embedding's gradient and their sum, beside the encoder."""
+        return self.held(made=self.shape.variant.decoder_parameters - self.Vd).plus(
+            casts=self.stem_cast if self.shape.gradient_checkpointing else self.encoder_cast,
+            encoder_activations=self.stem
+            + self.encoder_layers
+            + self.encoder_norm
+            + (0 if self.shape.freeze_encoder else FLOAT_BYTES * self.Sd),
+            head=3 * FLOAT_BYTES * self.Vd,
+        )
+
+    def encoder_backward(self) -> dict[str, Parts]:
+        """In a layer, at the gradient of the GELU's output: everything of the layer, the stream's gradient and what
+        half precision or dropout make of it. The last layer comes first, with most activations; the first last, with
+        most gradients."""
+        layers, recomputes = self.shape.variant.encoder_layers, self.shape.gradient_checkpointing
+        copied = self.s if self.shape.half or self.shape.dropout else 0
+        working: float = (FLOAT_BYTES + copied + 4 * self.s) * self.Sd
+        if recomputes:
+            working += self.encoder_layer - FLOAT_BYTES * self.Sd  # the layer's input is among those kept
+        layer_cast = self.cast(12 * self.d * self.d) if recomputes else 0
+        last = self.held(made=self.shape.variant.decoder_parameters).plus(
+            casts=self.stem_cast + layer_cast if recomputes else self.encoder_cast,
+            encoder_activations=self.stem + self.encoder_layers + working,
+        )
+        first = self.fixed(gradients=self.trained).plus(
+            casts=self.stem_cast + self.cast(12 * self.d * self.d),
+            encoder_activations=self.stem + self.encoder_layers / layers + working,
+        )
+        return {"encoder backward, last layer": last, "encoder backward, first layer": first}

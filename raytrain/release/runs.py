@@ -1,0 +1,185 @@
+"""What is exported: the folder of a fit, a study or a checkpoint in; the run with its checkpoints, best first, out.
+
+Loads no torch: what is wrong with a folder is told at once.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from raytrain.archive.checksums import FILE_NAME as MANIFEST
+from raytrain.archive.checksums import Damaged, read_manifest
+from raytrain.config.baseline import Baseline
+from raytrain.errors import InputError
+from raytrain.files import read_json
+from raytrain.report.study_results import load_study
+from raytrain.results.description import Description, read_description
+from raytrain.results.known_settings import require_valid
+from raytrain.results.records import TrialRecord
+from raytrain.results.transcripts import read_rows
+from raytrain.whisper.locate import missing
+
+RAYTRAIN = "raytrain.json"
+UTTERANCES = "utterances.jsonl"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """One checkpoint on disk."""
+
+    folder: Path
+    step: int
+    eval_wer: float | None
+    source: str | None
+    """Where its weights first came from; None: they were random."""
+
+    def utterances(self) -> list[dict[str, Any]]:
+        """As they were last scored: one row each, with its edit counts."""
+        return list(read_rows(self.folder / UTTERANCES))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One training that was kept."""
+
+    name: str
+    description: Description
+    config: Baseline
+    """As it was trained; a trial's own."""
+    checkpoints: list[Kept]
+    """Whole ones, the lowest WER first."""
+    history: list[dict[str, Any]]
+    trial: TrialRecord | None
+    """None for a fit."""
+
+    @property
+    def best(self) -> Kept:
+        return self.checkpoints[0]
+
+
+def find_run(path: Path) -> Run:
+    """A fit; a study's best trial; or the run that a checkpoint belongs to, with that checkpoint alone."""
+    folder = path.expanduser().absolute()
+    if not folder.is_dir():
+        raise InputError(f"{path}: there is no such folder; name a fit, a study or a checkpoint, as in results/")
+    if (folder / "fit.json").is_file():
+        return _fit(folder, _kept_in(folder / "checkpoints"))
+    if (folder / "study.json").is_file():
+        return _study(folder)
+    if (folder / RAYTRAIN).is_file():
+        return _of_checkpoint(folder)
+    raise InputError(f"{path}: neither a fit (fit.json), nor a study (study.json), nor a checkpoint ({RAYTRAIN})")
+
+
+def require_enough(run: Run, count: int) -> None:
+    if count < 2:
+        raise InputError(f"--average {count}: an average takes 2 checkpoints or more")
+    if count > len(run.checkpoints):
+        way_out = (
+            "a trial keeps its latest alone: train its values with python -m raytrain.fit"
+            if run.trial is not None
+            else "training.keep_best says how many a fit keeps"
+        )
+        raise InputError(f"--average {count}: {run.name} has {len(run.checkpoints)} checkpoint(s) here; {way_out}")
+
+
+def _fit(folder: Path, checkpoints: list[Kept]) -> Run:
+    description = read_description(folder)
+    require_valid(description, folder)
+    return Run(
+        name=folder.name,
+        description=description,
+        config=Baseline.model_validate(description.baseline),
+        checkpoints=_require_some(checkpoints, folder),
+        history=(description.result or {}).get("history", []),
+        trial=None,
+    )
+
+
+def _study(folder: Path) -> Run:
+    study = load_study(folder)
+    if study.best is None:
+        raise InputError(
+            f"{folder}: no trial was trained to its end; go on with python -m raytrain.tune --resume {folder}"
+        )
+    trained = study.best
+    if trained.inherited_from is not None:
+        trained = next((one for one in study.records if one.trial_id == trained.inherited_from), trained)
+    if trained.checkpoint is None:
+        raise InputError(f"{folder}: {trained.trial_id}, the best trial, has no checkpoint; {_train_it(folder)}")
+    checkpoint = folder / trained.checkpoint
+    return _trial(study.folder, study.description, trained, _whole([checkpoint]))
+
+
+def _trial(folder: Path, description: Description, trial: TrialRecord, checkpoints: list[Kept]) -> Run:
+    return Run(
+        name=f"{folder.name}_{trial.trial_id}",
+        description=replace(description, baseline=trial.config),
+        config=Baseline.model_validate(trial.config),
+        checkpoints=_require_some(checkpoints, folder),
+        history=trial.history,
+        trial=trial,
+    )
+
+
+def _of_checkpoint(checkpoint: Path) -> Run:
+    """<fit>/checkpoints/step-000500, or <study>/ray/trial-0003/step-000500."""
+    alone = _whole([checkpoint])
+    fit, study = checkpoint.parent.parent, checkpoint.parent.parent.parent
+    if (fit / "fit.json").is_file():
+        return _fit(fit, alone)
+    if (study / "study.json").is_file():
+        results = load_study(study)
+        for trial in results.records:
+            if trial.trial_id == checkpoint.parent.name and trial.inherited_from is None:
+                return _trial(study, results.description, trial, alone)
+    raise InputError(
+        f"{checkpoint}: not inside the folder of a fit or a study, which tells what it was trained on; "
+        f"leave it there, and name it where it lies"
+    )
+
+
+def _kept_in(folder: Path) -> list[Kept]:
+    """Of a fit. What Ray had not yet noted down when the run was killed may be half a checkpoint."""
+    snapshot = folder / "checkpoint_manager_snapshot.json"
+    if not snapshot.is_file():
+        return _whole(sorted(folder.glob("step-*")))
+    return _whole([folder / result["checkpoint_dir_name"] for result in read_json(snapshot)["checkpoint_results"]])
+
+
+def _whole(folders: list[Path]) -> list[Kept]:
+    found = [_kept(folder) for folder in folders if (folder / RAYTRAIN).is_file() and not missing(folder)]
+    return sorted(found, key=lambda one: (math.inf if one.eval_wer is None else one.eval_wer, -one.step))
+
+
+def _kept(folder: Path) -> Kept:
+    told = read_json(folder / RAYTRAIN)
+    return Kept(folder, step=told["step"], eval_wer=told["eval_wer"], source=told["source"])
+
+
+def _require_some(checkpoints: list[Kept], folder: Path) -> list[Kept]:
+    if checkpoints:
+        return checkpoints
+    for home in _archived(folder):
+        try:
+            remote = read_manifest(home).remote
+        except Damaged as error:
+            raise InputError(f"{home}: {error.faults[0]}; see python -m raytrain.archive verify {home.name}") from None
+        if remote is not None:
+            raise InputError(
+                f"{home}: its weights lie at {remote}; bring them back with python -m raytrain.archive restore "
+                f"{home.name} --to FOLDER, and export that folder"
+            )
+    raise InputError(f"{folder}: holds no whole checkpoint; {_train_it(folder)}")
+
+
+def _archived(folder: Path) -> Iterator[Path]:
+    return (home for home in (folder, *folder.parents) if (home / MANIFEST).is_file())
+
+
+def _train_it(folder: Path) -> str:
+    if (folder / "study.json").is_file():
+        return f"train it again with python -m raytrain.fit --config {folder}/best.yaml"
+    return f"train on with python -m raytrain.fit --resume {folder}"

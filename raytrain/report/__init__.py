@@ -1,0 +1,1 @@
+"""What is written about studies and runs: pages, tables and figures, from a study's files alone."""

@@ -1,0 +1,96 @@
+"""python -m raytrain.report: write a study's report anew from its files, or set several runs side by side."""
+
+import argparse
+import webbrowser
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from raytrain.archive.checksums import FILE_NAME as MANIFEST
+from raytrain.cli import Parser, run_door, say
+from raytrain.files import write_text
+from raytrain.report.comparison import Run, comparisons, read_run, rows
+from raytrain.report.comparison_html import caveats, comparison_html, comparison_markdown
+from raytrain.report.study_results import StudyResults
+from raytrain.report.table import print_trials
+from raytrain.report.write import write_report
+from raytrain.results.description import STUDY_FILE
+
+_COMPARISONS = Path("results") / "comparisons"
+
+
+def main() -> None:
+    run_door(_report)
+
+
+def _report() -> None:
+    arguments = _parser().parse_args()
+    folders = [Path(folder) for folder in arguments.folders]
+    if len(folders) == 1 and (folders[0] / STUDY_FILE).is_file() and not _archived(folders[0]):
+        page = folders[0] / "report.html"
+        _tell_study(_renewed(folders[0]))
+    else:
+        runs = [read_run(folder) for folder in folders]
+        for run in runs:
+            if run.told["kind"] == "study" and not _archived(run.folder):
+                _renewed(run.folder)
+        page = _write_comparison(runs)
+        _tell_comparison(runs)
+    say(f"report     {page}")
+    if arguments.open:
+        webbrowser.open(page.absolute().as_uri())
+
+
+def _archived(folder: Path) -> bool:
+    """What is archived stays as it was archived, to the byte."""
+    return (folder / MANIFEST).exists()
+
+
+def _renewed(folder: Path) -> StudyResults:
+    from raytrain.search.importance import write_importance  # imports Optuna, which a wrong path need not wait for
+
+    write_importance(folder)
+    return write_report(folder)
+
+
+def _tell_study(study: StudyResults) -> None:
+    for caveat in study.description.caveats():
+        say(caveat)
+    say(study.verdict.sentence)
+    print_trials(study.table)
+
+
+def _tell_comparison(runs: list[Run]) -> None:
+    for caveat in caveats(runs):
+        say(caveat)
+    table = Table(header_style="bold")
+    table.add_column("")
+    for run in runs:
+        table.add_column(run.name, justify="right", overflow="fold")
+    for name, cells in rows(runs):
+        table.add_row(name, *cells)
+    Console().print(table)
+    for sentence in comparisons(runs):
+        say(sentence)
+
+
+def _write_comparison(runs: list[Run]) -> Path:
+    name = "_and_".join(run.name for run in runs)[:150]
+    write_text(_COMPARISONS / f"{name}.md", comparison_markdown(runs))
+    write_text(_COMPARISONS / f"{name}.html", comparison_html(runs))
+    return _COMPARISONS / f"{name}.html"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Parser(
+        prog="python -m raytrain.report",
+        description="Write a study's report anew from its files; with several folders, set the runs side by side.",
+    )
+    parser.add_argument("folders", nargs="+", metavar="FOLDER", help="a study, a fit, or an archived run")
+    parser.add_argument("--open", action="store_true", help="show the page in the browser")
+    return parser
+
+
+if __name__ == "__main__":
+    main()

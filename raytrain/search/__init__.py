@@ -1,0 +1,1 @@
+"""What to try next: a function of seed, number and history. Knows Optuna, and no Ray."""

@@ -1,0 +1,191 @@
+"""One search: a Study in; its trials run by Ray Tune, one after the other as proposed; their records out."""
+
+import logging
+import shutil
+import threading
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from raytrain.config.baseline import Baseline
+from raytrain.memory.admission import Admission, as_capped
+from raytrain.memory.footprint import Footprint
+from raytrain.results.ledger import Ledger
+from raytrain.results.records import TrialRecord
+from raytrain.study.interrupt import stopping_gracefully
+from raytrain.study.journal import Journal, journal_faults_as_disk_faults
+from raytrain.study.opening import journal_of
+from raytrain.study.packing import Room
+from raytrain.study.proposals import Proposals, Repeats
+from raytrain.study.study import Study, trial_name
+from raytrain.study.watcher import Lines, Machine, Watcher
+from raytrain.tracking.background import Background, LaterRun
+from raytrain.tracking.study_sweep import sweep_of
+from raytrain.tracking.tracked_run import TrackedRun, open_run
+from raytrain.trial import cluster
+from raytrain.trial.job import Share
+
+log = logging.getLogger("raytrain")
+_DRIVER_RESTARTS = 5
+"""What training raises ends its trial at once; what kills a driver is the machine, and the trial goes on."""
+_TRACKED_WITHIN_S = 60.0
+"""W&B's own patience with a server is 30 s a run."""
+_LEAST_FRACTION = 0.01
+"""Of a GPU, where a trial's share follows from its memory: Room then tells how many run at once."""
+
+
+def run_study(
+    study: Study,
+    *,
+    address: str | None = None,
+    on_end: Callable[[TrialRecord], None],
+    watcher: Watcher | None = None,
+) -> tuple[list[TrialRecord], bool]:
+    """Run what the study still lacks. The records of all its trials, and whether somebody stopped it."""
+    ledger, watcher = Ledger(study.folder), watcher or Lines()
+    with journal_faults_as_disk_faults(study.folder), ledger.held():
+        journal = journal_of(study.folder, study.description)
+        proposals = Proposals(study, ledger.read(), journal)
+        study.description.write(study.folder)  # now that both files are known to be sound
+        if not proposals.remaining and not Repeats(study, ledger.read(), journal).remaining:
+            return ledger.read(), False
+        with stopping_gracefully() as asked_to_stop, cluster.connected(address) as hardware:
+            if proposals.remaining and not asked_to_stop.is_set():
+                _tune(study, hardware, ledger, journal, proposals, asked_to_stop, on_end, watcher)
+            # Only now is it known which trials are the best.
+            repeats = Repeats(study, ledger.read(), journal)
+            if repeats.remaining and not asked_to_stop.is_set():
+                _tune(study, hardware, ledger, journal, repeats, asked_to_stop, on_end, watcher)
+        _tidy(study.folder, ledger.read())
+        return ledger.read(), asked_to_stop.is_set()
+
+
+def _tune(
+    study: Study,
+    hardware: cluster.Hardware,
+    ledger: Ledger,
+    journal: Journal,
+    proposals: Proposals | Repeats,
+    asked_to_stop: threading.Event,
+    on_end: Callable[[TrialRecord], None],
+    watcher: Watcher,
+) -> None:
+    from ray import tune  # by now the environment is set that Ray reads as it is imported
+
+    from raytrain.study.recorder import Recorder
+    from raytrain.study.scheduler import make_scheduler
+    from raytrain.study.searcher import StudySearcher
+    from raytrain.trial.driver import drive_trial
+
+    alone = study.baseline.scaling.num_workers == 1
+    share, at_once = Share.of(
+        study.baseline,
+        hardware,
+        max_concurrent=study.space.search.max_concurrent,
+        gpu_fraction=_LEAST_FRACTION if alone else 1.0,
+    )
+    admission = _admission(study, hardware, use_gpu=share.use_gpu)
+    proposals.refuse_hopeless(admission)
+    room = Room(hardware, part=admission.part)
+    watcher.begins(
+        Machine(cpus=hardware.cpus, card_gib=hardware.largest_card_gib, taken=room.taken, stops=asked_to_stop.is_set)
+    )
+
+    def ended(record: TrialRecord) -> None:
+        room.give_back(record.number)
+        watcher.ends(record)
+        on_end(record)
+
+    def place(trial: dict[str, Any]) -> dict[str, Any] | None:
+        placed = room.place(trial)
+        watcher.waits(None if placed is not None else trial["number"])
+        return placed
+
+    tracking = Background()
+    recorder = Recorder(
+        study.folder,
+        ledger=ledger,
+        journal=journal,
+        memory_limit_gib=study.description.memory_limit_gib,
+        open_tracked=lambda number, config: LaterRun(partial(_tracked, study, number, config), background=tracking),
+        on_end=ended,
+        watcher=watcher,
+        asked_to_stop=asked_to_stop,
+    )
+
+    def next_trial() -> dict[str, Any] | None:
+        admission.learn(ledger.read())
+        while (trial := proposals.next(share, admission)) is not None:
+            reason = admission.refusal(Baseline.model_validate(trial["job"]["config"]))
+            if reason is None:
+                return trial
+            recorder.refuse(trial, reason=reason)
+        return None
+
+    # Tune's files serve nobody afterwards.
+    shutil.rmtree(study.folder / "ray" / "tune", ignore_errors=True)
+    try:
+        tune.Tuner(
+            # Pinned to the head node and all but free: GPUs and CPUs are for its workers.
+            tune.with_resources(drive_trial, {"node:__internal_head__": 0.001}),
+            tune_config=tune.TuneConfig(
+                metric="objective",
+                mode="min",
+                search_alg=StudySearcher(next_trial, place=place),
+                scheduler=make_scheduler(proposals.scheduler, journal.reports()),
+                num_samples=proposals.remaining,
+                max_concurrent_trials=at_once,
+                trial_dirname_creator=_folder_of,
+            ),
+            run_config=tune.RunConfig(
+                name="tune",
+                storage_path=str(study.folder / "ray"),
+                callbacks=[recorder],
+                failure_config=tune.FailureConfig(max_failures=_DRIVER_RESTARTS),
+                verbose=0,
+            ),
+        ).fit()
+    finally:
+        recorder.close()
+        if not tracking.wait(_TRACKED_WITHIN_S):
+            log.warning("the trackers still take what they were told; what does not arrive is on disk")
+
+
+def _admission(study: Study, hardware: cluster.Hardware, *, use_gpu: bool) -> Admission:
+    """On a CPU memory is another figure, which is not predicted: nothing is refused there."""
+    footprint = Footprint(study.inputs.corpora)
+    if not use_gpu:
+        return Admission(footprint, card_gib=None, limit_gib=None)
+    card_gib = as_capped(hardware.largest_card_gib, study.baseline)
+    return Admission(footprint, card_gib=card_gib, limit_gib=study.description.memory_limit_gib)
+
+
+def _tidy(folder: Path, records: Sequence[TrialRecord]) -> None:
+    """Free what ended trials no longer need: gigabytes each. Once no process of theirs can still write there."""
+    for record in records:
+        run = folder / "ray" / record.trial_id
+        if record.checkpoint is None:
+            shutil.rmtree(run, ignore_errors=True)
+        else:
+            (folder / record.checkpoint / "training_state.pt").unlink(missing_ok=True)
+
+
+def _folder_of(trial: Any) -> str:
+    return trial_name(trial.config["number"])
+
+
+def _tracked(study: Study, number: int, config: dict[str, Any]) -> TrackedRun:
+    name, training = study.folder.name, config["training"]
+    split = f"{training['batch_size']}x{training['gradient_accumulation_steps']}"
+    return open_run(
+        study.baseline.tracking,
+        run_id=f"{name}-{trial_name(number)}",
+        name=f"{trial_name(number)} {split} lr {training['learning_rate']:.2g}",
+        group=name,
+        job_type="trial",
+        tags=[config["model"]["variant"], study.description.space_name or "", "baseline" if number == 0 else ""],
+        config=config,
+        folder=study.folder,
+        sweep_id=sweep_of(study.folder),
+    )

@@ -1,0 +1,171 @@
+"""A running study in a terminal: its progress in; one view that is drawn anew in place, and gone at the end, out."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.columns import Columns
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from raytrain.report.study_results import trial_title
+from raytrain.results.wording import duration_text, short, signed, split_text
+from raytrain.study.study import Study
+from raytrain.study.watcher import Lines, RunningTrial, Watcher
+from raytrain.watch.study_progress import StudyProgress
+
+_DRAWN_A_SECOND = 2
+_MOST_CARDS = 8
+_MOST_TRIALS = 12
+_NARROW, _WIDE = 76, 110
+"""Columns: with less than the first a trial goes without its bar, from the second on it has memory and time, too."""
+
+
+@contextmanager
+def watched(study: Study) -> Iterator[Watcher]:
+    """Whom to tell of the study: a live view where stderr is a terminal, else one who says a line an evaluation."""
+    if not sys.stderr.isatty() or Console(stderr=True).is_dumb_terminal:
+        yield Lines()
+        return
+    progress = StudyProgress.of(study)
+    with live_view(progress):
+        yield progress
+
+
+@contextmanager
+def live_view(progress: StudyProgress) -> Iterator[None]:
+    """Draw it on stderr for as long as the block runs; what is printed meanwhile stands above. The cursor comes back
+    whatever ends the block."""
+    console = Console(stderr=True)
+
+    def draw() -> RenderableType:
+        progress.refresh()
+        return view(progress, now_s=time.monotonic(), width=console.width)
+
+    with Live(
+        get_renderable=draw,
+        console=console,
+        refresh_per_second=_DRAWN_A_SECOND,
+        transient=True,
+        redirect_stdout=False,  # which is for results
+    ):
+        yield
+
+
+def view(progress: StudyProgress, *, now_s: float, width: int) -> RenderableType:
+    """What is known at this moment, in so many columns."""
+    facts = Table.grid(padding=(0, 2))
+    facts.add_column(style="bold", no_wrap=True)
+    facts.add_column()
+    facts.add_row("trials", _trials(progress))
+    facts.add_row("WER", _wer(progress))
+    facts.add_row("memory", _memory(progress))
+    facts.add_row("GPUs", _cards(progress))
+    facts.add_row("time", _time(progress, now_s))
+    running = sorted(progress.running.values(), key=lambda trial: trial.number)
+    if not running:
+        return Group("", facts)
+    return Group("", facts, "", _running(running[:_MOST_TRIALS], now_s=now_s, width=width), *_more(running))
+
+
+def _trials(progress: StudyProgress) -> Text:
+    ended = [f"{number} {str(outcome).replace('_', ' ')}" for outcome, number in progress.outcomes().items()]
+    repeated = progress.repeats_ended()
+    ended += [f"{repeated} repeat{'s' if repeated > 1 else ''} of finalists"] * bool(repeated)
+    probes = sum(bool(trial.inherits) for trial in list(progress.running.values()))
+    now = [f"{len(progress.running) - probes} running"] + [f"{probes} probing"] * bool(probes)
+    if progress.waiting is not None:
+        now.append(f"trial {progress.waiting} waits for room")
+    trials, repeats = progress.to_come()
+    to_come = [f"{trials} to come"] + [f"up to {repeats} repeats"] * bool(repeats)
+    return Text(" · ".join([*ended, *now, *to_come]))
+
+
+def _wer(progress: StudyProgress) -> Text:
+    best, baseline = progress.best, progress.baseline
+    if best is None or best.eval_wer is None:
+        ended = f"; the baseline: {baseline.outcome}" if baseline is not None else ""
+        return Text(f"no trial is completed yet{ended}")
+    if baseline is not None and best.trial_id == baseline.trial_id:
+        return Text(f"{best.eval_wer:.3f}, the baseline's; none is better yet")
+    against = "the baseline's is not known"
+    if baseline is not None and baseline.eval_wer is not None:
+        against = f"{signed(best.eval_wer - baseline.eval_wer)} against the baseline's {baseline.eval_wer:.3f}"
+    return Text.assemble((f"{best.eval_wer:.3f}", "bold green"), f" ({against}) by {trial_title(best)}")
+
+
+def _memory(progress: StudyProgress) -> Text:
+    peak, machine = progress.peak_gib, progress.machine
+    on_card = machine is not None and bool(machine.taken())
+    measured = "not measured yet" if peak is None else f"peak {peak:.2f} GiB {'reserved' if on_card else 'resident'}"
+    bounds = []
+    if progress.memory_limit_gib is not None:
+        bounds.append(f"limit {progress.memory_limit_gib:g} GiB")
+    if on_card and machine is not None and machine.card_gib is not None:
+        bounds.append(f"a card has {machine.card_gib:.1f} GiB")
+    over = peak is not None and progress.memory_limit_gib is not None and peak > progress.memory_limit_gib
+    return Text.assemble((measured, "bold red" if over else ""), "".join(f"; {bound}" for bound in bounds))
+
+
+def _cards(progress: StudyProgress) -> RenderableType:
+    """The share of each card that trials hold."""
+    if progress.machine is None:
+        return "Ray is starting"
+    taken = progress.machine.taken()
+    if not taken:
+        return f"none; training on {progress.machine.cpus} CPU cores"
+    if len(taken) > _MOST_CARDS:
+        return f"{sum(taken):.2f} of {len(taken)} taken"
+    return Columns([_card(number, share) for number, share in enumerate(taken)], padding=(0, 3))
+
+
+def _card(number: int, share: float) -> Text:
+    full = round(8 * share)
+    return Text.assemble(
+        f"{number} ", ("█" * full, "cyan"), ("░" * (8 - full), "bright_black"), f" {100 * share:.0f} %"
+    )
+
+
+def _time(progress: StudyProgress, now_s: float) -> Text:
+    if progress.machine is not None and progress.machine.stops():
+        return Text("stopping: each trial is left where it can go on", "bold yellow")
+    left_s = progress.seconds_left(now_s)
+    left = (
+        "time left unknown until clips have been trained on"
+        if left_s is None
+        else f"about {duration_text(left_s)} left"
+    )
+    return Text(f"{duration_text(now_s - progress.began_s)} so far, {left}")
+
+
+def _running(trials: list[RunningTrial], *, now_s: float, width: int) -> Table:
+    shown = Table.grid(padding=(0, 2))
+    for trial in trials:
+        rate = trial.config["training"]["learning_rate"]
+        done = f"{trial.examples_seen}/{trial.examples_total}"
+        wer = f"WER {trial.eval_wer:.3f}" if trial.eval_wer is not None else ""
+        peak = trial.peak_memory_gib
+        bar = ProgressBar(
+            total=max(trial.examples_total, 1), completed=trial.examples_seen, width=24 if width >= _WIDE else 10
+        )
+        told: list[RenderableType] = [
+            Text(f"trial {trial.number}", "bold"),
+            split_text(trial.config),
+            f"lr {short(rate)}",
+        ]
+        told += ["probing" if trial.inherits else trial.phase, bar] if width >= _NARROW else []
+        told += [done, wer]
+        if width >= _WIDE:
+            told += [f"{peak:.2f} GiB" if peak is not None else "", duration_text(now_s - trial.started_s)]
+        shown.add_row(*told)
+    for column in shown.columns:
+        column.no_wrap, column.overflow = True, "ellipsis"
+    return shown
+
+
+def _more(running: list[RunningTrial]) -> list[str]:
+    return [f"and {len(running) - _MOST_TRIALS} more"] if len(running) > _MOST_TRIALS else []

@@ -1,0 +1,142 @@
+"""A study while it runs: its trials as they start, tell and end in; counts, the best so far and the time left out."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from raytrain.results.choose import baseline_trial, best_trial, peak_memory_gib
+from raytrain.results.ledger import Ledger
+from raytrain.results.records import Outcome, TrialRecord
+from raytrain.search.finalists import further_seeds
+from raytrain.study.study import Study
+from raytrain.study.watcher import Machine, RunningTrial, Watcher
+from raytrain.trial.run_progress import read_progress
+
+
+@dataclass(kw_only=True)
+class StudyProgress(Watcher):
+    """Remembers, for a view to be drawn of it. Written by the study's thread, read by the view's."""
+
+    trials: int
+    """Asked for, the baseline among them."""
+    repeats: int = 0
+    """Trainings of finalists with further seeds that will follow, at most."""
+    budget_examples: int
+    memory_limit_gib: float | None = None
+    ended: list[TrialRecord] = field(default_factory=list)
+    running: dict[int, RunningTrial] = field(default_factory=dict)
+    waiting: int | None = None
+    machine: Machine | None = None
+    began_s: float = field(default_factory=time.monotonic)
+    earlier: int = field(init=False)
+    """Of those that have ended, how many had before this process began."""
+
+    def __post_init__(self) -> None:
+        self.earlier = len(self.ended)
+
+    @classmethod
+    def of(cls, study: Study) -> Self:
+        """Of a study that begins, or goes on."""
+        search = study.space.search
+        return cls(
+            trials=search.trials,
+            repeats=(search.finalists + 1) * further_seeds(search, study.baseline),
+            budget_examples=study.budget_examples,
+            memory_limit_gib=study.description.memory_limit_gib,
+            ended=Ledger(study.folder).read(),
+        )
+
+    def begins(self, machine: Machine) -> None:
+        self.machine = machine
+
+    def waits(self, number: int | None) -> None:
+        self.waiting = number
+
+    def starts(self, trial: RunningTrial) -> None:
+        self.running[trial.number] = trial
+
+    def scored(self, number: int, row: Mapping[str, Any]) -> None:
+        trial = self.running[number]
+        trial.examples_seen, trial.eval_wer = row["examples_seen"], row["eval_wer"]
+        reserved = row.get("peak_memory_reserved_gib")
+        trial.peak_memory_gib = row.get("peak_memory_resident_gib") if reserved is None else reserved
+
+    def ends(self, record: TrialRecord) -> None:
+        self.running.pop(record.number, None)
+        self.ended.append(record)
+
+    def refresh(self) -> None:
+        """Ask the workers' files."""
+        for trial in list(self.running.values()):
+            if (progress := read_progress(trial.run)) is not None:
+                trial.is_at(progress)
+
+    @property
+    def best(self) -> TrialRecord | None:
+        return best_trial(self.ended, memory_limit_gib=self.memory_limit_gib)
+
+    @property
+    def baseline(self) -> TrialRecord | None:
+        return baseline_trial(self.ended)
+
+    @property
+    def peak_gib(self) -> float | None:
+        """The largest that was measured: on the card, or without one of a process."""
+        peaks = [peak_memory_gib(record) for record in self.ended]
+        peaks += [trial.peak_memory_gib for trial in list(self.running.values())]
+        return max((peak for peak in peaks if peak is not None), default=None)
+
+    def outcomes(self) -> dict[Outcome, int]:
+        """How many trials of the search ended in each way that occurred."""
+        found = [record.outcome for record in self.ended if record.finalist_of is None]
+        return {outcome: found.count(outcome) for outcome in Outcome if outcome in found}
+
+    def repeats_ended(self) -> int:
+        """Of finalists, however they ended."""
+        return sum(record.finalist_of is not None for record in self.ended)
+
+    def to_come(self) -> tuple[int, int]:
+        """Trials of the search, and repeats, that have not begun; those that were never launched do not count."""
+        launched = [one for one in self.ended if one.outcome is not Outcome.NOT_STARTED]
+        begun = [one.finalist_of for one in launched] + [one.finalist_of for one in list(self.running.values())]
+        repeats = sum(finalist is not None for finalist in begun)
+        return max(0, self.trials - (len(begun) - repeats)), max(0, self.repeats - repeats)
+
+    def seconds_left(self, now_s: float) -> float | None:
+        """Going by how long clips took so far, and by how far trials came; None while nothing has been trained on."""
+        pace_s = self._seconds_per_example(now_s)
+        if pace_s is None:
+            return None
+        trials, repeats = self.to_come()
+        running = sum(self._rest(trial) for trial in list(self.running.values()))
+        examples = running + trials * self._expected(0) + repeats * self.budget_examples
+        return examples * pace_s / self._side_by_side(now_s)
+
+    def _seconds_per_example(self, now_s: float) -> float | None:
+        """Of a trial by itself, its start and its evaluations counted in."""
+        spans = [(one.wall_s, one.examples_seen) for one in self._trained()]
+        if not spans:  # one that goes on after a restart had its clips before
+            spans = [(now_s - one.started_s, one.examples_seen) for one in list(self.running.values())]
+        examples = sum(seen for _, seen in spans)
+        return sum(seconds for seconds, seen in spans if seen) / examples if examples else None
+
+    def _rest(self, trial: RunningTrial) -> float:
+        total = trial.examples_total
+        if not trial.inherits and not trial.finalist_of and trial.number:  # what the scheduler may stop
+            total = min(total, round(self._expected(trial.examples_seen)))
+        return max(0, total - trial.examples_seen)
+
+    def _expected(self, seen: int) -> float:
+        """How far a trial comes that has come so far: the mean of those that came further."""
+        further = [one.examples_seen for one in self._trained() if one.examples_seen > seen]
+        return sum(further) / len(further) if further else self.budget_examples
+
+    def _trained(self) -> list[TrialRecord]:
+        return [one for one in self.ended if one.inherited_from is None and one.examples_seen and not one.finalist_of]
+
+    def _side_by_side(self, now_s: float) -> float:
+        """How many trials ran at once, on average over this process's time."""
+        busy = sum(one.wall_s for one in self.ended[self.earlier :])
+        busy += sum(now_s - one.started_s for one in list(self.running.values()))
+        return max(1.0, busy / max(now_s - self.began_s, 1.0))

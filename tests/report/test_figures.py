@@ -1,0 +1,60 @@
+"""Scales, marks and alignments: the small parts that figures are made of."""
+
+import pytest
+
+from raytrain.report.edits import Piece, aligned
+from raytrain.report.figures.scales import Doublings, Scale, spanning, tick_text
+
+
+def test_a_scale_lays_its_ends_on_its_pixels() -> None:
+    scale = Scale(low=0, high=10, start=100, end=0)
+    assert [scale.at(value) for value in (0, 2.5, 10)] == [100, 75, 0]
+
+
+def test_what_lies_outside_lands_on_the_edge() -> None:
+    scale = Scale(low=1, high=100, start=0, end=10, log=True)
+    assert (scale.at(0.1), scale.at(10), scale.at(1e6)) == (0, pytest.approx(5), 10)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "ticks"),
+    [(0, 1, [0, 0.2, 0.4, 0.6, 0.8, 1.0]), (4.2, 8.3, [5, 6, 7, 8]), (0.12, 0.31, [0.15, 0.2, 0.25, 0.3])],
+)
+def test_linear_ticks_are_round_and_inside(low: float, high: float, ticks: list[float]) -> None:
+    assert Scale(low=low, high=high, start=0, end=1).ticks() == pytest.approx(ticks)
+
+
+def test_batch_sizes_are_ticked_by_doublings() -> None:
+    assert Doublings(low=0.9, high=40, start=0, end=1).ticks() == [1, 2, 4, 8, 16, 32]
+    assert Doublings(low=7, high=20, start=0, end=1).ticks() == [8, 12, 16]
+
+
+def test_learning_rates_are_ticked_by_the_decade() -> None:
+    assert [tick_text(tick) for tick in Scale(low=2e-6, high=1e-4, start=0, end=1, log=True).ticks()] == [
+        "2e-6", "5e-6", "1e-5", "2e-5", "5e-5", "1e-4",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("values", [[], [0.0], [3.0], [0.2, 0.2]])
+@pytest.mark.parametrize("kind", ["linear", "doublings"])
+def test_a_scale_of_one_number_or_none_has_a_width(values: list[float], kind: str) -> None:
+    positive = [value or 1.0 for value in values] or [1.0]
+    scale = spanning(values if kind == "linear" else positive, start=0, end=1, kind=kind)  # type: ignore[arg-type]
+    assert scale.low < scale.high
+    assert scale.ticks()
+
+
+def test_an_alignment_names_each_kind_of_error() -> None:
+    assert aligned("The dog runs now, home.", "the big dog run now") == [
+        Piece("same", "The", "the"),
+        Piece("put_in", "", "big"),
+        Piece("same", "dog", "dog"),
+        Piece("taken_for", "runs", "run"),
+        Piece("same", "now", "now"),
+        Piece("left_out", "home", ""),
+    ]
+
+
+def test_an_alignment_of_nothing_is_all_put_in() -> None:
+    assert aligned("", "don't") == [Piece("put_in", "", "don't")]
+    assert aligned("", "") == []

@@ -1,0 +1,222 @@
+"""The reports of a study: from its files alone, the same bytes every time, with nothing fetched."""
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from browser import Seen, look_at
+from making import config, record
+from studies import SPACE, made_study
+
+from raytrain.errors import InputError
+from raytrain.report.study_results import cost, load_study, outcomes, warnings
+from raytrain.report.write import write_report
+from raytrain.results.description import Description, read_description
+from raytrain.results.ledger import Ledger
+from raytrain.results.records import Outcome
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twenty trials and their reports."""
+    folder = made_study(tmp_path_factory.mktemp("results") / "2026-01-01_small_full", trials=20)
+    write_report(folder)
+    return folder
+
+
+class Page(HTMLParser):
+    """What a page consists of, and whether its tags close in order."""
+
+    EMPTY = frozenset({"meta", "link", "br"})
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.attributes: list[tuple[str, str, str]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+        self.open += [tag] * (tag not in self.EMPTY)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_both_reports_are_the_same_bytes_when_made_twice(study: Path) -> None:
+    before = {name: (study / name).read_bytes() for name in ("report.md", "report.html")}
+    write_report(study)
+    assert {name: (study / name).read_bytes() for name in before} == before
+
+
+def test_the_verdict_and_the_caveat_stand_first(study: Path) -> None:
+    sentence = load_study(study).verdict.sentence
+    text, page = (study / "report.md").read_text(), (study / "report.html").read_text()
+    assert text.index("synthetic") < text.index(sentence) < text.index("## Trials")
+    assert page.index("data are synthetic") < page.index(sentence.split("'")[0]) < page.index("<h2>")
+
+
+def test_the_markdown_says_what_mattered_and_how_the_hardware_was_used(tmp_path: Path) -> None:
+    folder = made_study(tmp_path / "study", trials=12)
+    (folder / "importance.json").write_text('{"training.batch_size": 0.2, "training.learning_rate": 0.8}')
+    write_report(folder)
+    text = (folder / "report.md").read_text()
+    assert "- learning rate: 80 %\n- batch size: 20 %" in text
+    assert re.search(r"GPU-hours, .*\. Memory predicted over measured: .* cards that trials held", text)
+
+
+def test_the_page_is_whole_and_asks_for_nothing(study: Path) -> None:
+    page = (study / "report.html").read_text()
+    read = Page(page)
+    assert read.open == []
+    assert [value for _, name, value in read.attributes if name in ("src", "href", "action")] == ["data:,"]
+    assert not re.search(r"https?://|url\(|@import", page)
+
+
+def test_every_figure_of_a_full_study_is_there_with_marks(study: Path) -> None:
+    plots = re.findall(r'<div class="plot">(.*?)</div>', (study / "report.html").read_text(), re.DOTALL)
+    assert len(plots) == 11
+    assert all(re.search(r'class="(mark|line|bar)', plot) for plot in plots)
+
+
+def test_the_table_can_be_sorted_by_number(study: Path) -> None:
+    page = (study / "report.html").read_text()
+    assert page.count('<button type="button">') == 11
+    assert '<td class=number data-value="36">12 × 3 = 36</td>' in page
+
+
+def test_text_from_outside_is_only_ever_text(tmp_path: Path) -> None:
+    folder = made_study(tmp_path / "study", trials=4)
+    Ledger(folder).append(record(9, outcome=Outcome.FAILED, reason="<script>alert('x')</script> & | more"))
+    path = folder / "trials" / "0" / "utterances.jsonl"
+    path.write_text(path.read_text().replace('"hypothesis": "', '"hypothesis": "<b>&</b> '))
+    write_report(folder)
+    assert "<script>alert" not in (folder / "report.html").read_text()
+    assert "&lt;script&gt;alert" in (folder / "report.html").read_text()
+    assert "<script>" not in (folder / "report.md").read_text()
+
+
+def test_a_study_without_a_finished_trial_has_a_report(tmp_path: Path) -> None:
+    folder = made_study(tmp_path / "study", trials=1)
+    (folder / "trials.jsonl").unlink()
+    write_report(folder)
+    assert "nothing to choose" in (folder / "report.md").read_text()
+    assert Page((folder / "report.html").read_text()).open == []
+
+
+def test_a_study_on_a_cpu_shows_the_process_s_memory(tmp_path: Path) -> None:
+    Description(baseline_name="tiny", baseline=config(), space_name="smoke", space=SPACE).write(tmp_path)
+    Ledger(tmp_path).append(record(0, eval_wer=0.2, peak_memory_resident_gib=2.5))
+    write_report(tmp_path)
+    assert "peak memory resident, GiB" in (tmp_path / "report.html").read_text()
+    assert "no GPU" in (tmp_path / "report.md").read_text()
+
+
+def test_random_weights_are_said_first(tmp_path: Path) -> None:
+    folder = made_study(tmp_path / "study", trials=3, synthetic=False)
+    replace(read_description(folder), baseline=config(pretrained=None)).write(folder)
+    write_report(folder)
+    assert (folder / "report.md").read_text().splitlines()[2].startswith("> The weights were random")
+
+
+def test_a_folder_without_a_study_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"holds neither study\.json nor fit\.json"):
+        write_report(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("sample", "end"),
+    [
+        ({"training.batch_size": 32}, "batch size, 32, is at the upper end of its range, 1 to 32"),
+        ({"training.gradient_accumulation_steps": 36}, "accumulation, 36, is at the upper end"),
+        ({"training.learning_rate": 9.9e-5}, "learning rate, 9.9e-5, is at the upper end"),
+        ({"training.learning_rate": 2e-6}, "learning rate, 2e-6, is at the lower end"),
+    ],
+)
+def test_a_best_value_at_the_edge_of_its_range_is_warned_of(tmp_path: Path, sample: dict[str, float], end: str) -> None:
+    folder = made_study(tmp_path, trials=1)
+    Ledger(folder).append(record(1, eval_wer=0.01, sample=sample))
+    assert end in warnings(load_study(folder))[0]
+
+
+def test_a_best_value_inside_its_range_is_not_warned_of(tmp_path: Path) -> None:
+    folder = made_study(tmp_path, trials=1)
+    sample = {"training.batch_size": 8, "training.learning_rate": 1e-5, "model.dropout": 0.1}
+    Ledger(folder).append(record(1, eval_wer=0.01, sample=sample))
+    assert warnings(load_study(folder)) == []
+
+
+def test_an_end_that_nothing_lies_beyond_is_not_warned_of(tmp_path: Path) -> None:
+    folder = made_study(tmp_path, trials=1)
+    sample = {"training.batch_size": 1, "training.gradient_accumulation_steps": 1, "model.dropout": 0.0}
+    Ledger(folder).append(record(1, eval_wer=0.01, sample=sample))
+    assert warnings(load_study(folder)) == []
+
+
+def test_reasons_are_told_once_with_the_trials_they_befell() -> None:
+    lost = [record(number, outcome=Outcome.DIVERGED, reason="loss is nan") for number in (3, 5)]
+    assert outcomes([record(0), *lost]) == [
+        (Outcome.COMPLETED, 1, []),
+        (Outcome.DIVERGED, 2, ["trial 3, 5: loss is nan"]),
+    ]
+
+
+def test_the_cost_counts_gpu_shares(tmp_path: Path) -> None:
+    Description(baseline_name="a", baseline=config(), space_name="b", space=SPACE).write(tmp_path)
+    Ledger(tmp_path).append(record(0, wall_s=7200.0, gpu_fraction=0.25, examples_seen=100))
+    assert cost(load_study(tmp_path)) == "1 trials, 2.00 trial-hours, 0.50 GPU-hours, 100 clips trained on."
+
+
+def test_each_worker_of_a_trial_costs_its_own_share(tmp_path: Path) -> None:
+    Description(baseline_name="a", baseline=config(), space_name="b", space=SPACE).write(tmp_path)
+    two = {**config(), "scaling": {"num_workers": 2}}
+    Ledger(tmp_path).append(record(0, wall_s=3600.0, gpu_fraction=0.5, config=two))
+    assert "1.00 GPU-hours" in cost(load_study(tmp_path))
+
+
+def test_five_hundred_trials_stay_below_six_megabytes(tmp_path: Path) -> None:
+    folder = made_study(tmp_path, trials=500, children=12)
+    write_report(folder)
+    assert (folder / "report.html").stat().st_size < 6_000_000
+
+
+QUESTIONS = {
+    "page width": "document.documentElement.scrollWidth",
+    "figures": "document.querySelectorAll('figure').length",
+    "without marks": "[...document.querySelectorAll('.plot svg')]"
+    ".filter(s => !s.querySelector('.mark,.line,.bar')).length",
+    "unseen": "[...document.querySelectorAll('.plot svg')].filter(s => s.getBoundingClientRect().height < 60).length",
+    "smallest text": "Math.min(...[...document.querySelectorAll('.plot svg text')].map(t => "
+    "parseFloat(getComputedStyle(t).fontSize) * Math.hypot(t.getScreenCTM().a, t.getScreenCTM().b)))",
+    "tip": "(() => { const m = document.querySelector('.mark[data-tip]'); const r = m.getBoundingClientRect(); "
+    "m.dispatchEvent(new PointerEvent('pointermove', {bubbles: true, clientX: r.x, clientY: r.y})); "
+    "return document.getElementById('tip').hidden ? '' : document.getElementById('tip').textContent; })()",
+    "sorted": "(() => { document.querySelectorAll('.sortable button')[3].click(); "
+    "return [...document.querySelectorAll('.sortable tbody tr')].map(r => r.cells[3].textContent); })()",
+}
+
+
+@pytest.mark.soak  # starts a browser: seconds a page, and a package that a plain test machine has not
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_page_works_in_a_real_browser(study: Path, width: int, dark: bool) -> None:
+    seen = look_at(study / "report.html", width=width, dark=dark, ask=QUESTIONS)
+    assert seen.complaints == []
+    assert seen.requests == [(study / "report.html").as_uri()]
+    assert seen.answers["page width"] <= width
+    assert (seen.answers["figures"], seen.answers["without marks"], seen.answers["unseen"]) == (11, 0, 0)
+    assert seen.answers["smallest text"] >= 9
+    assert seen.answers["tip"].startswith("trial ")
+    assert wers(seen) == sorted(wers(seen))
+
+
+def wers(seen: Seen) -> list[float]:
+    """The numbers of the sorted column; dashes stand last."""
+    numbers = [text for text in seen.answers["sorted"] if text != "–"]
+    assert seen.answers["sorted"][len(numbers) :] == ["–"] * (len(seen.answers["sorted"]) - len(numbers))
+    return [float(text) for text in numbers]

@@ -1,0 +1,84 @@
+"""Which samples inherit a WER, and what of their record is their own."""
+
+from typing import Any
+
+import pytest
+from ended_trials import record
+
+from raytrain.config.baseline import Baseline
+from raytrain.config.reader import apply_sample, load_baseline
+from raytrain.results.records import Outcome, TrialRecord
+from raytrain.search.equivalents import equivalent, inherit, probe_of
+
+BATCH, ACCUMULATION = "training.batch_size", "training.gradient_accumulation_steps"
+SMALL = load_baseline("small")  # 12 × 3, with dropout
+TRAINED = record(
+    1,
+    SMALL,
+    eval_wer=0.2,
+    best_eval_wer=0.19,
+    word_errors={"hits": 8},
+    examples_seen=5000,
+    peak_memory_reserved_gib=11.0,
+    checkpoint="ray/trial-0001/step-000139",
+)
+
+
+def split(batch_size: int, accumulation: int, **others: Any) -> Baseline:
+    return apply_sample(SMALL, {BATCH: batch_size, ACCUMULATION: accumulation} | others)
+
+
+def probed(config: Baseline = SMALL, **fields: Any) -> TrialRecord:
+    return record(2, config, peak_memory_reserved_gib=5.0, train_examples_per_s=9.0, **fields)
+
+
+def test_another_split_of_a_trained_effective_batch_is_equivalent() -> None:
+    assert equivalent(split(6, 6), [TRAINED]) == TRAINED
+    assert equivalent(split(6, 3, **{"scaling.num_workers": 2}), [TRAINED]) == TRAINED
+
+
+@pytest.mark.parametrize("other", [split(6, 5), split(6, 6, **{"training.learning_rate": 3e-5})])
+def test_another_effective_batch_or_another_rate_is_not(other: Baseline) -> None:
+    assert equivalent(other, [TRAINED]) is None
+
+
+@pytest.mark.parametrize("fields", [{"inherited_from": "trial-0000"}, {"finalist_of": "trial-0000"}])
+def test_neither_a_copy_nor_a_repeat_is_inherited_from(fields: dict[str, Any]) -> None:
+    assert equivalent(split(6, 6), [record(1, SMALL, eval_wer=0.2, **fields)]) is None
+
+
+@pytest.mark.parametrize("outcome", [Outcome.PRUNED, Outcome.DIVERGED, Outcome.OUT_OF_MEMORY, Outcome.FAILED])
+def test_only_what_was_trained_to_its_end_is_inherited_from(outcome: Outcome) -> None:
+    assert equivalent(split(6, 6), [record(1, SMALL, eval_wer=0.2, outcome=outcome)]) is None
+
+
+def test_a_record_read_from_the_ledger_is_recognised() -> None:
+    assert equivalent(split(36, 1), [TrialRecord.from_json(TRAINED.as_json())]) == TRAINED
+
+
+def test_a_probe_is_a_few_steps_and_a_short_evaluation_of_the_same_run() -> None:
+    config, examples = probe_of(split(6, 6), budget_examples=5000)
+    assert examples == 4 * 36
+    assert probe_of(split(6, 6), budget_examples=100)[1] == 100
+    assert config.evaluation.max_utterances == 2 * SMALL.evaluation.batch_size
+    assert config.training == split(6, 6).training
+
+
+def test_the_wer_is_the_others_and_memory_and_speed_are_its_own() -> None:
+    found = inherit(probed(), TRAINED)
+    assert (found.inherited_from, found.outcome) == ("trial-0001", Outcome.COMPLETED)
+    assert (found.eval_wer, found.best_eval_wer, found.word_errors) == (0.2, 0.19, {"hits": 8})
+    assert (found.peak_memory_reserved_gib, found.train_examples_per_s) == (5.0, 9.0)
+    assert found.checkpoint is None
+
+
+def test_with_dropout_the_record_says_that_it_is_equal_in_distribution_alone() -> None:
+    sure = apply_sample(SMALL, {"model.dropout": 0.0})
+    said = "as trial-0001: the same step, split otherwise"
+    assert inherit(probed(), TRAINED).reason == f"{said}; equal in distribution (dropout)"
+    assert inherit(probed(sure), TRAINED).reason == said
+
+
+def test_a_split_that_does_not_fit_inherits_nothing() -> None:
+    lost = probed(outcome=Outcome.OUT_OF_MEMORY)
+    assert inherit(lost, TRAINED) == lost

@@ -1,0 +1,109 @@
+"""Which trials are trained again: the best few and the baseline, each seed once, by no sampler's leave."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ended_trials import record
+
+from raytrain.config.reader import load_baseline
+from raytrain.config.space import Search, SearchSpace
+from raytrain.results.records import Outcome, TrialRecord
+from raytrain.search.axes import Axes
+from raytrain.search.finalists import finalists, further_seeds, missing_repeats
+from raytrain.study.journal import Journal
+
+BATCH = "training.batch_size"
+TINY = load_baseline("tiny")
+AXES = Axes(SearchSpace.model_validate({"vary": {BATCH: {"values": [2, 4]}}}), TINY)
+BASELINE = record(0, TINY, eval_wer=0.30)
+SEARCHED = [BASELINE, *(record(number, TINY, eval_wer=0.30 - number / 100) for number in (1, 2, 3))]
+
+
+def numbers(records: list[TrialRecord], *, count: int = 2, limit: float | None = None) -> list[int]:
+    return [one.number for one in finalists(records, count=count, memory_limit_gib=limit)]
+
+
+def repeats(records: list[TrialRecord], **search: Any) -> list[tuple[int, int]]:
+    found = missing_repeats(records, search=Search(**({"finalists": 2} | search)), memory_limit_gib=None)
+    return [(one.finalist.number, one.seed) for one in found]
+
+
+def test_random_weights_are_trained_once() -> None:
+    from_random = load_baseline("tiny", ["model.pretrained=null"])
+    search = Search(finalists=3, seeds=3)
+    assert (further_seeds(search, TINY), further_seeds(search, from_random)) == (2, 0)
+    assert further_seeds(Search(finalists=0, seeds=3), TINY) == 0
+
+
+def test_finalists_are_the_baseline_and_the_best() -> None:
+    assert numbers(SEARCHED) == [0, 3, 2]
+
+
+def test_a_baseline_among_the_best_is_a_finalist_once() -> None:
+    assert numbers([BASELINE, record(1, TINY, eval_wer=0.2), record(2, TINY, eval_wer=0.4)]) == [0, 1]
+
+
+def test_what_was_stopped_or_misses_the_limit_is_none() -> None:
+    pruned = record(1, TINY, eval_wer=0.1, outcome=Outcome.PRUNED)
+    large = record(2, TINY, eval_wer=0.1, peak_memory_reserved_gib=9.0)
+    assert numbers([BASELINE, pruned, large, record(3, TINY, eval_wer=0.2)], limit=8.0) == [0, 3]
+
+
+@pytest.mark.parametrize("outcome", [Outcome.DIVERGED, Outcome.OUT_OF_MEMORY, Outcome.FAILED])
+def test_without_a_baseline_there_is_nothing_to_compare(outcome: Outcome) -> None:
+    assert numbers([record(0, TINY, outcome=outcome), *SEARCHED[1:]]) == []
+
+
+def test_a_baseline_alone_has_nothing_to_be_compared_with() -> None:
+    assert numbers([BASELINE]) == []
+
+
+def test_of_trials_that_share_a_training_the_best_that_fits_stands_for_all() -> None:
+    large = record(1, TINY, eval_wer=0.2, peak_memory_reserved_gib=9.0)
+    small = record(2, TINY, eval_wer=0.2, peak_memory_reserved_gib=5.0, inherited_from=large.trial_id)
+    again = record(3, TINY, eval_wer=0.2, peak_memory_reserved_gib=6.0, inherited_from=large.trial_id)
+    as_the_baseline = record(4, TINY, eval_wer=0.3, inherited_from=BASELINE.trial_id)
+    assert numbers([BASELINE, large, small, again, as_the_baseline], limit=8.0) == [0, 2]
+
+
+def test_each_is_trained_with_every_further_seed_and_not_with_its_own() -> None:
+    assert repeats(SEARCHED, seeds=3) == [(0, 43), (3, 43), (2, 43), (0, 44), (3, 44), (2, 44)]
+
+
+@pytest.mark.parametrize("search", [{"seeds": 1}, {"finalists": 0}])
+def test_one_seed_or_no_finalist_is_a_study_as_before(search: dict[str, int]) -> None:
+    assert repeats(SEARCHED, **search) == []
+
+
+def test_what_ended_is_not_repeated_however_it_ended() -> None:
+    ended = [
+        record(4, TINY, eval_wer=0.28, seed=43, finalist_of="trial-0000"),
+        record(5, TINY, outcome=Outcome.FAILED, seed=43, finalist_of="trial-0003"),
+    ]
+    assert repeats([*SEARCHED, *ended], seeds=2) == [(2, 43)]
+
+
+def test_a_repeat_is_no_finalist_and_an_extended_study_adds_only_the_new_best() -> None:
+    ended = [
+        record(4, TINY, eval_wer=0.01, seed=43, finalist_of="trial-0000"),
+        record(5, TINY, eval_wer=0.01, seed=43, finalist_of="trial-0003"),
+        record(6, TINY, eval_wer=0.01, seed=43, finalist_of="trial-0002"),
+    ]
+    assert repeats([*SEARCHED, *ended, record(7, TINY, eval_wer=0.25)], seeds=2) == [(7, 43)]
+
+
+def test_neither_sampler_nor_scheduler_hears_of_repeats_and_a_kill_leaves_them_to_be_ended(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, AXES)
+    journal.start(AXES.baseline_sample)
+    journal.end(BASELINE, memory_limit_gib=None)
+    assert journal.start_again(BASELINE, seed=43) == 1
+    journal.report(1, examples_seen=100, objective=0.1)
+    assert journal.start({BATCH: 4}) == 2
+    killed = Journal(tmp_path, AXES)
+    assert killed.unfinished_again() == {1: ("trial-0000", 43)}
+    assert list(killed.unfinished()) == [2]
+    assert [one.sample for one in killed.tried()] == [{BATCH: 8}, {BATCH: 4}]
+    assert list(killed.reports()) == [0, 2]
+    killed.end(record(1, TINY, eval_wer=0.1, finalist_of="trial-0000", seed=43), memory_limit_gib=None)
+    assert killed.unfinished_again() == {}

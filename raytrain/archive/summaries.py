@@ -89,7 +89,7 @@ def _study(folder: Path) -> dict[str, Any]:
     told = _json(folder / "study.json")
     records = Ledger(folder).read()
     best = best_trial(records, memory_limit_gib=_memory_limit_gib(folder))
-    found = _of_config(best.config if best else told.get("baseline") or {})
+    found = _of_config(best.config.model_dump() if best else told.get("baseline") or {})
     found |= {"when": _date(folder), "trials": len(records), "steps": None, "examples_seen": None, "history": []}
     if best is None:
         return found

@@ -54,13 +54,10 @@ def members(server: WandbServer, sweep: str) -> dict[str, str]:
     return {run.id: run.state for run in api.sweep(f"{ENTITY}/raytrain/{sweep}").runs}
 
 
-def test_the_shipped_sweeps_are_fresh() -> None:
-    assert main(["--check"]) == 0
-
-
 def test_a_sweep_that_is_not_fresh_is_named_and_made_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--check"], root=tmp_path) == 1
-    assert capsys.readouterr().err.count("not fresh; run python -m raytrain.tracking.sweep") == len(SPACES)
+    told = capsys.readouterr().err
+    assert all(f"{name}.yaml: not fresh; run python -m raytrain.tracking.sweep" in told for name in SPACES)
     assert main([], root=tmp_path) == 0
     assert main(["--check"], root=tmp_path) == 0
 

@@ -9,15 +9,12 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from raytrain.config.baseline import Baseline
-from raytrain.config.dump import dump_yaml
 from raytrain.config.explain import explain, known_keys, shown_value, unknown_key
 from raytrain.config.find import find
 from raytrain.config.source import MAX_CHARACTERS, Location, Place, Problem, Source, read_yaml, shown_key
 from raytrain.config.space import Scalar, SearchSpace
 from raytrain.config.space_check import check_keys, check_space
 from raytrain.errors import InputError
-
-__all__ = ["apply_sample", "change", "dump_yaml", "load_baseline", "load_space", "split_overrides"]
 
 _Schema = TypeVar("_Schema", bound=BaseModel)
 
@@ -39,7 +36,7 @@ def load_space(name_or_path: str, overrides: Sequence[str] = (), *, baseline: Ba
 def change(
     baseline: Baseline, space: SearchSpace, overrides: Iterable[str], *, file: Path
 ) -> tuple[Baseline, SearchSpace]:
-    """What a study's file holds, with overrides of either; judged as files of their own are."""
+    """A study's baseline and space with overrides of either, judged as files of their own are."""
     for_baseline, for_space = split_overrides(overrides)
     baseline_source, space_source = (
         Source(tree=settings.model_dump(), root=Place((0, 0), str(file))) for settings in (baseline, space)
@@ -49,17 +46,39 @@ def change(
 
 
 def split_overrides(overrides: Iterable[str]) -> tuple[list[str], list[str]]:
-    """What is the baseline's and what the search space's: each one's sections tell, or the section nearest in
-    spelling, so that a typo is told beside the keys that were meant."""
+    """The overrides of the baseline and those of the search space: the section that an override names decides, or the
+    one nearest in spelling, so that a typo is reported beside the keys that were meant."""
     parts: tuple[list[str], list[str]] = ([], [])
     for text in overrides:
-        near = difflib.get_close_matches(_head(text), [*Baseline.model_fields, *SearchSpace.model_fields], n=1)
+        section = text.partition("=")[0].partition(".")[0]
+        near = difflib.get_close_matches(section, [*Baseline.model_fields, *SearchSpace.model_fields], n=1)
         parts[bool(near) and near[0] in SearchSpace.model_fields].append(text)
     return parts
 
 
-def apply_sample(baseline: Baseline, sample: Mapping[str, Scalar]) -> Baseline:
-    """The baseline with a sample's dotted keys set, validated again."""
+def apply_sample(baseline: Baseline, sample: Mapping[str, Scalar], *, is_from_space: bool = False) -> Baseline:
+    """The baseline with a sample's dotted keys set; the sections that hold them are validated again.
+
+    A value from a space that was checked against this baseline is valid for its key: only the rules between keys are
+    then looked at again, since a study asks hundreds of times for each trial it starts.
+    """
+    values: dict[str, dict[str, Scalar]] = {}
+    for key, value in sample.items():
+        section, _, name = key.partition(".")
+        values.setdefault(section, {})[name] = value
+    try:
+        changed = {
+            name: section.with_values(new) if is_from_space else section.model_validate({**dict(section), **new})
+            for name, new in values.items()
+            for section in [getattr(baseline, name)]
+        }
+    except (AttributeError, ValueError):
+        return _judged_sample(baseline, sample)
+    return baseline.model_copy(update=changed)
+
+
+def _judged_sample(baseline: Baseline, sample: Mapping[str, Scalar]) -> Baseline:
+    """The same by way of the whole baseline, which names what is wrong in the words of a file's faults."""
     source = Source(tree=baseline.model_dump(), root=Place((0, 0), "sample"))
     for n, (key, value) in enumerate(sample.items(), 1):
         _set(source, tuple(key.split(".")), value, place=Place((1, n), f"sample {key}={value}"), schema=Baseline)
@@ -103,7 +122,7 @@ def _read(path: Path) -> Source:
 
 def _override(source: Source, overrides: Sequence[str], schema: type[BaseModel]) -> None:
     for n, text in enumerate(overrides, 1):
-        place = Place((1, n), f"override {_shortened(text)}")
+        place = Place((1, n), f"override {text if len(text) <= 120 else text[:119] + '…'}")
         key, separator, written = text.partition("=")
         if not (key and separator):
             source.problems.append(Problem(place, "", "must have the form key=value"))
@@ -176,11 +195,3 @@ def _without_faults(problems: list[Problem], value: _Schema | None) -> _Schema:
     if problems or value is None:
         raise InputError("\n".join(map(str, sorted(problems, key=lambda problem: problem.place.order))))
     return value
-
-
-def _head(text: str) -> str:
-    return text.partition("=")[0].partition(".")[0]
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= 120 else f"{text[:119]}…"

@@ -38,11 +38,8 @@ def change(
 ) -> tuple[Baseline, SearchSpace]:
     """A study's baseline and space with overrides of either, judged as files of their own are."""
     for_baseline, for_space = split_overrides(overrides)
-    baseline_source, space_source = (
-        Source(tree=settings.model_dump(), root=Place((0, 0), str(file))) for settings in (baseline, space)
-    )
-    changed = _baseline(baseline_source, for_baseline)
-    return changed, _space(space_source, for_space, baseline=changed)
+    changed = _baseline(Source.named(baseline.model_dump(), str(file)), for_baseline)
+    return changed, _space(Source.named(space.model_dump(), str(file)), for_space, baseline=changed)
 
 
 def split_overrides(overrides: Iterable[str]) -> tuple[list[str], list[str]]:
@@ -79,26 +76,25 @@ def apply_sample(baseline: Baseline, sample: Mapping[str, Scalar], *, is_from_sp
 
 def _judged_sample(baseline: Baseline, sample: Mapping[str, Scalar]) -> Baseline:
     """The same by way of the whole baseline, which names what is wrong in the words of a file's faults."""
-    source = Source(tree=baseline.model_dump(), root=Place((0, 0), "sample"))
+    source = Source.named(baseline.model_dump(), "sample")
     for n, (key, value) in enumerate(sample.items(), 1):
         _set(source, tuple(key.split(".")), value, place=Place((1, n), f"sample {key}={value}"), schema=Baseline)
-    return _validated(source, Baseline)
+    return _without_faults(source, _judge(source, Baseline))
 
 
 def _baseline(source: Source, overrides: Sequence[str]) -> Baseline:
     _override(source, overrides, Baseline)
-    return _validated(source, Baseline)
+    return _without_faults(source, _judge(source, Baseline))
 
 
 def _space(source: Source, overrides: Sequence[str], *, baseline: Baseline) -> SearchSpace:
     _override(source, overrides, SearchSpace)
     if not source.broken:
         check_keys(source)
-    faults, space = _judge(source, SearchSpace)
+    space = _judge(source, SearchSpace)
     if not source.broken:
-        more, space = check_space(source, space, baseline=baseline)
-        faults += more
-    return _without_faults(faults, space)
+        space = check_space(source, space, baseline=baseline)
+    return _without_faults(source, space)
 
 
 def _read(path: Path) -> Source:
@@ -177,21 +173,16 @@ def _no_such_key(location: Location, known: list[str], schema: type[BaseModel]) 
     return unknown_key(location[0], known)
 
 
-def _validated(source: Source, schema: type[_Schema]) -> _Schema:
-    return _without_faults(*_judge(source, schema))
-
-
-def _judge(source: Source, schema: type[_Schema]) -> tuple[list[Problem], _Schema | None]:
-    """What is wrong so far, and the value unless the schema refuses it."""
-    if source.broken:
-        return source.problems, None
+def _judge(source: Source, schema: type[_Schema]) -> _Schema | None:
+    """The value, unless the schema refuses it; why is noted."""
     try:
-        return source.problems, schema.model_validate(source.tree)
+        return None if source.broken else schema.model_validate(source.tree)
     except ValidationError as error:
-        return source.problems + explain(error, source, schema), None
+        source.problems += explain(error, source, schema)
+        return None
 
 
-def _without_faults(problems: list[Problem], value: _Schema | None) -> _Schema:
-    if problems or value is None:
-        raise InputError("\n".join(map(str, sorted(problems, key=lambda problem: problem.place.order))))
+def _without_faults(source: Source, value: _Schema | None) -> _Schema:
+    if source.problems or value is None:
+        raise InputError("\n".join(map(str, sorted(source.problems, key=lambda problem: problem.place.order))))
     return value

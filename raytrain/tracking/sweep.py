@@ -66,9 +66,18 @@ def agent_sweep(space: SearchSpace, *, name: str, baseline: Baseline) -> dict[st
 
 def main(arguments: list[str] | None = None, *, root: Path = CHECKOUT) -> int:
     """Write the sweeps that changed, or with `--check` name them and return 1."""
-    spaces = sorted((CHECKOUT / "search_spaces").glob("*.yaml"))
-    texts = {f"search_spaces/wandb/{path.name}": _text(path) for path in spaces}
-    return keep_fresh(texts, arguments, root=root, module="raytrain.tracking.sweep", about=__doc__)
+    return keep_fresh(_texts(), arguments, root=root, module="raytrain.tracking.sweep", about=__doc__)
+
+
+def _texts() -> dict[str, str]:
+    """Each sweep by its path in the checkout. A space that BASELINE or a sweep cannot take is left out, and said."""
+    texts = {}
+    for path in sorted((CHECKOUT / "search_spaces").glob("*.yaml")):
+        try:
+            texts[f"search_spaces/wandb/{path.name}"] = _text(path)
+        except InputError as error:
+            print(f"no sweep is made from search_spaces/{path.name}: {error}", file=sys.stderr)
+    return texts
 
 
 def _text(path: Path) -> str:

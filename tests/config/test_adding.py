@@ -48,10 +48,12 @@ def complaints(checkout: Path) -> str:
 def test_what_a_person_adds_reddens_no_test(checkout: Path) -> None:
     shutil.copy(checkout / "baselines/small.yaml", checkout / "baselines/mine.yaml")
     shutil.copy(checkout / "search_spaces/smoke.yaml", checkout / "search_spaces/mine.yaml")
+    shutil.copy(checkout / "search_spaces/smoke.yaml", checkout / "search_spaces/ours.yaml")
+    insert(checkout / "search_spaces/ours.yaml", "  scaling.num_workers:\n    values: [1, 2]\n", after="vary:\n")
     insert(
         checkout / "raytrain/whisper/variants.py",
-        '        Variant("small.en", "openai/whisper-small.en", encoder_layers=12, decoder_layers=12, width=768, heads=12,'
-        " vocab_size=51864),\n",
+        '        Variant("small.en", "openai/whisper-small.en", encoder_layers=12, decoder_layers=12, width=768,'
+        " heads=12, vocab_size=51864),\n",
         after="    for variant in (\n",
     )
     insert(checkout / "raytrain/config/baseline.py", '"small.en", ', after="    variant: Literal[")

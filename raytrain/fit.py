@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from raytrain.cli import Interrupted, Parser, disk_faults_told, log_to_stderr, print_json, run_door, say
 from raytrain.config.baseline import Baseline
 from raytrain.config.derived import derived
-from raytrain.config.reader import dump_yaml, load_baseline
+from raytrain.config.dump import dump_yaml
+from raytrain.config.reader import load_baseline
 from raytrain.errors import InputError
 from raytrain.results.description import Description, read_description
 from raytrain.results.folders import new_run_folder

@@ -10,8 +10,8 @@ from typing import Any
 from raytrain.cli import Broken, Interrupted, Parser, disk_faults_told, log_to_stderr, print_json, run_door, say
 from raytrain.config.baseline import Baseline
 from raytrain.config.derived import derived
-from raytrain.config.dump import dump_tree
-from raytrain.config.reader import dump_yaml, load_baseline, load_space, split_overrides
+from raytrain.config.dump import dump_tree, dump_yaml
+from raytrain.config.reader import load_baseline, load_space, split_overrides
 from raytrain.config.space import Choice, SearchSpace
 from raytrain.errors import InputError
 from raytrain.report.table import print_trials, product_text

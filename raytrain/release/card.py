@@ -99,7 +99,7 @@ def base_weights(run: Run) -> str | None:
 def licence(run: Run) -> str:
     """Of the base weights; unknown where raytrain cannot tell."""
     source = base_weights(run)
-    return _OPENAIS_LICENCE if source is not None and source.startswith("openai/whisper-") else "unknown"
+    return _OPENAIS_LICENCE if source is not None and source.startswith("openai/") else "unknown"
 
 
 def _lead(run: Run) -> str:

@@ -4,7 +4,6 @@
 those there. What a sweep cannot say is left out, and each file says so.
 """
 
-import argparse
 import itertools
 import math
 import sys
@@ -15,6 +14,7 @@ from typing import Any
 from raytrain.config.baseline import Baseline
 from raytrain.config.dump import dump_tree
 from raytrain.config.find import CHECKOUT
+from raytrain.config.fresh import keep_fresh
 from raytrain.config.reader import load_baseline, load_space
 from raytrain.config.space import Bounds, Choice, Scalar, SearchSpace, Variation
 from raytrain.errors import InputError
@@ -66,23 +66,18 @@ def agent_sweep(space: SearchSpace, *, name: str, baseline: Baseline) -> dict[st
 
 def main(arguments: list[str] | None = None, *, root: Path = CHECKOUT) -> int:
     """Write the sweeps that changed, or with `--check` name them and return 1."""
-    parser = argparse.ArgumentParser(prog="python -m raytrain.tracking.sweep", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a sweep is not fresh")
-    check = parser.parse_args(arguments).check
-    texts = {path.stem: _text(path) for path in sorted((CHECKOUT / "search_spaces").glob("*.yaml"))}
-    stale = 0
-    for name, text in texts.items():
-        path = root / "search_spaces" / "wandb" / f"{name}.yaml"
-        if path.is_file() and path.read_text(encoding="utf-8") == text:
-            continue
-        stale += 1
-        if check:
-            print(f"{path}: not fresh; run python -m raytrain.tracking.sweep", file=sys.stderr)
-        else:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-            print(f"wrote {path}", file=sys.stderr)
-    return int(check and stale > 0)
+    return keep_fresh(_texts(), arguments, root=root, module="raytrain.tracking.sweep", about=__doc__)
+
+
+def _texts() -> dict[str, str]:
+    """Each sweep by its path in the checkout. A space that BASELINE or a sweep cannot take is left out, and said."""
+    texts = {}
+    for path in sorted((CHECKOUT / "search_spaces").glob("*.yaml")):
+        try:
+            texts[f"search_spaces/wandb/{path.name}"] = _text(path)
+        except InputError as error:
+            print(f"no sweep is made from search_spaces/{path.name}: {error}", file=sys.stderr)
+    return texts
 
 
 def _text(path: Path) -> str:

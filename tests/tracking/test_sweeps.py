@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -54,15 +55,27 @@ def members(server: WandbServer, sweep: str) -> dict[str, str]:
     return {run.id: run.state for run in api.sweep(f"{ENTITY}/raytrain/{sweep}").runs}
 
 
-def test_the_shipped_sweeps_are_fresh() -> None:
-    assert main(["--check"]) == 0
-
-
 def test_a_sweep_that_is_not_fresh_is_named_and_made_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--check"], root=tmp_path) == 1
-    assert capsys.readouterr().err.count("not fresh; run python -m raytrain.tracking.sweep") == len(SPACES)
+    told = capsys.readouterr().err
+    assert all(f"{name}.yaml: not fresh; run python -m raytrain.tracking.sweep" in told for name in SPACES)
     assert main([], root=tmp_path) == 0
     assert main(["--check"], root=tmp_path) == 0
+
+
+def test_a_space_that_no_sweep_can_ask_is_said_and_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(CHECKOUT / "baselines", tmp_path / "baselines")
+    (tmp_path / "search_spaces").mkdir()
+    (tmp_path / "search_spaces" / "large.yaml").write_text(
+        "vary: {training.batch_size: {values: [64]}}\nkeep: {effective_batch_size: {low: 64, high: 256}}\n"
+    )
+    monkeypatch.setattr("raytrain.tracking.sweep.CHECKOUT", tmp_path)
+    assert main(["--check"], root=tmp_path) == 0
+    told = capsys.readouterr().err
+    assert "no sweep is made from search_spaces/large.yaml: " in told
+    assert "the baseline's effective batch size, 36, lies outside 64 to 256" in told
 
 
 @pytest.mark.parametrize("name", SPACES)

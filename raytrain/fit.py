@@ -6,11 +6,11 @@ import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from raytrain.cli import Interrupted, Parser, disk_faults_told, log_to_stderr, print_json, run_door, say
+from raytrain.cli import Parser, disk_faults_reported, log_to_stderr, print_json, run_door, say
 from raytrain.config.baseline import Baseline
 from raytrain.config.derived import derived
 from raytrain.config.reader import dump_yaml, load_baseline
-from raytrain.errors import InputError
+from raytrain.errors import InputError, Interrupted
 from raytrain.results.description import Description, read_description
 from raytrain.results.folders import new_run_folder
 from raytrain.results.known_settings import require_valid
@@ -82,7 +82,7 @@ def _train(
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     resume = f"python -m raytrain.fit --resume {shlex.quote(str(folder))}"
     try:
-        with disk_faults_told(folder, resume=resume):
+        with disk_faults_reported(folder, resume=resume):
             result = fit(description, folder=folder, inputs=inputs, whereabouts=whereabouts)
     except KeyboardInterrupt:
         raise Interrupted(resume) from None

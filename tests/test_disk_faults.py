@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 
-from raytrain.cli import Broken, disk_faults_told, run_door
+from raytrain.cli import disk_faults_reported, run_door
+from raytrain.errors import Broken
 from raytrain.files import write_text
 from raytrain.study.journal import journal_faults_as_disk_faults
 
@@ -17,7 +18,7 @@ def fill_a_disk() -> None:
 
 
 def full(folder: Path) -> None:
-    with disk_faults_told(folder, resume="python -m raytrain.tune --resume here"):
+    with disk_faults_reported(folder, resume="python -m raytrain.tune --resume here"):
         fill_a_disk()
 
 
@@ -55,7 +56,7 @@ def test_a_text_that_cannot_be_written_is_told_by_its_own_name(tmp_path: Path) -
 
 
 def test_a_fault_that_is_not_the_disk_s_is_raised_as_it_is(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError), disk_faults_told(tmp_path, resume=""):
+    with pytest.raises(FileNotFoundError), disk_faults_reported(tmp_path, resume=""):
         (tmp_path / "nothing").read_text()
 
 

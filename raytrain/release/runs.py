@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from raytrain.archive.checksums import FILE_NAME as MANIFEST
-from raytrain.archive.checksums import Damaged, read_manifest
+from raytrain.archive.checksums import read_manifest
 from raytrain.config.baseline import Baseline
-from raytrain.errors import InputError
+from raytrain.errors import Damaged, InputError
 from raytrain.files import read_json
 from raytrain.report.study_results import load_study
 from raytrain.results.description import Description, read_description

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from raytrain.config.baseline import Baseline
+from raytrain.errors import RunError
 from raytrain.files import write_text
 from raytrain.memory.footprint import Footprint
 from raytrain.results.description import Description
@@ -64,7 +65,7 @@ def fit(
 
 
 def _run(job: Job, tracked: TrackedRun) -> dict[str, Any]:
-    from raytrain.trial.watched_run import RunError, run_watched
+    from raytrain.trial.watched_run import run_watched
 
     row: dict[str, Any] = {"predicted_memory_gib": job.predicted_memory_gib}
 

@@ -13,7 +13,6 @@ from raytrain.config.reader import dump_yaml, load_baseline
 from raytrain.errors import InputError, Interrupted
 from raytrain.results.description import Description, read_description
 from raytrain.results.folders import new_run_folder
-from raytrain.results.known_settings import require_valid
 from raytrain.results.provenance import command_line, provenance
 
 if TYPE_CHECKING:  # torch and Ray are imported once the configuration is known to be right
@@ -39,7 +38,7 @@ def _fit() -> int:
     name = Path(arguments.config or "small").stem
     description = Description(
         baseline_name=name,
-        baseline=config.model_dump(),
+        baseline=config,
         data=inputs.described(),
         provenance=provenance(command_line("raytrain.fit"), {"training.seed": config.training.seed}),
     )
@@ -48,18 +47,17 @@ def _fit() -> int:
 
 
 def _resume(folder: Path, *, as_json: bool, dry_run: bool) -> int:
-    description = read_description(folder)
+    description = read_description(folder, to_go_on=True)
     if description.space is not None:
         raise InputError(f"{folder}: a study; go on with it by python -m raytrain.tune --resume {folder}")
-    require_valid(description, folder)
     if dry_run:
-        return _dry_run(Baseline.model_validate(description.baseline), as_json=as_json)
+        return _dry_run(description.baseline, as_json=as_json)
     if description.result is not None and description.result["outcome"] != "failed":
         say(f"{folder} has ended, and nothing is left to do")
         return _tell(description.result, folder, as_json=as_json)
     from raytrain.trial.inputs import inputs_of
 
-    inputs, whereabouts = inputs_of(Baseline.model_validate(description.baseline))
+    inputs, whereabouts = inputs_of(description.baseline)
     return _train(description, inputs, whereabouts, folder=folder, as_json=as_json)
 
 
@@ -69,7 +67,7 @@ def _train(
     from raytrain.trial.fit import fit
 
     log_to_stderr()
-    config = Baseline.model_validate(description.baseline)
+    config = description.baseline
     numbers = derived(config, len(inputs.split.train))
     say(f"{folder}")
     say(

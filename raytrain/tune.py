@@ -41,7 +41,7 @@ def _tune() -> int:
         from raytrain.trial.cluster import require_answer
 
         require_answer(arguments.address)
-    tracking = Baseline.model_validate(description.baseline).tracking
+    tracking = description.baseline.tracking
     if arguments.wandb_sweep:
         from raytrain.tracking.study_sweep import require_online
 
@@ -65,9 +65,9 @@ def _asked(arguments: argparse.Namespace) -> Description:
     space = space.model_copy(update={"search": space.search.model_copy(update={"trials": trials})})
     return Description(
         baseline_name=Path(_baseline_name(arguments)).stem,
-        baseline=baseline.model_dump(),
+        baseline=baseline,
         space_name=Path(_space_name(arguments)).stem,
-        space=space.model_dump(),
+        space=space,
         provenance=provenance(
             command_line("raytrain.tune"), {"training.seed": baseline.training.seed, "search.seed": space.search.seed}
         ),
@@ -83,7 +83,7 @@ def _resumed(arguments: argparse.Namespace) -> tuple[Path, Description]:
         refuse_another(folder, begun, baseline=load_baseline(arguments.baseline, for_baseline))
     description = changed(folder, begun, arguments.overrides, trials=arguments.trials)
     if arguments.space or arguments.demo:
-        baseline = Baseline.model_validate(description.baseline)
+        baseline = description.baseline
         refuse_another(folder, begun, space=load_space(_space_name(arguments), for_space, baseline=baseline))
     return folder, description
 
@@ -107,7 +107,7 @@ def _search(
     if folder is not None:
         with Ledger(folder).held():  # refused while another process has it, and before anything is loaded or told
             pass
-    baseline = Baseline.model_validate(description.baseline)
+    baseline = description.baseline
     inputs, whereabouts = inputs_of(baseline)
     if folder is None:
         description = replace(description, data=inputs.described())
@@ -132,7 +132,7 @@ def _search(
 
 
 def _announce(description: Description, folder: Path, *, budget_examples: int) -> None:
-    baseline, space = Baseline.model_validate(description.baseline), SearchSpace.model_validate(description.space)
+    baseline, space = description.baseline, SearchSpace.model_validate(description.space)
     say(f"study      {folder}")
     say(
         f"baseline   {description.baseline_name}: whisper-{baseline.model.variant}, "
@@ -163,7 +163,7 @@ def _line(record: TrialRecord) -> str:
     wer = f"WER {record.eval_wer:.4f}, " if record.eval_wer is not None else ""
     reason = f" ({record.reason})" if record.reason else ""
     again = f", {record.finalist_of} again with seed {record.seed}" if record.finalist_of is not None else ""
-    rate = short(record.config["training"]["learning_rate"])
+    rate = short(record.config.training.learning_rate)
     return (
         f"trial {record.number}{again}: {product_text(record)}, learning rate {rate}: "
         f"{wer}{record.outcome}{reason} after {record.examples_seen} examples in {record.wall_s:.0f} s"
@@ -180,9 +180,7 @@ def _finish(description: Description, folder: Path, records: list[TrialRecord], 
     study = write_report(folder)
     best = study.best
     search = SearchSpace.model_validate(description.space).search
-    publish_study(
-        Baseline.model_validate(description.baseline).tracking, study, with_checkpoint=search.send_best_checkpoint
-    )
+    publish_study(description.baseline.tracking, study, with_checkpoint=search.send_best_checkpoint)
     print_trials(study.table, stderr=as_json)
     if as_json:
         print_json(
@@ -210,11 +208,11 @@ def _finish(description: Description, folder: Path, records: list[TrialRecord], 
 
 
 def _dry_run(description: Description, *, as_json: bool) -> int:
-    numbers: dict[str, Any] = derived(Baseline.model_validate(description.baseline), None)
+    numbers: dict[str, Any] = derived(description.baseline, None)
     if as_json:
         print_json({"config": description.baseline, "derived": numbers, "space": description.space})
         return 0
-    print(dump_yaml(Baseline.model_validate(description.baseline)), end="")
+    print(dump_yaml(description.baseline), end="")
     for name, value in numbers.items():
         print(f"# {name}: {'null' if value is None else value}")
     for line in dump_tree(description.space or {}).splitlines():

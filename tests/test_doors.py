@@ -115,7 +115,7 @@ def test_a_dry_run_of_fit_prints_a_file_that_fit_reads(door: Callable[..., Door]
 
 
 def test_a_dry_run_of_a_fit_to_resume_shows_it_and_trains_nothing(door: Callable[..., Door], tmp_path: Path) -> None:
-    Description(baseline_name="tiny", baseline=load_baseline("tiny", ["training.seed=7"]).model_dump()).write(tmp_path)
+    Description(baseline_name="tiny", baseline=load_baseline("tiny", ["training.seed=7"])).write(tmp_path)
     ended = door("raytrain.fit", "--resume", str(tmp_path), "--dry-run", "--json").end(limit_s=20)
     assert (ended.status, json.loads(ended.out)["config"]["training"]["seed"]) == (0, 7)
     assert sorted(path.name for path in tmp_path.glob("*.json")) == ["fit.json"]

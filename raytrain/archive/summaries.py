@@ -110,7 +110,7 @@ def _study(folder: Path) -> dict[str, Any]:
     described = read_json_or_nothing(folder / "study.json")
     records = Ledger(folder).read()
     best = best_trial(records, memory_limit_gib=_memory_limit_gib(folder))
-    found = _of_config(best.config if best else described.get("baseline") or {})
+    found = _of_config(best.config.model_dump() if best else described.get("baseline") or {})
     found |= {"when": _date(folder), "trials": len(records), "steps": None, "examples_seen": None, "history": []}
     if best is None:
         return found

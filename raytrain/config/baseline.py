@@ -1,6 +1,7 @@
 """What one run is: a frozen, strict value, read from a YAML in baselines/. Numbers, names and switches only."""
 
-from typing import Annotated, Literal, Self
+import functools
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -186,3 +187,7 @@ class Baseline(Section):
     def effective_batch_size(self) -> int:
         """Utterances in one optimizer step, over all micro-batches and workers."""
         return self.training.effective_batch_size(self.scaling.num_workers)
+
+    def value_at(self, key: str) -> Any:
+        """The value at a dotted key, as in training.batch_size; AttributeError where there is no such key."""
+        return functools.reduce(getattr, key.split("."), self)

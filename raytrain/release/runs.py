@@ -16,7 +16,6 @@ from raytrain.errors import Damaged, InputError
 from raytrain.files import read_json
 from raytrain.report.study_results import load_study
 from raytrain.results.description import Description, read_description
-from raytrain.results.known_settings import require_valid
 from raytrain.results.records import TrialRecord
 from raytrain.results.transcripts import read_rows
 from raytrain.whisper.locate import missing
@@ -86,12 +85,11 @@ def require_enough(run: Run, count: int) -> None:
 
 
 def _fit(folder: Path, checkpoints: list[Kept]) -> Run:
-    description = read_description(folder)
-    require_valid(description, folder)
+    description = read_description(folder, to_go_on=True)
     return Run(
         name=folder.name,
         description=description,
-        config=Baseline.model_validate(description.baseline),
+        config=description.baseline,
         checkpoints=_require_some(checkpoints, folder),
         history=(description.result or {}).get("history", []),
         trial=None,
@@ -117,7 +115,7 @@ def _trial(folder: Path, description: Description, trial: TrialRecord, checkpoin
     return Run(
         name=f"{folder.name}_{trial.trial_id}",
         description=replace(description, baseline=trial.config),
-        config=Baseline.model_validate(trial.config),
+        config=trial.config,
         checkpoints=_require_some(checkpoints, folder),
         history=trial.history,
         trial=trial,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from raytrain.config.dump import dump_tree
+from raytrain.config.dump import dump_yaml
 from raytrain.files import write_text
 from raytrain.report.table import Cell, TrialTable, product_text
 from raytrain.results.choose import MEASURES, measures
@@ -25,7 +25,7 @@ def front_table(front: Sequence[TrialRecord], *, best: TrialRecord | None, basel
             name for name, one in (("baseline", baseline), ("best", best)) if one and one.trial_id == record.trial_id
         ]
         marks.append(", ".join(marked))
-        rate = record.config["training"]["learning_rate"]
+        rate = record.config.training.learning_rate
         rows.append(
             [
                 Cell(text=f"{record.number} ({marks[-1]})" if marked else str(record.number), value=record.number),
@@ -60,7 +60,7 @@ def write_front(folder: Path, front: Sequence[TrialRecord]) -> None:
         if f"{FOLDER}/{path.name}" not in names:
             path.unlink()
     for record in front:
-        write_text(folder / _file(record), dump_tree(record.config))
+        write_text(folder / _file(record), dump_yaml(record.config))
 
 
 def _file(record: TrialRecord) -> str:

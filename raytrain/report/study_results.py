@@ -2,12 +2,13 @@
 
 import shlex
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from raytrain.config.space import Choice, Variation
 from raytrain.errors import InputError
 from raytrain.files import read_json
 from raytrain.report.table import TrialTable, product_text, trial_table
@@ -32,8 +33,9 @@ class StudyResults:
     """By varied key, its share in what sets the best trials apart; empty where nobody worked it out."""
 
     @property
-    def space(self) -> dict[str, Any]:
-        return self.description.space or {}
+    def vary(self) -> Mapping[str, Variation]:
+        """What the study varied, by dotted key."""
+        return {} if self.description.space is None else self.description.space.vary
 
     @property
     def best(self) -> TrialRecord | None:
@@ -90,7 +92,7 @@ def facts(study: StudyResults) -> list[Fact]:
         return []
     told = [
         Fact("batch × accumulation = effective", product_text(best), product_text(baseline)),
-        Fact("learning rate", *(short(one.config["training"]["learning_rate"]) for one in (best, baseline))),
+        Fact("learning rate", *(short(one.config.training.learning_rate) for one in (best, baseline))),
         _fact("WER", best.eval_wer, baseline.eval_wer, 3),
     ]
     for bucket in dict.fromkeys([*baseline.wer_by_age_bucket, *best.wer_by_age_bucket]):
@@ -132,12 +134,9 @@ def outcomes(records: Iterable[TrialRecord]) -> list[tuple[Outcome, int, list[st
 def warnings(study: StudyResults) -> list[str]:
     """What a reader should doubt: a best value at the edge of its range, trials lost, a limit that nobody measured."""
     told = []
-    vary = study.space.get("vary", {})
     if study.best is not None:
-        sample = study.best.sample
-        told = [
-            edge for key, allowed in vary.items() if key in sample and (edge := _at_edge(key, sample[key], allowed))
-        ]
+        drawn = [(key, value, study.vary[key]) for key, value in study.best.sample.items() if key in study.vary]
+        told = [edge for one in drawn if (edge := _at_edge(*one)) is not None]
     failed = [record for record in study.records if record.outcome is Outcome.FAILED]
     if failed:
         told.append(
@@ -162,13 +161,12 @@ def cost(study: StudyResults) -> str:
 
 def cards_taken(record: TrialRecord) -> float:
     """By all workers of a trial; 0 on a CPU."""
-    workers: int = record.config.get("scaling", {}).get("num_workers", 1)
-    return (record.gpu_fraction or 0.0) * workers
+    return (record.gpu_fraction or 0.0) * record.config.scaling.num_workers
 
 
 def commands(study: StudyResults) -> list[tuple[str, str]]:
     """How to go on: train with the best values, search again as here, look at it."""
-    storage = str(study.description.baseline.get("storage", "results"))
+    storage = study.description.baseline.storage
     name = shlex.quote(f"{'results' if '://' in storage else storage}/{study.folder.name}")
     told = []
     if study.best is not None:
@@ -199,8 +197,8 @@ def provenance_lines(study: StudyResults) -> list[tuple[str, str]]:
     told = [
         ("baseline", description.baseline_name),
         ("search space", description.space_name or NOTHING),
-        ("weights", str(description.baseline.get("model", {}).get("pretrained") or "random")),
-        ("training data", str(description.baseline.get("data", {}).get("train_manifest", NOTHING))),
+        ("weights", description.baseline.model.pretrained or "random"),
+        ("training data", description.baseline.data.train_manifest),
         *((key.replace("_", " "), _counted(value)) for key, value in description.data.items()),
         ("commit", commit.get("hash", NOTHING) + (", with changes not committed" if commit.get("dirty") else "")),
         ("hardware", f"{hardware.get('cpu', NOTHING)}, {hardware.get('cores', NOTHING)} cores"),
@@ -221,7 +219,7 @@ def provenance_lines(study: StudyResults) -> list[tuple[str, str]]:
 
 def varied_keys(study: StudyResults) -> list[str]:
     """The keys that the study varied, those that samples hold first named in the space."""
-    named = list(study.space.get("vary", {}))
+    named = list(study.vary)
     return named + sorted({key for record in study.records for key in record.sample} - set(named))
 
 
@@ -240,19 +238,20 @@ def _fact(name: str, best: float | None, baseline: float | None, digits: int) ->
     return Fact(name, number_text(best, digits), number_text(baseline, digits), difference)
 
 
-def _at_edge(key: str, value: Any, allowed: dict[str, Any]) -> str | None:
+def _at_edge(key: str, value: Any, allowed: Variation) -> str | None:
     """A sentence where the best value is the lowest or highest that could be drawn."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    numbers = [one for one in allowed.get("values") or [] if isinstance(one, int | float) and not isinstance(one, bool)]
-    low, high = (min(numbers), max(numbers)) if numbers else (allowed.get("low"), allowed.get("high"))
-    if low is None or high is None or low == high:
+    if isinstance(allowed, Choice):
+        numbers = [one for one in allowed.values if isinstance(one, int | float) and not isinstance(one, bool)]
+        low, high, log = min(numbers, default=0), max(numbers, default=0), False
+    else:
+        low, high, log = allowed.low, allowed.high, allowed.log
+    if low == high:
         return None
     # A continuous draw hits an end with probability nought: the last fiftieth counts as the end.
     near = 0.02 * (high - low)
-    ends = (
-        (low * (high / low) ** 0.02, high * (low / high) ** 0.02) if allowed.get("log") else (low + near, high - near)
-    )
+    ends = (low * (high / low) ** 0.02, high * (low / high) ** 0.02) if log else (low + near, high - near)
     # Nothing lies below no weight decay, or below one utterance.
     bottom = low == 0 or (low == 1 and isinstance(low, int))
     for end, at in (("lower", value <= ends[0] and not bottom), ("upper", value >= ends[1])):

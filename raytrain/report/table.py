@@ -94,7 +94,7 @@ def product_text(record: TrialRecord) -> str:
 
 
 def _row(record: TrialRecord, buckets: Sequence[str], *, mark: str) -> list[Cell]:
-    rate = record.config["training"]["learning_rate"]
+    rate = record.config.training.learning_rate
     name = f"{record.number} ({mark})" if mark else str(record.number)
     if record.finalist_of is not None:
         name += f" (seed {record.seed} of {record.finalist_of})"

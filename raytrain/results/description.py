@@ -1,14 +1,21 @@
 """What a study or a fit was asked to do: study.json or fit.json, written at its start, read by all that comes later."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from pydantic import ValidationError
+
+from raytrain.config.baseline import Baseline, Section
+from raytrain.config.explain import explain
+from raytrain.config.source import Place, Source
+from raytrain.config.space import SearchSpace
 from raytrain.errors import InputError
 from raytrain.files import read_json, write_json
 
 VERSION = 1
 STUDY_FILE, FIT_FILE = "study.json", "fit.json"
+_Settings = TypeVar("_Settings", bound=Section)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,10 +23,10 @@ class Description:
     """One study, or one fit where there is no space."""
 
     baseline_name: str
-    baseline: dict[str, Any]
+    baseline: Baseline
     """Resolved, as it was run."""
     space_name: str | None = None
-    space: dict[str, Any] | None = None
+    space: SearchSpace | None = None
     data: dict[str, Any] = field(default_factory=dict)
     """Where known: synthetic, train_utterances, validation_utterances, train_children, validation_children."""
     provenance: dict[str, Any] = field(default_factory=dict)
@@ -37,36 +44,42 @@ class Description:
 
     @property
     def random_weights(self) -> bool:
-        """Trained from nothing: a WER means nothing then."""
-        return self.baseline.get("model", {}).get("pretrained", "") is None
+        """Whether training began from random weights: a WER means nothing then."""
+        return self.baseline.model.pretrained is None
 
     @property
     def memory_limit_gib(self) -> float | None:
         """The limit that the winner has to keep, where the study has one."""
-        search = (self.space or {}).get("search", {})
-        limit: float | None = search.get("memory_limit_gib")
-        return None if search.get("objective") == "wer" else limit
+        if self.space is None or self.space.search.objective == "wer":
+            return None
+        return self.space.search.memory_limit_gib
 
     @property
     def is_pareto(self) -> bool:
         """Whether the study looks for a front of trials, and not for one."""
-        return bool((self.space or {}).get("search", {}).get("objective") == "pareto")
+        return self.space is not None and self.space.search.is_pareto
 
     def write(self, folder: Path) -> None:
-        write_json(folder / self.file_name, asdict(self))
+        """Write study.json or fit.json in this folder, whole or not at all."""
+        values = {one.name: getattr(self, one.name) for one in fields(self)}
+        plain = {name: value.model_dump() for name, value in values.items() if isinstance(value, Section)}
+        write_json(folder / self.file_name, values | plain)
 
     def caveats(self) -> list[str]:
         """What a reader of any figure must know first."""
-        told = []
+        found = []
         if self.synthetic:
-            told.append("The data are synthetic (the demo corpus): no WER here says anything about real children.")
+            found.append("The data are synthetic (the demo corpus): no WER here says anything about real children.")
         if self.random_weights:
-            told.append("The weights were random at the start: the WER means nothing; memory and speed do.")
-        return told
+            found.append("The weights were random at the start: the WER means nothing; memory and speed do.")
+        return found
 
 
-def read_description(folder: Path) -> Description:
-    """The description in a folder; a missing, foreign or newer one is refused."""
+def read_description(folder: Path, *, to_go_on: bool = False) -> Description:
+    """The description in a folder; a missing, foreign or newer one is refused.
+
+    To be read, settings need not all be known: a key of another raytrain's is left out. To go on with a run they must.
+    """
     path = next((folder / name for name in (FIT_FILE, STUDY_FILE) if (folder / name).exists()), None)
     if path is None:
         fact = f"holds neither {STUDY_FILE} nor {FIT_FILE}" if folder.is_dir() else "there is no such folder"
@@ -76,11 +89,22 @@ def read_description(folder: Path) -> Description:
         raise InputError(f"{path}: not the description of a study or a fit; name a folder that raytrain made")
     if values.get("version", VERSION) > VERSION:
         raise InputError(f"{path}: version {values['version']}, this raytrain knows {VERSION}; use the newer raytrain")
-    known = {name: values[name] for name in Description.__dataclass_fields__ if name in values}
+    known = {one.name: values[one.name] for one in fields(Description) if one.name in values}
+    known["baseline"] = _settings(Baseline, values["baseline"], path=path, strictly=to_go_on)
+    if values.get("space") is not None:
+        known["space"] = _settings(SearchSpace, values["space"], path=path, strictly=to_go_on)
     return Description(**{"baseline_name": folder.name, **known})
 
 
+def _settings(schema: type[_Settings], values: dict[str, Any], *, path: Path, strictly: bool) -> _Settings:
+    try:
+        return schema.model_validate(values, extra="forbid" if strictly else "ignore")
+    except ValidationError as error:
+        fault = explain(error, Source(values, Place((0, 0), str(path))), schema)[0]
+        raise InputError(f"{fault}; written by another raytrain? Go on with it there, or begin anew") from None
+
+
 def _is_space(values: dict[str, Any]) -> bool:
-    """Nothing, as of a fit, or sections of keys."""
-    space = values.get("space") or {}
-    return isinstance(space, dict) and all(isinstance(space.get(name, {}), dict) for name in ("vary", "search"))
+    """Whether `space` holds nothing, as in a fit, or sections of keys."""
+    space = values.get("space")
+    return space is None or (isinstance(space, dict) and isinstance(space.get("vary"), dict))

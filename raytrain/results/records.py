@@ -1,10 +1,11 @@
 """What is kept of a trial: one TrialRecord, a line of JSON in the ledger, with null where there is no number."""
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any, Self
 
+from raytrain.config.baseline import Baseline
 from raytrain.files import finite
 
 WORST_OBJECTIVE = 10.0
@@ -31,7 +32,7 @@ class TrialRecord:
     number: int
     sample: dict[str, Any]
     """The values drawn, by dotted key: {"training.batch_size": 8}; empty for the baseline as it is."""
-    config: dict[str, Any]
+    config: Baseline
     """The whole resolved baseline that was trained."""
     effective_batch_size: int
     outcome: Outcome
@@ -68,18 +69,14 @@ class TrialRecord:
     """One row an evaluation, on `examples_seen`."""
     checkpoint: str | None = None
 
-    def value(self, key: str) -> Any:
-        """The configuration's value at a dotted key; None where it has none."""
-        value: Any = self.config
-        for part in key.split("."):
-            value = value.get(part) if isinstance(value, dict) else None
-        return value
-
     def as_json(self) -> str:
         """One line, no NaN: a number that is not finite becomes null."""
-        return json.dumps(finite(asdict(self)), ensure_ascii=False, allow_nan=False)
+        values = {one.name: getattr(self, one.name) for one in fields(self)}
+        return json.dumps(finite(values | {"config": self.config.model_dump()}), ensure_ascii=False, allow_nan=False)
 
     @classmethod
     def from_json(cls, line: str) -> Self:
-        fields = json.loads(line)
-        return cls(**{**fields, "outcome": Outcome(fields["outcome"])})
+        """The record of a line. A key of its configuration that this raytrain does not know is left out."""
+        values = json.loads(line)
+        config = Baseline.model_validate(values["config"], extra="ignore")
+        return cls(**{**values, "config": config, "outcome": Outcome(values["outcome"])})

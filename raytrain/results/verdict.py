@@ -73,9 +73,10 @@ def verdict(records: Sequence[TrialRecord], folder: Path, *, memory_limit_gib: f
 
 def label(record: TrialRecord) -> str:
     """A configuration in a reader's words: batch 8 × 5, lr 1.6e-5, and what else was sampled."""
-    training = record.config["training"]
     others = [f"{key_name(key)} {value_text(value)}" for key, value in record.sample.items() if key not in _SPLIT]
-    return ", ".join([f"batch {split_text(record.config)}", f"lr {short(training['learning_rate'])}", *others])
+    return ", ".join(
+        [f"batch {split_text(record.config)}", f"lr {short(record.config.training.learning_rate)}", *others]
+    )
 
 
 def _repeated(records: Sequence[TrialRecord], folder: Path) -> dict[str, Contender]:

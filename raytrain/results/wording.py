@@ -1,7 +1,8 @@
 """Numbers and keys as a reader likes them."""
 
-from collections.abc import Mapping
 from typing import Any
+
+from raytrain.config.baseline import Baseline
 
 NOTHING = "–"
 
@@ -32,10 +33,10 @@ def signed(value: float) -> str:
     return text[1:] if text[1:] == "0.000" else text
 
 
-def split_text(config: Mapping[str, Any]) -> str:
+def split_text(config: Baseline) -> str:
     """12 × 3, or where there are several workers 12 × 3 × 2."""
-    training, workers = config["training"], config.get("scaling", {}).get("num_workers", 1)
-    factors = [training["batch_size"], training["gradient_accumulation_steps"], *([workers] if workers > 1 else [])]
+    training, workers = config.training, config.scaling.num_workers
+    factors = [training.batch_size, training.gradient_accumulation_steps, *([workers] if workers > 1 else [])]
     return " × ".join(map(str, factors))
 
 

@@ -57,9 +57,9 @@ class Axes:
         self.factors = [axis for axis in self.axes if isinstance(axis, Listed) and axis.key in FACTORS]
         self.others = [axis for axis in self.axes if axis.key not in FACTORS]
         self.window = space.keep.effective_batch_size
-        self.baseline_sample: Sample = {key: value_at(baseline, key) for key in keys}
+        self.baseline_sample: Sample = {key: baseline.value_at(key) for key in keys}
         """The baseline's own values of what varies, wherever they lie."""
-        self._fixed_factor = math.prod(value_at(baseline, key) for key in FACTORS if key not in space.vary)
+        self._fixed_factor = math.prod(baseline.value_at(key) for key in FACTORS if key not in space.vary)
         self.smallest_and_largest = self._smallest_and_largest()
         """Effective batches: the ends of what a sample can have."""
         sizes: Any = next((axis.values for axis in self.factors if axis.key == MICRO_BATCH), None)
@@ -124,14 +124,6 @@ class Axes:
                 "widen it, or vary training.batch_size and training.gradient_accumulation_steps further"
             )
         return min(sizes), max(sizes)
-
-
-def value_at(baseline: Baseline, key: str) -> Any:
-    """A baseline's value by dotted key."""
-    value: Any = baseline
-    for name in key.split("."):
-        value = getattr(value, name)
-    return value
 
 
 def _axis(key: str, asked: Choice | Range) -> Axis:

@@ -7,7 +7,6 @@ its speed.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from raytrain.config.baseline import Baseline
 from raytrain.config.reader import apply_sample
@@ -22,7 +21,7 @@ def equivalent(config: Baseline, records: Sequence[TrialRecord]) -> TrialRecord 
     """The trial that was trained to its end with the same effective batch, and all else but its split the same."""
     wanted = _but_the_split(config)
     alike = (record for record in records if record.effective_batch_size == config.effective_batch_size())
-    return next((one for one in alike if _is_whole(one) and _but_the_split(_config(one)) == wanted), None)
+    return next((one for one in alike if _is_whole(one) and _but_the_split(one.config) == wanted), None)
 
 
 def probe_of(config: Baseline, *, budget_examples: int) -> tuple[Baseline, int]:
@@ -40,7 +39,7 @@ def inherit(probed: TrialRecord, trained: TrialRecord) -> TrialRecord:
     """
     if probed.outcome not in (Outcome.COMPLETED, Outcome.DIVERGED):
         return probed
-    exact = not probed.config["model"]["dropout"]
+    exact = not probed.config.model.dropout
     reason = f"as {trained.trial_id}: the same step, split otherwise"
     return replace(
         probed,
@@ -63,12 +62,8 @@ def _is_whole(record: TrialRecord) -> bool:
     return trained and record.inherited_from is None and record.finalist_of is None
 
 
-def _config(record: TrialRecord) -> Baseline:
-    return Baseline.model_validate(record.config)
-
-
-def _but_the_split(config: Baseline) -> dict[str, Any]:
-    values = config.model_dump()
-    del values["training"]["batch_size"], values["training"]["gradient_accumulation_steps"]
-    del values["scaling"]["num_workers"]
-    return values
+def _but_the_split(config: Baseline) -> Baseline:
+    """The same run of micro-batches of one utterance, for comparison."""
+    training = config.training.model_copy(update={"batch_size": 1, "gradient_accumulation_steps": 1})
+    scaling = config.scaling.model_copy(update={"num_workers": 1})
+    return config.model_copy(update={"training": training, "scaling": scaling})

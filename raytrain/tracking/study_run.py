@@ -9,6 +9,7 @@ from raytrain.config.baseline import Tracking
 from raytrain.report.edits import aligned
 from raytrain.report.study_results import StudyResults, outcomes, varied_keys, worst_utterances
 from raytrain.results.choose import peak_memory_gib, undominated
+from raytrain.results.description import Description
 from raytrain.results.records import Outcome
 from raytrain.results.transcripts import counts
 from raytrain.tracking.flat import flat_config
@@ -33,11 +34,16 @@ def publish_study(tracking: Tracking, study: StudyResults, *, with_checkpoint: b
         group=name,
         job_type="study",
         tags=[study.description.baseline_name, study.description.space_name or ""],
-        config=flat_config({"baseline": study.description.baseline, "space": study.space}),
+        config=flat_config(_asked(study.description)),
         folder=study.folder,
     )
     run.attempt(lambda opened: _publish(opened, study, with_checkpoint=with_checkpoint))
     run.finish("completed", summary_of(study))
+
+
+def _asked(description: Description) -> dict[str, Any]:
+    space = description.space
+    return {"baseline": description.baseline.model_dump(), "space": {} if space is None else space.model_dump()}
 
 
 def summary_of(study: StudyResults) -> dict[str, Any]:
@@ -69,7 +75,7 @@ def trial_rows(study: StudyResults) -> tuple[list[str], list[list[Any]]]:
             str(one.outcome), one.eval_wer, lowest, peak_memory_gib(one), one.predicted_memory_gib,
             one.train_examples_per_s,
         ]  # fmt: skip
-        rows.append([one.number, one.effective_batch_size, *(one.value(key) for key in keys), *measures])
+        rows.append([one.number, one.effective_batch_size, *(one.config.value_at(key) for key in keys), *measures])
     return ["trial", "effective_batch_size", *keys, *_MEASURES], rows
 
 

@@ -11,7 +11,7 @@ def record(number: int, config: Baseline, *, outcome: Outcome = Outcome.COMPLETE
         "trial_id": f"trial-{number:04}",
         "number": number,
         "sample": {},
-        "config": config.model_dump(),
+        "config": config,
         "effective_batch_size": config.effective_batch_size(),
         "outcome": outcome,
         "seed": 42,

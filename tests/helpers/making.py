@@ -5,23 +5,24 @@ import random
 from pathlib import Path
 from typing import Any
 
+from raytrain.config.baseline import Baseline
 from raytrain.results.records import Outcome, TrialRecord
 
 WORDS = ["dog", "runs", "big", "red", "house", "see", "two", "birds", "tall", "tree", "near", "school", "every", "day"]
 
 
-def config(batch_size: int = 12, accumulation: int = 3, learning_rate: float = 1e-5, **model: Any) -> dict[str, Any]:
-    """The part of a resolved baseline that results look at."""
-    return {
-        "model": {"name": "whisper", "variant": "small", "pretrained": "openai/whisper-small", **model},
-        "data": {"train_manifest": "demo"},
-        "training": {
-            "batch_size": batch_size,
-            "gradient_accumulation_steps": accumulation,
-            "learning_rate": learning_rate,
-        },
-        "scaling": {"num_workers": 1},
-    }
+def config(
+    batch_size: int = 12, accumulation: int = 3, learning_rate: float = 1e-5, *, workers: int = 1, **model: Any
+) -> Baseline:
+    """A resolved baseline: whisper-small with these settings."""
+    training = {"batch_size": batch_size, "gradient_accumulation_steps": accumulation, "learning_rate": learning_rate}
+    return Baseline.model_validate(
+        {
+            "model": {"variant": "small", "pretrained": "openai/whisper-small", **model},
+            "training": {**training, "num_epochs": 10},
+            "scaling": {"num_workers": workers},
+        }
+    )
 
 
 def record(number: int, **given: Any) -> TrialRecord:

@@ -21,9 +21,7 @@ def ended(number: int, **fields: Any) -> TrialRecord:
 
 def running(number: int, *, run: Path = Path("no-such-run"), **fields: Any) -> RunningTrial:
     """A trial that began at BEGAN_S and trains on 1000 clips at most."""
-    return RunningTrial(
-        number=number, config=SMALL.model_dump(), run=run, examples_total=1000, **{"started_s": BEGAN_S, **fields}
-    )
+    return RunningTrial(number=number, config=SMALL, run=run, examples_total=1000, **{"started_s": BEGAN_S, **fields})
 
 
 def studied(*told: TrialRecord | RunningTrial, **fields: Any) -> StudyProgress:

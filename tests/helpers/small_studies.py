@@ -19,7 +19,5 @@ def small_study(folder: Path, tiny_en: Path, *, baseline: tuple[str, ...] = (), 
     config = load_baseline("tiny", [*_BASELINE, f"model.pretrained={tiny_en}", *baseline])
     inputs, whereabouts = inputs_of(config)
     asked = load_space("smoke", [*_SPACE, *space], baseline=config)
-    description = Description(
-        baseline_name="tiny", baseline=config.model_dump(), space_name="smoke", space=asked.model_dump()
-    )
+    description = Description(baseline_name="tiny", baseline=config, space_name="smoke", space=asked)
     return Study(folder=folder, description=description, inputs=inputs, whereabouts=whereabouts)

@@ -10,6 +10,7 @@ from typing import Any
 
 from making import config, utterances
 
+from raytrain.config.space import SearchSpace
 from raytrain.results.description import Description
 from raytrain.results.ledger import Ledger
 from raytrain.results.records import Outcome, TrialRecord
@@ -17,15 +18,17 @@ from raytrain.results.transcripts import counts
 from raytrain.results.word_errors import WordErrors
 
 BATCH_SIZES = [1, 2, 3, 4, 6, 8, 9, 12, 16, 18, 24, 32]
-SPACE: dict[str, Any] = {
-    "vary": {
-        "training.batch_size": {"values": BATCH_SIZES},
-        "training.gradient_accumulation_steps": {"low": 1, "high": 36, "log": False, "step": None},
-        "training.learning_rate": {"low": 2e-6, "high": 1e-4, "log": True, "step": None},
-        "model.dropout": {"values": [0.0, 0.1, 0.2]},
-    },
-    "search": {"trials": 20, "objective": "wer_under_memory", "memory_limit_gib": 8.0},
-}
+SPACE = SearchSpace.model_validate(
+    {
+        "vary": {
+            "training.batch_size": {"values": BATCH_SIZES},
+            "training.gradient_accumulation_steps": {"low": 1, "high": 36},
+            "training.learning_rate": {"low": 2e-6, "high": 1e-4, "log": True},
+            "model.dropout": {"values": [0.0, 0.1, 0.2]},
+        },
+        "search": {"trials": 20, "objective": "wer_under_memory", "memory_limit_gib": 8.0},
+    }
+)
 PROVENANCE: dict[str, Any] = {
     "command_line": ["python", "-m", "raytrain.tune", "--baseline", "small", "--space", "full"],
     "seeds": {"search.seed": 0, "training.seed": 42},
@@ -41,7 +44,7 @@ def made_study(folder: Path, *, trials: int, children: int = 24, synthetic: bool
     folder.mkdir(parents=True, exist_ok=True)
     Description(
         baseline_name="small",
-        baseline={**config(), "model": {"variant": "small", "pretrained": "openai/whisper-small"}},
+        baseline=config(),
         space_name="full",
         space=SPACE,
         data={"synthetic": synthetic, "train_utterances": 4000, "validation_utterances": 6 * children},

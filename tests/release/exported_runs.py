@@ -4,12 +4,14 @@ import json
 import os
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from raytrain.config.baseline import Baseline
 from raytrain.config.reader import load_baseline
-from raytrain.results.description import Description
+from raytrain.config.space import SearchSpace
+from raytrain.results.description import Description, read_description
 from raytrain.results.ledger import Ledger
 from raytrain.results.records import Outcome, TrialRecord
 from raytrain.training import session
@@ -39,7 +41,7 @@ def train(folder: Path, *overrides: str) -> Path:
         state.write_bytes(b"as large as two models, and of no use here")
     description = Description(
         baseline_name="tiny",
-        baseline=config.model_dump(),
+        baseline=config,
         data=inputs.described(),
         provenance={"command_line": ["python", "-m", "raytrain.fit"], "seeds": {"training.seed": 42}},
         result=rows[-1],
@@ -76,20 +78,21 @@ def checkpoint(fit: Path, step: int) -> Path:
 
 def study_of(fit: Path, folder: Path) -> Path:
     """Two trials with a checkpoint each, in a study's layout; the second is the better one."""
-    told = json.loads((fit / "fit.json").read_text())
+    fitted = read_description(fit)
     space = {"search": {"objective": "wer"}, "vary": {"training.batch_size": {"values": [4, 8]}}}
     folder.mkdir()
-    baseline, data = told["baseline"], told["data"]
-    Description(baseline_name="tiny", baseline=baseline, space_name="batching", space=space, data=data).write(folder)
+    replace(
+        fitted, baseline_name="tiny", space_name="batching", space=SearchSpace.model_validate(space), result=None
+    ).write(folder)
     ledger = Ledger(folder)
     for number, wer in enumerate((0.9, 0.4)):
         kept = f"ray/trial-{number:04}/step-{number + 1:06}"
         shutil.copytree(checkpoint(fit, number + 1), folder / kept, copy_function=os.link)
-        ledger.append(record(number, baseline, wer=wer, checkpoint=kept))
+        ledger.append(record(number, fitted.baseline, wer=wer, checkpoint=kept))
     return folder
 
 
-def record(number: int, config: dict[str, Any], *, wer: float, checkpoint: str | None) -> TrialRecord:
+def record(number: int, config: Baseline, *, wer: float, checkpoint: str | None) -> TrialRecord:
     return TrialRecord(
         trial_id=f"trial-{number:04}",
         number=number,

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ruamel.yaml import YAML
 from studies import SPACE, made_study
 
 from raytrain.config.reader import load_baseline
@@ -39,7 +38,8 @@ def test_equal_points_share_the_front() -> None:
 @pytest.fixture(scope="module")
 def pareto(tmp_path_factory: pytest.TempPathFactory) -> StudyResults:
     folder = made_study(tmp_path_factory.mktemp("results") / "2026-01-01_small_full", trials=20)
-    space = {**SPACE, "search": {**SPACE["search"], "objective": "pareto", "memory_limit_gib": None}}
+    search = SPACE.search.model_copy(update={"objective": "pareto", "memory_limit_gib": None})
+    space = SPACE.model_copy(update={"search": search})
     replace(read_description(folder), space=space).write(folder)
     return load_study(folder)
 
@@ -74,7 +74,7 @@ def test_both_reports_and_the_terminal_tell_every_trial_of_the_front(pareto: Stu
 def test_a_report_leaves_the_files_that_it_names_whether_or_not_the_study_came_to_its_end(pareto: StudyResults) -> None:
     study = write_report(pareto.folder)
     assert study.best is not None
-    assert YAML(typ="safe").load(study.folder / "best.yaml") == study.best.config
+    assert load_baseline(str(study.folder / "best.yaml")) == study.best.config
     left = sorted(path.stem for path in (study.folder / "front").iterdir())
     assert left == sorted(one.trial_id for one in study.front)
 
@@ -82,7 +82,7 @@ def test_a_report_leaves_the_files_that_it_names_whether_or_not_the_study_came_t
 def test_each_of_its_trials_can_be_trained_and_what_left_the_front_is_gone(tmp_path: Path) -> None:
     folder = made_study(tmp_path / "study", trials=20)
     baseline = load_baseline("small")
-    ended = [replace(one, config=baseline.model_dump()) for one in load_study(folder).records[:3]]
+    ended = [replace(one, config=baseline) for one in load_study(folder).records[:3]]
     write_front(folder, ended[:2])
     write_front(folder, ended[1:])
     left = sorted((folder / "front").iterdir())

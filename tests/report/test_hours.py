@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from making import config, record
+from studies import SPACE
 
 from raytrain.report.figures.hours import gpu_occupancy, hours
 from raytrain.report.study_results import StudyResults, load_study
@@ -21,7 +22,7 @@ def studied(folder: Path, *trials: dict[str, Any]) -> StudyResults:
     """A study on a machine with two cards."""
     hardware = {"gpus": [{"name": "a GPU", "memory_gib": 24.0}] * 2}
     Description(
-        baseline_name="a", baseline=config(), space_name="b", space={}, provenance={"hardware": hardware}
+        baseline_name="a", baseline=config(), space_name="b", space=SPACE, provenance={"hardware": hardware}
     ).write(folder)
     ledger = Ledger(folder)
     for number, told in enumerate(trials):
@@ -53,7 +54,7 @@ def test_the_area_goes_up_and_down_with_the_trials(tmp_path: Path) -> None:
 
 
 def test_a_trial_with_two_workers_holds_two_shares(tmp_path: Path) -> None:
-    two = {**config(), "scaling": {"num_workers": 2}}
+    two = config(workers=2)
     figure = gpu_occupancy(studied(tmp_path, {"config": two, "gpu_fraction": 1.0}))
     assert figure is not None
     assert "100 % on average" in figure.caption

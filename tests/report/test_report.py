@@ -174,7 +174,7 @@ def test_the_cost_counts_gpu_shares(tmp_path: Path) -> None:
 
 def test_each_worker_of_a_trial_costs_its_own_share(tmp_path: Path) -> None:
     Description(baseline_name="a", baseline=config(), space_name="b", space=SPACE).write(tmp_path)
-    two = {**config(), "scaling": {"num_workers": 2}}
+    two = config(workers=2)
     Ledger(tmp_path).append(record(0, wall_s=3600.0, gpu_fraction=0.5, config=two))
     assert "1.00 GPU-hours" in cost(load_study(tmp_path))
 

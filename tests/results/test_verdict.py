@@ -157,5 +157,5 @@ def test_spoiled_utterances_are_named(tmp_path: Path) -> None:
 
 
 def test_several_workers_are_part_of_a_split_in_words() -> None:
-    two = {**config(), "scaling": {"num_workers": 2}}
+    two = config(workers=2)
     assert label(record(1, config=two)) == "batch 12 × 3 × 2, lr 1e-5"

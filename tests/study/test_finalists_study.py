@@ -10,6 +10,7 @@ import pytest
 from optuna.trial import TrialState
 from small_studies import small_study
 
+from raytrain.config.reader import apply_sample
 from raytrain.results.ledger import Ledger
 from raytrain.results.records import Outcome, TrialRecord
 from raytrain.results.transcripts import read_scored, transcripts_path
@@ -78,7 +79,7 @@ def test_the_search_is_followed_by_its_finalists_numbered_on(records: list[Trial
 
 def test_a_finalist_is_trained_again_with_another_seed_and_nothing_else(records: list[TrialRecord]) -> None:
     first, again = records[1], records[3]
-    assert again.config == {**first.config, "training": {**first.config["training"], "seed": 43}}
+    assert again.config == apply_sample(first.config, {"training.seed": 43})
     assert again.sample == first.sample
     assert again.history[-1]["examples_seen"] == first.history[-1]["examples_seen"] == 4
     assert again.history[-1]["train_loss"] != first.history[-1]["train_loss"]

@@ -42,7 +42,7 @@ def test_what_is_predicted_not_to_fit_is_told_and_never_launched(
     ray_cluster: None, tiny_en: Path, tmp_path: Path
 ) -> None:
     records = ran(tmp_path, tiny_en, vary=f"{{{BATCH}: {{values: [2, 4, 900]}}}}", trials=3)
-    outcomes = {record.config["training"]["batch_size"]: record.outcome for record in records}
+    outcomes = {record.config.training.batch_size: record.outcome for record in records}
     assert outcomes == {2: Outcome.COMPLETED, 4: Outcome.COMPLETED, 900: Outcome.NOT_STARTED}
     refused = records[-1]
     assert (refused.reason or "").startswith(f"predicted {refused.predicted_memory_gib:.1f} GiB, the card has 4")

@@ -61,7 +61,7 @@ def records(study: Study) -> list[TrialRecord]:
 
 
 def test_poisoned_weights_end_as_diverged_and_the_study_goes_on(records: list[TrialRecord], poisoned: Path) -> None:
-    lost = [record for record in records if record.config["model"]["pretrained"] == str(poisoned)]
+    lost = [record for record in records if record.config.model.pretrained == str(poisoned)]
     assert [record.outcome for record in lost] == [Outcome.DIVERGED] * 2
     assert all((record.reason or "").startswith("at step 1 the training loss is nan") for record in lost)
     assert [record.outcome for record in records if record not in lost] == [Outcome.COMPLETED] * 2
@@ -75,7 +75,7 @@ def probed(records: list[TrialRecord]) -> TrialRecord:
 
 
 def test_the_other_split_inherits_what_the_first_has_learnt(records: list[TrialRecord], probed: TrialRecord) -> None:
-    assert (probed.config["training"]["batch_size"], probed.effective_batch_size) == (2, 4)
+    assert (probed.config.training.batch_size, probed.effective_batch_size) == (2, 4)
     assert (probed.inherited_from, probed.outcome) == ("trial-0000", Outcome.COMPLETED)
     assert probed.reason == "as trial-0000: the same step, split otherwise"
     assert (probed.eval_wer, probed.word_errors) == (records[0].eval_wer, records[0].word_errors)
@@ -89,7 +89,7 @@ def test_its_memory_and_speed_are_measured_on_itself(records: list[TrialRecord],
 def test_its_record_holds_its_own_values_and_the_others_utterances(
     records: list[TrialRecord], probed: TrialRecord, study: Study
 ) -> None:
-    assert probed.config["evaluation"] == records[0].config["evaluation"]
+    assert probed.config.evaluation == records[0].config.evaluation
     of_both = [transcripts_path(study.folder, record.number).read_bytes() for record in (records[0], probed)]
     assert of_both[0] == of_both[1]
     assert probed.checkpoint is None

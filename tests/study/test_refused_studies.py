@@ -27,9 +27,7 @@ def finished(tmp_path: Path) -> Path:
     folder = tmp_path / "2026-01-01_tiny_smoke"
     folder.mkdir()
     space = SPACE.model_copy(update={"search": SPACE.search.model_copy(update={"trials": 1})})
-    description = Description(
-        baseline_name="tiny", baseline=TINY.model_dump(), space_name="smoke", space=space.model_dump()
-    )
+    description = Description(baseline_name="tiny", baseline=TINY, space_name="smoke", space=space)
     description.write(folder)
     ended = [record(0, TINY, eval_wer=0.3)]
     Ledger(folder).append(ended[0])

@@ -50,14 +50,14 @@ def records(five_points: Study) -> list[TrialRecord]:
 
 def by_rate(records: list[TrialRecord]) -> dict[float, TrialRecord]:
     """Those with labels."""
-    kept = [record.config for record in records if record.config["data"]["max_label_tokens"] == 448]
+    kept = [record.config for record in records if record.config.data.max_label_tokens == 448]
     assert len(kept) == 3
-    return {record.config["training"]["learning_rate"]: record for record in records if record.config in kept}
+    return {record.config.training.learning_rate: record for record in records if record.config in kept}
 
 
 def test_trial_0_is_the_baseline_as_it_is(records: list[TrialRecord], five_points: Study) -> None:
     assert (records[0].number, records[0].sample) == (0, {})
-    assert records[0].config == five_points.baseline.model_dump()
+    assert records[0].config == five_points.baseline
 
 
 def test_four_points_are_tried_once_each_after_the_baseline(records: list[TrialRecord]) -> None:
@@ -71,7 +71,7 @@ def test_each_trial_ends_as_what_it_was(records: list[TrialRecord]) -> None:
 
 
 def test_an_exception_in_a_trial_ends_that_trial_alone_and_its_reason_is_kept(records: list[TrialRecord]) -> None:
-    failed = [record for record in records if record.config["data"]["max_label_tokens"] == 4]
+    failed = [record for record in records if record.config.data.max_label_tokens == 4]
     assert [record.outcome for record in failed] == [Outcome.FAILED] * 2
     assert all((record.reason or "").startswith("InputError: training data: none of 0") for record in failed)
 
@@ -152,7 +152,7 @@ def test_an_end_that_the_ledger_alone_heard_of_is_told_to_optuna(
     journal.add_trial(
         create_trial(state=TrialState.RUNNING, params=sample, distributions=journal.trials[1].distributions)
     )
-    config = apply_sample(five_points.baseline, sample).model_dump()
+    config = apply_sample(five_points.baseline, sample)
     known = replace(records[0], trial_id="trial-0005", number=5, sample=sample, config=config)
     Ledger(five_points.folder).append(known)
     done = replace(five_points, description=with_trials(five_points.description, 6))

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import wandb
-from test_study_run import BASELINE, trial
+from test_study_run import BASELINE, SPACE, trial
 from wandb_client import offline_runs, rows, track, wandb_command
 from wandb_server.account import ENTITY
 from wandb_server.server import WandbServer
@@ -142,7 +142,7 @@ def test_a_server_that_fails_midway_holds_runs_up_once_and_nothing_is_lost(serve
 def test_a_study_s_own_run_arrives_with_its_table_and_best_yaml(server: WandbServer, tmp_path: Path) -> None:
     folder = tmp_path / "2026-01-01_tiny_smoke"
     folder.mkdir()
-    Description(baseline_name="tiny", baseline=BASELINE, space_name="smoke", space={"vary": {}}).write(folder)
+    Description(baseline_name="tiny", baseline=BASELINE, space_name="smoke", space=SPACE).write(folder)
     Ledger(folder).append(trial(0, Outcome.COMPLETED, 0.3))
     Ledger(folder).append(trial(1, Outcome.NOT_STARTED, None))
     publish_study(Tracking(wandb="offline"), write_report(folder))

@@ -9,17 +9,16 @@ import pytest
 from reading import wandb_records, wandb_summary
 
 from raytrain.config.baseline import Tracking
+from raytrain.config.reader import load_baseline
+from raytrain.config.space import SearchSpace
 from raytrain.report.write import write_report
 from raytrain.results.description import Description
 from raytrain.results.ledger import Ledger
 from raytrain.results.records import Outcome, TrialRecord
 from raytrain.tracking.study_run import publish_study, trial_rows
 
-BASELINE: dict[str, Any] = {
-    "model": {"variant": "tiny", "pretrained": "openai/whisper-tiny.en"},
-    "training": {"batch_size": 8, "gradient_accumulation_steps": 1, "learning_rate": 1e-5},
-    "scaling": {"num_workers": 1},
-}
+BASELINE = load_baseline("tiny", ["training.batch_size=8", "training.learning_rate=1e-5"])
+SPACE = SearchSpace.model_validate({"vary": {"training.batch_size": {"values": [4, 8]}}})
 
 
 def trial(number: int, outcome: Outcome, wer: float | None, **fields: Any) -> TrialRecord:
@@ -44,8 +43,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Four trials, published offline."""
     folder = tmp_path_factory.mktemp("results") / "2026-01-01_tiny_smoke"
     folder.mkdir()
-    space = {"vary": {"training.batch_size": {"values": [4, 8]}}}
-    Description(baseline_name="tiny", baseline=BASELINE, space_name="smoke", space=space).write(folder)
+    Description(baseline_name="tiny", baseline=BASELINE, space_name="smoke", space=SPACE).write(folder)
     ledger = Ledger(folder)
     ledger.append(trial(0, Outcome.COMPLETED, 0.3, peak_memory_resident_gib=1.5))
     ledger.append(trial(1, Outcome.DIVERGED, None))
@@ -124,7 +122,7 @@ def test_best_yaml_and_the_reports_are_an_artifact(records: dict[str, list[dict[
 
 
 def test_a_study_that_is_not_tracked_has_no_run(tmp_path: Path) -> None:
-    Description(baseline_name="tiny", baseline=BASELINE, space_name="smoke", space={}).write(tmp_path)
+    Description(baseline_name="tiny", baseline=BASELINE, space_name="smoke", space=SPACE).write(tmp_path)
     Ledger(tmp_path).append(trial(0, Outcome.COMPLETED, 0.3))
     made = write_report(tmp_path)
     publish_study(Tracking(wandb="disabled"), made)

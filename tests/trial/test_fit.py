@@ -29,7 +29,7 @@ def train(ray_cluster: None, tiny_en: Path, tmp_path_factory: pytest.TempPathFac
         config = load_baseline("tiny", [*COMMON, f"model.pretrained={tiny_en}", *overrides])
         inputs, whereabouts = inputs_of(config)
         folder = tmp_path_factory.mktemp("fit")
-        description = Description(baseline_name="tiny", baseline=config.model_dump(), data=inputs.described())
+        description = Description(baseline_name="tiny", baseline=config, data=inputs.described())
         return folder, fit(description, folder=folder, inputs=inputs, whereabouts=whereabouts)
 
     return run

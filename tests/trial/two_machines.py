@@ -47,7 +47,7 @@ def one_step(tiny_en: str, folder: Path, hardware: Any, node_id: str) -> list[st
     _, whereabouts = inputs_of(config)
     share, _ = Share.of(config, hardware)
     job = Job(
-        config=config.model_dump(),
+        config=config,
         inputs=whereabouts,
         storage=str(folder),
         name=f"on-{node_id[:8]}",

@@ -6,6 +6,7 @@ from functools import partial
 from itertools import pairwise
 from typing import Any
 
+from raytrain.config.space import Range
 from raytrain.report.figures.marks import (
     BOTTOM,
     HEIGHT,
@@ -79,11 +80,11 @@ def predicted_against_measured(study: StudyResults) -> Figure | None:
 def parallel_values(study: StudyResults) -> Figure | None:
     """Every scored trial's values on one axis each, coloured by WER."""
     shown = [one for one in study.scored() if one.outcome is Outcome.COMPLETED]
-    keys = [key for key in varied_keys(study) if len({str(one.value(key)) for one in shown}) > 1]
+    keys = [key for key in varied_keys(study) if len({str(one.config.value_at(key)) for one in shown}) > 1]
     if len(shown) < 2 or not keys:
         return None
     measures: list[tuple[str, Callable[[TrialRecord], Any], bool]] = [
-        (key_name(key), partial(TrialRecord.value, key=key), bool(_allowed(study, key).get("log"))) for key in keys
+        (key_name(key), partial(_value_at, key), _is_log(study, key)) for key in keys
     ]
     measures.append(("effective batch", lambda one: one.effective_batch_size, True))
     measures.append(("WER", lambda one: one.eval_wer, False))
@@ -219,9 +220,13 @@ def _length(seconds: float | None) -> str:
     return "unknown"
 
 
-def _allowed(study: StudyResults, key: str) -> dict[str, Any]:
-    allowed: dict[str, Any] = study.space.get("vary", {}).get(key, {})
-    return allowed
+def _value_at(key: str, record: TrialRecord) -> Any:
+    return record.config.value_at(key)
+
+
+def _is_log(study: StudyResults, key: str) -> bool:
+    allowed = study.vary.get(key)
+    return isinstance(allowed, Range) and allowed.log
 
 
 def _shade(one: TrialRecord, among: Sequence[TrialRecord]) -> int:

@@ -193,7 +193,7 @@ def _by_micro_batch(
     limit: float | None = None,
 ) -> Figure | None:
     points = [
-        (one, float(one.config["training"]["batch_size"]), value)
+        (one, float(one.config.training.batch_size), value)
         for one in study.records
         if (value := measure(one)) is not None
     ]

@@ -18,6 +18,7 @@ from raytrain.report.study_results import load_study
 from raytrain.results.description import Description, read_description
 from raytrain.results.records import TrialRecord
 from raytrain.results.transcripts import read_rows
+from raytrain.trial.storage import noted_checkpoints
 from raytrain.whisper.locate import missing
 
 RAYTRAIN = "raytrain.json"
@@ -141,10 +142,8 @@ def _of_checkpoint(checkpoint: Path) -> Run:
 
 def _kept_in(folder: Path) -> list[Kept]:
     """Of a fit. What Ray had not yet noted down when the run was killed may be half a checkpoint."""
-    snapshot = folder / "checkpoint_manager_snapshot.json"
-    if not snapshot.is_file():
-        return _whole(sorted(folder.glob("step-*")))
-    return _whole([folder / result["checkpoint_dir_name"] for result in read_json(snapshot)["checkpoint_results"]])
+    noted = noted_checkpoints(folder)
+    return _whole(sorted(folder.glob("step-*")) if noted is None else noted)
 
 
 def _whole(folders: list[Path]) -> list[Kept]:

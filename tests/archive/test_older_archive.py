@@ -1,4 +1,4 @@
-"""What an earlier raytrain archived, kept as it wrote it in `older/`, can still be listed, shown, verified, restored."""
+"""What an earlier raytrain archived, kept in `older/`, can still be listed, shown, verified and restored."""
 
 import json
 import shutil

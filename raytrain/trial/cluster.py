@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from raytrain.errors import InputError
+from raytrain.errors import ClusterLost, InputError
 from raytrain.results import provenance
 
 _QUIET = {
@@ -35,10 +35,6 @@ _ENVIRONMENT = _QUIET | _QUICK | _OURS
 _ANSWER_WITHIN_S = 30.0
 _CONNECTS_WITHIN_S = 5.0
 _LAST_PORT = 65_535
-
-
-class ClusterLost(Exception):
-    """Ray has died on this machine, and nothing can be started any more."""
 
 
 @dataclass(frozen=True, kw_only=True)

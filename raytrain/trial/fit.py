@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from raytrain.errors import RunError
 from raytrain.files import write_text
 from raytrain.memory.footprint import Footprint
 from raytrain.results.description import Description
@@ -56,7 +57,7 @@ def fit(description: Description, *, folder: Path, inputs: Inputs, address: str 
 
 
 def _run(job: Job, tracked: TrackedRun) -> dict[str, Any]:
-    from raytrain.trial.watched_run import RunError, run_watched
+    from raytrain.trial.watched_run import run_watched
 
     last = Row()
 

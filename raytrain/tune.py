@@ -182,7 +182,7 @@ def _finish(description: Description, folder: Path, records: list[TrialRecord], 
     best = study.best
     search = SearchSpace.model_validate(description.space).search
     publish_study(description.baseline.tracking, study, with_checkpoint=search.send_best_checkpoint)
-    print_trials(study.table, stderr=as_json)
+    print_trials(study.records, best=study.best, baseline=study.baseline, stderr=as_json)
     if as_json:
         print_json(
             {

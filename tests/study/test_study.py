@@ -12,7 +12,7 @@ from optuna.trial import TrialState, create_trial
 from small_studies import small_study
 
 from raytrain.config.reader import apply_sample
-from raytrain.report.study_results import load_study, outcomes
+from raytrain.results.study_results import load_study, outcomes
 from raytrain.results.description import Description
 from raytrain.results.ledger import Ledger
 from raytrain.results.records import Outcome, TrialRecord

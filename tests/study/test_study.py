@@ -12,10 +12,10 @@ from optuna.trial import TrialState, create_trial
 from small_studies import small_study
 
 from raytrain.config.reader import apply_sample
-from raytrain.results.study_results import load_study, outcomes
 from raytrain.results.description import Description
 from raytrain.results.ledger import Ledger
 from raytrain.results.records import Outcome, TrialRecord
+from raytrain.results.study_results import load_study, outcomes
 from raytrain.study.run_study import run_study
 from raytrain.study.study import Study
 from raytrain.trial.run_progress import RunProgress, read_progress

@@ -180,7 +180,7 @@ def _finish(description: Description, folder: Path, records: list[TrialRecord], 
     study = write_report(folder)
     best = study.best
     publish_study(description.baseline.tracking, study, with_checkpoint=description.asked.search.send_best_checkpoint)
-    print_trials(study.table, stderr=as_json)
+    print_trials(study.records, best=study.best, baseline=study.baseline, stderr=as_json)
     if as_json:
         print_json(
             {

@@ -6,11 +6,11 @@ from typing import Any
 import wandb
 
 from raytrain.config.baseline import Tracking
-from raytrain.report.edits import aligned
-from raytrain.report.study_results import StudyResults, outcomes, varied_keys, worst_utterances
+from raytrain.report.edits import marked
 from raytrain.results.choose import peak_memory_gib, undominated
 from raytrain.results.description import Description
 from raytrain.results.records import Outcome
+from raytrain.results.study_results import StudyResults, outcomes, varied_keys, worst_utterances
 from raytrain.results.transcripts import counts
 from raytrain.tracking.flat import flat_config
 from raytrain.tracking.wandb_run import WandbRun, wandb_mode
@@ -140,12 +140,4 @@ def _transcripts(study: StudyResults) -> wandb.Table:
 
 def _marked(row: Mapping[str, Any]) -> str:
     """The dog [-runs-] {+run+} home: what was left out and what was put in, as `git diff --word-diff` has it."""
-    words = []
-    for piece in aligned(row["reference"], row["hypothesis"]):
-        if piece.kind == "same":
-            words.append(piece.hypothesis)
-            continue
-        words += [f"[-{piece.reference}-]"] * bool(piece.reference) + [f"{{+{piece.hypothesis}+}}"] * bool(
-            piece.hypothesis
-        )
-    return " ".join(words)
+    return marked(row["reference"], row["hypothesis"], left_out="[-{}-]", put_in="{{+{}+}}")

@@ -12,8 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from raytrain.report.study_results import trial_title
-from raytrain.results.wording import duration_text, short, signed, split_text
+from raytrain.results.wording import duration_text, short, signed, split_text, trial_title
 from raytrain.study.study import Study
 from raytrain.study.watcher import Lines, RunningTrial, Watcher
 from raytrain.watch.study_progress import StudyProgress

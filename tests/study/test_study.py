@@ -11,9 +11,9 @@ from optuna.trial import TrialState
 from small_studies import small_study
 
 from raytrain.config.reader import apply_sample
-from raytrain.report.study_results import load_study, outcomes
 from raytrain.results.description import Description
 from raytrain.results.records import Outcome, TrialRecord
+from raytrain.results.study_results import load_study, outcomes
 from raytrain.search.axes import Sample
 from raytrain.study.run_study import run_study
 from raytrain.study.study import Study

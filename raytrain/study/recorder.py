@@ -25,6 +25,7 @@ from raytrain.search.equivalents import inherit
 from raytrain.study.journal import Journal
 from raytrain.study.watcher import RunningTrial, Watcher
 from raytrain.tracking.background import LaterRun
+from raytrain.tracking.content import trial_row, trial_summary
 from raytrain.trial.cluster import require_ray
 from raytrain.trial.storage import latest_checkpoint
 
@@ -123,7 +124,7 @@ class Recorder(Callback):
             running.checkpoint = Path(result[CHECKPOINT_PATH_KEY])
         if row.get("eval_wer") is None:
             return
-        running.tracked.log(row | {"predicted_memory_gib": running.predicted_memory_gib})
+        running.tracked.log(trial_row(row, predicted_memory_gib=running.predicted_memory_gib))
         if row["examples_seen"]:
             self._journal.report(running.number, examples_seen=row["examples_seen"], objective=row["objective"])
         self._watcher.scored(running.number, row)
@@ -185,7 +186,7 @@ class Recorder(Callback):
         elif running.checkpoint is not None and (running.checkpoint / "utterances.jsonl").is_file():
             self._keep_utterances(running.checkpoint / "utterances.jsonl", record)
         self._end(record)
-        running.tracked.finish(str(record.outcome), {**running.row, **_known(record)})
+        running.tracked.finish(str(record.outcome), trial_summary(record, last_row=running.row))
 
     def _end(self, record: TrialRecord) -> None:
         # The ledger first: what it holds and the journal does not, the journal is told when the study goes on.
@@ -244,12 +245,6 @@ _FROM_ROW = (
     "peak_memory_allocated_gib", "peak_memory_resident_gib", "peak_memory_by_phase", "allocator_retries",
     "train_examples_per_s", "examples_seen", "precision_used", "node", "history",
 )  # fmt: skip
-
-
-def _known(record: TrialRecord) -> dict[str, Any]:
-    """What no row of the training tells."""
-    names = ("eval_wer", "best_eval_wer", "inherited_from", "reason", "predicted_memory_gib", "gpu_fraction")
-    return {name: getattr(record, name) for name in names}
 
 
 def _ending(row: dict[str, Any], error: str | None) -> tuple[Outcome, str | None]:

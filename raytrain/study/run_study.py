@@ -21,6 +21,7 @@ from raytrain.study.proposals import Proposals, Repeats
 from raytrain.study.study import Study, trial_name
 from raytrain.study.watcher import Lines, Machine, Watcher
 from raytrain.tracking.background import Background, LaterRun
+from raytrain.tracking.content import trial_run
 from raytrain.tracking.study_sweep import sweep_of
 from raytrain.tracking.tracked_run import TrackedRun, open_run
 from raytrain.trial import cluster
@@ -176,16 +177,11 @@ def _folder_of(trial: Any) -> str:
 
 
 def _tracked(study: Study, number: int, config: dict[str, Any]) -> TrackedRun:
-    name, training = study.folder.name, config["training"]
-    split = f"{training['batch_size']}x{training['gradient_accumulation_steps']}"
-    return open_run(
-        study.baseline.tracking,
-        run_id=f"{name}-{trial_name(number)}",
-        name=f"{trial_name(number)} {split} lr {training['learning_rate']:.2g}",
-        group=name,
-        job_type="trial",
-        tags=[config["model"]["variant"], study.description.space_name or "", "baseline" if number == 0 else ""],
-        config=config,
-        folder=study.folder,
-        sweep_id=sweep_of(study.folder),
+    content = trial_run(
+        study.folder.name,
+        trial_name(number),
+        number=number,
+        config=Baseline.model_validate(config),
+        space_name=study.description.space_name,
     )
+    return open_run(study.baseline.tracking, content, folder=study.folder, sweep_id=sweep_of(study.folder))

@@ -12,6 +12,7 @@ from raytrain.memory.footprint import Footprint
 from raytrain.results.description import Description
 from raytrain.results.ledger import Ledger
 from raytrain.results.records import Outcome
+from raytrain.tracking.content import fit_run
 from raytrain.tracking.tracked_run import TrackedRun, open_run
 from raytrain.trial import cluster
 from raytrain.trial.inputs import Inputs
@@ -36,16 +37,7 @@ def fit(
         # Nothing stops a fit but its end and its person: with no trial to stop there is no need of the dashboard.
         with cluster.connected(address, dashboard=False) as hardware:
             share, _ = Share.of(config, hardware)
-            tracked = open_run(
-                config.tracking,
-                run_id=folder.name,
-                name=folder.name,
-                group=None,
-                job_type="fit",
-                tags=[config.model.variant],
-                config=description.baseline,
-                folder=folder,
-            )
+            tracked = open_run(config.tracking, fit_run(folder.name, config), folder=folder)
             job = Job(
                 config=description.baseline,
                 inputs=whereabouts,

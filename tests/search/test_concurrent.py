@@ -15,7 +15,7 @@ RATE = "training.learning_rate"
 
 
 def proposed_at_once(count: int, *, seed: int) -> list[float]:
-    """Decimal logarithms of the learning rates proposed together, in order, after ten trials that ended: 2e-5 is best."""
+    """Logarithms of the learning rates proposed together, in order, after ten trials that ended: 2e-5 is best."""
     asked = SearchSpace.model_validate(
         {"vary": {RATE: {"low": 1e-6, "high": 1e-3, "log": True}}, "search": {"trials": 40, "seed": seed}}
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import wandb
-from test_study_run import BASELINE, SPACE, trial
+from test_published_study import BASELINE, SPACE, trial
 from wandb_client import offline_runs, rows, track, wandb_command
 from wandb_server.account import ENTITY
 from wandb_server.server import WandbServer
@@ -19,7 +19,7 @@ from raytrain.report.write import write_report
 from raytrain.results.description import Description
 from raytrain.results.ledger import Ledger
 from raytrain.results.records import Outcome
-from raytrain.tracking.study_run import publish_study
+from raytrain.tracking.published_study import publish_study
 
 ENDS = {
     "completed": "finished", "pruned": "finished", "diverged": "failed", "out_of_memory": "failed", "failed": "failed",

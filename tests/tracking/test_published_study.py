@@ -15,7 +15,7 @@ from raytrain.report.write import write_report
 from raytrain.results.description import Description
 from raytrain.results.ledger import Ledger
 from raytrain.results.records import Outcome, TrialRecord
-from raytrain.tracking.study_run import publish_study, trial_rows
+from raytrain.tracking.published_study import publish_study, trial_rows
 
 BASELINE = load_baseline("tiny", ["training.batch_size=8", "training.learning_rate=1e-5"])
 SPACE = SearchSpace.model_validate({"vary": {"training.batch_size": {"values": [4, 8]}}})
@@ -127,4 +127,4 @@ def test_a_study_that_is_not_tracked_has_no_run(tmp_path: Path) -> None:
     made = write_report(tmp_path)
     publish_study(Tracking(wandb="disabled"), made)
     assert not (tmp_path / "wandb").exists()
-    assert trial_rows(made)[1][0][:2] == [0, 8]
+    assert trial_rows(made)[0]["effective_batch_size"] == 8

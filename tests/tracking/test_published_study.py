@@ -68,15 +68,15 @@ def records(study: Path) -> dict[str, list[dict[str, Any]]]:
 
 def table(study: Path, name: str) -> dict[str, Any]:
     (path,) = study.glob(f"wandb/offline-run-*/files/media/table/{name}_[0-9]*.table.json")
-    told: dict[str, Any] = json.loads(path.read_text())
-    return told
+    content: dict[str, Any] = json.loads(path.read_text())
+    return content
 
 
 def test_the_table_has_a_row_a_trial_with_the_best_so_far(study: Path) -> None:
-    told = table(study, "all_trials")
-    column = told["columns"].index("best_so_far")
-    assert [row[column] for row in told["data"]] == [0.3, 0.3, 0.25, 0.25]
-    assert [row[told["columns"].index("outcome")] for row in told["data"]] == [
+    content = table(study, "all_trials")
+    column = content["columns"].index("best_so_far")
+    assert [row[column] for row in content["data"]] == [0.3, 0.3, 0.25, 0.25]
+    assert [row[content["columns"].index("outcome")] for row in content["data"]] == [
         "completed", "diverged", "completed", "pruned",
     ]  # fmt: skip
 

@@ -174,7 +174,7 @@ def _finish(description: Description, folder: Path, records: list[TrialRecord], 
     from raytrain.report.front import front_lines
     from raytrain.report.write import write_report
     from raytrain.search.importance import write_importance
-    from raytrain.tracking.study_run import publish_study
+    from raytrain.tracking.published_study import publish_study
 
     write_importance(folder)
     study = write_report(folder)

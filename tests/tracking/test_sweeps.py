@@ -35,14 +35,14 @@ def server() -> Iterator[WandbServer]:
 
 def shipped(name: str) -> dict[str, Any]:
     """A sweep as W&B's own YAML reader, of version 1.1, takes it."""
-    told: dict[str, Any] = yaml_1_1.safe_load((CHECKOUT / "search_spaces" / "wandb" / f"{name}.yaml").read_text())
-    return told
+    sweep: dict[str, Any] = yaml_1_1.safe_load((CHECKOUT / "search_spaces" / "wandb" / f"{name}.yaml").read_text())
+    return sweep
 
 
 def overrides(values: dict[str, Any]) -> list[str]:
     """Values as W&B's agent puts them in the place of ${args_no_hyphens}."""
-    told = create_sweep_command_args({"args": {key: {"value": value} for key, value in values.items()}})
-    return list(told["args_no_hyphens"])
+    arguments = create_sweep_command_args({"args": {key: {"value": value} for key, value in values.items()}})
+    return list(arguments["args_no_hyphens"])
 
 
 def ends(parameter: dict[str, Any]) -> list[Any]:
@@ -91,7 +91,7 @@ def test_a_shipped_sweep_seeks_the_lowest_wer_by_our_command_line(name: str) -> 
 def test_fit_takes_every_value_that_an_agent_may_pass(name: str) -> None:
     parameters = shipped(name)["parameters"]
     passed = [overrides({key: value}) for key, parameter in parameters.items() for value in ends(parameter)]
-    assert len([load_baseline("small", told) for told in passed]) >= len(parameters)
+    assert len([load_baseline("small", values) for values in passed]) >= len(parameters)
 
 
 def test_a_sweep_proposes_every_pair_that_the_space_keeps_and_no_other() -> None:

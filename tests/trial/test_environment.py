@@ -25,7 +25,9 @@ runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 
 
 @pytest.mark.parametrize(
-    "door", [["raytrain.fit", "--config", "tiny"], ["raytrain.tune", "--baseline", "tiny", "--demo"]], ids=lambda d: d[0]
+    "door",
+    [["raytrain.fit", "--config", "tiny"], ["raytrain.tune", "--baseline", "tiny", "--demo"]],
+    ids=lambda d: d[0],
 )
 def test_the_environment_is_set_before_ray_is_imported(door: list[str], tiny_en: Path, tmp_path: Path) -> None:
     asked = [*door, f"model.pretrained={tiny_en}", f"storage={tmp_path}", "tracking.wandb=disabled"]

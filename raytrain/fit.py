@@ -34,7 +34,7 @@ def _fit() -> int:
         return _dry_run(config, as_json=arguments.json)
     from raytrain.trial.inputs import inputs_of
 
-    inputs, whereabouts = inputs_of(config)
+    inputs = inputs_of(config)
     name = Path(arguments.config or "small").stem
     description = Description(
         baseline_name=name,
@@ -43,7 +43,7 @@ def _fit() -> int:
         provenance=provenance(command_line("raytrain.fit"), {"training.seed": config.training.seed}),
     )
     folder = new_run_folder(config.storage, [name]).absolute()
-    return _train(description, inputs, whereabouts, folder=folder, as_json=arguments.json)
+    return _train(description, inputs, folder=folder, as_json=arguments.json)
 
 
 def _resume(folder: Path, *, as_json: bool, dry_run: bool) -> int:
@@ -57,13 +57,11 @@ def _resume(folder: Path, *, as_json: bool, dry_run: bool) -> int:
         return _tell(description.result, folder, as_json=as_json)
     from raytrain.trial.inputs import inputs_of
 
-    inputs, whereabouts = inputs_of(description.baseline)
-    return _train(description, inputs, whereabouts, folder=folder, as_json=as_json)
+    inputs = inputs_of(description.baseline)
+    return _train(description, inputs, folder=folder, as_json=as_json)
 
 
-def _train(
-    description: Description, inputs: "Inputs", whereabouts: dict[str, Any], *, folder: Path, as_json: bool
-) -> int:
+def _train(description: Description, inputs: "Inputs", *, folder: Path, as_json: bool) -> int:
     from raytrain.trial.fit import fit
 
     log_to_stderr()
@@ -81,7 +79,7 @@ def _train(
     resume = f"python -m raytrain.fit --resume {shlex.quote(str(folder))}"
     try:
         with disk_faults_told(folder, resume=resume):
-            result = fit(description, folder=folder, inputs=inputs, whereabouts=whereabouts)
+            result = fit(description, folder=folder, inputs=inputs)
     except KeyboardInterrupt:
         raise Interrupted(resume) from None
     return _tell(result, folder, as_json=as_json)

@@ -109,11 +109,11 @@ def _search(
         with Ledger(folder).held():  # refused while another process has it, and before anything is loaded or told
             pass
     baseline = description.baseline
-    inputs, whereabouts = inputs_of(baseline)
+    inputs = inputs_of(baseline)
     if folder is None:
         description = replace(description, data=inputs.described())
         folder = new_run_folder(baseline.storage, [description.baseline_name, description.space_name or ""]).absolute()
-    study = Study(folder=folder, description=description, inputs=inputs, whereabouts=whereabouts)
+    study = Study(folder=folder, description=description, inputs=inputs)
     sweep = create_sweep(baseline.tracking, study.space, folder=folder) if wandb_sweep else None
     _announce(study.description, folder, budget_examples=study.budget_examples)
     if sweep is not None:
@@ -133,7 +133,7 @@ def _search(
 
 
 def _announce(description: Description, folder: Path, *, budget_examples: int) -> None:
-    baseline, space = description.baseline, SearchSpace.model_validate(description.space)
+    baseline, space = description.baseline, description.asked
     say(f"study      {folder}")
     say(
         f"baseline   {description.baseline_name}: whisper-{baseline.model.variant}, "
@@ -180,8 +180,7 @@ def _finish(description: Description, folder: Path, records: list[TrialRecord], 
     write_importance(folder)
     study = write_report(folder)
     best = study.best
-    search = SearchSpace.model_validate(description.space).search
-    publish_study(description.baseline.tracking, study, with_checkpoint=search.send_best_checkpoint)
+    publish_study(description.baseline.tracking, study, with_checkpoint=description.asked.search.send_best_checkpoint)
     print_trials(study.records, best=study.best, baseline=study.baseline, stderr=as_json)
     if as_json:
         print_json(
@@ -210,13 +209,14 @@ def _finish(description: Description, folder: Path, records: list[TrialRecord], 
 
 def _dry_run(description: Description, *, as_json: bool) -> int:
     numbers: dict[str, Any] = derived(description.baseline, None)
+    space = description.asked.model_dump()
     if as_json:
-        print_json({"config": description.baseline, "derived": numbers, "space": description.space})
+        print_json({"config": description.baseline.model_dump(), "derived": numbers, "space": space})
         return 0
     print(dump_yaml(description.baseline), end="")
     for name, value in numbers.items():
         print(f"# {name}: {'null' if value is None else value}")
-    for line in dump_tree(description.space or {}).splitlines():
+    for line in dump_tree(space).splitlines():
         print(f"# {line}")
     return 0
 

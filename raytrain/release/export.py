@@ -105,5 +105,5 @@ def _timed(run: Run, model: Path, *, say: Callable[[str], None]) -> Forecast | N
 def _validation_corpus(run: Run) -> Corpus:
     """As the run prepared it. Its own weights stand for those it started from, which need not be here."""
     model = run.config.model.model_copy(update={"pretrained": str(run.best.folder)})
-    inputs, _ = inputs_of(run.config.model_copy(update={"model": model}))
+    inputs = inputs_of(run.config.model_copy(update={"model": model}))
     return inputs.corpus if inputs.validation_corpus is None else inputs.validation_corpus

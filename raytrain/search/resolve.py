@@ -33,10 +33,10 @@ def resolve(baseline: Baseline, space: SearchSpace, sample: Sample) -> Baseline:
     return apply_sample(config, follow)
 
 
-def rungs(space: SearchSpace, *, budget_examples: int) -> list[int]:
+def rungs(space: SearchSpace, *, budget_examples: int) -> tuple[int, ...]:
     """Where trials are scored and compared, in examples seen, below the budget."""
     first, reduction = space.scheduler.first_rung_examples, space.scheduler.reduction
     if first >= budget_examples:
-        return []
+        return ()
     count = math.floor(math.log((budget_examples - 1) / first, reduction) + 1e-9) + 1
-    return [first * reduction**index for index in range(count)]
+    return tuple(first * reduction**index for index in range(count))

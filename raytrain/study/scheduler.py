@@ -41,12 +41,16 @@ class RungScheduler(ASHAScheduler):
         return True
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
-        if "inherits" in trial.config:  # a probe's objective is nobody's
+        if _is_probe(trial):  # a probe's objective is nobody's
             return TrialScheduler.CONTINUE
         decision = super().on_trial_result(tune_controller, trial, result)
         # Everything is compared with the baseline, which therefore is trained to its end.
-        return TrialScheduler.CONTINUE if trial.config["number"] == 0 else decision
+        return TrialScheduler.CONTINUE if trial.config["trial"].number == 0 else decision
 
     def on_trial_complete(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> None:
-        if "inherits" not in trial.config:
+        if not _is_probe(trial):
             super().on_trial_complete(tune_controller, trial, result)
+
+
+def _is_probe(trial: Any) -> bool:
+    return trial.config["trial"].probes is not None

@@ -3,14 +3,18 @@
 from types import SimpleNamespace
 from typing import Any
 
+from asked_trials import asked
+
+from raytrain.config.reader import load_baseline
 from raytrain.config.space import Scheduler
 from raytrain.study.scheduler import RungScheduler, make_scheduler
 
+TINY = load_baseline("tiny")
 RUNGS = Scheduler(first_rung_examples=100, reduction=3)
 
 
 def told(scheduler: RungScheduler, number: int, **result: Any) -> str:
-    trial = SimpleNamespace(trial_id=f"tune-{number}", config={"number": number})
+    trial = SimpleNamespace(trial_id=f"tune-{number}", config={"trial": asked(number, TINY)})
     scheduler.on_trial_add(None, trial)
     return scheduler.on_trial_result(None, trial, result)
 
@@ -43,7 +47,7 @@ def test_no_trial_is_stopped_for_reaching_the_end() -> None:
 
 def test_a_probe_is_neither_stopped_nor_compared_with() -> None:
     scheduler = RungScheduler(RUNGS, {0: {100: 0.2}})
-    probe = SimpleNamespace(trial_id="tune-1", config={"number": 1, "inherits": "trial-0000"})
+    probe = SimpleNamespace(trial_id="tune-1", config={"trial": asked(1, TINY, probes="trial-0000")})
     scheduler.on_trial_add(None, probe)
     result = {"examples_seen": 108, "objective": 0.9}
     assert scheduler.on_trial_result(None, probe, result) == "CONTINUE"

@@ -1,0 +1,78 @@
+"""JSON objects in, a line each, on disk before `append` returns; the same rows out, each parsed once."""
+
+import json
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from raytrain.errors import InputError
+from raytrain.files.values import finite
+from raytrain.files.whole import sync_folder
+
+_log = logging.getLogger("raytrain")
+Row = TypeVar("Row")
+
+
+class AppendedLines(Generic[Row]):
+    """An append-only file of JSON lines. One process at a time may append, by a lock of the caller's; any may read.
+
+    `parse` makes a row of a line's values; it also takes the line's place, "path:LINE", for what it has to refuse.
+    """
+
+    def __init__(self, path: Path, *, parse: Callable[[dict[str, Any], str], Row]) -> None:
+        self.path, self._parse = path, parse
+        self._rows: list[Row] = []
+        self._whole_bytes, self._inode = 0, -1
+
+    def append(self, values: dict[str, Any]) -> None:
+        """Add a line and sync it to disk; what a kill left of a line before it is taken out first."""
+        self._read_on()
+        line = json.dumps(finite(values), ensure_ascii=False, allow_nan=False).encode() + b"\n"
+        with self.path.open("ab") as file:
+            if file.tell() > self._whole_bytes:
+                _log.warning("%s: the last line was cut short by a kill; it is taken out", self.path)
+                file.truncate(self._whole_bytes)
+            file.write(line)
+            file.flush()
+            os.fsync(file.fileno())
+        if not self._whole_bytes:
+            sync_folder(self.path.parent)
+
+    def read(self) -> list[Row]:
+        """All rows in order. A last line that is not finished is left out; any other that is no row is an error."""
+        self._read_on()
+        return list(self._rows)
+
+    def _read_on(self) -> None:
+        """Parse what was appended since the last time; everything anew where the file was replaced or shrank."""
+        try:
+            with self.path.open("rb") as file:
+                status = os.fstat(file.fileno())
+                if status.st_ino != self._inode or status.st_size < self._whole_bytes:
+                    self._forget()
+                    self._inode = status.st_ino
+                file.seek(self._whole_bytes)
+                # A line is written with its newline in one go: what follows the last newline was never finished.
+                lines = file.read().split(b"\n")[:-1]
+        except FileNotFoundError:
+            self._forget()
+            return
+        except OSError as error:
+            raise InputError(f"{self.path}: {error.strerror}; make it a file that can be read") from None
+        for line in lines:
+            self._rows.append(self._row(line, place=f"{self.path}:{len(self._rows) + 1}"))
+            self._whole_bytes += len(line) + 1
+
+    def _row(self, line: bytes, *, place: str) -> Row:
+        try:
+            values = json.loads(line)
+        except ValueError:
+            raise InputError(f"{place}: not JSON; restore the line from a copy, or take it out") from None
+        if not isinstance(values, dict):
+            raise InputError(f"{place}: not a JSON object; restore the line from a copy, or take it out")
+        return self._parse(values, place)
+
+    def _forget(self) -> None:
+        self._rows, self._whole_bytes, self._inode = [], 0, -1

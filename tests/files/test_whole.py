@@ -1,0 +1,137 @@
+"""Whole under its name, or not there; and the errors that are a disk's."""
+
+import errno
+import json
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from raytrain.errors import InputError
+from raytrain.files import (
+    is_disk_fault,
+    is_full,
+    read_json,
+    read_json_or_nothing,
+    sync_folder,
+    whole_folder,
+    write_json,
+    write_text,
+)
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_text_replaces_the_one_before_and_leaves_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "below" / "report.md"
+    write_text(path, "one")
+    write_text(path, "two")
+    assert (path.read_text(), names(path.parent)) == ("two", ["report.md"])
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+
+
+def test_a_text_that_cannot_be_encoded_leaves_the_one_before(tmp_path: Path) -> None:
+    path = tmp_path / "report.md"
+    write_text(path, "one")
+    with pytest.raises(UnicodeEncodeError):
+        write_text(path, "\ud800")
+    assert (path.read_text(), names(tmp_path)) == ("one", ["report.md"])
+
+
+def test_a_text_and_its_name_are_on_disk_before_the_call_returns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr(os, "fsync", lambda handle: synced.append(Path(f"/proc/self/fd/{handle}").readlink()))
+    write_text(tmp_path / "report.md", "one")
+    assert [path.name.split(".")[1] if path.is_file() else path for path in synced[1:]] == [tmp_path]
+    assert synced[0].name.startswith(".report.md.")
+
+
+def test_a_text_that_need_not_last_waits_for_no_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "fsync", lambda handle: pytest.fail("synced"))
+    write_text(tmp_path / "progress.json", "one", durable=False)
+    assert (tmp_path / "progress.json").read_text() == "one"
+
+
+def test_a_value_is_written_without_nan(tmp_path: Path) -> None:
+    write_json(tmp_path / "fit.json", {"wer": float("nan"), "rows": (1.5, float("inf"))})
+    assert json.loads((tmp_path / "fit.json").read_text()) == {"wer": None, "rows": [1.5, None]}
+    assert read_json(tmp_path / "fit.json") == {"wer": None, "rows": [1.5, None]}
+
+
+def test_a_folder_appears_whole_and_its_scratch_goes(tmp_path: Path) -> None:
+    target = tmp_path / "model"
+    with whole_folder(target) as built:
+        (built / "weights").write_text("1")
+        (built.parent / "scratch").write_text("2")
+        assert not target.exists()
+    assert [path.relative_to(tmp_path) for path in sorted(tmp_path.rglob("*"))] == [
+        Path("model"),
+        Path("model/weights"),
+    ]
+
+
+def test_a_folder_whose_making_fails_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(IsADirectoryError), whole_folder(tmp_path / "model") as built:
+        built.write_text("1")
+    assert names(tmp_path) == []
+
+
+def test_a_folder_that_cannot_be_synced_on_its_file_system_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(handle: int) -> None:
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    sync_folder(tmp_path)
+
+
+def test_a_folder_that_a_disk_cannot_sync_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(handle: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="Input/output error"):
+        sync_folder(tmp_path)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{oops", b"[1]", b"\xff"])
+def test_a_file_that_is_no_object_is_nothing_where_nothing_is_asked_of_it(
+    tmp_path: Path, content: bytes | None
+) -> None:
+    path = tmp_path / "fit.json"
+    if content is not None:
+        path.write_bytes(content)
+    assert read_json_or_nothing(path) == {}
+
+
+@pytest.mark.parametrize(("content", "fact"), [(None, "there is no such file"), (b"{oops", "not JSON")])
+def test_a_file_that_has_to_be_read_is_named_when_it_cannot_be(
+    tmp_path: Path, content: bytes | None, fact: str
+) -> None:
+    path = tmp_path / "fit.json"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(InputError, match=f"fit.json: {fact}"):
+        read_json(path)
+
+
+@pytest.mark.parametrize(
+    ("number", "full", "disk"),
+    [
+        (errno.ENOSPC, True, True),
+        (errno.EDQUOT, True, True),
+        (errno.EROFS, False, True),
+        (errno.EIO, False, True),
+        (errno.ENOENT, False, False),
+        (errno.ECONNREFUSED, False, False),
+    ],
+)
+def test_a_disk_is_told_from_a_mistake_by_the_error_number_alone(number: int, full: bool, disk: bool) -> None:
+    error = OSError(number, "in any language")
+    assert (is_full(error), is_disk_fault(error)) == (full, disk)

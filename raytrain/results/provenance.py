@@ -17,7 +17,7 @@ GIB = 2**30
 
 
 def provenance(command_line: Sequence[str], seeds: Mapping[str, int]) -> dict[str, Any]:
-    """All of it, as JSON has it. Takes a fraction of a second and imports none of the packages it names."""
+    """Code, versions, hardware, command and seeds as JSON values; imports none of the packages it names."""
     return {
         "command_line": list(command_line),
         "seeds": dict(seeds),
@@ -77,10 +77,10 @@ def _memory_gib() -> float | None:
 
 
 def gpus() -> list[dict[str, Any]]:
-    """Name and size of each card, as the driver's own tool tells; nothing where there is no such tool."""
-    told = _output(["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader,nounits"])
+    """Name and size of each card, as nvidia-smi reports them; nothing where there is no such tool."""
+    listed = _output(["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader,nounits"])
     cards = []
-    for line in (told or "").splitlines():
+    for line in (listed or "").splitlines():
         name, _, mebibytes = line.rpartition(",")
         size = mebibytes.strip()
         cards.append({"name": name.strip(), "memory_gib": round(int(size) / 1024, 1) if size.isdigit() else None})

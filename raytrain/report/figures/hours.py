@@ -86,7 +86,7 @@ def gpu_occupancy(study: StudyResults) -> Figure | None:
 
 
 def _spans(study: StudyResults) -> list[_Span]:
-    """Of all trials that took time, as they began."""
+    """When each trial ran that took time, in the order that they began."""
     times = [
         (one, datetime.fromisoformat(one.started_at).timestamp(), datetime.fromisoformat(one.ended_at).timestamp())
         for one in study.records
@@ -110,6 +110,6 @@ def _clock(spans: list[_Span], *, height: int) -> tuple[Scale, list[str]]:
 
 
 def _cards_known(study: StudyResults) -> int:
-    """Of the machine that the study was started on; a cluster may have more."""
+    """How many GPUs the machine has that the study was started on; a cluster may have more."""
     hardware = study.description.provenance.get("hardware") or {}
     return len(hardware.get("gpus") or [])

@@ -8,10 +8,10 @@ from raytrain.report.figures.scales import Scale, tick_text
 
 WIDTH, HEIGHT = 560, 360
 FULL_WIDTH = 1140
-"""Of a figure that takes the whole width of a page."""
+"""The width of a figure that takes the whole width of a page."""
 LEFT, RIGHT, TOP, BOTTOM = 62, 18, 16, 54
 _CROWD = 100
-"""With more marks than this they are drawn lighter, so that one sees where they lie thick."""
+"""With more marks than this, marks are drawn lighter, so that one sees where they lie thick."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +27,7 @@ class Figure:
     width: int = WIDTH
     height: int = HEIGHT
     caption_in_markdown: bool = False
-    """Whether the caption gives measured numbers: report.md, which shows no figures, then repeats it."""
+    """Whether report.md, which shows no figures, repeats the caption, since that gives measured numbers."""
 
     @property
     def wide(self) -> bool:
@@ -64,7 +64,7 @@ def box(x: float, y: float, width: float, height: float, *, kind: str, tip: str 
 
 
 def axes(x: Scale, y: Scale, *, x_label: str, y_label: str) -> str:
-    """Grid, tick labels and what the axes are."""
+    """Grid, tick labels and the names of both axes."""
     left, right, bottom, top = x.start, x.end, y.start, y.end
     parts = []
     for tick in y.ticks():
@@ -96,7 +96,7 @@ def _upright(x: float, y: float, words: str) -> str:
 
 
 def _tip(words: str, *, focus: bool = True) -> str:
-    """Words to show when pointed at; with `focus`, by the keyboard, too."""
+    """The attributes of a mark that shows words when pointed at; with `focus`, by the keyboard, too."""
     return f' data-tip="{escape(words)}"' + (' tabindex="0"' if focus else "") if words else ""
 
 

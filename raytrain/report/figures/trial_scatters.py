@@ -69,7 +69,7 @@ def wer_against_effective_batch(study: StudyResults) -> Figure | None:
 
 
 def memory_by_micro_batch(study: StudyResults) -> Figure | None:
-    """What a split costs in memory; of a trial that was never measured, what it was predicted to cost."""
+    """What a split of the batch costs in memory; of a trial that was never measured, what it was predicted to cost."""
     return _by_micro_batch(
         study, lambda one: peak_memory_gib(one) or one.predicted_memory_gib, title="Memory by micro-batch",
         label=f"{memory_name(study.records)}, GiB", limit=study.description.memory_limit_gib,
@@ -79,7 +79,7 @@ def memory_by_micro_batch(study: StudyResults) -> Figure | None:
 
 
 def speed_by_micro_batch(study: StudyResults) -> Figure | None:
-    """What a split brings in speed."""
+    """What a split of the batch brings in speed."""
     return _by_micro_batch(
         study, lambda one: one.train_examples_per_s, title="Speed by micro-batch", label="clips/s in training",
         caption="Higher is better: the same effective batch in larger pieces keeps the device busier.",
@@ -148,13 +148,13 @@ def _by_micro_batch(
 def _scatter(
     study: StudyResults, points: Sequence[_Point], *, x: Scale, y: Scale, labels: tuple[str, str], behind: Sequence[str]
 ) -> list[str]:
-    """Axes, what lies behind the trials, and a mark for each."""
+    """The parts of a chart: its axes, what lies behind the trials, and a mark for each trial."""
     places = [(one, x.at(across), y.at(up)) for one, across, up in points]
     return [axes(x, y, x_label=labels[0], y_label=labels[1]), *behind, *trial_marks(study, places)]
 
 
 def _splits(points: Sequence[_Point]) -> list[list[tuple[float, float]]]:
-    """Of each effective batch that was split in several ways, the mean by micro-batch."""
+    """Of each effective batch that was split in several ways, the mean value by micro-batch."""
     values: dict[int, dict[float, list[float]]] = defaultdict(lambda: defaultdict(list))
     for one, size, value in points:
         values[one.effective_batch_size][size].append(value)

@@ -76,8 +76,7 @@ def cards_taken(record: TrialRecord) -> float:
 
 def commands(study: StudyResults) -> list[tuple[str, str]]:
     """Commands to go on with, and what each is for: train with the best values, search again as here."""
-    storage = study.description.baseline.storage
-    name = shlex.quote(f"{'results' if '://' in storage else storage}/{study.folder.name}")
+    name = shlex.quote(f"{study.description.baseline.storage}/{study.folder.name}")
     line, train = study.description.provenance.get("command_line"), f"python -m raytrain.fit --config {name}"
     offered = [
         (study.best, "Train with the best values", f"{train}/best.yaml"),

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
-from raytrain.report.figures.marks import BOTTOM, LEFT, RIGHT, TOP, WIDTH, Figure, key_mark, line, mark, text
+from raytrain.report.figures.marks import BOTTOM, LEFT, RIGHT, TOP, WIDTH, Figure, key_mark, line, mark, text, x_axis
 from raytrain.report.figures.scales import Scale, spanning, tick_text
 from raytrain.results.study_results import StudyResults
 from raytrain.results.transcripts import counts
@@ -45,9 +45,7 @@ def _side_by_side(
     x = spanning(wers, start=left, end=WIDTH - RIGHT, from_zero=True)
     height = TOP + BOTTOM + _ROW * len(groups)
     y = Scale(low=0, high=len(groups), start=height - BOTTOM, end=TOP)
-    parts = [f'<path class="grid" d="M{x.at(at):.1f} {y.start:.1f}V{y.end:.1f}"/>' for at in x.ticks()]
-    parts += [text(x.at(at), y.start + 18, tick_text(at), kind="tick") for at in x.ticks()]
-    parts.append(text((left + WIDTH - RIGHT) / 2, y.start + 42, "WER", kind="axis"))
+    parts = x_axis(x, y, [(at, tick_text(at)) for at in x.ticks()], "WER")
     for number, name in enumerate(groups):
         here = y.end + _ROW * number + _ROW / 2 - 4
         errors, clips = best[name]

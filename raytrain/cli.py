@@ -1,7 +1,6 @@
-"""What all doors share: arguments, exit statuses, and where words go. Work goes in, the process's status out."""
+"""What all doors share: arguments, exit statuses, and where words go. Work in; the process's status out."""
 
 import argparse
-import errno
 import json
 import logging
 import os
@@ -11,25 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
-from raytrain.errors import InputError
-
-_OF_A_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM)
-
-
-class Interrupted(KeyboardInterrupt):
-    """The person stopped the work; `resume` is the command that goes on with it."""
-
-    def __init__(self, resume: str) -> None:
-        super().__init__(resume)
-        self.resume = resume
-
-
-class Broken(Exception):
-    """The work failed by something outside of it; the message is what, and the way to go on."""
+from raytrain.errors import Broken, InputError, Interrupted
+from raytrain.files import is_disk_fault, is_full
 
 
 class Parser(argparse.ArgumentParser):
-    """Tells a wrong argument in one line, as any other bad input."""
+    """Reports a wrong argument in one line, as any other bad input."""
 
     def error(self, message: str) -> NoReturn:
         raise InputError(f"{self.prog}: {message}; --help lists what there is")
@@ -38,7 +24,7 @@ class Parser(argparse.ArgumentParser):
 def run_door(work: Callable[[], int | None]) -> None:
     """Run a door's work and leave with its status: 0 done, 1 failed, 2 bad input, 130 interrupted.
 
-    Bad input is told in one line on stderr (a line each where there are several), with no traceback. An interrupted
+    Bad input is one line on stderr (a line each where there are several), with no traceback. An interrupted
     run's last line is the command that resumes it.
     """
     try:
@@ -60,7 +46,7 @@ def run_door(work: Callable[[], int | None]) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 0
     except OSError as error:
-        if error.errno not in _OF_A_DISK:
+        if not is_disk_fault(error):
             raise
         say(f"{error.filename or 'a disk'}: {error.strerror}; {_mended(error)}, or name another place")
         status = 1
@@ -68,12 +54,12 @@ def run_door(work: Callable[[], int | None]) -> None:
 
 
 @contextmanager
-def disk_faults_told(folder: Path, *, resume: str) -> Iterator[None]:
+def disk_faults_reported(folder: Path, *, resume: str) -> Iterator[None]:
     """A disk that takes no more ends a run's work in one line and, where the run has begun, the command to go on."""
     try:
         yield
     except OSError as error:
-        if error.errno not in _OF_A_DISK:
+        if not is_disk_fault(error):
             raise
         logging.raiseExceptions = False  # libraries log to that disk, too
         begun = any(folder.glob("*.json"))
@@ -82,7 +68,7 @@ def disk_faults_told(folder: Path, *, resume: str) -> Iterator[None]:
 
 
 def _mended(error: OSError) -> str:
-    return "make room" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "make it one that can be written to"
+    return "make room" if is_full(error) else "make it one that can be written to"
 
 
 def say(text: str) -> None:
@@ -96,16 +82,16 @@ def print_json(value: Any) -> None:
 
 
 class _Said(logging.Handler):
-    """Bare lines, through `say`: a live view that has taken stderr meanwhile lets them stand above it."""
+    """Logs bare lines through `say`: a live view that has taken stderr meanwhile lets them stand above it."""
 
     def emit(self, record: logging.LogRecord) -> None:
         say(self.format(record))
 
 
-def log_to_stderr(level: int = logging.INFO) -> None:
-    """Our own progress lines on stderr, bare; the libraries' loggers stay as they are."""
+def log_to_stderr() -> None:
+    """Show raytrain's own progress lines on stderr, bare; the libraries' loggers stay as they are."""
     logger = logging.getLogger("raytrain")
     if not logger.handlers:
         logger.addHandler(_Said())
-    logger.setLevel(level)
+    logger.setLevel(logging.INFO)
     logger.propagate = False

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from raytrain.cli import Parser, log_to_stderr, print_json, run_door, say
 from raytrain.config.reader import apply_sample
-from raytrain.release.runs import Run, find_run, require_enough
+from raytrain.release.runs import KeptRun, find_run, require_enough
 from raytrain.release.target import require_free
 
 
@@ -37,7 +37,7 @@ def _export() -> None:
         say(f"{done.folder / 'submission.zip'}: written")
 
 
-def _tell_run(run: Run) -> None:
+def _tell_run(run: KeptRun) -> None:
     for caveat in run.description.caveats():
         say(caveat)
     ended = None if run.description.result is None else run.description.result["outcome"]

@@ -6,11 +6,12 @@ import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from raytrain.cli import Interrupted, Parser, disk_faults_told, log_to_stderr, print_json, run_door, say
+from raytrain.cli import Parser, disk_faults_reported, log_to_stderr, print_json, run_door, say
 from raytrain.config.baseline import Baseline
 from raytrain.config.derived import derived
-from raytrain.config.reader import dump_yaml, load_baseline
-from raytrain.errors import InputError
+from raytrain.config.dump import dump_yaml
+from raytrain.config.reader import load_baseline
+from raytrain.errors import InputError, Interrupted
 from raytrain.results.description import Description, read_description
 from raytrain.results.folders import new_run_folder
 from raytrain.results.provenance import command_line, provenance
@@ -78,7 +79,7 @@ def _train(description: Description, inputs: "Inputs", *, folder: Path, as_json:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     resume = f"python -m raytrain.fit --resume {shlex.quote(str(folder))}"
     try:
-        with disk_faults_told(folder, resume=resume):
+        with disk_faults_reported(folder, resume=resume):
             result = fit(description, folder=folder, inputs=inputs)
     except KeyboardInterrupt:
         raise Interrupted(resume) from None

@@ -7,13 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from raytrain.cli import Broken, Interrupted, Parser, disk_faults_told, log_to_stderr, print_json, run_door, say
+from raytrain.cli import Parser, disk_faults_reported, log_to_stderr, print_json, run_door, say
 from raytrain.config.baseline import Baseline
 from raytrain.config.derived import derived
-from raytrain.config.dump import dump_tree
-from raytrain.config.reader import dump_yaml, load_baseline, load_space, split_overrides
+from raytrain.config.dump import dump_tree, dump_yaml
+from raytrain.config.reader import load_baseline, load_space, split_overrides
 from raytrain.config.space import Choice, SearchSpace
-from raytrain.errors import InputError
+from raytrain.errors import Broken, ClusterLost, InputError, Interrupted
 from raytrain.report.table import print_trials, product_text
 from raytrain.results.description import Description
 from raytrain.results.folders import new_run_folder
@@ -100,7 +100,6 @@ def _search(
     from raytrain.study.run_study import run_study
     from raytrain.study.study import Study
     from raytrain.tracking.study_sweep import create_sweep
-    from raytrain.trial.cluster import ClusterLost
     from raytrain.trial.inputs import inputs_of
     from raytrain.watch.live import watched
 
@@ -120,7 +119,7 @@ def _search(
         say(f"           {sweep}")
     resume = f"python -m raytrain.tune --resume {shlex.quote(str(folder))}"
     try:
-        with disk_faults_told(folder, resume=resume), watched(study) as watcher:
+        with disk_faults_reported(folder, resume=resume), watched(study) as watcher:
             records, interrupted = run_study(
                 study, address=address, on_end=lambda record: say(_line(record)), watcher=watcher
             )
@@ -128,7 +127,7 @@ def _search(
         raise Broken(f"{folder}: {error}; to go on:\n{resume}") from None
     if interrupted:
         raise Interrupted(resume)
-    with disk_faults_told(folder, resume=resume):
+    with disk_faults_reported(folder, resume=resume):
         return _finish(description, folder, records, as_json=as_json)
 
 
@@ -175,7 +174,7 @@ def _finish(description: Description, folder: Path, records: list[TrialRecord], 
     from raytrain.report.front import front_lines
     from raytrain.report.write import write_report
     from raytrain.search.importance import write_importance
-    from raytrain.tracking.study_run import publish_study
+    from raytrain.tracking.published_study import publish_study
 
     write_importance(folder)
     study = write_report(folder)

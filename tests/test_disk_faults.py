@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from raytrain.cli import Broken, disk_faults_told, run_door
+from raytrain.cli import disk_faults_reported, run_door
+from raytrain.errors import Broken
 from raytrain.files import write_text
 
 
@@ -14,7 +15,7 @@ def fill_a_disk() -> None:
 
 
 def full(folder: Path) -> None:
-    with disk_faults_told(folder, resume="python -m raytrain.tune --resume here"):
+    with disk_faults_reported(folder, resume="python -m raytrain.tune --resume here"):
         fill_a_disk()
 
 
@@ -52,5 +53,5 @@ def test_a_text_that_cannot_be_written_is_told_by_its_own_name(tmp_path: Path) -
 
 
 def test_a_fault_that_is_not_the_disk_s_is_raised_as_it_is(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError), disk_faults_told(tmp_path, resume=""):
+    with pytest.raises(FileNotFoundError), disk_faults_reported(tmp_path, resume=""):
         (tmp_path / "nothing").read_text()

@@ -7,12 +7,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from raytrain.archive.checksums import Damaged, Manifest
-from raytrain.archive.index import restored, summary_or_nothing, what
+from raytrain.archive.checksums import Manifest
+from raytrain.archive.index import restored, what
 from raytrain.archive.store import Archive
+from raytrain.archive.summaries import summary_or_nothing
 from raytrain.archive.tree import printable
-from raytrain.cli import Interrupted, Parser, print_json, run_door, say
-from raytrain.errors import InputError
+from raytrain.cli import Parser, print_json, run_door, say
+from raytrain.errors import Damaged, InputError, Interrupted
 
 _MIB = 2**20
 
@@ -23,7 +24,7 @@ def main() -> None:
 
 def _archive() -> int:
     arguments = _parser().parse_args()
-    archive = Archive(arguments.archive, tell=say)
+    archive = Archive(arguments.archive, say=say)
     try:
         return int(arguments.work(archive, arguments))
     except Damaged as error:
@@ -83,16 +84,16 @@ def _list(archive: Archive, arguments: argparse.Namespace) -> int:
 def _show(archive: Archive, arguments: argparse.Namespace) -> int:
     archive.recover()
     manifest = archive.read(arguments.name)
-    told = summary_or_nothing(archive.home / manifest.name)
+    found = summary_or_nothing(archive.home / manifest.name)
     row = _row(archive, manifest) | {"commit": manifest.commit, "versions": manifest.versions}
     if arguments.json:
-        print_json({"manifest": row, "summary": told, "tensorboard": _tensorboard(archive)})
+        print_json({"manifest": row, "summary": found, "tensorboard": _tensorboard(archive)})
         return 0
-    for key, value in (row | told).items():
+    for key, value in (row | found).items():
         if value is not None and key not in ("what", "history", "versions"):
             print(f"{key}: {value}")
     print("versions: " + ", ".join(f"{name} {version}" for name, version in manifest.versions.items() if version))
-    for step in told.get("history", []):
+    for step in found.get("history", []):
         if step.get("eval_wer") is not None:
             print(f"step {step['step']}: WER {step['eval_wer']:.4f}")
     say(f"look at all runs: {_tensorboard(archive)}")
@@ -138,12 +139,12 @@ def _restore_as_baseline(archive: Archive, arguments: argparse.Namespace) -> int
 
 
 def _row(archive: Archive, manifest: Manifest) -> dict[str, Any]:
-    told = summary_or_nothing(archive.home / manifest.name)
+    found = summary_or_nothing(archive.home / manifest.name)
     return {
         "name": manifest.name,
         "kind": manifest.kind,
-        "what": what(manifest, told),
-        "best_eval_wer": told.get("best_eval_wer"),
+        "what": what(manifest, found),
+        "best_eval_wer": found.get("best_eval_wer"),
         "archived_at": manifest.archived_at,
         "why": manifest.why,
         "replaced_by": manifest.replaced_by,
@@ -189,8 +190,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _command(commands: Any, name: str, work: Any, told: str) -> argparse.ArgumentParser:
-    command: argparse.ArgumentParser = commands.add_parser(name, help=told, description=told)
+def _command(commands: Any, name: str, work: Any, purpose: str) -> argparse.ArgumentParser:
+    command: argparse.ArgumentParser = commands.add_parser(name, help=purpose, description=purpose)
     command.add_argument("--json", action="store_true", help="one JSON object on stdout")
     command.set_defaults(work=work)
     return command

@@ -1,18 +1,18 @@
 """An archived run in; a YAML for baselines/ out that trains what the run trained, or the list of what it lacks."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from raytrain.archive.copying import write_synced
 from raytrain.archive.summaries import recognise
 from raytrain.archive.trainer_run import TrainerRun
 from raytrain.config.baseline import Baseline
 from raytrain.config.dump import dump_yaml
 from raytrain.config.reader import load_baseline
 from raytrain.errors import InputError
+from raytrain.files import read_json_or_nothing, write_text
+from raytrain.whisper.variants import VARIANTS
 
 
 def write_baseline(folder: Path, path: Path) -> list[str]:
@@ -23,19 +23,23 @@ def write_baseline(folder: Path, path: Path) -> list[str]:
         raise InputError(f"{path}: not a YAML file's name; write --to baselines/NAME.yaml")
     kind = recognise(folder)
     baseline, notes = _of_trainer(folder) if kind == "trainer" else _of_raytrain(folder)
-    path.parent.mkdir(parents=True, exist_ok=True)
     head = [f"From the archived run {folder.name}.", *notes]
-    write_synced(path, "".join(f"# {line}\n" for line in head) + dump_yaml(baseline))
+    write_text(path, "".join(f"# {line}\n" for line in head) + dump_yaml(baseline))
     return notes
 
 
 def _of_raytrain(folder: Path) -> tuple[Baseline, list[str]]:
-    """A fit's own configuration; a study's best, as best.yaml has it, else the baseline it started from."""
+    """A fit's own configuration; a study's best, from best.yaml, else the baseline that it started from."""
     if (folder / "best.yaml").is_file():
         return load_baseline(str(folder / "best.yaml")), ["The study's best trial."]
     for name in ("fit.json", "study.json"):
         if (folder / name).is_file():
-            return _validated(folder / name, _resolved(folder / name)), []
+            baseline = read_json_or_nothing(folder / name).get("baseline")
+            if baseline is None:
+                raise InputError(
+                    f"{folder / name}: holds no resolved baseline; write one by hand from the nearest in baselines/"
+                )
+            return _validated(folder / name, baseline), []
     raise InputError(f"{folder}: holds no configuration; write a baseline by hand, from the nearest in baselines/")
 
 
@@ -57,7 +61,8 @@ def _of_trainer(folder: Path) -> tuple[Baseline, list[str]]:
         "It padded clips to 30 s.",
     ]
     if run.pretrained is None:
-        notes.append(f"It does not say which weights it started from: openai/whisper-{run.variant} is the size's own.")
+        hub_id = VARIANTS[str(run.variant)].hub_id
+        notes.append(f"It does not say which weights it started from: {hub_id} is the size's own.")
     schedule, optimizer = given.get("lr_scheduler_type", "linear"), given.get("optim", "adamw_torch")
     if schedule not in ("linear", "cosine") or not str(optimizer).startswith("adamw"):
         raise InputError(
@@ -76,7 +81,7 @@ def _of_trainer(folder: Path) -> tuple[Baseline, list[str]]:
 def _model(run: TrainerRun) -> dict[str, Any]:
     return {
         "variant": run.variant,
-        "pretrained": run.pretrained or f"openai/whisper-{run.variant}",
+        "pretrained": run.pretrained or VARIANTS[str(run.variant)].hub_id,
         "language": _language(run.generation.get("language")),
         "task": run.generation.get("task") or "transcribe",
         "dropout": float(run.model.get("dropout") or 0.0),
@@ -116,24 +121,14 @@ def _evaluation(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _interval(steps: Any, *, otherwise: int) -> int:
-    """Trainer takes a share of the run as well as a count."""
+    """An interval in steps; Trainer takes a share of the run as well, which has no counterpart here."""
     return int(steps) if isinstance(steps, int | float) and steps >= 1 else otherwise
 
 
-def _language(told: Any) -> str:
+def _language(named: Any) -> str:
     """`en`; the generation config may have `english` or `<|en|>`."""
-    text = str(told or "en").strip("<|>").lower()
+    text = str(named or "en").strip("<|>").lower()
     return "en" if text == "english" else text
-
-
-def _resolved(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))["baseline"]
-    except (OSError, ValueError, KeyError, TypeError):
-        raise InputError(
-            f"{path}: holds no resolved baseline; write one by hand from the nearest in baselines/"
-        ) from None
-    return value if isinstance(value, dict) else {}
 
 
 def _validated(place: Path, values: dict[str, Any]) -> Baseline:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from raytrain.archive.checksums import FILE_NAME
-from raytrain.archive.settle import RESTORED
+from raytrain.archive.journal import RESTORED
 from raytrain.archive.summaries import KINDS, recognise
 from raytrain.errors import InputError
 

@@ -2,29 +2,25 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
-from raytrain.archive.tree import Status, Tree, scan, sha256_of
-from raytrain.errors import InputError
+from raytrain.archive.s3 import RemoteFolder
+from raytrain.archive.tree import Status, Tree, printable, scan, sha256_of
+from raytrain.errors import Damaged, InputError
 
 FILE_NAME = "MANIFEST.json"
 FORMAT = 1
-
-
-class Damaged(Exception):
-    """What is archived is not what was archived; a line for each fault."""
-
-    def __init__(self, faults: list[str]) -> None:
-        super().__init__("\n".join(faults))
-        self.faults = faults
+_WEIGHTS = {".safetensors", ".pt", ".pth", ".bin", ".ckpt"}
+_READ_HERE = {".json", ".jsonl", ".yaml", ".md", ".txt", ".html"}
+_LARGE_BYTES = 2**20
 
 
 @dataclass(frozen=True, slots=True)
 class KeptFile:
-    """One archived file; `remote` where its bytes lie on S3."""
+    """One archived file: its hash, size, mode and time, and whether its bytes lie on S3."""
 
     sha256: str
     size: int
@@ -45,12 +41,11 @@ class Manifest:
     origin: str
     commit: str | None
     versions: dict[str, str | None]
-    versions_are_the_runs: bool
-    """False where the run does not tell them: then they are those it was archived with."""
+    """Of Python and packages, as the run recorded them; empty where it did not."""
     wer_unit: str | None
-    """What the person said a foreign run's WER is in: fraction or percent."""
+    """The unit of a foreign run's WER as the person gave it: fraction or percent."""
     remote: str | None
-    """The s3:// folder of the files that do not lie here."""
+    """The s3:// folder of the files that do not lie in the archive."""
     directories: dict[str, Status]
     files: dict[str, KeptFile]
     links: dict[str, str]
@@ -67,8 +62,9 @@ class Manifest:
     def local_files(self) -> dict[str, KeptFile]:
         return {path: file for path, file in self.files.items() if not file.remote}
 
-    def with_remote(self, remote: str | None, paths: set[str]) -> Self:
-        files = {path: replace(file, remote=path in paths) for path, file in self.files.items()}
+    def with_remote(self, remote: str) -> Self:
+        """The same with weights, and any other large file that nobody reads as it is, on S3."""
+        files = {path: replace(file, remote=_is_for_s3(path, file.size)) for path, file in self.files.items()}
         return replace(self, remote=remote, files=files)
 
     def tree(self) -> Tree:
@@ -78,23 +74,28 @@ class Manifest:
 
     def render(self) -> str:
         """The file's text, which ends in the sha256 of the same text without it."""
-        values = _values(self)
-        return _text(values | {"sha256": hashlib.sha256(_text(values).encode()).hexdigest()})
+        values = asdict(self)
+        for file in values["files"].values():
+            if not file["remote"]:
+                del file["remote"]
+        return _signed({"format": FORMAT} | values)
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """The manifest that has this text; any other text, by one byte, is Damaged."""
+        """The manifest that has this text, of this raytrain or an older one; other text, by one byte, is Damaged."""
         try:
             values = json.loads(text)
             del values["sha256"]
-            if values.pop("format") > FORMAT:
+            if values["format"] > FORMAT:
                 raise Damaged([f"{FILE_NAME}: written by a newer raytrain; use that version"])
-            directories = {path: Status(**value) for path, value in values.pop("directories").items()}
-            files = {path: KeptFile(**value) for path, value in values.pop("files").items()}
-            found = cls(**values, directories=directories, files=files)
+            is_whole = _signed(values) == text
+            own = {key: value for key, value in values.items() if key in {field.name for field in fields(cls)}}
+            own["directories"] = {path: Status(**value) for path, value in own["directories"].items()}
+            own["files"] = {path: KeptFile(**value) for path, value in own["files"].items()}
+            found = cls(**own)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise Damaged([f"{FILE_NAME}: truncated or not a manifest ({error})"]) from None
-        if found.render() != text:
+        if not is_whole:
             raise Damaged([f"{FILE_NAME}: edited: its sha256 is not that of its text"])
         for path in [*found.directories, *found.files, *found.links, found.name]:
             if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
@@ -127,17 +128,9 @@ def faults(folder: Path, manifest: Manifest, *, archived: bool = True) -> Iterat
     except InputError as error:
         yield str(error)
         return
+    sizes = {path: status.size for path, status in found.files.items() if not (archived and path == FILE_NAME)}
     expected = manifest.local_files if archived else manifest.files
-    own = {FILE_NAME} if archived else set()
-    for path, file in expected.items():
-        if path not in found.files:
-            yield f"{path}: missing"
-        elif found.files[path].size != file.size:
-            yield f"{path}: {found.files[path].size} bytes, {file.size} were archived"
-        elif sha256_of(folder / path) != file.sha256:
-            yield f"{path}: its bytes are not those that were archived"
-    for path in sorted(set(found.files) - set(expected) - own):
-        yield f"{path}: not archived with the run"
+    yield from _differences(expected, sizes, lambda path: sha256_of(folder / path))
     for path in sorted(set(manifest.directories) - set(found.directories)):
         yield f"{path}/: missing"
     for path in sorted(set(found.directories) - set(manifest.directories)):
@@ -147,14 +140,43 @@ def faults(folder: Path, manifest: Manifest, *, archived: bool = True) -> Iterat
             yield f"{path}: a link to {found.links.get(path)}, to {manifest.links.get(path)} when it was archived"
 
 
-def _values(manifest: Manifest) -> dict[str, Any]:
-    values = asdict(manifest)
-    for path, file in values["files"].items():
-        if not file["remote"]:
-            values["files"][path] = {key: value for key, value in file.items() if key != "remote"}
-    return {"format": FORMAT} | values
+def remote_faults(manifest: Manifest) -> list[str]:
+    """Where S3 differs from the manifest, every byte read; none where nothing lies there."""
+    if manifest.remote is None:
+        return []
+    remote = RemoteFolder(manifest.remote)
+    found = _differences(manifest.remote_files, remote.sizes(), remote.sha256_of)
+    return [f"{manifest.remote}/{fault}" for fault in found]
+
+
+def _differences(
+    expected: Mapping[str, KeptFile], sizes: Mapping[str, int], sha256: Callable[[str], str]
+) -> Iterator[str]:
+    """Each file that is not as it was archived; `sizes` has those that are there, `sha256` reads one of them."""
+    for path, file in expected.items():
+        if path not in sizes:
+            yield f"{path}: missing"
+        elif sizes[path] != file.size:
+            yield f"{path}: {sizes[path]} bytes, {file.size} were archived"
+        elif sha256(path) != file.sha256:
+            yield f"{path}: its bytes are not those that were archived"
+    for path in sorted(set(sizes) - set(expected)):
+        yield f"{path}: not archived with the run"
+
+
+def _is_for_s3(name: str, size_bytes: int) -> bool:
+    """TensorBoard logs and texts are read where they are; S3 has no names that are no UTF-8."""
+    path = Path(name)
+    read_here = path.name == "training_args.bin" or "events.out.tfevents" in path.name or path.suffix in _READ_HERE
+    if read_here or printable(name) != name:
+        return False
+    return path.suffix in _WEIGHTS or size_bytes >= _LARGE_BYTES
+
+
+def _signed(values: dict[str, Any]) -> str:
+    return _text(values | {"sha256": hashlib.sha256(_text(values).encode()).hexdigest()})
 
 
 def _text(values: dict[str, Any]) -> str:
-    # Escaped, so that a file's name that is no UTF-8 can be told; one key a line, so that git shows what changed.
+    # Escaped, so that a file's name that is no UTF-8 can be written; one key a line, so that git shows what changed.
     return json.dumps(values, ensure_ascii=True, allow_nan=False, indent=1) + "\n"

@@ -1,15 +1,14 @@
 """archive/README.md: a line a run, made from the manifests again after every change, so that it cannot be lost."""
 
-import json
 from pathlib import Path
 from typing import Any
 
-from raytrain.archive.checksums import Damaged, Manifest, read_manifest
-from raytrain.archive.copying import write_synced
-from raytrain.archive.settle import RESTORED
-from raytrain.archive.summaries import summary
+from raytrain.archive.checksums import Manifest, read_manifest
+from raytrain.archive.journal import RESTORED
+from raytrain.archive.summaries import summary_or_nothing
 from raytrain.archive.tree import printable
-from raytrain.errors import InputError
+from raytrain.errors import Damaged
+from raytrain.files import read_json_or_nothing, write_text
 
 _BEGIN, _END = "<!-- made by raytrain.archive from here -->", "<!-- to here -->"
 _HEAD = """# Archive
@@ -36,16 +35,13 @@ def write_index(home: Path) -> None:
     gap = "" if found else "\n"
     new = f"{before}{gap}{_BEGIN}\n{_lines(home)}{_END}{after}"
     if new != old or not path.exists():
-        write_synced(path, new)
+        write_text(path, new)
 
 
 def restored(home: Path) -> dict[str, dict[str, Any]]:
     """The records of runs that went back and are not here now."""
-    found = {}
-    for path in sorted((home / RESTORED).glob("*.json")):
-        if not (home / path.stem).exists():
-            found[path.stem] = json.loads(path.read_text(encoding="utf-8"))
-    return found
+    gone = (path for path in sorted((home / RESTORED).glob("*.json")) if not (home / path.stem).exists())
+    return {path.stem: record for path in gone if (record := read_json_or_nothing(path))}
 
 
 def _lines(home: Path) -> str:
@@ -69,10 +65,11 @@ def _row(name: str, folder: Path) -> str:
         manifest = read_manifest(folder)
     except Damaged as error:
         return _cells(name, error.faults[0], *[""] * 5)
-    wer = told.get("best_eval_wer") if (told := summary_or_nothing(folder)) else None
+    found = summary_or_nothing(folder)
+    wer = found.get("best_eval_wer")
     return _cells(
         f"[{name}]({name}/)",
-        what(manifest, told),
+        what(manifest, found),
         f"{wer:.4f}" if wer is not None else "",
         manifest.archived_at[:10],
         manifest.why,
@@ -81,18 +78,10 @@ def _row(name: str, folder: Path) -> str:
     )
 
 
-def summary_or_nothing(folder: Path) -> dict[str, Any]:
-    """A run's summary; {} where its files cannot be made out: the index has a line for it all the same."""
-    try:
-        return summary(folder)
-    except InputError:
-        return {}
-
-
-def what(manifest: Manifest, told: dict[str, Any]) -> str:
-    """A run in a few words: `trainer, medium, 8 × 4`."""
-    sizes = [told.get("batch_size"), told.get("gradient_accumulation_steps")]
-    parts = [manifest.kind, told.get("variant"), " × ".join(map(str, sizes)) if all(sizes) else None]
+def what(manifest: Manifest, found: dict[str, Any]) -> str:
+    """A run, with its summary, in a few words: `trainer, medium, 8 × 4`."""
+    sizes = [found.get("batch_size"), found.get("gradient_accumulation_steps")]
+    parts = [manifest.kind, found.get("variant"), " × ".join(map(str, sizes)) if all(sizes) else None]
     return ", ".join(part for part in parts if part)
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Literal, Self
 
 from raytrain.archive.checksums import FILE_NAME
-from raytrain.archive.copying import write_synced
-from raytrain.archive.tree import sync_folder
+from raytrain.files import sync_folder, write_text
 
+RESTORED = "restored"
+"""The archive's folder for the records of runs that went back."""
 _JOURNAL = ".move.json"
 
 
@@ -50,11 +51,18 @@ class Move:
         place = self.outside if self.direction == "add" else self.entry
         return place.with_name(f".{place.name}.raytrain-leaving")
 
+    @property
+    def record(self) -> Path:
+        """Where the archive keeps what it knows of a run that went back."""
+        return self.home / RESTORED / f"{self.name}.json"
+
     def write(self) -> None:
+        """Write the journal: from here on, a kill leaves what it takes to end the move."""
         values = asdict(self) | {"home": None, "outside": os.fspath(self.outside)}
-        write_synced(self.journal, json.dumps(values) + "\n")
+        write_text(self.journal, json.dumps(values) + "\n")
 
     def forget(self) -> None:
+        """Remove the journal: the move has ended."""
         self.manifest_aside.unlink(missing_ok=True)
         self.journal.unlink(missing_ok=True)
         sync_folder(self.home)
@@ -70,6 +78,6 @@ def unsettled(home: Path) -> list[Move]:
     moves = [Move.read(journal) for journal in sorted(home.glob(f".*{_JOURNAL}"))]
     needed = {move.manifest_aside for move in moves}
     asides = [path for path in home.glob(f".*.{FILE_NAME}") if path not in needed]
-    for stray in [*home.glob(".*.new"), *asides]:
+    for stray in [*home.glob(".*.new"), *(home / RESTORED).glob(".*.new"), *asides]:
         stray.unlink()
     return moves

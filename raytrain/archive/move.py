@@ -10,18 +10,20 @@ By copy, to another or with S3:  journal, copy beside the new place, check of ev
 """
 
 import errno
+import json
 import shutil
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from raytrain.archive.checksums import FILE_NAME, Damaged, Manifest, faults
-from raytrain.archive.copying import copy_tree, let_write, put, rename, write_synced
+from raytrain.archive.checksums import FILE_NAME, Manifest, faults
 from raytrain.archive.journal import Move
 from raytrain.archive.s3 import RemoteFolder
-from raytrain.archive.settle import settle
-from raytrain.archive.tree import scan
-from raytrain.errors import InputError
+from raytrain.archive.tree import copy_tree, dress, let_write, remove_tree, scan
+from raytrain.errors import Damaged, InputError
+from raytrain.files import move as rename
+from raytrain.files import write_text
 
 _SPARE_BYTES = 2**20
 
@@ -33,7 +35,7 @@ def move_in(home: Path, manifest: Manifest, source: Path) -> str | None:
     _require_room(move, manifest)
     if manifest.remote is not None:
         RemoteFolder(manifest.remote).require_new()  # before the journal: undoing removes what lies there
-    write_synced(move.manifest_aside, manifest.render())
+    write_text(move.manifest_aside, manifest.render())
     return _run(move, manifest)
 
 
@@ -43,6 +45,22 @@ def move_out(home: Path, manifest: Manifest, target: Path, *, keep: bool) -> str
     move = Move(home=home, name=manifest.name, direction="restore", outside=target, by=way, keep=keep)
     _require_room(move, manifest)
     return _run(move, manifest)
+
+
+def settle(move: Move) -> str | None:
+    """Finish the move if it counts already, else undo it. Returns what a person should know of it, if anything."""
+    note = None
+    # The manifest goes to its final place, or goes, as the last thing of a move but one.
+    if move.manifest_aside.exists():
+        manifest = Manifest.parse(move.manifest_aside.read_text(encoding="utf-8"))
+        if move.by == "rename":
+            _settle_rename(move, manifest)
+        elif move.direction == "add":
+            note = _settle_copy_in(move, manifest)
+        else:
+            _settle_copy_out(move, manifest)
+    move.forget()
+    return note
 
 
 def _run(move: Move, manifest: Manifest) -> str | None:
@@ -72,7 +90,8 @@ def _carry_in(move: Move, manifest: Manifest) -> None:
             remote.put(path, move.outside / path)
             if remote.sha256_of(path) != file.sha256:
                 raise Damaged([f"{manifest.remote}/{path}: S3 hands out other bytes than were sent; nothing was moved"])
-    put(move.arriving / FILE_NAME, manifest.render())
+    let_write(move.arriving)
+    write_text(move.arriving / FILE_NAME, manifest.render())
     _require_whole(move, list(faults(move.arriving, manifest)))
     if scan(move.outside) != manifest.tree():
         raise InputError(f"{move.outside}: changed while it was copied; wait until its run has ended")
@@ -88,7 +107,7 @@ def _carry_out(move: Move, manifest: Manifest) -> None:
         except OSError as error:
             rename(move.manifest_aside, move.entry / FILE_NAME)
             _by_copy_instead(move, manifest, error)
-    write_synced(move.manifest_aside, manifest.render())
+    write_text(move.manifest_aside, manifest.render())
     remote = RemoteFolder(manifest.remote) if manifest.remote is not None else None
     copy_tree(move.entry, move.arriving, manifest.tree(), files=manifest.local_files, remote=remote)
     _require_whole(move, list(faults(move.arriving, manifest, archived=False)))
@@ -133,3 +152,64 @@ def _require_whole(move: Move, found: list[str]) -> None:
 
 def _size(size_bytes: int) -> str:
     return f"{size_bytes / 2**30:.1f} GiB" if size_bytes >= 2**30 else f"{size_bytes / 2**20:.1f} MiB"
+
+
+def _settle_rename(move: Move, manifest: Manifest) -> None:
+    if move.entry.exists():  # it has arrived, or has not left
+        let_write(move.entry)
+        rename(move.manifest_aside, move.entry / FILE_NAME)
+    elif move.direction == "restore":
+        if move.outside.exists():
+            dress(move.outside, manifest.directories["."])
+        _remember(move, manifest)
+
+
+def _settle_copy_in(move: Move, manifest: Manifest) -> str | None:
+    archived = move.entry / FILE_NAME
+    if not (archived.exists() and archived.read_bytes() == move.manifest_aside.read_bytes()):
+        remove_tree(move.arriving)
+        if manifest.remote is not None:
+            RemoteFolder(manifest.remote).delete(sorted(manifest.remote_files))
+        return None
+    if move.outside.exists() and not move.leaving.exists():
+        if scan(move.outside) != manifest.tree():
+            return f"{move.outside}: changed since {move.entry} was made of it, so both stay; remove it, or add it anew"
+        rename(move.outside, move.leaving)
+    remove_tree(move.leaving)
+    return None
+
+
+def _settle_copy_out(move: Move, manifest: Manifest) -> None:
+    if move.entry.exists():  # it has not left
+        if not _has_arrived(move.outside, manifest):
+            remove_tree(move.arriving)
+            return
+        if move.keep:
+            return
+        rename(move.entry, move.leaving)
+    remove_tree(move.leaving)
+    if manifest.remote is not None:
+        RemoteFolder(manifest.remote).delete(sorted(manifest.remote_files))
+    _remember(move, manifest)
+
+
+def _has_arrived(place: Path, manifest: Manifest) -> bool:
+    """The run is there, and it is ours: somebody else's folder of this name does not cost us the archived one."""
+    if not place.is_dir():
+        return False
+    return scan(place) == manifest.tree() or not any(faults(place, manifest, archived=False))
+
+
+def _remember(move: Move, manifest: Manifest) -> None:
+    project = move.home.parent
+    place = move.outside.relative_to(project) if move.outside.is_relative_to(project) else move.outside
+    record = {
+        "name": manifest.name,
+        "kind": manifest.kind,
+        "why": manifest.why,
+        "archived_at": manifest.archived_at,
+        "restored_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "restored_to": place.as_posix(),
+    }
+    # Escaped: a folder's name may be no UTF-8.
+    write_text(move.record, json.dumps(record, indent=2) + "\n")

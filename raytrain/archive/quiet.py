@@ -1,10 +1,12 @@
 """A run's folder in; held still while it is read and moved, or the reason why it cannot be: somebody writes to it."""
 
-import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+
+import psutil
+from filelock import lock_descriptor
 
 from raytrain.errors import InputError
 
@@ -16,32 +18,21 @@ def held_still(folder: Path) -> Iterator[None]:
     """Hold the run's own locks, so that nobody resumes it meanwhile; refuse a run that is being written."""
     with ExitStack() as held:
         for path in sorted(folder.glob("*.lock")):
-            lock = held.enter_context(path.open("rb"))
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise InputError(f"{folder}: in use, {path.name} is held; {_WAY_OUT}") from None
-        for process, written in _writers(folder):
-            raise InputError(f"{folder}: process {process} is writing {written}; {_WAY_OUT}")
+            lock = held.enter_context(path.open("rb"))  # to read, not as ProcessLock: its bytes stay the run's
+            if not lock_descriptor(lock.fileno(), blocking=False):
+                raise InputError(f"{folder}: in use, {path.name} is held; {_WAY_OUT}")
+        for process_id, written in _writers(folder):
+            raise InputError(f"{folder}: process {process_id} is writing {written}; {_WAY_OUT}")
         yield
 
 
 def _writers(folder: Path) -> Iterator[tuple[int, str]]:
-    """Other processes' files below the folder that are open for writing, where the system tells (Linux)."""
-    # Texts, not paths: a busy machine has tens of thousands of open files.
+    """Other processes' files below the folder that are open for writing, as far as the system lets us see."""
     below = f"{folder.resolve()}/"
-    for process in Path("/proc").glob("[0-9]*"):
-        if int(process.name) == os.getpid():
+    for process in psutil.process_iter():
+        if process.pid == os.getpid():
             continue
-        try:
-            for handle in os.listdir(process / "fd"):  # noqa: PTH208
-                target = os.readlink(f"{process}/fd/{handle}")  # noqa: PTH115
-                if target.startswith(below) and _is_for_writing(process / "fdinfo" / handle):
-                    yield int(process.name), target
-        except OSError:
-            continue  # it has ended, or is somebody else's
-
-
-def _is_for_writing(info: Path) -> bool:
-    flags = next(line for line in info.read_text().splitlines() if line.startswith("flags:"))
-    return int(flags.split()[1], 8) & os.O_ACCMODE != os.O_RDONLY
+        with suppress(psutil.Error):  # it has ended, or is somebody else's
+            for file in process.open_files():
+                if file.path.startswith(below) and getattr(file, "mode", "w") != "r":  # only Linux has the mode
+                    yield process.pid, file.path

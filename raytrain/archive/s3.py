@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,14 +27,14 @@ class RemoteFolder:
         self.url = url.rstrip("/")
         self.key = f"{parts.netloc}{parts.path}".rstrip("/")
         self.bucket = parts.netloc
-        with self._told():
+        with self._refusals_named():
             self._files: S3FileSystem = _connect()
 
     def sizes(self) -> dict[str, int]:
         """All objects below the folder with their sizes in bytes."""
         from pyarrow.fs import FileSelector, FileType
 
-        with self._told():
+        with self._refusals_named():
             infos = self._files.get_file_info(FileSelector(self.key, recursive=True, allow_not_found=True))
         return {info.path[len(self.key) + 1 :]: info.size for info in infos if info.type == FileType.File}
 
@@ -41,7 +42,7 @@ class RemoteFolder:
         """The bucket is there, and nothing lies where we are about to write."""
         from pyarrow.fs import FileType
 
-        with self._told():
+        with self._refusals_named():
             bucket = self._files.get_file_info(self.bucket)
         if bucket.type == FileType.NotFound:
             raise InputError(f"{self.url}: there is no bucket {self.bucket}; make it, or name another")
@@ -49,21 +50,27 @@ class RemoteFolder:
             raise InputError(f"{self.url}: objects lie there already; choose another prefix or --name")
 
     def put(self, path: str, source: Path) -> None:
-        with self._told(), source.open("rb") as file, self._files.open_output_stream(f"{self.key}/{path}") as out:
-            while chunk := file.read(_CHUNK_BYTES):
-                out.write(chunk)
+        """Send a local file."""
+        with (
+            self._refusals_named(),
+            source.open("rb") as file,
+            self._files.open_output_stream(f"{self.key}/{path}") as out,
+        ):
+            shutil.copyfileobj(file, out, _CHUNK_BYTES)
 
     def get(self, path: str, target: Path) -> None:
-        with self._told(), self._files.open_input_stream(f"{self.key}/{path}") as source, target.open("wb") as file:
-            while chunk := source.read(_CHUNK_BYTES):
-                file.write(chunk)
-            file.flush()
-            os.fsync(file.fileno())
+        """Fetch an object into a local file."""
+        with (
+            self._refusals_named(),
+            self._files.open_input_stream(f"{self.key}/{path}") as source,
+            target.open("wb") as file,
+        ):
+            shutil.copyfileobj(source, file, _CHUNK_BYTES)
 
     def sha256_of(self, path: str) -> str:
-        """Of the bytes as S3 hands them out now."""
+        """The SHA-256 of an object's bytes as S3 hands them out now."""
         digest = hashlib.sha256()
-        with self._told(), self._files.open_input_stream(f"{self.key}/{path}") as source:
+        with self._refusals_named(), self._files.open_input_stream(f"{self.key}/{path}") as source:
             while chunk := source.read(_CHUNK_BYTES):
                 digest.update(chunk)
         return digest.hexdigest()
@@ -71,7 +78,7 @@ class RemoteFolder:
     def delete(self, paths: list[str]) -> None:
         """Remove these objects; one that is gone already is no error."""
         there = self.sizes() if paths else {}
-        with self._told():
+        with self._refusals_named():
             for path in paths:
                 if path in there:
                     self._files.delete_file(f"{self.key}/{path}")
@@ -85,8 +92,8 @@ class RemoteFolder:
         return bool(self._files.get_file_info(key).type == FileType.Directory)
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
-        """Whatever S3 refuses is told with the place, in one line."""
+    def _refusals_named(self) -> Iterator[None]:
+        """Turn whatever S3 refuses into one line with the place."""
         try:
             yield
         except OSError as error:

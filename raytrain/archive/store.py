@@ -1,35 +1,33 @@
 """The archive: `add` takes a run out of the world, `restore` brings it back, `verify` reads every byte."""
 
 import errno
-import fcntl
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 from raytrain.archive.checks import checked_name, kind_of, require_free, require_new, require_place
-from raytrain.archive.checksums import FILE_NAME, Damaged, Manifest, faults, hashed, read_manifest
+from raytrain.archive.checksums import FILE_NAME, Manifest, faults, hashed, read_manifest, remote_faults
 from raytrain.archive.index import entries, restored, write_index
 from raytrain.archive.journal import Move, unsettled
-from raytrain.archive.move import move_in, move_out
-from raytrain.archive.place import for_s3, remote_faults
+from raytrain.archive.move import move_in, move_out, settle
 from raytrain.archive.quiet import held_still
 from raytrain.archive.s3 import RemoteFolder
-from raytrain.archive.settle import settle
+from raytrain.archive.summaries import made_with
 from raytrain.archive.tree import plain, printable, refuse_links_out, scan
-from raytrain.archive.versions import versions_of
-from raytrain.errors import InputError
+from raytrain.errors import Damaged, InputError
+from raytrain.files import ProcessLock
 
 _MIB = 2**20
 
 
 class Archive:
-    """A folder of archived runs; the folder around it is the project they came from. `tell` takes a line for people."""
+    """A folder of archived runs; the folder around it is the project they came from. `say` prints a line."""
 
-    def __init__(self, home: Path = Path("archive"), *, tell: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(self, home: Path = Path("archive"), *, say: Callable[[str], None] = lambda _: None) -> None:
         self.home = plain(home)
         self.project = self.home.parent
-        self._tell = tell
+        self._say = say
 
     def add(
         self,
@@ -53,18 +51,18 @@ class Archive:
             self.home.mkdir(parents=True)
         with self._alone():
             if not place.exists() and (known := self._arrived(place, name)) is not None:
-                self._tell(f"{self.home / name}: {place} is in the archive already")
+                self._say(f"{self.home / name}: {place} is in the archive already")
                 return known
             kind = kind_of(place)
             require_new(self.home / name)
             self._require_settled(name)
             remote = RemoteFolder(f"{to.rstrip('/')}/{name}") if to is not None else None
             if remote is not None:
-                remote.require_new()  # a slip of the pen is told before gigabytes are read
+                remote.require_new()  # a slip of the pen is refused before gigabytes are read
             with held_still(place):
                 manifest = self._manifest(place, name=name, kind=kind, why=why, replaced_by=replaced_by, unit=wer_unit)
                 if remote is not None:
-                    manifest = manifest.with_remote(remote.url, for_s3(manifest.tree()))
+                    manifest = manifest.with_remote(remote.url)
                 self._note(move_in(self.home, manifest, place))
             write_index(self.home)
         return manifest
@@ -74,13 +72,13 @@ class Archive:
         asked = plain(to) if to is not None else None
         with self._alone():
             if (place := self._went_to(name)) is not None and asked in (None, place):
-                self._tell(f"{place}: {name} went back there already")
+                self._say(f"{place}: {name} went back there already")
                 return place
             manifest = self.read(name)
             self._require_settled(name)
             target = asked or self.project / manifest.origin
             require_free(target, home=self.home)
-            self._tell(f"{self.home / name}: checking {manifest.size_bytes / _MIB:.1f} MiB")
+            self._say(f"{self.home / name}: checking {manifest.size_bytes / _MIB:.1f} MiB")
             if found := self._faults(self.home / name):
                 raise Damaged([f"{name}: {fault}" for fault in found])
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -105,6 +103,7 @@ class Archive:
             return
 
     def names(self) -> list[str]:
+        """The names of all archived runs."""
         return list(entries(self.home))
 
     def read(self, name: str) -> Manifest:
@@ -119,8 +118,8 @@ class Archive:
     ) -> Manifest:
         tree = scan(place)
         refuse_links_out(place, tree)
-        commit, versions, are_the_runs = versions_of(place)
-        self._tell(f"{place}: reading {tree.size_bytes / _MIB:.1f} MiB in {len(tree.files)} files")
+        commit, versions = made_with(place)
+        self._say(f"{place}: reading {tree.size_bytes / _MIB:.1f} MiB in {len(tree.files)} files")
         files = hashed(place, tree)
         if scan(place) != tree:
             raise InputError(f"{place}: changed while it was read; wait until its run has ended")
@@ -133,7 +132,6 @@ class Archive:
             origin=(place.relative_to(self.project) if place.is_relative_to(self.project) else place).as_posix(),
             commit=commit,
             versions=versions,
-            versions_are_the_runs=are_the_runs,
             wer_unit=unit,
             remote=None,
             directories=tree.directories,
@@ -174,18 +172,15 @@ class Archive:
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """One process at a time, and nothing half done when it begins."""
-        try:
-            lock = (self.home / ".lock").open("a")
-        except OSError as error:
-            if error.errno not in (errno.ENOENT, errno.EROFS, errno.EACCES):
-                raise
-            yield  # no archive yet, or one that can only be read: nobody moves anything here
-            return
-        with lock:
+        refusal = InputError(f"{self.home}: another process moves a run here; wait until it has ended")
+        with ExitStack() as held:
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise InputError(f"{self.home}: another process moves a run here; wait until it has ended") from None
+                held.enter_context(ProcessLock(self.home / ".lock", in_use=lambda holder: refusal))
+            except OSError as error:
+                if error.errno not in (errno.ENOENT, errno.EROFS, errno.EACCES):
+                    raise
+                yield  # no archive yet, or one that can only be read: nobody moves anything here
+                return
             for move in unsettled(self.home):
                 self._settle(move)
             write_index(self.home)
@@ -195,7 +190,7 @@ class Archive:
         try:
             self._note(settle(move))
         except (InputError, OSError) as error:  # S3 or a disk that is away now; the journal stays for the next time
-            self._tell(f"{move.journal}: an interrupted move of {move.name} cannot be ended yet: {error}")
+            self._say(f"{move.journal}: an interrupted move of {move.name} cannot be ended yet: {error}")
 
     def _require_settled(self, name: str) -> None:
         if any(move.name == name for move in unsettled(self.home)):
@@ -205,4 +200,4 @@ class Archive:
 
     def _note(self, note: str | None) -> None:
         if note is not None:
-            self._tell(note)
+            self._say(note)

@@ -1,12 +1,12 @@
 """The folder of a run in, archived or not, ours or foreign; what kind it is and what a comparison needs of it out."""
 
-import json
 from pathlib import Path
 from typing import Any
 
-from raytrain.archive.checksums import FILE_NAME, Damaged, read_manifest
+from raytrain.archive.checksums import FILE_NAME, read_manifest
 from raytrain.archive.trainer_run import TrainerRun
-from raytrain.errors import InputError
+from raytrain.errors import Damaged, InputError
+from raytrain.files import read_json_or_nothing
 from raytrain.results.choose import best_trial
 from raytrain.results.description import read_description
 from raytrain.results.ledger import Ledger
@@ -49,7 +49,7 @@ def summary(folder: Path) -> dict[str, Any]:
     try:
         manifest = read_manifest(folder) if (folder / FILE_NAME).is_file() else None
     except Damaged:
-        manifest = None  # `verify` tells that; a comparison needs nothing of it
+        manifest = None  # `verify` reports that; a comparison needs nothing of it
     if kind == "study":
         found = _study(folder)
     elif kind == "fit":
@@ -72,11 +72,32 @@ def summary(folder: Path) -> dict[str, Any]:
     }
 
 
+def summary_or_nothing(folder: Path) -> dict[str, Any]:
+    """A run's summary; {} where its files cannot be made out: it is listed all the same."""
+    try:
+        return summary(folder)
+    except InputError:
+        return {}
+
+
+def made_with(folder: Path) -> tuple[str | None, dict[str, str | None]]:
+    """The commit and the versions that a run recorded; None and {} where it did not."""
+    recorded = (read_json_or_nothing(folder / name).get("provenance") for name in ("study.json", "fit.json"))
+    provenance = next(filter(None, recorded), None)
+    if provenance is None:
+        version = TrainerRun(folder).model.get("transformers_version")
+        return None, {"transformers": version} if version else {}
+    commit = provenance.get("commit")
+    if isinstance(commit, dict):
+        commit = f"{commit.get('hash')}{'-dirty' if commit.get('dirty') else ''}"
+    return commit, {"python": provenance.get("python"), **(provenance.get("versions") or {})}
+
+
 def _fit(folder: Path) -> dict[str, Any]:
-    told = _json(folder / "fit.json")
-    result = told.get("result") or {}
-    when = (told.get("provenance") or {}).get("started_at") or _date(folder)
-    return _of_config(told.get("baseline") or {}) | {
+    described = read_json_or_nothing(folder / "fit.json")
+    result = described.get("result") or {}
+    when = (described.get("provenance") or {}).get("started_at") or _date(folder)
+    return _of_config(described.get("baseline") or {}) | {
         "when": when,
         "outcome": result.get("outcome"),
         "steps": result.get("step"),
@@ -86,10 +107,10 @@ def _fit(folder: Path) -> dict[str, Any]:
 
 
 def _study(folder: Path) -> dict[str, Any]:
-    told = _json(folder / "study.json")
+    described = read_json_or_nothing(folder / "study.json")
     records = Ledger(folder).read()
     best = best_trial(records, memory_limit_gib=_memory_limit_gib(folder))
-    found = _of_config(best.config.model_dump() if best else told.get("baseline") or {})
+    found = _of_config(best.config.model_dump() if best else described.get("baseline") or {})
     found |= {"when": _date(folder), "trials": len(records), "steps": None, "examples_seen": None, "history": []}
     if best is None:
         return found
@@ -129,14 +150,6 @@ def _of_config(config: dict[str, Any]) -> dict[str, Any]:
         "seed": training.get("seed"),
         "wer_unit": "fraction",
     }
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 def _date(folder: Path) -> str | None:

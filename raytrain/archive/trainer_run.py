@@ -1,6 +1,5 @@
 """A folder that transformers' Trainer wrote in; what it trained, how, and its WER over time out. No transformers."""
 
-import json
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,51 +8,44 @@ from pathlib import Path
 from typing import Any
 
 from raytrain.archive.pickled import plain_values
+from raytrain.files import read_json_or_nothing
+from raytrain.whisper.variants import VARIANTS
 
 _ASSUMED_PERCENT_ABOVE = 1.5
-_SHAPES = {  # layers of encoder and decoder, width: the sizes of OpenAI's Whisper
-    (4, 4, 384): "tiny",
-    (6, 6, 512): "base",
-    (12, 12, 768): "small",
-    (24, 24, 1024): "medium",
-    (32, 32, 1280): "large-v3",
-    (32, 4, 1280): "turbo",
-}
 
 
 @dataclass(frozen=True)
 class TrainerRun:
-    """A Trainer's output folder. Everything comes from small files, the latest checkpoint's where there is a choice."""
+    """A Trainer's output folder, read from its small files: the latest checkpoint's where there is a choice."""
 
     folder: Path
 
     @staticmethod
     def recognises(folder: Path) -> bool:
+        """Whether a Trainer wrote the folder."""
         names = ("trainer_state.json", "training_args.bin")
         return any((place / name).is_file() for place in _places(folder) for name in names)
 
     @cached_property
     def state(self) -> dict[str, Any]:
         """trainer_state.json; the one with the most steps, since the root's may be older than a checkpoint's."""
-        states = [_json(place / "trainer_state.json") for place in _places(self.folder)]
+        states = [read_json_or_nothing(place / "trainer_state.json") for place in _places(self.folder)]
         return max(states, key=lambda state: state.get("global_step") or 0, default={})
 
     @cached_property
     def arguments(self) -> dict[str, Any]:
-        """TrainingArguments, as far as they are plain."""
-        found = (plain_values(place / "training_args.bin") for place in _places(self.folder))
-        return next((values for values in found if values), {})
+        """TrainingArguments, as far as they are plain values."""
+        return next(filter(None, (plain_values(place / "training_args.bin") for place in _places(self.folder))), {})
 
     @cached_property
     def model(self) -> dict[str, Any]:
         """The model's config.json."""
-        found = (_json(place / "config.json") for place in _places(self.folder))
-        return next((values for values in found if values), {})
+        return self._first("config.json")
 
     @cached_property
     def generation(self) -> dict[str, Any]:
-        found = (_json(place / "generation_config.json") for place in _places(self.folder))
-        return next((values for values in found if values), {})
+        """The model's generation_config.json."""
+        return self._first("generation_config.json")
 
     @property
     def variant(self) -> str | None:
@@ -61,7 +53,8 @@ class TrainerRun:
         if self.model.get("model_type") != "whisper":
             return None
         shape = tuple(self.model.get(key) for key in ("encoder_layers", "decoder_layers", "d_model"))
-        return _SHAPES.get(shape)  # type: ignore[arg-type]  # a shape with None in it is none of them
+        sizes = VARIANTS.values()
+        return next((v.name for v in sizes if (v.encoder_layers, v.decoder_layers, v.width) == shape), None)
 
     @property
     def pretrained(self) -> str | None:
@@ -116,6 +109,10 @@ class TrainerRun:
             "history": history,
         }
 
+    def _first(self, name: str) -> dict[str, Any]:
+        """The file of this name that holds anything; {} where none does: a foreign run may have torn its files."""
+        return next(filter(None, (read_json_or_nothing(place / name) for place in _places(self.folder))), {})
+
     def _when(self) -> str | None:
         """When its latest state was written."""
         times = [
@@ -132,12 +129,3 @@ def _places(folder: Path) -> list[Path]:
         if (number := re.fullmatch(r"checkpoint-(\d+)", path.name)) and path.is_dir()
     ]
     return [folder, *(path for _, path in sorted(numbered, reverse=True))]
-
-
-def _json(path: Path) -> dict[str, Any]:
-    """A JSON object; {} where there is none: a foreign run may lack or have torn any of its files."""
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}

@@ -1,18 +1,23 @@
-"""A folder in; what lies in it out: directories, files and links by relative path, and the sha256 of a file."""
+"""A folder in; what lies in it by relative path, the sha256 of a file, and a copy that is on disk, out."""
 
-import errno
 import hashlib
 import os
+import shutil
 import stat
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from raytrain.archive.s3 import RemoteFolder
 from raytrain.errors import InputError
+from raytrain.files import sync_folder
+
+_CHUNK_BYTES = 4 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What tells without reading whether a file was written to, and what a move has to keep of it."""
+    """A file's or folder's mode, time and size: what changes when it is written to, and what a move has to keep."""
 
     mode: int
     mtime_ns: int
@@ -33,12 +38,12 @@ class Tree:
 
 
 def plain(path: Path) -> Path:
-    """Absolute and without `..`, yet through the links it is named by."""
+    """The path made absolute and without `..`, with the links that it is named by."""
     return Path(os.path.normpath(path.absolute()))
 
 
 def printable(text: str) -> str:
-    """A path as it can be printed and sent: the bytes of a name that are no UTF-8 as escapes."""
+    """A path as it can be printed and sent: bytes of a name that are no UTF-8 become escapes."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
@@ -59,20 +64,62 @@ def refuse_links_out(folder: Path, tree: Tree) -> None:
 
 
 def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file's bytes, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def sync_folder(folder: Path) -> None:
-    """Make a rename or a new name survive a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    except OSError as error:
-        if error.errno != errno.EINVAL:  # some network file systems cannot sync a folder
-            raise
-    finally:
-        os.close(handle)
+def copy_tree(
+    source: Path, target: Path, tree: Tree, *, files: Iterable[str], remote: RemoteFolder | None = None
+) -> None:
+    """Make `target` with the tree's folders, its links and these of its files; the others come from S3 where given."""
+    folders = sorted(tree.directories, key=lambda path: (path != ".", path))
+    here = set(files)
+    for path in folders:
+        (target / path).mkdir(mode=stat.S_IRWXU)
+    for path, link in tree.links.items():
+        (target / path).symlink_to(link)
+    for path, status in tree.files.items():
+        if path in here:
+            with (source / path).open("rb") as read, (target / path).open("xb") as written:
+                shutil.copyfileobj(read, written, _CHUNK_BYTES)
+        elif remote is not None:
+            remote.get(path, target / path)
+        else:
+            continue
+        dress(target / path, status)
+        _to_disk(target / path)
+    # Deepest first: what is written into a folder moves its time, and a folder may be read-only.
+    for path in reversed(folders):
+        sync_folder(target / path)
+        dress(target / path, tree.directories[path])
+
+
+def dress(path: Path, status: Status) -> None:
+    """Give a file or folder the mode and the time it had."""
+    path.chmod(status.mode)
+    os.utime(path, ns=(status.mtime_ns, status.mtime_ns))
+
+
+def let_write(folder: Path) -> None:
+    """Let files be added to a run's folder and taken out, if it is read-only: its manifest has to."""
+    mode = stat.S_IMODE(folder.stat().st_mode)
+    if not mode & stat.S_IWUSR:
+        folder.chmod(mode | stat.S_IRWXU)
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove what is left of a folder, read-only folders in it too; nothing left is no error."""
+    if not folder.exists():
+        return
+    folder.chmod(stat.S_IRWXU)
+    for here, below, _ in os.walk(folder):
+        for name in below:
+            path = Path(here, name)
+            if not path.is_symlink():
+                path.chmod(stat.S_IRWXU)
+    shutil.rmtree(folder)
+    sync_folder(folder.parent)
 
 
 def _scan(folder: Path, relative: str, found: Tree) -> None:
@@ -109,3 +156,14 @@ def _stays_inside(folder: Path, path: str, target: str) -> bool:
             return False
     # Through another link a path can leave the folder though its text does not.
     return not (folder / path).exists() or (folder / path).resolve().is_relative_to(folder.resolve())
+
+
+def _to_disk(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+        # Out of the page cache, so that the check that follows reads what the disk has.
+        if hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
+    finally:
+        os.close(handle)

@@ -4,7 +4,7 @@ from raytrain.files.appended import AppendedLines
 from raytrain.files.faults import is_disk_fault, is_full
 from raytrain.files.lock import ProcessLock
 from raytrain.files.values import finite, read_json, read_json_or_nothing
-from raytrain.files.whole import move, sync_folder, sync_tree, whole_folder, write_json, write_text
+from raytrain.files.whole import move, sync_file, sync_folder, sync_tree, whole_folder, write_json, write_text
 
 __all__ = [
     "AppendedLines",
@@ -15,6 +15,7 @@ __all__ = [
     "move",
     "read_json",
     "read_json_or_nothing",
+    "sync_file",
     "sync_folder",
     "sync_tree",
     "whole_folder",

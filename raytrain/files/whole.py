@@ -57,14 +57,23 @@ def sync_tree(folder: Path) -> None:
     """Bring a folder with all that is in it to disk."""
     for here, _, names in os.walk(folder):
         for name in names:
-            _sync(Path(here, name))
+            sync_file(Path(here, name))
         sync_folder(Path(here))
+
+
+def sync_file(path: Path) -> None:
+    """Bring a file's bytes to disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def sync_folder(folder: Path) -> None:
     """Bring a folder's names to disk: a new file or a rename survives a power cut only once they are there."""
     try:
-        _sync(folder)
+        sync_file(folder)
     except OSError as error:
         if error.errno != errno.EINVAL:  # some network file systems cannot sync a folder
             raise
@@ -84,11 +93,3 @@ def _write(path: Path, text: str, *, durable: bool) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from raytrain.config.baseline import Baseline
 from raytrain.errors import InputError
 from raytrain.release.model_folder import WEIGHTS, copy_model
-from raytrain.release.runs import Kept, Run
+from raytrain.release.runs import KeptCheckpoint, KeptRun
 from raytrain.speech.corpus import Corpus
 from raytrain.training import precision as precisions
 from raytrain.training.evaluation import Evaluated, evaluate
@@ -43,7 +43,7 @@ class Averaged:
         )
 
 
-def average(run: Run, count: int, *, corpus: Corpus, into: Path) -> Averaged:
+def average(run: KeptRun, count: int, *, corpus: Corpus, into: Path) -> Averaged:
     """Write the average of the run's `count` best into a folder, and score it."""
     chosen = run.checkpoints[:count]
     copy_model(run.best.folder, into, with_weights=False)
@@ -62,7 +62,7 @@ def average_weights(files: Sequence[Path], into: Path) -> None:
     save_file(mean, into, metadata={"format": "pt"})
 
 
-def scored_indices(checkpoint: Kept, corpus: Corpus) -> list[int]:
+def scored_indices(checkpoint: KeptCheckpoint, corpus: Corpus) -> list[int]:
     """The utterances that scored a checkpoint, in its order."""
     index_of = {utterance_id: index for index, utterance_id in enumerate(corpus.utterance_ids)}
     wanted = [row["utterance_id"] for row in checkpoint.utterances()]

@@ -9,10 +9,10 @@ from raytrain.config.baseline import Audio
 from raytrain.errors import InputError
 from raytrain.files import read_json, write_text
 from raytrain.release.average import Averaged, average, scored_indices
-from raytrain.release.card import Scored, model_card
+from raytrain.release.card import ExportScore, model_card
 from raytrain.release.forecast import Forecast, forecast
-from raytrain.release.model_folder import copy_model, set_prediction, tell, weights_bytes
-from raytrain.release.runs import RAYTRAIN, Run, require_enough
+from raytrain.release.model_folder import add_facts, copy_model, set_prediction, weights_bytes
+from raytrain.release.runs import RAYTRAIN, KeptRun, require_enough
 from raytrain.release.submission import write_submission
 from raytrain.release.target import placed, require_free, require_space
 from raytrain.speech.corpus import Corpus
@@ -24,9 +24,11 @@ README = "README.md"
 
 @dataclass(frozen=True)
 class Exported:
+    """What was exported, where to, how it scored, and how long the challenge's test set will take with it."""
+
     folder: Path
     form: Form
-    scored: Scored
+    score: ExportScore
     averaged: Averaged | None
     forecast: Forecast | None
 
@@ -34,8 +36,8 @@ class Exported:
         return {
             "folder": str(self.folder),
             "form": self.form,
-            "steps": list(self.scored.steps),
-            "eval_wer": self.scored.word_errors.wer if self.scored.rows else None,
+            "steps": list(self.score.steps),
+            "eval_wer": self.score.word_errors.wer if self.score.rows else None,
             "average": None
             if self.averaged is None
             else {
@@ -48,7 +50,7 @@ class Exported:
         }
 
 
-def export(run: Run, *, to: Path, form: Form, num_averaged: int | None, say: Callable[[str], None]) -> Exported:
+def export(run: KeptRun, *, to: Path, form: Form, num_averaged: int | None, say: Callable[[str], None]) -> Exported:
     """`num_averaged` of the run's best checkpoints become one, if that is no worse. `say` takes lines for a person."""
     target = to.expanduser().absolute()
     require_free(target)
@@ -56,41 +58,41 @@ def export(run: Run, *, to: Path, form: Form, num_averaged: int | None, say: Cal
         require_enough(run, num_averaged)
     copies = 1 + (form == "submission") + (num_averaged is not None)
     require_space(target, needed_bytes=copies * weights_bytes(run.best.folder))
-    with placed(target) as scratch:
+    with placed(target) as built:
         averaged = None
         if num_averaged is not None:
-            averaged = average(run, num_averaged, corpus=_validation_corpus(run), into=scratch / "averaged")
+            averaged = average(run, num_averaged, corpus=_validation_corpus(run), into=built.with_name("averaged"))
             say(averaged.sentence)
-        scored = _scored(run, averaged)
-        model = scratch / "made" if form == "hf" else scratch / "model"
-        _write_model(run, scored, averaged, into=model)
+        score = _score(run, averaged)
+        model = built if form == "hf" else built.with_name("model")
+        _write_model(run, score, averaged, into=model)
         timed = None
         if form == "submission":
-            write_submission(model, scratch / "made" / "submission.zip")
+            write_submission(model, built / "submission.zip")
             timed = _timed(run, model, say=say)
-    return Exported(target, form, scored, averaged, timed)
+    return Exported(target, form, score, averaged, timed)
 
 
-def _scored(run: Run, averaged: Averaged | None) -> Scored:
+def _score(run: KeptRun, averaged: Averaged | None) -> ExportScore:
     if averaged is None:
-        return Scored(run.best.utterances(), [run.best.step])
+        return ExportScore(run.best.utterances(), [run.best.step])
     if averaged.is_kept:
-        return Scored(averaged.average.utterances, averaged.steps, averaged.sentence)
-    return Scored(averaged.single.utterances, averaged.steps[:1], averaged.sentence)
+        return ExportScore(averaged.average.utterances, averaged.steps, averaged.sentence)
+    return ExportScore(averaged.single.utterances, averaged.steps[:1], averaged.sentence)
 
 
-def _write_model(run: Run, scored: Scored, averaged: Averaged | None, *, into: Path) -> None:
+def _write_model(run: KeptRun, score: ExportScore, averaged: Averaged | None, *, into: Path) -> None:
     copy_model(run.best.folder if averaged is None or not averaged.is_kept else averaged.folder, into)
     prediction = run.config.prediction
     set_prediction(into, prediction)
-    wer = scored.word_errors.wer if scored.rows else run.best.eval_wer
-    told = {"steps": list(scored.steps), "eval_wer": wer, "prediction": prediction.model_dump(), "run": run.name}
-    tell(into, told)
+    wer = score.word_errors.wer if score.rows else run.best.eval_wer
+    facts = {"steps": list(score.steps), "eval_wer": wer, "prediction": prediction.model_dump(), "run": run.name}
+    add_facts(into, facts)
     window = Audio.model_validate(read_json(into / RAYTRAIN)["window"])
-    write_text(into / README, model_card(run, scored, window=window))
+    write_text(into / README, model_card(run, score, window=window))
 
 
-def _timed(run: Run, model: Path, *, say: Callable[[str], None]) -> Forecast | None:
+def _timed(run: KeptRun, model: Path, *, say: Callable[[str], None]) -> Forecast | None:
     try:
         corpus = _validation_corpus(run)
         indices = scored_indices(run.best, corpus)
@@ -102,7 +104,7 @@ def _timed(run: Run, model: Path, *, say: Callable[[str], None]) -> Forecast | N
     return timed
 
 
-def _validation_corpus(run: Run) -> Corpus:
+def _validation_corpus(run: KeptRun) -> Corpus:
     """As the run prepared it. Its own weights stand for those it started from, which need not be here."""
     model = run.config.model.model_copy(update={"pretrained": str(run.best.folder)})
     inputs = inputs_of(run.config.model_copy(update={"model": model}))

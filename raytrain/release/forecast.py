@@ -11,7 +11,7 @@ import numpy as np
 import soundfile
 import torch
 
-from raytrain.release.submission_main import Model, transcribe
+from raytrain.release.submission_main import WindowedWhisper, transcribe
 from raytrain.results.provenance import provenance
 from raytrain.speech.audio import SAMPLE_RATE
 from raytrain.speech.corpus import Corpus
@@ -58,7 +58,7 @@ class Forecast:
 
 def forecast(model_folder: Path, corpus: Corpus, indices: Sequence[int], *, clips: int | None = None) -> Forecast:
     """Time a sample of these utterances, from files on; loading the model takes seconds, and is left out."""
-    model = Model(model_folder)
+    model = WindowedWhisper(model_folder)
     size = clips or _SAMPLE[model.device.type]
     # A small validation set is drawn from more than once: full batches are what the test set will have.
     drawn = np.random.default_rng(0).choice(np.asarray(indices), size=size, replace=size > len(indices))

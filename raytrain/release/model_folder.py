@@ -21,7 +21,7 @@ _FILES = (
 
 
 def copy_model(checkpoint: Path, into: Path, *, with_weights: bool = True) -> None:
-    """The named files alone; whatever else lies there is not the model."""
+    """Copy the files of a model alone; whatever else lies in the checkpoint is not the model."""
     into.mkdir(parents=True, exist_ok=True)
     names = [name for name in _FILES if (checkpoint / name).is_file()]
     for name in [*names, WEIGHTS] if with_weights else names:
@@ -40,10 +40,11 @@ def set_prediction(folder: Path, prediction: Prediction) -> None:
     write_json(path, settings)
 
 
-def tell(folder: Path, told: dict[str, Any]) -> None:
+def add_facts(folder: Path, facts: dict[str, Any]) -> None:
     """Put facts beside those that raytrain.json holds."""
-    write_json(folder / RAYTRAIN, read_json(folder / RAYTRAIN) | told)
+    write_json(folder / RAYTRAIN, read_json(folder / RAYTRAIN) | facts)
 
 
 def weights_bytes(checkpoint: Path) -> int:
+    """The size of a checkpoint's weights."""
     return (checkpoint / WEIGHTS).stat().st_size

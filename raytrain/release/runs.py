@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from raytrain.archive.checksums import FILE_NAME as MANIFEST
-from raytrain.archive.checksums import Damaged, read_manifest
+from raytrain.archive.checksums import read_manifest
 from raytrain.config.baseline import Baseline
-from raytrain.errors import InputError
+from raytrain.errors import Damaged, InputError
 from raytrain.files import read_json
 from raytrain.results.description import Description, read_description
 from raytrain.results.records import TrialRecord
 from raytrain.results.study_results import load_study
 from raytrain.results.transcripts import read_rows
+from raytrain.trial.storage import noted_checkpoints
 from raytrain.whisper.locate import missing
 
 RAYTRAIN = "raytrain.json"
@@ -25,7 +26,7 @@ UTTERANCES = "utterances.jsonl"
 
 
 @dataclass(frozen=True)
-class Kept:
+class KeptCheckpoint:
     """One checkpoint on disk."""
 
     folder: Path
@@ -40,25 +41,25 @@ class Kept:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run:
+class KeptRun:
     """One training that was kept."""
 
     name: str
     description: Description
     config: Baseline
     """As it was trained; a trial's own."""
-    checkpoints: list[Kept]
+    checkpoints: list[KeptCheckpoint]
     """Whole ones, the lowest WER first."""
     history: list[dict[str, Any]]
     trial: TrialRecord | None
     """None for a fit."""
 
     @property
-    def best(self) -> Kept:
+    def best(self) -> KeptCheckpoint:
         return self.checkpoints[0]
 
 
-def find_run(path: Path) -> Run:
+def find_run(path: Path) -> KeptRun:
     """A fit; a study's best trial; or the run that a checkpoint belongs to, with that checkpoint alone."""
     folder = path.expanduser().absolute()
     if not folder.is_dir():
@@ -72,7 +73,7 @@ def find_run(path: Path) -> Run:
     raise InputError(f"{path}: neither a fit (fit.json), nor a study (study.json), nor a checkpoint ({RAYTRAIN})")
 
 
-def require_enough(run: Run, count: int) -> None:
+def require_enough(run: KeptRun, count: int) -> None:
     if count < 2:
         raise InputError(f"--average {count}: an average takes 2 checkpoints or more")
     if count > len(run.checkpoints):
@@ -84,9 +85,9 @@ def require_enough(run: Run, count: int) -> None:
         raise InputError(f"--average {count}: {run.name} has {len(run.checkpoints)} checkpoint(s) here; {way_out}")
 
 
-def _fit(folder: Path, checkpoints: list[Kept]) -> Run:
+def _fit(folder: Path, checkpoints: list[KeptCheckpoint]) -> KeptRun:
     description = read_description(folder, to_go_on=True)
-    return Run(
+    return KeptRun(
         name=folder.name,
         description=description,
         config=description.baseline,
@@ -96,7 +97,7 @@ def _fit(folder: Path, checkpoints: list[Kept]) -> Run:
     )
 
 
-def _study(folder: Path) -> Run:
+def _study(folder: Path) -> KeptRun:
     study = load_study(folder)
     if study.best is None:
         raise InputError(
@@ -111,8 +112,8 @@ def _study(folder: Path) -> Run:
     return _trial(study.folder, study.description, trained, _whole([checkpoint]))
 
 
-def _trial(folder: Path, description: Description, trial: TrialRecord, checkpoints: list[Kept]) -> Run:
-    return Run(
+def _trial(folder: Path, description: Description, trial: TrialRecord, checkpoints: list[KeptCheckpoint]) -> KeptRun:
+    return KeptRun(
         name=f"{folder.name}_{trial.trial_id}",
         description=replace(description, baseline=trial.config),
         config=trial.config,
@@ -122,7 +123,7 @@ def _trial(folder: Path, description: Description, trial: TrialRecord, checkpoin
     )
 
 
-def _of_checkpoint(checkpoint: Path) -> Run:
+def _of_checkpoint(checkpoint: Path) -> KeptRun:
     """<fit>/checkpoints/step-000500, or <study>/ray/trial-0003/step-000500."""
     alone = _whole([checkpoint])
     fit, study = checkpoint.parent.parent, checkpoint.parent.parent.parent
@@ -139,25 +140,23 @@ def _of_checkpoint(checkpoint: Path) -> Run:
     )
 
 
-def _kept_in(folder: Path) -> list[Kept]:
+def _kept_in(folder: Path) -> list[KeptCheckpoint]:
     """Of a fit. What Ray had not yet noted down when the run was killed may be half a checkpoint."""
-    snapshot = folder / "checkpoint_manager_snapshot.json"
-    if not snapshot.is_file():
-        return _whole(sorted(folder.glob("step-*")))
-    return _whole([folder / result["checkpoint_dir_name"] for result in read_json(snapshot)["checkpoint_results"]])
+    noted = noted_checkpoints(folder)
+    return _whole(sorted(folder.glob("step-*")) if noted is None else noted)
 
 
-def _whole(folders: list[Path]) -> list[Kept]:
+def _whole(folders: list[Path]) -> list[KeptCheckpoint]:
     found = [_kept(folder) for folder in folders if (folder / RAYTRAIN).is_file() and not missing(folder)]
     return sorted(found, key=lambda one: (math.inf if one.eval_wer is None else one.eval_wer, -one.step))
 
 
-def _kept(folder: Path) -> Kept:
+def _kept(folder: Path) -> KeptCheckpoint:
     told = read_json(folder / RAYTRAIN)
-    return Kept(folder, step=told["step"], eval_wer=told["eval_wer"], source=told["source"])
+    return KeptCheckpoint(folder, step=told["step"], eval_wer=told["eval_wer"], source=told["source"])
 
 
-def _require_some(checkpoints: list[Kept], folder: Path) -> list[Kept]:
+def _require_some(checkpoints: list[KeptCheckpoint], folder: Path) -> list[KeptCheckpoint]:
     if checkpoints:
         return checkpoints
     for home in _archived(folder):

@@ -1,7 +1,7 @@
 """The challenge's submission: data/utterance_metadata.jsonl and data/audio/ in, submission/submission.jsonl out.
 
 Every utterance gets a line; what cannot be heard gets an empty text. It asks no network, and no packages but torch,
-transformers, numpy and soundfile. The model lies beside this file; its raytrain.json tells the audio window that it was
+transformers, numpy and soundfile. The model lies beside this file; its raytrain.json holds the audio window that it was
 trained for.
 """
 
@@ -24,7 +24,7 @@ from transformers.utils import logging as transformers_logging
 DATA, SUBMISSION = Path("data"), Path("submission")
 SAMPLE_RATE = 16_000
 POSITIONS_PER_SECOND = 50
-"""Of the encoder; each hears two frames of the log-mel, 320 samples."""
+"""Positions of the encoder; each hears two frames of the log-mel, 320 samples."""
 FULL_POSITIONS = 1500
 BATCH_S = {"cuda": 640, "cpu": 80}
 """Seconds of audio windows decoded at once."""
@@ -37,9 +37,9 @@ def main() -> None:
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
     utterances = list(read_metadata(DATA / "utterance_metadata.jsonl"))
-    model = Model(Path(__file__).resolve().parent / "model")
+    model = WindowedWhisper(Path(__file__).resolve().parent / "model")
     say(f"{len(utterances)} utterances, on {model.device}")
-    texts = transcribe([path for _, path in utterances], model, progress=Progress().tell)
+    texts = transcribe([path for _, path in utterances], model, progress=ProgressLines().report)
     SUBMISSION.mkdir(exist_ok=True)
     with (SUBMISSION / "submission.jsonl").open("w", encoding="utf-8") as file:
         for (utterance_id, _), text in zip(utterances, texts, strict=True):
@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def read_metadata(path: Path) -> Iterator[tuple[str, Path]]:
-    """Ids, and where their sound should lie."""
+    """Each utterance's id, and the path where its sound should lie."""
     with path.open(encoding="utf-8-sig") as file:
         for line in file:
             if line.strip():
@@ -58,19 +58,19 @@ def read_metadata(path: Path) -> Iterator[tuple[str, Path]]:
 
 
 @dataclass(frozen=True)
-class Piece:
-    """What one row of a batch decodes: a file, or one of the consecutive parts of one longer than a window."""
+class ClipPart:
+    """What one row of a batch decodes: a whole file, or a part of one that is longer than the audio window."""
 
     index: int
     path: Path
     start: int
     end: int
-    """In the file's own samples."""
+    """The part, in samples of the file at its own rate."""
     positions: int
-    """Of the encoder: the window."""
+    """The audio window, in positions of the encoder."""
 
 
-class Model:
+class WindowedWhisper:
     """Whisper with the audio window that it was trained for."""
 
     def __init__(self, folder: Path) -> None:
@@ -93,6 +93,7 @@ class Model:
         return min(max(1, math.ceil(window_s * POSITIONS_PER_SECOND - 1e-6)), FULL_POSITIONS)
 
     def log_mel(self, clips: list[np.ndarray], positions: int) -> torch.Tensor:
+        """The clips' log-mel spectrograms, each padded to the window."""
         if not clips:
             return torch.zeros(0, self.whisper.config.num_mel_bins, 2 * positions)
         samples = positions * SAMPLE_RATE // POSITIONS_PER_SECOND
@@ -116,8 +117,8 @@ class Model:
         return [self.tokenizer.decode(row, clean_up_tokenization_spaces=False).strip() for row in words]
 
     def tokens(self, mel: torch.Tensor) -> list[list[int]] | None:
-        """None where memory ran out. The encoder takes a window of any length once these two integers agree."""
-        positions = mel.shape[-1] // 2
+        """The emitted tokens of each row; None where memory ran out."""
+        positions = mel.shape[-1] // 2  # the encoder takes a window of any length once these two integers agree
         self.encoder.config.max_source_positions = self.encoder.embed_positions.num_embeddings = positions
         try:
             with torch.inference_mode():
@@ -128,32 +129,32 @@ class Model:
 
 
 def transcribe(
-    paths: Sequence[Path], model: Model, *, progress: Callable[[int, int], None] = lambda done, total: None
+    paths: Sequence[Path], model: WindowedWhisper, *, progress: Callable[[int, int], None] = lambda done, total: None
 ) -> list[str]:
-    """The text of each file, in order. `progress` is told how many pieces of how many are done."""
+    """The text of each file, in order. `progress` takes how many parts of how many are done."""
     texts: list[list[str]] = [[] for _ in paths]
     with ThreadPoolExecutor(READERS) as readers, ThreadPoolExecutor(1) as ahead:
-        found = readers.map(lambda item: pieces(*item, model=model), enumerate(paths))
-        todo = [piece for of_one_file in found for piece in of_one_file]
+        found = readers.map(lambda item: parts_of(*item, model=model), enumerate(paths))
+        todo = [part for of_one_file in found for part in of_one_file]
         batches = in_batches(todo, BATCH_S[model.device.type] * POSITIONS_PER_SECOND)
 
-        def read_batch(batch: list[Piece]) -> tuple[list[Piece], torch.Tensor]:
-            clips = {piece: clip for piece, clip in zip(batch, readers.map(read, batch), strict=True) if len(clip)}
+        def read_batch(batch: list[ClipPart]) -> tuple[list[ClipPart], torch.Tensor]:
+            clips = {part: clip for part, clip in zip(batch, readers.map(read, batch), strict=True) if len(clip)}
             return list(clips), model.log_mel(list(clips.values()), batch[0].positions)
 
-        heard: dict[Piece, str] = {}
+        heard: dict[ClipPart, str] = {}
         coming = [ahead.submit(read_batch, batch) for batch in batches[:1]]
         for number, batch in enumerate(batches, 1):
             readable, mel = coming.pop().result()
             coming += [ahead.submit(read_batch, following) for following in batches[number : number + 1]]
             heard |= dict.fromkeys(batch, "") | dict(zip(readable, model.texts(mel), strict=True))
             progress(len(heard), len(todo))
-    for piece in todo:
-        texts[piece.index].append(heard[piece])
+    for part in todo:
+        texts[part.index].append(heard[part])
     return [" ".join(text for text in parts if text) for parts in texts]
 
 
-def pieces(index: int, path: Path, *, model: Model) -> list[Piece]:
+def parts_of(index: int, path: Path, *, model: WindowedWhisper) -> list[ClipPart]:
     """A file's rows: the fewest equal parts that fit the longest window; none where it holds no sound."""
     try:
         with soundfile.SoundFile(path) as file:
@@ -168,35 +169,33 @@ def pieces(index: int, path: Path, *, model: Model) -> list[Piece]:
     parts = max(1, math.ceil(duration_s / model.window["max_window_s"]))
     positions = model.positions(duration_s / parts)
     cuts = [length * part // parts for part in range(parts + 1)]
-    return [Piece(index, path, cuts[part], cuts[part + 1], positions) for part in range(parts)]
+    return [ClipPart(index, path, cuts[number], cuts[number + 1], positions) for number in range(parts)]
 
 
-def in_batches(todo: list[Piece], most_positions: int) -> list[list[Piece]]:
-    """One window a batch, longest first: what does not fit in memory shows at once."""
-    batches: list[list[Piece]] = []
-    for piece in sorted(todo, key=lambda piece: (piece.positions, piece.end - piece.start), reverse=True):
+def in_batches(todo: list[ClipPart], most_positions: int) -> list[list[ClipPart]]:
+    """Batches of one window each, the longest first: what does not fit in memory shows at once."""
+    batches: list[list[ClipPart]] = []
+    for part in sorted(todo, key=lambda part: (part.positions, part.end - part.start), reverse=True):
         last = batches[-1] if batches else []
-        if last and last[0].positions == piece.positions and (len(last) + 1) * piece.positions <= most_positions:
-            last.append(piece)
+        if last and last[0].positions == part.positions and (len(last) + 1) * part.positions <= most_positions:
+            last.append(part)
         else:
-            batches.append([piece])
+            batches.append([part])
     return batches
 
 
-def read(piece: Piece) -> np.ndarray:
+def read(part: ClipPart) -> np.ndarray:
     """Mono samples at 16 kHz; none where the file cannot be read after all."""
     try:
-        sound, sample_rate = soundfile.read(
-            piece.path, start=piece.start, stop=piece.end, dtype="float32", always_2d=True
-        )
+        sound, sample_rate = soundfile.read(part.path, start=part.start, stop=part.end, dtype="float32", always_2d=True)
     except (OSError, soundfile.SoundFileError) as error:
-        say(f"{piece.path}: {error}"[:300])
+        say(f"{part.path}: {error}"[:300])
         return np.zeros(0, np.float32)
     return resampled(np.nan_to_num(sound.mean(axis=1), posinf=0.0, neginf=0.0), sample_rate)
 
 
 def resampled(sound: np.ndarray, sample_rate: int) -> np.ndarray:
-    """At 16 kHz: the spectrum is cut, or continued with zeros. Test data have that rate already."""
+    """The sound at 16 kHz, by its spectrum, cut or continued with zeros. Test data have that rate already."""
     if sample_rate == SAMPLE_RATE or not len(sound):
         return sound
     length = max(1, round(len(sound) * SAMPLE_RATE / sample_rate))
@@ -204,22 +203,24 @@ def resampled(sound: np.ndarray, sample_rate: int) -> np.ndarray:
     return (np.fft.irfft(spectrum, length) * (length / len(sound))).astype(np.float32)
 
 
-class Progress:
-    """A line for every fiftieth of the work."""
+class ProgressLines:
+    """Prints a line for every fiftieth of the work."""
 
     def __init__(self) -> None:
         self.started = time.monotonic()
-        self.told = 0
+        self.num_printed = 0
 
-    def tell(self, done: int, total: int) -> None:
+    def report(self, done: int, total: int) -> None:
+        """Print how far the work is, and how long the rest will take, if a line is due."""
         share = PROGRESS_LINES * done // total
-        if share > self.told:
-            self.told = share
+        if share > self.num_printed:
+            self.num_printed = share
             passed_s = time.monotonic() - self.started
             say(f"{done} of {total} in {passed_s:.0f} s, {passed_s * (total - done) / done:.0f} s left")
 
 
 def say(text: str) -> None:
+    """Print a line on stderr, where the challenge keeps its log."""
     print(text, file=sys.stderr, flush=True)
 
 

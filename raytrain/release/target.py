@@ -2,20 +2,20 @@
 
 import errno
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from raytrain.errors import InputError
+from raytrain.files import is_disk_fault, whole_folder
 from raytrain.results.provenance import GIB
 
 _SPARE_BYTES = 16 * 2**20
-"""For tokenizers, texts and a zip's directory."""
+"""Room for tokenizers, texts and a zip's directory."""
 
 
 def require_free(target: Path) -> None:
-    """The target must be new, or an empty folder."""
+    """Refuse a target that is neither new nor an empty folder."""
     if target.is_dir() and not target.is_symlink():
         if any(target.iterdir()):
             raise InputError(f"--to {target}: is not empty; name a new folder")
@@ -24,7 +24,7 @@ def require_free(target: Path) -> None:
 
 
 def require_space(target: Path, *, needed_bytes: int) -> None:
-    """Told before the work, not after it."""
+    """Refuse a disk that is too small before the work, not after it."""
     there = next(folder for folder in (target, *target.parents) if folder.is_dir())
     free = shutil.disk_usage(there).free
     if needed_bytes + _SPARE_BYTES > free:
@@ -36,16 +36,12 @@ def require_space(target: Path, *, needed_bytes: int) -> None:
 
 @contextmanager
 def placed(target: Path) -> Iterator[Path]:
-    """A folder to make things in, beside the target; what is then in its `made` becomes the target."""
+    """Yield the folder to build the export in; see `whole_folder`. What a disk refuses is one line."""
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as scratch:
-            made = Path(scratch, "made")
-            made.mkdir()
-            yield Path(scratch)
+        with whole_folder(target) as built:
+            yield built
             require_free(target)  # again: the work took a while
-            made.rename(target)
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
-            raise InputError(f"--to {target}: {error.strerror}; nothing was kept; name another folder") from None
-        raise
+        if not is_disk_fault(error) and error.errno != errno.ENOTDIR:
+            raise
+        raise InputError(f"--to {target}: {error.strerror}; nothing was kept; name another folder") from None

@@ -1,19 +1,17 @@
 """The prepared corpus: a manifest in, memory-mapped 16 kHz sound and its texts out. Made once, shared by all trials."""
 
-import errno
-import fcntl
 import hashlib
 import json
 import logging
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from raytrain.errors import InputError
+from raytrain.files import ProcessLock, is_full, move, write_json
 from raytrain.speech.audio import to_float
 from raytrain.speech.manifest import DEMO_MANIFEST, Utterance, iterate_manifest
 from raytrain.speech.problems import Tally
@@ -83,7 +81,7 @@ def prepare(
         raise InputError(f"{manifest}: holds no utterances; one JSON object a line is wanted")
     folder = _made(corpora_folder(cache)) / seen.key
     if not folder.is_dir():
-        with _alone(folder.with_suffix(".lock")):
+        with ProcessLock(folder.with_suffix(".lock"), in_use=lambda holder: _wait(folder)):
             if not folder.is_dir():  # it may have been made while we waited
                 _make(folder, manifest, seen, max_bad_share, progress)
     corpus = open_corpus(folder)
@@ -123,17 +121,17 @@ def _make(folder: Path, manifest: Path, seen: _Survey, max_bad_share: float, pro
     try:
         unfinished.mkdir(exist_ok=True)
         tally = write_shards(manifest, unfinished, most_bad=most_bad, progress=_counter(progress, seen.num_lines))
+        _describe(unfinished, manifest, tally)
+        move(unfinished, folder)
     except TooManyBadError as error:
         raise InputError(_refusal(manifest, error.tally, seen.num_utterances, max_bad_share)) from None
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if not is_full(error):
             raise
         raise InputError(
-            f"{folder.parent}: {os.strerror(error.errno)}; make room, or name a folder on another disk in "
+            f"{folder.parent}: {os.strerror(error.errno or 0)}; make room, or name a folder on another disk in "
             "RAYTRAIN_CACHE"
         ) from None
-    _describe(unfinished, manifest, tally)
-    unfinished.replace(folder)
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:
@@ -159,16 +157,8 @@ def _made(corpora: Path) -> Path:
     return corpora
 
 
-@contextmanager
-def _alone(lock: Path) -> Iterator[None]:
-    """One process at a time; the lock goes with the process that held it, killed or not."""
-    with lock.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            logger.info("another process is preparing this corpus (%s); waiting for it", lock.stem)
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+def _wait(folder: Path) -> None:
+    logger.info("another process is preparing this corpus (%s); waiting for it", folder.name)
 
 
 def _counter(progress: Progress, total: int) -> Callable[[int], None]:
@@ -189,7 +179,7 @@ def _describe(folder: Path, manifest: Path, tally: Tally) -> None:
         "synthetic": manifest == DEMO_MANIFEST.absolute(),
         "tally": tally.as_dict(),
     }
-    (folder / _DESCRIPTION).write_text(json.dumps(description, indent=2, ensure_ascii=False), encoding="utf-8")
+    write_json(folder / _DESCRIPTION, description)
 
 
 def _refusal(manifest: Path, tally: Tally, num_utterances: int, max_bad_share: float) -> str:

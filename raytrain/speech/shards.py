@@ -4,7 +4,6 @@ A shard counts once its JSON stands beside it: a preparation that was stopped go
 """
 
 import json
-import os
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Self
 import numpy as np
 import pyarrow as pa
 
+from raytrain.files import sync_file, write_json
 from raytrain.speech.examine import Examined, examine
 from raytrain.speech.manifest import iterate_manifest
 from raytrain.speech.problems import Tally
@@ -104,12 +104,8 @@ class _ShardWriter:
         if not self.num_lines:
             self._path.unlink()
             return
-        with self._path.open("rb") as file:
-            os.fsync(file.fileno())  # on the disk before its JSON says that it is whole
-        done = self._path.with_suffix(".json")
-        unfinished = done.with_suffix(".tmp")
-        unfinished.write_text(json.dumps({"lines": self.num_lines, "tally": self.tally.as_dict()}))
-        unfinished.replace(done)
+        sync_file(self._path)  # before its JSON says that it is whole
+        write_json(self._path.with_suffix(".json"), {"lines": self.num_lines, "tally": self.tally.as_dict()})
 
     def _write_batch(self) -> None:
         utterances = [item.utterance for item in self._batch if item.utterance is not None]

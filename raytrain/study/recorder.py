@@ -22,6 +22,7 @@ from raytrain.study.running import RunningTrial, record_of
 from raytrain.study.study import Study
 from raytrain.study.watcher import Watcher
 from raytrain.tracking.background import LaterRun
+from raytrain.tracking.content import trial_row, trial_summary
 from raytrain.trial.cluster import require_ray
 from raytrain.trial.job import Trial
 from raytrain.trial.storage import latest_checkpoint
@@ -80,7 +81,7 @@ class Recorder(ray.tune.Callback):
         if result.get("eval_wer") is None or row.eval_wer is None:
             return
         running.examples_seen = row.examples_seen
-        running.tracked.log(row.as_dict() | {"predicted_memory_gib": running.trial.job.predicted_memory_gib})
+        running.tracked.log(trial_row(row, predicted_memory_gib=running.trial.job.predicted_memory_gib))
         if row.examples_seen:
             self._history.score(running.number, examples_seen=row.examples_seen, objective=row.objective)
             self._projection.follow()
@@ -128,7 +129,7 @@ class Recorder(ray.tune.Callback):
         elif running.checkpoint is not None and (running.checkpoint / "utterances.jsonl").is_file():
             self._keep_utterances(running.checkpoint / "utterances.jsonl", record)
         self._end(record)
-        running.tracked.finish(str(record.outcome), {**row.as_dict(), **_known(record)})
+        running.tracked.finish(str(record.outcome), trial_summary(record, last_row=row))
 
     def _end(self, record: TrialRecord) -> None:
         self._history.end(record)
@@ -146,12 +147,6 @@ class Recorder(ray.tune.Callback):
         target = transcripts_path(self._study.folder, record.number)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(scored, target)
-
-
-def _known(record: TrialRecord) -> dict[str, Any]:
-    """What no row of the training says."""
-    names = ("eval_wer", "best_eval_wer", "inherited_from", "reason", "predicted_memory_gib", "gpu_fraction")
-    return {name: getattr(record, name) for name in names}
 
 
 def _ending(row: Row, error: str | None) -> tuple[Outcome, str | None]:

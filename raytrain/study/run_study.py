@@ -17,6 +17,7 @@ from raytrain.study.proposals import Proposals, Repeats
 from raytrain.study.study import Study
 from raytrain.study.watcher import Lines, Machine, Watcher
 from raytrain.tracking.background import Background, LaterRun
+from raytrain.tracking.content import trial_run
 from raytrain.tracking.study_sweep import sweep_of
 from raytrain.tracking.tracked_run import TrackedRun, open_run
 from raytrain.trial import cluster
@@ -167,16 +168,11 @@ def _folder_of(trial: Any) -> str:
 
 
 def _tracked(study: Study, trial: Trial) -> TrackedRun:
-    name, config = study.folder.name, trial.config
-    split = f"{config.training.batch_size}x{config.training.gradient_accumulation_steps}"
-    return open_run(
-        study.baseline.tracking,
-        run_id=f"{name}-{trial.trial_id}",
-        name=f"{trial.trial_id} {split} lr {config.training.learning_rate:.2g}",
-        group=name,
-        job_type="trial",
-        tags=[config.model.variant, study.description.space_name or "", "baseline" if trial.number == 0 else ""],
-        config=config.model_dump(),
-        folder=study.folder,
-        sweep_id=sweep_of(study.folder),
+    content = trial_run(
+        study.folder.name,
+        trial.trial_id,
+        number=trial.number,
+        config=trial.config,
+        space_name=study.description.space_name,
     )
+    return open_run(study.baseline.tracking, content, folder=study.folder, sweep_id=sweep_of(study.folder))

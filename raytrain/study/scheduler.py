@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, assert_never
 
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
 
@@ -14,9 +14,13 @@ _NEVER = 2**62
 
 def make_scheduler(scheduler: Scheduler, earlier: Mapping[int, Mapping[int, float]]) -> TrialScheduler:
     """`earlier` are the reports of a study that goes on: objective by examples seen, by trial."""
-    if scheduler.name == "none":
-        return FIFOScheduler()
-    return RungScheduler(scheduler, earlier)
+    match scheduler.name:
+        case "asha":
+            return RungScheduler(scheduler, earlier)
+        case "none":
+            return FIFOScheduler()
+        case unknown:
+            assert_never(unknown)
 
 
 class RungScheduler(ASHAScheduler):

@@ -6,11 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from raytrain.errors import RunError
 from raytrain.files import write_text
 from raytrain.memory.footprint import Footprint
 from raytrain.results.description import Description
 from raytrain.results.ledger import Ledger
 from raytrain.results.records import Outcome, Row
+from raytrain.tracking.content import fit_run, trial_row
 from raytrain.tracking.tracked_run import TrackedRun, open_run
 from raytrain.trial import cluster
 from raytrain.trial.inputs import Inputs
@@ -28,16 +30,7 @@ def fit(description: Description, *, folder: Path, inputs: Inputs, address: str 
         # Nothing stops a fit but its end and its person: with no trial to stop there is no need of the dashboard.
         with cluster.connected(address, dashboard=False) as hardware:
             share, _ = Share.of(config, hardware)
-            tracked = open_run(
-                config.tracking,
-                run_id=folder.name,
-                name=folder.name,
-                group=None,
-                job_type="fit",
-                tags=[config.model.variant],
-                config=config.model_dump(),
-                folder=folder,
-            )
+            tracked = open_run(config.tracking, fit_run(folder.name, config), folder=folder)
             job = Job(
                 config=config,
                 whereabouts=inputs.whereabouts,
@@ -56,12 +49,12 @@ def fit(description: Description, *, folder: Path, inputs: Inputs, address: str 
 
 
 def _run(job: Job, tracked: TrackedRun) -> dict[str, Any]:
-    from raytrain.trial.watched_run import RunError, run_watched
+    from raytrain.trial.watched_run import run_watched
 
     last = Row()
 
     def values() -> dict[str, Any]:
-        return last.as_dict() | {"predicted_memory_gib": job.predicted_memory_gib}
+        return trial_row(last, predicted_memory_gib=job.predicted_memory_gib)
 
     def on_row(row: Row) -> None:
         nonlocal last

@@ -10,6 +10,8 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from raytrain.files import read_json_or_nothing, write_text
+
 _LEAST_S = 2.0
 """Between two writings of one phase."""
 
@@ -39,17 +41,14 @@ class ProgressFile:
         self._phase, self._written_s = phase, now_s
         told = RunProgress(phase=phase, examples_seen=examples_seen, examples_total=examples_total)
         with contextlib.suppress(OSError):
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            fresh = self._path.with_suffix(".new")
-            fresh.write_text(json.dumps(asdict(told)), encoding="utf-8")
-            fresh.replace(self._path)  # whole, or as it was
+            write_text(self._path, json.dumps(asdict(told)), durable=False)
 
 
 def read_progress(run: Path) -> RunProgress | None:
     """The last word; None where there is none yet."""
     try:
-        return RunProgress(**json.loads(_file(run).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        return RunProgress(**read_json_or_nothing(_file(run)))
+    except TypeError:
         return None
 
 

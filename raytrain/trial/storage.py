@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from raytrain.files import read_json
+
 _SNAPSHOT = "checkpoint_manager_snapshot.json"
 
 
@@ -12,6 +14,13 @@ def latest_checkpoint(run: Path) -> Path | None:
     snapshot = _read(run)
     latest = snapshot["latest_checkpoint_result"] if snapshot is not None else None
     return run / latest["checkpoint_dir_name"] if latest is not None else None
+
+
+def noted_checkpoints(run: Path) -> list[Path] | None:
+    """All checkpoints that were written whole and reported; None where Ray left no note of them."""
+    if not (run / _SNAPSHOT).is_file():
+        return None
+    return [run / result["checkpoint_dir_name"] for result in read_json(run / _SNAPSHOT)["checkpoint_results"]]
 
 
 def mend(run: Path) -> None:

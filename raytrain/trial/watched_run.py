@@ -7,16 +7,13 @@ from collections.abc import Callable
 from ray.train import TrainingFailedError
 from ray.util.queue import Empty, Queue
 
+from raytrain.errors import RunError
 from raytrain.results.records import Row
 from raytrain.trial.driver import reason
 from raytrain.trial.job import Job
 from raytrain.trial.trainer import make_trainer
 
 log = logging.getLogger("raytrain")
-
-
-class RunError(Exception):
-    """The training raised, or its workers died; the message is the reason in a line."""
 
 
 def run_watched(job: Job, *, on_row: Callable[[Row], None]) -> None:

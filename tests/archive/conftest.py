@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from raytrain.archive.copying import remove_tree
 from raytrain.archive.store import Archive
+from raytrain.archive.tree import remove_tree
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """A move that is killed before each call that changes a file: the run is whole, and the same command again ends it."""
 
+import os
 import shutil
 from collections.abc import Callable
 from functools import partial
@@ -9,9 +10,9 @@ import pytest
 from kills import kill_everywhere
 from runs import WHY, contents, make_fit
 
-from raytrain.archive import copying, quiet, tree
-from raytrain.archive.copying import remove_tree
+from raytrain.archive import quiet
 from raytrain.archive.store import Archive
+from raytrain.archive.tree import remove_tree
 
 
 @pytest.fixture(params=["one file system", "two"])
@@ -23,8 +24,7 @@ def run(request: pytest.FixtureRequest, project: Path, other_disk: Path) -> Path
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a killed process has written is in the kernel's hands: only a power cut needs the disk, and time."""
     monkeypatch.setattr(quiet, "_writers", lambda folder: iter(()))  # a look at all processes, that changes nothing
-    for module in (copying, tree):
-        monkeypatch.setattr(module.os, "fsync", lambda handle: None)
+    monkeypatch.setattr(os, "fsync", lambda handle: None)
 
 
 @pytest.fixture

@@ -97,7 +97,6 @@ def test_the_manifest_says_what_when_why_with_which_versions_and_from_where(proj
     assert (manifest.kind, manifest.why, manifest.origin) == ("fit", WHY, "results/run")
     assert manifest.replaced_by == "results/2026-01-02_small"
     assert (manifest.commit, manifest.versions["torch"]) == ("0" * 40, "2.13.0")
-    assert manifest.versions_are_the_runs
     assert manifest.files["predictions.jsonl"].size == 56
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from runs import WHY, contents, debris, make_fit
 
-from raytrain.archive import copying, move
+from raytrain import files
+from raytrain.archive import move
 from raytrain.archive.store import Archive
 from raytrain.errors import InputError
 
@@ -167,10 +168,10 @@ def test_a_source_that_changed_after_the_archive_was_whole_is_kept(
 ) -> None:
     run = make_fit(other_disk / "run")
     told: list[str] = []
-    archive = Archive(archive.home, tell=told.append)
+    archive = Archive(archive.home, say=told.append)
 
     def rename_then_write(source: Path, target: Path) -> None:
-        copying.rename(source, target)
+        files.move(source, target)
         (run / "late.txt").write_text("written by somebody while the copy arrived")
 
     monkeypatch.setattr(move, "rename", rename_then_write)

@@ -10,7 +10,7 @@ from s3_server import Server, serving
 from raytrain.archive import move
 from raytrain.archive.s3 import RemoteFolder
 from raytrain.archive.store import Archive
-from raytrain.errors import InputError
+from raytrain.errors import Damaged, InputError
 
 WEIGHTS = "checkpoints/step-001500/model.safetensors"
 
@@ -68,7 +68,7 @@ def test_a_copy_that_s3_garbles_moves_nothing(
 ) -> None:
     before = contents(run)
     monkeypatch.setattr(RemoteFolder, "sha256_of", lambda self, path: "0" * 64)
-    with pytest.raises(move.Damaged, match="S3 hands out other bytes than were sent; nothing was moved"):
+    with pytest.raises(Damaged, match="S3 hands out other bytes than were sent; nothing was moved"):
         archive.add(run, why=WHY, to="s3://kept/runs")
     assert contents(run) == before
     assert not any(name.endswith("safetensors") for name in s3.objects)
@@ -100,14 +100,14 @@ def test_an_interrupted_move_is_ended_once_s3_is_back(
 ) -> None:
     before = contents(run)
     with pytest.MonkeyPatch.context() as killed:
-        killed.setattr(move, "put", kill)
+        killed.setattr(move, "let_write", kill)
         with pytest.raises(Killed):
             archive.add(run, why=WHY, to="s3://kept/runs")
     assert f"kept/runs/run/{WEIGHTS}" in s3.objects
     with pytest.MonkeyPatch.context() as away:
         away.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
         told: list[str] = []
-        Archive(archive.home, tell=told.append).recover()
+        Archive(archive.home, say=told.append).recover()
         assert "an interrupted move of run cannot be ended yet" in told[0]
     assert contents(run) == before
     archive.add(run, why=WHY, to="s3://kept/runs")

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from runs import WHY, make_fit
 
-from raytrain.archive.checksums import FILE_NAME, Damaged, Manifest
+from raytrain.archive.checksums import FILE_NAME, Manifest
 from raytrain.archive.store import Archive
+from raytrain.errors import Damaged
 
 WEIGHTS = "checkpoints/step-001500/model.safetensors"
 

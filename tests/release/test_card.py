@@ -13,9 +13,9 @@ from exported_runs import checkpoint, copy_of, edit_json, inputs_for
 from huggingface_hub import ModelCard
 
 from raytrain.config.baseline import Audio
-from raytrain.release.card import Scored, model_card
+from raytrain.release.card import ExportScore, model_card
 from raytrain.release.export import export
-from raytrain.release.runs import Run, find_run
+from raytrain.release.runs import KeptRun, find_run
 from raytrain.training import precision as precisions
 from raytrain.training.evaluation import evaluate
 from raytrain.whisper import weights
@@ -23,7 +23,7 @@ from raytrain.whisper import weights
 FP32 = precisions.resolve("fp32", device=torch.device("cpu"))
 
 
-def exported(run: Run, folder: Path) -> Path:
+def exported(run: KeptRun, folder: Path) -> Path:
     return export(run, to=folder, form="hf", num_averaged=None, say=print).folder
 
 
@@ -42,7 +42,7 @@ def transcripts_by_the_card(folder: Path, clips: list[Any], monkeypatch: pytest.
     return [defined["transcribe"](clip) for clip in clips]
 
 
-def transcripts_by_raytrain(folder: Path, run: Run, indices: list[int]) -> list[str]:
+def transcripts_by_raytrain(folder: Path, run: KeptRun, indices: list[int]) -> list[str]:
     """Its own evaluation, told to use the beams and the limit that the model was exported with."""
     model = run.config.model.model_copy(update={"pretrained": str(folder)})
     whisper = weights.load(model, seed=0)
@@ -100,7 +100,7 @@ def test_the_cards_head_is_what_hubs_read(model_folder: Path) -> None:
 def test_openais_weights_bring_their_licence_and_their_name(fit: Path, tmp_path: Path) -> None:
     copy = copy_of(fit, tmp_path / "fit", steps=(1,))
     edit_json(checkpoint(copy, 1) / "raytrain.json", source="openai/whisper-tiny.en")
-    data = ModelCard(model_card(find_run(copy), Scored([], [1]), window=Audio())).data
+    data = ModelCard(model_card(find_run(copy), ExportScore([], [1]), window=Audio())).data
     assert (data.license, data.base_model) == ("apache-2.0", "openai/whisper-tiny.en")
 
 
@@ -126,7 +126,7 @@ def test_figures_of_random_weights_are_said_to_mean_nothing(fit: Path, tmp_path:
     edit_json(copy / "fit.json", baseline=told["baseline"] | {"model": model})
     edit_json(checkpoint(copy, 1) / "raytrain.json", source=None)
     run = find_run(copy)
-    card = model_card(run, Scored(run.best.utterances(), [1]), window=Audio())
+    card = model_card(run, ExportScore(run.best.utterances(), [1]), window=Audio())
     assert "these figures mean nothing" in card
     assert "trained from random weights" in card
     assert ModelCard(card).data.eval_results is None

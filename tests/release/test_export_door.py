@@ -79,8 +79,8 @@ def test_an_export_that_breaks_off_leaves_nothing(fit: Path, tmp_path: Path) -> 
 
 def test_an_empty_folder_is_taken_as_the_target(tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
-    with placed(tmp_path / "model") as scratch:
-        (scratch / "made" / "file").touch()
+    with placed(tmp_path / "model") as built:
+        (built / "file").touch()
     assert [path.name for path in (tmp_path / "model").iterdir()] == ["file"]
 
 

@@ -9,7 +9,7 @@ from transformers import GenerationConfig, WhisperForConditionalGeneration
 
 from raytrain.config.baseline import Audio, Model, Prediction
 from raytrain.release.model_folder import copy_model, set_prediction
-from raytrain.release.submission_main import Model as SubmissionModel
+from raytrain.release.submission_main import WindowedWhisper
 from raytrain.whisper import weights
 from raytrain.whisper.decoding import transcribe
 from raytrain.whisper.labels import is_multilingual
@@ -49,7 +49,7 @@ def test_prompt_beams_and_limit_are_in_the_exported_folder(
     end = whisper.tokenizer.eos_token_id
     assert [len(row) for row in ours] == [max_new_tokens] * 2
     assert [[token for token in row if token < end] for row in plain.generate(mel).tolist()] == ours
-    assert SubmissionModel(tmp_path / "model").texts(mel) == [whisper.tokenizer.decode(row).strip() for row in ours]
+    assert WindowedWhisper(tmp_path / "model").texts(mel) == [whisper.tokenizer.decode(row).strip() for row in ours]
 
 
 def test_the_limit_is_never_beyond_the_decoders_positions(whisper: weights.Whisper, tmp_path: Path) -> None:

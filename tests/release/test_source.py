@@ -74,7 +74,7 @@ def test_an_archived_run_whose_weights_lie_elsewhere_tells_where(fit: Path, tmp_
     weights = KeptFile(sha256="0" * 64, size=1, mode=0o644, mtime_ns=0, remote=True)
     manifest = Manifest(
         name="kept", kind="fit", why="over", replaced_by=None, archived_at="2026-01-01T00:00:00Z",
-        origin="results/kept", commit=None, versions={}, versions_are_the_runs=True, wer_unit=None,
+        origin="results/kept", commit=None, versions={}, wer_unit=None,
         remote="s3://bucket/kept", directories={}, links={},
         files={"checkpoints/step-000001/model.safetensors": weights},
     )  # fmt: skip

@@ -17,18 +17,18 @@ from exported_runs import inputs_for
 from raytrain.release import submission_main
 from raytrain.release.average import score
 from raytrain.release.export import Exported, export
-from raytrain.release.runs import Run, find_run
-from raytrain.release.submission_main import Model, Piece, in_batches, pieces, resampled, transcribe
+from raytrain.release.runs import KeptRun, find_run
+from raytrain.release.submission_main import ClipPart, WindowedWhisper, in_batches, parts_of, resampled, transcribe
 from raytrain.whisper.window import fitted_seconds, frames
 
 
 @pytest.fixture(scope="module")
-def run(fit: Path) -> Run:
+def run(fit: Path) -> KeptRun:
     return find_run(fit)
 
 
 @pytest.fixture(scope="module")
-def exported(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Exported:
+def exported(run: KeptRun, tmp_path_factory: pytest.TempPathFactory) -> Exported:
     return export(run, to=tmp_path_factory.mktemp("exported") / "new", form="submission", num_averaged=None, say=print)
 
 
@@ -40,7 +40,7 @@ def unpacked(exported: Exported, tmp_path_factory: pytest.TempPathFactory) -> Pa
     return place
 
 
-def clip(run: Run, index: int) -> np.ndarray:
+def clip(run: KeptRun, index: int) -> np.ndarray:
     return inputs_for(run.config).corpus.audio(index)
 
 
@@ -48,7 +48,7 @@ ODD = ("missing", "empty", "noise", "header_only", "cut")
 
 
 @pytest.fixture(scope="module")
-def outcome(run: Run, unpacked: Path) -> dict[str, Any]:
+def outcome(run: KeptRun, unpacked: Path) -> dict[str, Any]:
     """Clips of the demo corpus, one again at 48 kHz in stereo, one too long for a window, and files of no sound."""
     audio = unpacked / "data" / "audio"
     audio.mkdir(parents=True)
@@ -101,7 +101,7 @@ def test_every_utterance_gets_a_line_in_the_metadatas_order(outcome: dict[str, A
     assert [set(row) for row in outcome["rows"]] == [{"utterance_id", "orthographic_text"}] * len(outcome["rows"])
 
 
-def test_the_texts_are_those_of_raytrains_evaluation(outcome: dict[str, Any], run: Run, unpacked: Path) -> None:
+def test_the_texts_are_those_of_raytrains_evaluation(outcome: dict[str, Any], run: KeptRun, unpacked: Path) -> None:
     config = run.config.model_copy(update={"evaluation": run.config.evaluation.model_copy(update={"num_beams": 2})})
     corpus = inputs_for(config).corpus
     ours = score(unpacked / "src" / "model", config, corpus, [0, 1, 2], max_new_tokens=20).utterances
@@ -140,8 +140,8 @@ def test_the_forecast_is_what_was_timed_carried_to_the_test_set(exported: Export
     assert timed.device in timed.sentence
 
 
-def test_the_windows_are_those_that_evaluation_uses(unpacked: Path, run: Run) -> None:
-    model = Model(unpacked / "src" / "model")
+def test_the_windows_are_those_that_evaluation_uses(unpacked: Path, run: KeptRun) -> None:
+    model = WindowedWhisper(unpacked / "src" / "model")
     lengths = [0.01, 0.36, 1.0, 1.86, 1.8600001, 4.36, 12.3, 29.36, 29.9, 30.0]
     ours = [frames(fitted_seconds(length, run.config.audio)) // 2 for length in lengths]
     assert [model.positions(length) for length in lengths] == ours
@@ -149,14 +149,14 @@ def test_the_windows_are_those_that_evaluation_uses(unpacked: Path, run: Run) ->
 
 def test_a_batch_holds_one_window_and_the_longest_comes_first() -> None:
     clips = [(16_000, 100), (48_000, 200), (20_000, 100), (15_000, 100)]
-    todo = [Piece(number, Path("x"), 0, *clip) for number, clip in enumerate(clips)]
+    todo = [ClipPart(number, Path("x"), 0, *clip) for number, clip in enumerate(clips)]
     assert [[piece.index for piece in batch] for batch in in_batches(todo, 250)] == [[1], [2, 0], [3]]
 
 
 def test_a_batch_that_does_not_fit_in_memory_is_halved(
-    unpacked: Path, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    unpacked: Path, run: KeptRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = Model(unpacked / "src" / "model")
+    model = WindowedWhisper(unpacked / "src" / "model")
     paths = [tmp_path / f"{number}.flac" for number in range(3)]
     soundfile.write(paths[0], clip(run, 0), 16_000)
     paths[1].write_bytes(paths[0].read_bytes())
@@ -180,12 +180,12 @@ def test_resampling_keeps_a_tone_and_drops_what_16_khz_cannot_hold() -> None:
 
 
 def test_a_log_stays_short_however_many_clips_there_are(capsys: pytest.CaptureFixture[str]) -> None:
-    progress = submission_main.Progress()
-    [progress.tell(done, 205_274) for done in range(100, 205_274, 100)]
+    progress = submission_main.ProgressLines()
+    [progress.report(done, 205_274) for done in range(100, 205_274, 100)]
     assert len(capsys.readouterr().err.splitlines()) <= 50
 
 
 def test_an_overlong_clip_is_cut_into_equal_parts(unpacked: Path, tmp_path: Path) -> None:
     soundfile.write(tmp_path / "long.flac", np.zeros(16_000 * 70), 16_000)
-    cut = pieces(0, tmp_path / "long.flac", model=Model(unpacked / "src" / "model"))
+    cut = parts_of(0, tmp_path / "long.flac", model=WindowedWhisper(unpacked / "src" / "model"))
     assert [piece.end - piece.start for piece in cut] == [373_333, 373_333, 373_334]

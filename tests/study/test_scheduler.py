@@ -3,7 +3,9 @@
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from asked_trials import asked
+from ray.tune.schedulers import FIFOScheduler
 
 from raytrain.config.reader import load_baseline
 from raytrain.config.space import Scheduler
@@ -57,3 +59,9 @@ def test_a_probe_is_neither_stopped_nor_compared_with() -> None:
 
 def test_a_failed_trials_last_word_has_no_examples_and_is_let_pass() -> None:
     assert told(RungScheduler(RUNGS, {}), 1, objective=10.0, finished=True) == "CONTINUE"
+
+
+def test_none_stops_nothing_and_a_scheduler_of_another_name_never_runs_as_asha() -> None:
+    assert type(make_scheduler(Scheduler(name="none"), {})) is FIFOScheduler
+    with pytest.raises(AssertionError, match="median"):
+        make_scheduler(RUNGS.model_copy(update={"name": "median"}), {})

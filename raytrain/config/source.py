@@ -61,7 +61,7 @@ class Problem:
 
 @dataclass(slots=True)
 class Source:
-    """Values with their places and problems. After a fault in the YAML itself (`broken`), `tree` is not to be judged."""
+    """Values with their places and problems. After a fault in the YAML itself (`broken`) `tree` is not to be judged."""
 
     tree: Any
     root: Place

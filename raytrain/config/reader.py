@@ -65,7 +65,7 @@ def apply_sample(baseline: Baseline, sample: Mapping[str, Scalar], *, is_from_sp
         values.setdefault(section, {})[name] = value
     try:
         changed = {
-            name: section.with_values(new) if is_from_space else section.model_validate({**dict(section), **new})
+            name: section.with_values(new) if is_from_space else section.model_validate(dict(section) | new)
             for name, new in values.items()
             for section in [getattr(baseline, name)]
         }

@@ -116,7 +116,7 @@ def _in_place(baseline: Baseline, key: str, value: Any) -> tuple[list[str], Any]
     """What the baseline's schema has against this value for the key, and the value in the key's own type."""
     section, name = key.split(".")
     before = getattr(baseline, section)
-    values = {**dict(before), name: value}
+    values = dict(before) | {name: value}
     try:
         return [], getattr(before.model_validate(values), name)
     except ValidationError as error:

@@ -64,7 +64,7 @@ def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
 
 def test_the_shapes_are_those_of_the_whisper_sizes() -> None:
     sizes = VARIANTS.values()
-    assert {(one.encoder_layers, one.decoder_layers, one.width): one.name for one in sizes} == _SHAPES
+    assert _SHAPES.items() <= {(one.encoder_layers, one.decoder_layers, one.width): one.name for one in sizes}.items()
 
 
 def test_a_pickle_that_would_run_something_runs_nothing(tmp_path: Path) -> None:

@@ -1,10 +1,12 @@
 # make demo: install and run a small real search.  make test: install and run the tests.  make check: format, lint, types, layers, schemas, sweeps.
+# make mutate: change the code that decides, a line at a time, and say what share of the changes a test notices (about an hour).
+# make mutate ROOM=search, or ROOM=results.choose: that room or module alone, in minutes.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 export HF_HUB_DISABLE_TELEMETRY = 1
 
-.PHONY: demo test check soak format install
+.PHONY: demo test check soak mutate format install
 install: $(VENV)/.installed
 
 # torch first and pinned: a plain range lets pip take a newer build with gigabytes of CUDA packages.
@@ -30,6 +32,14 @@ check: install
 	$(BIN)/lint-imports
 	$(BIN)/python -m raytrain.config.schema --check
 	$(BIN)/python -m raytrain.tracking.sweep --check
+
+# After it, `mutmut browse` and `mutmut show NAME` show what was changed and not noticed. Not part of CI.
+mutate: install
+	rm -rf mutants
+	$(BIN)/mutmut run $(if $(ROOM),"raytrain.$(ROOM).*")
+	@$(BIN)/mutmut results --all true | awk '/: (killed|timeout)$$/ { noticed++ } \
+		/: (survived|no tests|suspicious|segfault)$$/ { missed++; print } \
+		END { if (noticed + missed) printf "%d of %d noticed: %.1f %%\n", noticed, noticed + missed, 100 * noticed / (noticed + missed) }'
 
 format: install
 	$(BIN)/ruff check --fix raytrain tests

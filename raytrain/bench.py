@@ -10,6 +10,9 @@ from raytrain.errors import InputError
 from raytrain.files import read_json, write_json
 from raytrain.results.provenance import command_line, provenance
 
+Measured = tuple[Path, dict[str, Any], str]
+"""The file to write, what it holds, and what is printed of it."""
+
 
 def main() -> None:
     run_door(_bench)
@@ -17,14 +20,15 @@ def main() -> None:
 
 def _bench() -> int:
     arguments = _parser().parse_args()
-    if arguments.kind == "search":
-        return _search(arguments)
-    if arguments.kind == "overhead":
-        return _overhead(arguments)
-    return _memory(as_json=arguments.json)
+    path, result, found = arguments.measure(arguments)
+    write_json(path, result)
+    say(f"{path}: {found}")
+    if arguments.json:
+        print_json(result)
+    return 0
 
 
-def _memory(*, as_json: bool) -> int:
+def _memory(arguments: argparse.Namespace) -> Measured:
     import torch
 
     if not torch.cuda.is_available():
@@ -38,21 +42,14 @@ def _memory(*, as_json: bool) -> int:
         ratio = f"predicted / measured {row['ratio']:.3f}" if row.get("ratio") else row["outcome"]
         say(f"{row['variant']} {row['batch_size']} x {row['window_s']:g} s {row['precision']}: {ratio}")
     found = summary(rows)
-    result = {
-        "gpu": card.name,
-        "summary": found,
-        "rows": rows,
-        "provenance": provenance(command_line("raytrain.bench"), {}),
-    }
-    path = Path("results/bench") / f"memory-{card.name.lower().replace(' ', '-')}.json"
-    write_json(path, result)
-    say(f"{path}: {found['points']} points, ratio {found['min']} to {found['max']}, median {found['median']}")
-    if as_json:
-        print_json(result)
-    return 0
+    return (
+        Path("results/bench") / f"memory-{card.name.lower().replace(' ', '-')}.json",
+        {"gpu": card.name, "summary": found, "rows": rows, "provenance": _provenance()},
+        f"{found['points']} points, ratio {found['min']} to {found['max']}, median {found['median']}",
+    )
 
 
-def _search(arguments: argparse.Namespace) -> int:
+def _search(arguments: argparse.Namespace) -> Measured:
     if arguments.trials < 2 or arguments.seeds < 1:
         raise InputError("raytrain.bench search: takes at least 2 trials, of which the baseline is one, and 1 seed")
     path = Path(arguments.out)
@@ -61,11 +58,7 @@ def _search(arguments: argparse.Namespace) -> int:
         result |= _surfaces(arguments)
     if arguments.part != "surfaces":
         result["equivalents"] = _equivalents(arguments)
-    write_json(path, result)
-    say(f"{path}: written")
-    if arguments.json:
-        print_json(result)
-    return 0
+    return path, result, "written"
 
 
 def _surfaces(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -85,7 +78,7 @@ def _surfaces(arguments: argparse.Namespace) -> dict[str, Any]:
         "about": {surface.name: surface.about for surface in asked},
         "expected": EXPECTED,
         "held": {name: held(of_rivals) for name, of_rivals in found.items()},
-        "provenance": provenance(command_line("raytrain.bench"), {}),
+        "provenance": _provenance(),
     }
 
 
@@ -102,39 +95,35 @@ def _equivalents(arguments: argparse.Namespace) -> dict[str, Any]:
         "laws": found,
         "expected_ratio": EXPECTED_RATIO,
         "held": {law: figures["examples_ratio"] >= EXPECTED_RATIO for law, figures in found.items()},
-        "provenance": provenance(command_line("raytrain.bench"), {}),
+        "provenance": _provenance(),
     }
 
 
-def _overhead(arguments: argparse.Namespace) -> int:
+def _overhead(arguments: argparse.Namespace) -> Measured:
     from raytrain.benchmarks.overhead import LIMIT_S, measure_steps, measure_tracking
     from raytrain.config.reader import load_baseline
     from raytrain.tracking.wandb_run import server_answers
 
+    mode = arguments.wandb
     if arguments.trials < 1:
         raise InputError("raytrain.bench overhead: takes at least 1 trial")
-    config = load_baseline("small", [f"tracking.wandb={arguments.wandb}"])
-    if arguments.wandb == "online" and not server_answers():
+    config = load_baseline("small", [f"tracking.wandb={mode}"])
+    if mode == "online" and not server_answers():
         raise InputError("raytrain.bench overhead: W&B's server does not answer or refuses the key; --wandb offline")
     with tempfile.TemporaryDirectory(prefix="raytrain-overhead-") as folder:
-        tracking = measure_tracking(config, mode=arguments.wandb, trials=arguments.trials, folder=Path(folder))
-    result = {
-        "wandb": arguments.wandb,
-        "limit_s": LIMIT_S,
-        "tracking": tracking,
-        "step": measure_steps(),
-        "provenance": provenance(command_line("raytrain.bench"), {}),
-    }
-    path = Path(arguments.out or f"results/bench/overhead-{arguments.wandb}.json")
-    write_json(path, result)
-    say(
-        f"{path}: W&B {arguments.wandb} adds {tracking['trial_s']['median']:.4f} s to a trial and works on it for "
+        tracking = measure_tracking(config, mode=mode, trials=arguments.trials, folder=Path(folder))
+    step = measure_steps()
+    return (
+        Path(arguments.out or f"results/bench/overhead-{mode}.json"),
+        {"wandb": mode, "limit_s": LIMIT_S, "tracking": tracking, "step": step, "provenance": _provenance()},
+        f"W&B {mode} adds {tracking['trial_s']['median']:.4f} s to a trial and works on it for "
         f"{tracking['behind_s']['median']:.3f} s meanwhile (medians of {tracking['trials']}); "
-        f"telling its progress adds {result['step']['progress_us']:g} µs to a step"
+        f"telling its progress adds {step['progress_us']:g} µs to a step",
     )
-    if arguments.json:
-        print_json(result)
-    return 0
+
+
+def _provenance() -> dict[str, Any]:
+    return provenance(command_line("raytrain.bench"), {})
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -150,8 +139,9 @@ def _parser() -> argparse.ArgumentParser:
     overhead.add_argument("--wandb", choices=["offline", "online"], default="offline", help="online needs a key")
     overhead.add_argument("--trials", type=int, default=20, help="tracked one after the other, after a first one")
     overhead.add_argument("--out", help="the file that is written; overhead-MODE.json if not given")
-    for kind in (memory, search, overhead):
+    for kind, measure in ((memory, _memory), (search, _search), (overhead, _overhead)):
         kind.add_argument("--json", action="store_true", help="one JSON object on stdout")
+        kind.set_defaults(measure=measure)
     return parser
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from raytrain.cli import Parser, disk_faults_reported, log_to_stderr, print_json, run_door, say
 from raytrain.config.baseline import Baseline
 from raytrain.config.derived import derived
-from raytrain.config.reader import dump_yaml, load_baseline
+from raytrain.config.dump import dump_yaml
+from raytrain.config.reader import load_baseline
 from raytrain.errors import InputError, Interrupted
 from raytrain.results.description import Description, read_description
 from raytrain.results.folders import new_run_folder
@@ -34,7 +35,7 @@ def _fit() -> int:
         return _dry_run(config, as_json=arguments.json)
     from raytrain.trial.inputs import inputs_of
 
-    inputs, whereabouts = inputs_of(config)
+    inputs = inputs_of(config)
     name = Path(arguments.config or "small").stem
     description = Description(
         baseline_name=name,
@@ -43,7 +44,7 @@ def _fit() -> int:
         provenance=provenance(command_line("raytrain.fit"), {"training.seed": config.training.seed}),
     )
     folder = new_run_folder(config.storage, [name]).absolute()
-    return _train(description, inputs, whereabouts, folder=folder, as_json=arguments.json)
+    return _train(description, inputs, folder=folder, as_json=arguments.json)
 
 
 def _resume(folder: Path, *, as_json: bool, dry_run: bool) -> int:
@@ -57,13 +58,11 @@ def _resume(folder: Path, *, as_json: bool, dry_run: bool) -> int:
         return _tell(description.result, folder, as_json=as_json)
     from raytrain.trial.inputs import inputs_of
 
-    inputs, whereabouts = inputs_of(description.baseline)
-    return _train(description, inputs, whereabouts, folder=folder, as_json=as_json)
+    inputs = inputs_of(description.baseline)
+    return _train(description, inputs, folder=folder, as_json=as_json)
 
 
-def _train(
-    description: Description, inputs: "Inputs", whereabouts: dict[str, Any], *, folder: Path, as_json: bool
-) -> int:
+def _train(description: Description, inputs: "Inputs", *, folder: Path, as_json: bool) -> int:
     from raytrain.trial.fit import fit
 
     log_to_stderr()
@@ -81,7 +80,7 @@ def _train(
     resume = f"python -m raytrain.fit --resume {shlex.quote(str(folder))}"
     try:
         with disk_faults_reported(folder, resume=resume):
-            result = fit(description, folder=folder, inputs=inputs, whereabouts=whereabouts)
+            result = fit(description, folder=folder, inputs=inputs)
     except KeyboardInterrupt:
         raise Interrupted(resume) from None
     return _tell(result, folder, as_json=as_json)

@@ -10,8 +10,8 @@ from typing import Any
 from raytrain.cli import Parser, disk_faults_reported, log_to_stderr, print_json, run_door, say
 from raytrain.config.baseline import Baseline
 from raytrain.config.derived import derived
-from raytrain.config.dump import dump_tree
-from raytrain.config.reader import dump_yaml, load_baseline, load_space, split_overrides
+from raytrain.config.dump import dump_tree, dump_yaml
+from raytrain.config.reader import load_baseline, load_space, split_overrides
 from raytrain.config.space import Choice, SearchSpace
 from raytrain.errors import Broken, ClusterLost, InputError, Interrupted
 from raytrain.report.table import print_trials, product_text
@@ -108,11 +108,11 @@ def _search(
         with Ledger(folder).held():  # refused while another process has it, and before anything is loaded or told
             pass
     baseline = description.baseline
-    inputs, whereabouts = inputs_of(baseline)
+    inputs = inputs_of(baseline)
     if folder is None:
         description = replace(description, data=inputs.described())
         folder = new_run_folder(baseline.storage, [description.baseline_name, description.space_name or ""]).absolute()
-    study = Study(folder=folder, description=description, inputs=inputs, whereabouts=whereabouts)
+    study = Study(folder=folder, description=description, inputs=inputs)
     sweep = create_sweep(baseline.tracking, study.space, folder=folder) if wandb_sweep else None
     _announce(study.description, folder, budget_examples=study.budget_examples)
     if sweep is not None:
@@ -132,7 +132,7 @@ def _search(
 
 
 def _announce(description: Description, folder: Path, *, budget_examples: int) -> None:
-    baseline, space = description.baseline, SearchSpace.model_validate(description.space)
+    baseline, space = description.baseline, description.asked
     say(f"study      {folder}")
     say(
         f"baseline   {description.baseline_name}: whisper-{baseline.model.variant}, "
@@ -174,14 +174,13 @@ def _finish(description: Description, folder: Path, records: list[TrialRecord], 
     from raytrain.report.front import front_lines
     from raytrain.report.write import write_report
     from raytrain.search.importance import write_importance
-    from raytrain.tracking.study_run import publish_study
+    from raytrain.tracking.published_study import publish_study
 
     write_importance(folder)
     study = write_report(folder)
     best = study.best
-    search = SearchSpace.model_validate(description.space).search
-    publish_study(description.baseline.tracking, study, with_checkpoint=search.send_best_checkpoint)
-    print_trials(study.table, stderr=as_json)
+    publish_study(description.baseline.tracking, study, with_checkpoint=description.asked.search.send_best_checkpoint)
+    print_trials(study.records, best=study.best, baseline=study.baseline, stderr=as_json)
     if as_json:
         print_json(
             {
@@ -209,13 +208,14 @@ def _finish(description: Description, folder: Path, records: list[TrialRecord], 
 
 def _dry_run(description: Description, *, as_json: bool) -> int:
     numbers: dict[str, Any] = derived(description.baseline, None)
+    space = description.asked.model_dump()
     if as_json:
-        print_json({"config": description.baseline, "derived": numbers, "space": description.space})
+        print_json({"config": description.baseline.model_dump(), "derived": numbers, "space": space})
         return 0
     print(dump_yaml(description.baseline), end="")
     for name, value in numbers.items():
         print(f"# {name}: {'null' if value is None else value}")
-    for line in dump_tree(description.space or {}).splitlines():
+    for line in dump_tree(space).splitlines():
         print(f"# {line}")
     return 0
 

@@ -1,15 +1,12 @@
 """A disk that takes no more: one line and the way to go on, whatever it was that could not be written."""
 
-import os
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
 
 from raytrain.cli import disk_faults_reported, run_door
 from raytrain.errors import Broken
 from raytrain.files import write_text
-from raytrain.study.journal import journal_faults_as_disk_faults
 
 
 def fill_a_disk() -> None:
@@ -58,15 +55,3 @@ def test_a_text_that_cannot_be_written_is_told_by_its_own_name(tmp_path: Path) -
 def test_a_fault_that_is_not_the_disk_s_is_raised_as_it_is(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError), disk_faults_reported(tmp_path, resume=""):
         (tmp_path / "nothing").read_text()
-
-
-def test_what_sqlite_says_of_a_disk_is_heard_as_the_disk_s_own(tmp_path: Path) -> None:
-    (tmp_path / "optuna.db").write_bytes(b"")
-    engine = create_engine(f"sqlite:///file:{tmp_path / 'optuna.db'}?mode=ro&uri=true")
-    with (
-        pytest.raises(OSError, match="attempt to write a readonly database") as caught,
-        journal_faults_as_disk_faults(tmp_path),
-        engine.begin() as connection,
-    ):
-        connection.execute(text("create table trials (number integer)"))
-    assert caught.value.filename == os.fspath(tmp_path / "optuna.db")

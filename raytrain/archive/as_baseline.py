@@ -12,6 +12,7 @@ from raytrain.config.dump import dump_yaml
 from raytrain.config.reader import load_baseline
 from raytrain.errors import InputError
 from raytrain.files import read_json_or_nothing, write_text
+from raytrain.whisper.variants import VARIANTS
 
 
 def write_baseline(folder: Path, path: Path) -> list[str]:
@@ -60,7 +61,8 @@ def _of_trainer(folder: Path) -> tuple[Baseline, list[str]]:
         "It padded clips to 30 s.",
     ]
     if run.pretrained is None:
-        notes.append(f"It does not say which weights it started from: openai/whisper-{run.variant} is the size's own.")
+        hub_id = VARIANTS[str(run.variant)].hub_id
+        notes.append(f"It does not say which weights it started from: {hub_id} is the size's own.")
     schedule, optimizer = given.get("lr_scheduler_type", "linear"), given.get("optim", "adamw_torch")
     if schedule not in ("linear", "cosine") or not str(optimizer).startswith("adamw"):
         raise InputError(
@@ -79,7 +81,7 @@ def _of_trainer(folder: Path) -> tuple[Baseline, list[str]]:
 def _model(run: TrainerRun) -> dict[str, Any]:
     return {
         "variant": run.variant,
-        "pretrained": run.pretrained or f"openai/whisper-{run.variant}",
+        "pretrained": run.pretrained or VARIANTS[str(run.variant)].hub_id,
         "language": _language(run.generation.get("language")),
         "task": run.generation.get("task") or "transcribe",
         "dropout": float(run.model.get("dropout") or 0.0),

@@ -9,16 +9,9 @@ from typing import Any
 
 from raytrain.archive.pickled import plain_values
 from raytrain.files import read_json_or_nothing
+from raytrain.whisper.variants import VARIANTS
 
 _ASSUMED_PERCENT_ABOVE = 1.5
-_SHAPES = {  # layers of encoder and decoder, width: the sizes of OpenAI's Whisper
-    (4, 4, 384): "tiny",
-    (6, 6, 512): "base",
-    (12, 12, 768): "small",
-    (24, 24, 1024): "medium",
-    (32, 32, 1280): "large-v3",
-    (32, 4, 1280): "turbo",
-}
 
 
 @dataclass(frozen=True)
@@ -60,7 +53,8 @@ class TrainerRun:
         if self.model.get("model_type") != "whisper":
             return None
         shape = tuple(self.model.get(key) for key in ("encoder_layers", "decoder_layers", "d_model"))
-        return _SHAPES.get(shape)  # type: ignore[arg-type]  # a shape with None in it is none of them
+        sizes = VARIANTS.values()
+        return next((v.name for v in sizes if (v.encoder_layers, v.decoder_layers, v.width) == shape), None)
 
     @property
     def pretrained(self) -> str | None:

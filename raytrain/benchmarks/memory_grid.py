@@ -22,7 +22,7 @@ from raytrain.training.feed import MicroBatch, StepData
 from raytrain.training.loop import train
 from raytrain.training.optimizer import make_optimizer
 from raytrain.training.peaks import MemoryMeter
-from raytrain.training.precision import Precision
+from raytrain.training.precision import Asked, Precision
 from raytrain.whisper.decoding import transcribe
 from raytrain.whisper.variants import VARIANTS
 from raytrain.whisper.weights import Whisper, load
@@ -31,6 +31,7 @@ from raytrain.whisper.window import frames
 _STEPS = 2  # AdamW's moments come with the first, and are there at the peak of the second
 _TEXT_TOKEN = 1000
 _LABEL_TOKENS = 40
+_PRECISIONS: tuple[Asked, ...] = ("bf16", "fp32")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +42,7 @@ class Point:
     batch_size: int
     window_s: float
     gradient_checkpointing: bool
-    precision: str
+    precision: Asked
     accumulation: int = 2
     label_tokens: int = _LABEL_TOKENS
 
@@ -74,7 +75,7 @@ def grid(card_gib: float) -> list[Point]:
     points = (
         Point(variant=variant, batch_size=clips, window_s=window_s, gradient_checkpointing=again, precision=precision)
         for variant, clips, window_s, again, precision in itertools.product(
-            ("tiny", "small", "medium"), (1, 4, 12, 32), (5.0, 30.0), (False, True), ("bf16", "fp32")
+            ("tiny", "small", "medium"), (1, 4, 12, 32), (5.0, 30.0), (False, True), _PRECISIONS
         )
     )
     return [point for point in points if predict(point.baseline()).predicted_memory_gib < 0.8 * card_gib]

@@ -1,10 +1,10 @@
-"""What being looked at costs: a study's trials, as the driver tracks them, in; seconds a trial and a row out.
+"""What tracking costs: a study's trials, as the driver tracks them, in; seconds a trial and microseconds a step out.
 
 Rows are made up and nothing is trained: all the time measured is the trackers'. They live in the driver; a worker only
 writes, now and then, how far it is, and what that adds to a step is measured beside it.
 """
 
-import resource
+import os
 import statistics
 import tempfile
 import time
@@ -16,19 +16,21 @@ from typing import Any
 import wandb
 
 from raytrain.config.baseline import Baseline, Tracking
+from raytrain.study.study import trial_name
 from raytrain.tracking.background import Background, LaterRun
+from raytrain.tracking.content import trial_run
 from raytrain.tracking.tracked_run import open_run
 from raytrain.trial.run_progress import ProgressFile
 
 ROWS = 5
-"""Of a trial: the weights as they come, some rungs and the end."""
+"""Rows that a trial sends: of the weights as they come, some rungs and the end."""
 LIMIT_S = 0.3
-"""What W&B may take of a core for a trial; how long its server takes to answer meanwhile is the network's affair."""
+"""CPU seconds that W&B may take for a trial; how long its server takes to answer is the network's affair."""
 _STEPS = 100_000
 
 
 def measure_tracking(config: Baseline, *, mode: str, trials: int, folder: Path) -> dict[str, Any]:
-    """Seconds of so many trials with W&B in this mode, after one that starts its service; CPU is of all processes.
+    """Seconds of so many trials with W&B in this mode, after one that starts its service; CPU seconds of all processes.
 
     `trial_s` is what the study waits for, `behind_s` how long the trackers work on it meanwhile.
     """
@@ -48,7 +50,7 @@ def measure_tracking(config: Baseline, *, mode: str, trials: int, folder: Path) 
 
 
 def measure_steps() -> dict[str, float]:
-    """Microseconds that telling its progress adds to a training step, the few writings counted in."""
+    """Microseconds that reporting its progress adds to a training step, the few writes counted in."""
     with tempfile.TemporaryDirectory() as folder:
         file = ProgressFile(Path(folder))
         began = time.perf_counter()
@@ -59,25 +61,15 @@ def measure_steps() -> dict[str, float]:
 
 
 def _trial(config: Baseline, tracking: Tracking, number: int, folder: Path, background: Background) -> dict[str, float]:
-    opening = partial(
-        open_run,
-        tracking,
-        run_id=f"{folder.name}-{number:04}",
-        name=f"trial-{number:04}",
-        group=folder.name,
-        job_type="trial",
-        tags=[config.model.variant, "overhead"],
-        config=config.model_dump(),
-        folder=folder,
-    )
+    content = trial_run(folder.name, trial_name(number), number=number, config=config, space_name="overhead")
     began = time.perf_counter()
-    run = LaterRun(opening, background=background)
+    run = LaterRun(partial(open_run, tracking, content, folder=folder), background=background)
     for place in range(ROWS):
         run.log(_row(examples_seen=1000 * place))
     run.finish("completed", _row(examples_seen=1000 * ROWS))
-    told = time.perf_counter()
+    sent = time.perf_counter()
     background.wait(60)
-    return {"trial_s": told - began, "behind_s": time.perf_counter() - told}
+    return {"trial_s": sent - began, "behind_s": time.perf_counter() - sent}
 
 
 def _spread(values: Sequence[float]) -> dict[str, float]:
@@ -85,7 +77,7 @@ def _spread(values: Sequence[float]) -> dict[str, float]:
 
 
 def _row(*, examples_seen: int) -> dict[str, Any]:
-    """As wide as a real one."""
+    """A made-up row, as wide as a real one."""
     return {
         "examples_seen": examples_seen,
         "step": examples_seen // 36,
@@ -103,6 +95,5 @@ def _row(*, examples_seen: int) -> dict[str, Any]:
 
 
 def _cpu_s() -> float:
-    """Of this process and its children that have ended."""
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(one.ru_utime + one.ru_stime for one in used)
+    """CPU seconds of this process and of its children that have ended."""
+    return sum(os.times()[:4])

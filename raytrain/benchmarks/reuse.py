@@ -1,6 +1,6 @@
 """What it saves that an effective batch is trained once: batching.yaml rehearsed with and without; clips trained out.
 
-Each rehearsal goes through a study's own proposals, journal and ledger; only the training is replaced, by a law of the
+Each rehearsal goes through a study's own proposals and history; only the training is replaced, by a law of the
 WER. Every trial that is trained is trained to its budget.
 """
 
@@ -17,23 +17,20 @@ from typing import Any
 import numpy as np
 
 from raytrain.benchmarks.surfaces import Basin
-from raytrain.config.baseline import Baseline
 from raytrain.config.reader import load_baseline, load_space
 from raytrain.memory.admission import Admission
 from raytrain.memory.footprint import Footprint
 from raytrain.results.description import Description
-from raytrain.results.ledger import Ledger
 from raytrain.results.records import Outcome, TrialRecord
 from raytrain.search.axes import Axes
 from raytrain.search.equivalents import inherit
 from raytrain.speech.corpus import prepare
 from raytrain.speech.manifest import manifest_path
-from raytrain.speech.split import split_by_child
-from raytrain.study.opening import journal_of
 from raytrain.study.proposals import Proposals
+from raytrain.study.running import record_of
 from raytrain.study.study import Study
-from raytrain.trial.inputs import Inputs
-from raytrain.trial.job import Share
+from raytrain.trial.inputs import Inputs, SplitRecipe, Whereabouts
+from raytrain.trial.job import Share, Trial
 
 TRIALS = 20
 """As batching.yaml asks for."""
@@ -93,32 +90,33 @@ def _study(folder: Path, *, reuse: bool, seed: int, trials: int) -> Study:
     baseline = load_baseline("small", [f"training.num_epochs={_EPOCHS}"])
     asked = [f"search.reuse_equivalent={str(reuse).lower()}", f"search.seed={seed}", f"search.trials={trials}"]
     space = load_space("batching", asked, baseline=baseline)
-    corpus = prepare(manifest_path("demo"))
+    where = Whereabouts(
+        corpus=prepare(manifest_path("demo")).folder,
+        validation_corpus=None,
+        split=SplitRecipe(ratio=baseline.data.validation_ratio, seed=0, stratify=True),
+    )
     return Study(
         folder=folder,
-        description=Description(baseline_name="small", baseline=baseline.model_dump(), space=space.model_dump()),
-        inputs=Inputs(corpus, None, split_by_child(corpus, ratio=baseline.data.validation_ratio, seed=0)),
-        whereabouts={},
+        description=Description(baseline_name="small", baseline=baseline, space=space),
+        inputs=Inputs.opened(where),
     )
 
 
 def _rehearse(study: Study, law: Basin, *, seed: int) -> Rehearsal:
-    journal, ledger = journal_of(study.folder, study.description), Ledger(study.folder)
-    proposals = Proposals(study, [], journal)
+    history, proposals = study.history, Proposals(study)
     admission = Admission(Footprint(study.inputs.corpora), card_gib=None, limit_gib=None)
     best_wer = _best_wer(study, law)
     examples, reached = 0, None
     for _ in range(study.space.search.trials):
-        asked = proposals.next(_SHARE, admission)
-        if asked is None:
+        trial = proposals.next(_SHARE, admission)
+        if trial is None:
             break
-        record = _ended(asked, law, ledger.read(), seed=seed)
-        ledger.append(record)
-        journal.end(record, memory_limit_gib=None)
-        examples += asked["job"]["end_at_examples"]
+        record = _ended(trial, law, history.records, seed=seed)
+        history.end(record)
+        examples += trial.job.end_at_examples or 0
         if reached is None and _true_wer(record, law) <= best_wer * (1 + _NEAR):
             reached = examples
-    records = ledger.read()
+    records = history.records
     chosen = min(records, key=lambda one: one.eval_wer or math.inf)
     probed = sum(one.inherited_from is not None for one in records)
     return Rehearsal(
@@ -130,27 +128,15 @@ def _rehearse(study: Study, law: Basin, *, seed: int) -> Rehearsal:
     )
 
 
-def _ended(asked: dict[str, Any], law: Basin, records: Sequence[TrialRecord], *, seed: int) -> TrialRecord:
+def _ended(trial: Trial, law: Basin, records: Sequence[TrialRecord], *, seed: int) -> TrialRecord:
     """What the trial would have left in the ledger."""
-    config = Baseline.model_validate(asked.get("config", asked["job"]["config"]))
-    noise = np.random.default_rng([seed, asked["number"]]).normal(1, law.noise)
-    record = TrialRecord(
-        trial_id=asked["job"]["name"],
-        number=asked["number"],
-        sample=asked["sample"],
-        config=config.model_dump(),
-        effective_batch_size=config.effective_batch_size(),
-        outcome=Outcome.COMPLETED,
-        eval_wer=float(law.wer(config.effective_batch_size(), _RATE)) * noise,
-        examples_seen=asked["job"]["end_at_examples"],
-        seed=config.training.seed,
-        started_at="2026-01-01T00:00:00+00:00",
-        ended_at="2026-01-01T00:00:00+00:00",
-        wall_s=0.0,
-    )
-    if "inherits" not in asked:
+    effective = trial.config.effective_batch_size()
+    noise = np.random.default_rng([seed, trial.number]).normal(1, law.noise)
+    wer = float(law.wer(effective, _RATE)) * noise
+    record = record_of(trial, Outcome.COMPLETED, None, eval_wer=wer, examples_seen=trial.job.end_at_examples)
+    if trial.probes is None:
         return record
-    return inherit(record, next(one for one in records if one.trial_id == asked["inherits"]))
+    return inherit(record, next(one for one in records if one.trial_id == trial.probes))
 
 
 def _true_wer(record: TrialRecord, law: Basin) -> float:

@@ -1,10 +1,10 @@
-"""Four ways to choose the next trial, all from the baseline: what earlier trials reported in, a sample out."""
+"""Four ways to choose the next trial, all starting at the baseline: what earlier trials reported in, a sample out."""
 
 import itertools
 import logging
 import math
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import optuna
@@ -18,29 +18,33 @@ from raytrain.search.encoding import Tried
 from raytrain.search.sampler import propose
 
 
-class Rival(Protocol):
-    """Asked for a sample, and told how it ended, one trial after the other."""
-
-    def suggest(self, number: int) -> Sample | None: ...
-
-    def tell(self, number: int, sample: Sample, ended: Ended) -> None: ...
-
-
-class Ours:
-    """The sampler as a study drives it: the history told whole each time, what will not fit never launched."""
+class Rival:
+    """A way to search: suggests the baseline first, then a sample at a time, and learns how each ended."""
 
     def __init__(self, surface: Surface, *, seed: int, trials: int) -> None:
         self._surface = surface
+
+    def suggest(self, number: int) -> Sample | None:
+        """The sample of the trial with this number; None where there is none left."""
+        return self._surface.axes.baseline_sample if number == 0 else self._next(number)
+
+    def learn(self, number: int, sample: Sample, ended: Ended) -> None:
+        """Take note of how the trial ended; some ways to search take none."""
+
+    def _next(self, number: int) -> Sample | None:
+        raise NotImplementedError
+
+
+class OurSampler(Rival):
+    """The sampler as a study drives it: given the whole history each time, and launching nothing that will not fit."""
+
+    def __init__(self, surface: Surface, *, seed: int, trials: int) -> None:
+        super().__init__(surface, seed=seed, trials=trials)
         self._search = surface.space.search.model_copy(update={"seed": seed, "trials": trials})
         self._tried: list[Tried] = []
         self._peaks: list[Peak] = []
 
-    def suggest(self, number: int) -> Sample | None:
-        if number == 0:
-            return self._surface.axes.baseline_sample
-        return propose(self._surface.axes, self._tried, search=self._search, number=number, fits=self._fits)
-
-    def tell(self, number: int, sample: Sample, ended: Ended) -> None:
+    def learn(self, number: int, sample: Sample, ended: Ended) -> None:
         self._peaks.append(Peak(predicted_gib=self._surface.predicted_gib(sample), measured_gib=ended.peak_gib))
         self._tried.append(
             Tried(
@@ -52,20 +56,25 @@ class Ours:
             )
         )
 
+    def _next(self, number: int) -> Sample | None:
+        return propose(self._surface.axes, self._tried, search=self._search, number=number, fits=self._fits)
+
     def _fits(self, sample: Sample) -> bool:
         return may_launch(self._surface.predicted_gib(sample), self._peaks, limit_gib=self._surface.wall_gib)
 
 
-class StockOptuna:
-    """Ray's OptunaSearch as its manual shows it, in its form that can keep the window. Ray reports a trial that ran
-    out of memory as an error; one that diverged reports a loss like any other."""
+class StockOptuna(Rival):
+    """Ray's OptunaSearch as its manual shows it, in its form that can keep the window.
+
+    Ray reports a trial that ran out of memory as an error; one that diverged reports a loss like any other.
+    """
 
     def __init__(self, surface: Surface, *, seed: int, trials: int) -> None:
+        super().__init__(surface, seed=seed, trials=trials)
         logging.getLogger("ray").setLevel(logging.ERROR)
         from ray.tune.search.optuna import OptunaSearch
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        self._surface = surface
         self._searcher = OptunaSearch(
             self._draw, metric="objective", mode="min", seed=seed, points_to_evaluate=[surface.axes.baseline_sample]
         )
@@ -73,7 +82,7 @@ class StockOptuna:
     def suggest(self, number: int) -> Sample | None:
         return self._searcher.suggest(str(number))
 
-    def tell(self, number: int, sample: Sample, ended: Ended) -> None:
+    def learn(self, number: int, sample: Sample, ended: Ended) -> None:
         if ended.out_of_memory:
             self._searcher.on_trial_complete(str(number), error=True)
             return
@@ -87,39 +96,32 @@ class StockOptuna:
         trial.suggest_float(RATE, rates.low, rates.high, log=True)
 
 
-class Random:
-    """Every draw on its own: a batch size, an accumulation that keeps the window, a rate."""
+class RandomDraws(Rival):
+    """Every draw independent of all others: a batch size, an accumulation that keeps the window, a rate."""
 
     def __init__(self, surface: Surface, *, seed: int, trials: int) -> None:
-        self._surface, self._random = surface, np.random.default_rng(seed)
+        super().__init__(surface, seed=seed, trials=trials)
+        self._random = np.random.default_rng(seed)
 
-    def suggest(self, number: int) -> Sample | None:
-        if number == 0:
-            return self._surface.axes.baseline_sample
+    def _next(self, number: int) -> Sample | None:
         accumulations, rates = self._surface.accumulations(), self._surface.rates
         batch = int(self._random.choice(list(accumulations)))
         accumulation = int(self._random.choice(accumulations[batch]))
         rate = math.exp(self._random.uniform(math.log(rates.low), math.log(rates.high)))
         return {BATCH: batch, ACCUMULATION: accumulation, RATE: rate}
 
-    def tell(self, number: int, sample: Sample, ended: Ended) -> None:
-        """Learns nothing."""
 
-
-class Grid:
+class GridSearch(Rival):
     """The coarsest even grid that has enough points in the window, walked in an order drawn by seed."""
 
     def __init__(self, surface: Surface, *, seed: int, trials: int) -> None:
-        self._baseline = surface.axes.baseline_sample
+        super().__init__(surface, seed=seed, trials=trials)
         points = next(found for levels in itertools.count(2) if len(found := _grid(surface, levels)) >= trials - 1)
         order = np.random.default_rng(seed).permutation(len(points))
         self._points = [points[place] for place in order]
 
-    def suggest(self, number: int) -> Sample | None:
-        return self._baseline if number == 0 else self._points[number - 1]
-
-    def tell(self, number: int, sample: Sample, ended: Ended) -> None:
-        """Learns nothing."""
+    def _next(self, number: int) -> Sample | None:
+        return self._points[number - 1]
 
 
 def _grid(surface: Surface, levels: int) -> list[Sample]:
@@ -135,7 +137,7 @@ def _grid(surface: Surface, levels: int) -> list[Sample]:
 
 
 def _spread(values: Sequence[Any], levels: int) -> list[Any]:
-    """So many of an ordered list, evenly by ratio, both ends among them."""
+    """So many values of an ordered list, spread evenly by ratio, both ends among them."""
     logs = np.log(values)
     nearest = [int(np.abs(logs - wanted).argmin()) for wanted in np.linspace(logs[0], logs[-1], levels)]
     return [values[place] for place in dict.fromkeys(nearest)]

@@ -8,37 +8,41 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from raytrain.benchmarks.rivals import Grid, Ours, Random, Rival, StockOptuna
-from raytrain.benchmarks.surfaces import Card, Surface
+from raytrain.benchmarks.rivals import GridSearch, OurSampler, RandomDraws, Rival, StockOptuna
+from raytrain.benchmarks.surfaces import RehearsedCard, Surface
 
-RIVALS: dict[str, Callable[..., Rival]] = {"ours": Ours, "stock_optuna": StockOptuna, "random": Random, "grid": Grid}
+RIVALS: dict[str, Callable[..., Rival]] = {
+    "ours": OurSampler,
+    "stock_optuna": StockOptuna,
+    "random": RandomDraws,
+    "grid": GridSearch,
+}
 EXPECTED = {
     "ours_out_of_memory_median": 1,
     "ours_out_of_memory_max": 3,
     "stock_optuna_out_of_memory_median": 50,
     "ours_trials_to_2_percent_as_share_of_random": 0.5,
 }
-"""What was predicted before anything was measured: at most, but of the stock searcher about."""
+"""What was predicted before anything was measured: upper bounds, but for the stock searcher a rough figure."""
 _NEAR = 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rehearsal:
+class RehearsedSearch:
     """One search of one seed."""
 
     out_of_memory: int
     trials_to_2_percent: int
-    """The number of the first trial whose WER, without noise, is within 2 % of the best, 0 for the baseline; the
-    number of trials where none was."""
+    """The number of the first trial whose WER without noise is within 2 % of the best; if none is, that of all."""
     hours_to_2_percent: float
-    """Training until that trial has ended, one trial after the other."""
+    """Hours of training until the first trial within 2 % of the best has ended, one trial after the other."""
     regret: float
-    """Of the trial with the lowest reported WER: by which share its WER without noise lies above the best."""
+    """By which share the winner's WER without noise lies above the best; the winner reported the lowest WER."""
 
 
-def rehearse(surface: Surface, rival: str, *, seed: int, trials: int) -> Rehearsal:
-    """One search, from the baseline on."""
-    card, searcher = Card(surface, seed=seed), RIVALS[rival](surface, seed=seed, trials=trials)
+def rehearse(surface: Surface, rival: str, *, seed: int, trials: int) -> RehearsedSearch:
+    """Rehearse one search, from the baseline on."""
+    card, searcher = RehearsedCard(surface, seed=seed), RIVALS[rival](surface, seed=seed, trials=trials)
     near = card.best_wer * (1 + _NEAR)
     out_of_memory, reached, hours = 0, trials, 0.0
     lowest, chosen = math.inf, math.inf
@@ -47,7 +51,7 @@ def rehearse(surface: Surface, rival: str, *, seed: int, trials: int) -> Rehears
         if sample is None:
             break
         ended = card.train(number, sample)
-        searcher.tell(number, sample, ended)
+        searcher.learn(number, sample, ended)
         out_of_memory += ended.out_of_memory
         if reached == trials:
             hours += card.hours(sample, ended)
@@ -56,7 +60,7 @@ def rehearse(surface: Surface, rival: str, *, seed: int, trials: int) -> Rehears
             reached = min(reached, number) if wer <= near else reached
             if ended.wer < lowest:
                 lowest, chosen = ended.wer, wer
-    return Rehearsal(
+    return RehearsedSearch(
         out_of_memory=out_of_memory,
         trials_to_2_percent=reached,
         hours_to_2_percent=hours,
@@ -96,7 +100,7 @@ def held(found: dict[str, dict[str, float]]) -> dict[str, Any]:
     }
 
 
-def _summary(rehearsals: Sequence[Rehearsal]) -> dict[str, float]:
+def _summary(rehearsals: Sequence[RehearsedSearch]) -> dict[str, float]:
     lost = [one.out_of_memory for one in rehearsals]
     return {
         "out_of_memory_median": statistics.median(lost),

@@ -26,12 +26,12 @@ from raytrain.search.axes import Axes, Continuous, Sample
 BATCH, ACCUMULATION = "training.batch_size", "training.gradient_accumulation_steps"
 RATE = "training.learning_rate"
 _RATES = 400
-"""Learning rates at which the best of a surface is looked for."""
+"""How many learning rates are tried to find the best of a surface."""
 _FACTOR, _SCATTER = (0.90, 1.20), 0.02
 _COLUMNS = ("effective_batch_size", "learning_rate", "eval_wer")
 _MIDDLE_LOG_RATE = math.log(4e-5)
 _LAUNCH_S, _FLOPS_PER_S, _START_S = 0.02, 35e12, 60.0
-"""A micro-step's kernels are launched in so many seconds; what a card sustains; a trial's way to its first step."""
+"""To launch a micro-step's kernels; what a card sustains; from a trial's start to its first step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Basin:
 
     best_effective_batch: float
     best_rate: float
-    """At the best effective batch."""
+    """The learning rate that is best at the best effective batch."""
     lowest: float = 0.0911
     untrained: float = 0.1393
     noise: float = 0.01
@@ -89,7 +89,7 @@ class Recorded:
         terms = self._terms(sizes, rates)
         self._weights = np.linalg.lstsq(terms, np.log(wers), rcond=None)[0]
         self.noise = float(np.std(np.log(wers) - terms @ self._weights, ddof=terms.shape[1]))
-        """What of the runs the smooth surface leaves."""
+        """Standard deviation of the recorded runs about the smooth surface, as a share of the WER."""
 
     def wer(self, effective_batch_size: Any, learning_rate: Any) -> Any:
         return np.exp(self._terms(effective_batch_size, learning_rate) @ self._weights)
@@ -111,7 +111,7 @@ class Surface:
     about: str
     budget_examples: int = 20_000
     corpus: Mapping[str, Any] = field(default_factory=dict)
-    """Its longest clip and transcript, where they are known."""
+    """The corpus's longest clip and transcript, where they are known."""
     _predicted: dict[tuple[Any, bool], float] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
@@ -124,7 +124,7 @@ class Surface:
         return next(axis for axis in self.axes.others if isinstance(axis, Continuous))
 
     def accumulations(self) -> dict[int, list[int]]:
-        """By batch size, in order: those that keep the window."""
+        """By batch size, in order, the accumulations that keep the window."""
         found: dict[int, list[int]] = {}
         for split in self.axes.splits():
             batch, accumulation = split[BATCH], split[ACCUMULATION]
@@ -133,7 +133,7 @@ class Surface:
         return found
 
     def predicted_gib(self, sample: Mapping[str, Any]) -> float:
-        """What the formula says; of the keys that vary only these two bear on it."""
+        """The predicted peak; of the keys that vary only batch size and accumulation bear on it."""
         key = (sample[BATCH], sample[ACCUMULATION] > 1)
         if key not in self._predicted:
             config = apply_sample(self.baseline, {BATCH: sample[BATCH], ACCUMULATION: sample[ACCUMULATION]})
@@ -141,14 +141,14 @@ class Surface:
         return self._predicted[key]
 
     def shape(self, sample: Mapping[str, Any]) -> StepShape:
-        """Of a training step, for its memory and its time."""
+        """The shape of a training step, from which its memory and its time follow."""
         return step_shape(apply_sample(self.baseline, {BATCH: sample[BATCH]}), **self.corpus)
 
     def true_wer(self, sample: Mapping[str, Any]) -> float:
         return float(self.law.wer(self.axes.effective_batch_size(sample), sample[RATE]))
 
 
-class Card:
+class RehearsedCard:
     """One seed's hardware and luck on a surface: the hidden factor, and each trial's scatter and noise."""
 
     def __init__(self, surface: Surface, *, seed: int) -> None:
@@ -166,7 +166,7 @@ class Card:
         return Ended(wer=wer * noise if math.isfinite(wer) else None, peak_gib=peak)
 
     def hours(self, sample: Sample, ended: Ended) -> float:
-        """Of a trial that is trained to its budget: small micro-batches wait for their kernels to be launched."""
+        """Hours that a trial takes to its budget: small micro-batches wait for their kernels to be launched."""
         if ended.out_of_memory:
             return _START_S / 3600
         flops = sample[BATCH] * train_flops_per_clip(self.surface.shape(sample))  # type: ignore[operator]
@@ -189,7 +189,7 @@ class Card:
 
 
 def surfaces() -> list[Surface]:
-    """Seven questions. What is invented of them was set before the sampler was tuned."""
+    """The seven surfaces. What is invented of them was set before the sampler was tuned."""
     batches = [1, 2, 3, 4, 6, 8, 9, 12, 16, 18, 24, 32]
     wide = {BATCH: {"values": batches}, ACCUMULATION: {"low": 1, "high": 36}, RATE: _rates(2e-6, 1e-4)}
     few = wide | {ACCUMULATION: {"low": 1, "high": 4}}

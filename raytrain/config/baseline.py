@@ -1,6 +1,7 @@
 """What one run is: a frozen, strict value, read from a YAML in baselines/. Numbers, names and switches only."""
 
 import functools
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -16,6 +17,13 @@ class Section(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True, allow_inf_nan=False
     )
+
+    def with_values(self, values: Mapping[str, Any]) -> Self:
+        """A copy with other values, each known to be valid for its key; a rule between keys that breaks is raised."""
+        changed = self.model_copy(update=values)
+        for rule in self.__pydantic_decorators__.model_validators.values():
+            rule.func(changed)
+        return changed
 
 
 class Model(Section):
@@ -43,11 +51,11 @@ class Audio(Section):
     """The seconds of audio the encoder sees: fitted to the longest clip of a batch, or Whisper's full 30 s."""
 
     window: Literal["fitted", "full"] = "fitted"
-    """A model must be scored with the window it was trained for; a checkpoint carries its own."""
+    """Fitted to each batch, or 30 s. A model must be scored with the window it was trained for; a checkpoint has it."""
     margin_s: float = Field(0.64, ge=0, le=30)
     """Silence after the longest clip of a fitted batch."""
     jitter_s: float = Field(1.0, ge=0, le=30)
-    """Upper end of the random extra window in training, so that the model does not learn one length."""
+    """The most random silence added to a fitted window in training, so that the model does not learn one length."""
     step_s: float = Field(0.5, ge=0.02, le=30)
     """Fitted windows are rounded up to a multiple of this: few shapes to compile and to allocate."""
     max_window_s: float = Field(30.0, gt=0, le=30)
@@ -60,17 +68,17 @@ class Data(Section):
     train_manifest: Text = "demo"
     """A JSON-lines manifest; `demo` is the synthetic corpus in the package."""
     validation_manifest: Text | None = None
-    """Null: a part of the training manifest is held out."""
+    """A JSON-lines manifest to score on; null: a part of the training manifest is held out."""
     validation_ratio: float = Field(0.1, gt=0, lt=1)
     """The share held out where no validation manifest is given."""
     group_by: Literal["child_id"] = "child_id"
-    """Whole groups are held out, so that no child is in both halves."""
+    """What is held out as a whole, so that no child is in both halves."""
     stratify_by: Literal["age_bucket"] | None = "age_bucket"
-    """Hold out the same share of each bucket; null: whatever children are drawn."""
+    """Hold out the same share of each age bucket; null: whatever children are drawn."""
     max_label_tokens: int = Field(448, ge=4, le=448)
-    """An utterance with a longer transcript is left out and counted."""
+    """Tokens of a transcript; an utterance with more is left out and counted."""
     max_bad_share: float = Field(0.02, ge=0, le=1)
-    """A manifest with a larger share of unusable utterances is refused."""
+    """The share of unusable utterances above which a manifest is refused."""
 
 
 class Training(Section):
@@ -81,32 +89,33 @@ class Training(Section):
     gradient_accumulation_steps: int = Field(ge=1, le=1_000_000)
     """Micro-batches whose token losses are summed into one optimizer step."""
     learning_rate: float = Field(gt=0)
-    """The peak, reached at the end of the warm-up."""
+    """The peak of the learning rate, reached at the end of the warm-up."""
     warmup_steps: int = Field(0, ge=0, le=1_000_000_000)
-    """A warm-up longer than the run is cut to a tenth of the run."""
+    """Optimizer steps over which the learning rate rises; a warm-up longer than the run is cut to a tenth of it."""
     weight_decay: float = Field(0.0, ge=0)
-    """AdamW's decoupled decay, a step."""
+    """AdamW's decoupled weight decay."""
     max_grad_norm: float = Field(1.0, gt=0)
-    """Larger gradients are scaled down to this norm."""
+    """The norm that larger gradients are scaled down to."""
     num_epochs: Count | None = None
     """Passes over the training data; null: max_steps alone ends the run."""
     max_steps: Count | None = None
-    """The run ends here at the latest; null: after num_epochs."""
+    """Optimizer steps after which the run ends at the latest; null: num_epochs alone ends it."""
     precision: Literal["auto", "fp16", "bf16", "fp32"] = "auto"
-    """Without CUDA, fp16 and auto train in bf16 where the CPU has it natively, else in fp32."""
+    """The numbers a step computes in. Without CUDA, fp16 and auto become bf16 where the CPU has it, else fp32."""
     optimizer: Literal["adamw"] = "adamw"
+    """The rule by which gradients change the weights."""
     schedule: Literal["linear", "cosine"] = "linear"
     """How the learning rate falls to zero after the warm-up."""
     spec_augment: Literal["basic", "double"] | None = None
     """The LibriSpeech policies LB and LD of SpecAugment (Park 2019): one or two masks in time and in frequency."""
     seed: int = Field(42, ge=0, lt=2**32)
-    """Draws the split, the order, the augmentation and the dropout."""
+    """The seed that draws the split, the order, the augmentation and the dropout."""
     early_stopping_patience: Count | None = None
     """Evaluations in a row without a better WER after which the run ends."""
     keep_best: Count = 3
     """Checkpoints kept, the best by WER; the latest is kept besides."""
     checkpoint_every_steps: Count = 1000
-    """A run can go on from its latest checkpoint."""
+    """Optimizer steps between checkpoints; a run goes on from its latest."""
 
     @model_validator(mode="after")
     def _the_run_has_an_end(self) -> Self:
@@ -125,18 +134,20 @@ class Evaluation(Section):
     batch_size: Count = 16
     """Utterances decoded at once; the WER does not depend on it."""
     every_steps: Count = 500
-    """A run is scored every so many steps, and at its end; in a study the rungs decide instead."""
+    """Optimizer steps between evaluations, besides that at the end; in a study the rungs decide instead."""
     max_utterances: Count | None = None
-    """Score only so many validation utterances, drawn once by seed; null: all."""
+    """Validation utterances to score, drawn once by seed; null: all."""
     num_beams: Count = 1
-    """1 decodes greedily."""
+    """Hypotheses kept as an utterance is decoded; 1 decodes greedily."""
 
 
 class Prediction(Section):
     """How an exported model transcribes."""
 
     num_beams: Count = 5
+    """Hypotheses kept as an utterance is decoded; 1 decodes greedily."""
     max_new_tokens: int = Field(448, ge=1, le=448)
+    """Tokens after which a transcript ends at the latest."""
 
 
 class Scaling(Section):
@@ -145,12 +156,13 @@ class Scaling(Section):
     num_workers: int = Field(1, ge=1, le=10_000)
     """Processes that share each optimizer step; they multiply the effective batch."""
     use_gpu: Literal["auto"] | bool = "auto"
-    """auto: where there is one."""
+    """Whether to train on a GPU; auto: where there is one."""
     gpu_fraction: Literal["auto"] | float = "auto"
     """The share of one GPU that each worker asks of Ray; at most 1."""
     gpu_memory_gib: float | None = Field(None, gt=0)
-    """Makes any card behave like one of this size; null: the whole card, or the trial's share of it."""
+    """The GPU memory a worker may use at most, as on a card of this size; null: all of its card, or its share of it."""
     cpus_per_worker: Count = 1
+    """CPU cores that each worker asks of Ray."""
 
     @model_validator(mode="after")
     def _a_fraction_is_a_share_of_one_gpu(self) -> Self:
@@ -163,7 +175,7 @@ class Tracking(Section):
     """Where a run is looked at besides its own folder."""
 
     wandb: Literal["auto", "online", "offline", "disabled"] = "auto"
-    """auto: online when a key is set, else offline."""
+    """Whether Weights & Biases follows the run; auto: online when a key is set, else offline."""
     wandb_project: Text = "raytrain"
     """The project on Weights & Biases that runs are filed under."""
     tensorboard: bool = True
@@ -182,7 +194,7 @@ class Baseline(Section):
     scaling: Scaling = Scaling()
     tracking: Tracking = Tracking()
     storage: Text = "results"
-    """A folder, or s3://bucket/prefix."""
+    """The folder that runs and studies are kept in."""
 
     def effective_batch_size(self) -> int:
         """Utterances in one optimizer step, over all micro-batches and workers."""

@@ -38,7 +38,11 @@ def explain(error: ValidationError, source: Source, schema: type[BaseModel]) -> 
     for details in error.errors(include_url=False):
         location = _written_location(details, source.tree)
         by_location.setdefault(location, []).append(details)
-    return [_problem(source, details, location, schema) for location, details in by_location.items()]
+    problems = []
+    for location, alternatives in by_location.items():
+        said = source.broken_rule if alternatives[0]["type"] == "value_error" else source.problem
+        problems.append(said(location, _message(alternatives, location, schema)))
+    return problems
 
 
 def known_keys(schema: type[BaseModel], location: Location) -> list[str] | None:
@@ -95,13 +99,6 @@ def _written_location(details: Mapping[str, Any], tree: Any) -> Location:
     if details["type"] == "missing":
         written.append(details["loc"][-1])
     return tuple(written)
-
-
-def _problem(
-    source: Source, alternatives: list[Mapping[str, Any]], location: Location, schema: type[BaseModel]
-) -> Problem:
-    tell = source.broken_rule if alternatives[0]["type"] == "value_error" else source.problem
-    return tell(location, _message(alternatives, location, schema))
 
 
 def _message(alternatives: list[Mapping[str, Any]], location: Location, schema: type[BaseModel]) -> str:

@@ -9,15 +9,12 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from raytrain.config.baseline import Baseline
-from raytrain.config.dump import dump_yaml
 from raytrain.config.explain import explain, known_keys, shown_value, unknown_key
 from raytrain.config.find import find
 from raytrain.config.source import MAX_CHARACTERS, Location, Place, Problem, Source, read_yaml, shown_key
 from raytrain.config.space import Scalar, SearchSpace
 from raytrain.config.space_check import check_keys, check_space
 from raytrain.errors import InputError
-
-__all__ = ["apply_sample", "change", "dump_yaml", "load_baseline", "load_space", "split_overrides"]
 
 _Schema = TypeVar("_Schema", bound=BaseModel)
 
@@ -39,47 +36,65 @@ def load_space(name_or_path: str, overrides: Sequence[str] = (), *, baseline: Ba
 def change(
     baseline: Baseline, space: SearchSpace, overrides: Iterable[str], *, file: Path
 ) -> tuple[Baseline, SearchSpace]:
-    """What a study's file holds, with overrides of either; judged as files of their own are."""
+    """A study's baseline and space with overrides of either, judged as files of their own are."""
     for_baseline, for_space = split_overrides(overrides)
-    baseline_source, space_source = (
-        Source(tree=settings.model_dump(), root=Place((0, 0), str(file))) for settings in (baseline, space)
-    )
-    changed = _baseline(baseline_source, for_baseline)
-    return changed, _space(space_source, for_space, baseline=changed)
+    changed = _baseline(Source.named(baseline.model_dump(), str(file)), for_baseline)
+    return changed, _space(Source.named(space.model_dump(), str(file)), for_space, baseline=changed)
 
 
 def split_overrides(overrides: Iterable[str]) -> tuple[list[str], list[str]]:
-    """What is the baseline's and what the search space's: each one's sections tell, or the section nearest in
-    spelling, so that a typo is told beside the keys that were meant."""
+    """The overrides of the baseline and those of the search space: the section that an override names decides, or the
+    one nearest in spelling, so that a typo is reported beside the keys that were meant."""
     parts: tuple[list[str], list[str]] = ([], [])
     for text in overrides:
-        near = difflib.get_close_matches(_head(text), [*Baseline.model_fields, *SearchSpace.model_fields], n=1)
+        section = text.partition("=")[0].partition(".")[0]
+        near = difflib.get_close_matches(section, [*Baseline.model_fields, *SearchSpace.model_fields], n=1)
         parts[bool(near) and near[0] in SearchSpace.model_fields].append(text)
     return parts
 
 
-def apply_sample(baseline: Baseline, sample: Mapping[str, Scalar]) -> Baseline:
-    """The baseline with a sample's dotted keys set, validated again."""
-    source = Source(tree=baseline.model_dump(), root=Place((0, 0), "sample"))
+def apply_sample(baseline: Baseline, sample: Mapping[str, Scalar], *, is_from_space: bool = False) -> Baseline:
+    """The baseline with a sample's dotted keys set; the sections that hold them are validated again.
+
+    A value from a space that was checked against this baseline is valid for its key: only the rules between keys are
+    then looked at again, since a study asks hundreds of times for each trial it starts.
+    """
+    values: dict[str, dict[str, Scalar]] = {}
+    for key, value in sample.items():
+        section, _, name = key.partition(".")
+        values.setdefault(section, {})[name] = value
+    try:
+        changed = {
+            name: section.with_values(new) if is_from_space else section.model_validate({**dict(section), **new})
+            for name, new in values.items()
+            for section in [getattr(baseline, name)]
+        }
+    except (AttributeError, ValueError):
+        return _judged_sample(baseline, sample)
+    return baseline.model_copy(update=changed)
+
+
+def _judged_sample(baseline: Baseline, sample: Mapping[str, Scalar]) -> Baseline:
+    """The same by way of the whole baseline, which names what is wrong in the words of a file's faults."""
+    source = Source.named(baseline.model_dump(), "sample")
     for n, (key, value) in enumerate(sample.items(), 1):
         _set(source, tuple(key.split(".")), value, place=Place((1, n), f"sample {key}={value}"), schema=Baseline)
-    return _validated(source, Baseline)
+    return _without_faults(source, _judge(source, Baseline))
 
 
 def _baseline(source: Source, overrides: Sequence[str]) -> Baseline:
     _override(source, overrides, Baseline)
-    return _validated(source, Baseline)
+    return _without_faults(source, _judge(source, Baseline))
 
 
 def _space(source: Source, overrides: Sequence[str], *, baseline: Baseline) -> SearchSpace:
     _override(source, overrides, SearchSpace)
     if not source.broken:
         check_keys(source)
-    faults, space = _judge(source, SearchSpace)
+    space = _judge(source, SearchSpace)
     if not source.broken:
-        more, space = check_space(source, space, baseline=baseline)
-        faults += more
-    return _without_faults(faults, space)
+        space = check_space(source, space, baseline=baseline)
+    return _without_faults(source, space)
 
 
 def _read(path: Path) -> Source:
@@ -103,7 +118,7 @@ def _read(path: Path) -> Source:
 
 def _override(source: Source, overrides: Sequence[str], schema: type[BaseModel]) -> None:
     for n, text in enumerate(overrides, 1):
-        place = Place((1, n), f"override {_shortened(text)}")
+        place = Place((1, n), f"override {text if len(text) <= 120 else text[:119] + '…'}")
         key, separator, written = text.partition("=")
         if not (key and separator):
             source.problems.append(Problem(place, "", "must have the form key=value"))
@@ -158,29 +173,16 @@ def _no_such_key(location: Location, known: list[str], schema: type[BaseModel]) 
     return unknown_key(location[0], known)
 
 
-def _validated(source: Source, schema: type[_Schema]) -> _Schema:
-    return _without_faults(*_judge(source, schema))
-
-
-def _judge(source: Source, schema: type[_Schema]) -> tuple[list[Problem], _Schema | None]:
-    """What is wrong so far, and the value unless the schema refuses it."""
-    if source.broken:
-        return source.problems, None
+def _judge(source: Source, schema: type[_Schema]) -> _Schema | None:
+    """The value, unless the schema refuses it; why is noted."""
     try:
-        return source.problems, schema.model_validate(source.tree)
+        return None if source.broken else schema.model_validate(source.tree)
     except ValidationError as error:
-        return source.problems + explain(error, source, schema), None
+        source.problems += explain(error, source, schema)
+        return None
 
 
-def _without_faults(problems: list[Problem], value: _Schema | None) -> _Schema:
-    if problems or value is None:
-        raise InputError("\n".join(map(str, sorted(problems, key=lambda problem: problem.place.order))))
+def _without_faults(source: Source, value: _Schema | None) -> _Schema:
+    if source.problems or value is None:
+        raise InputError("\n".join(map(str, sorted(source.problems, key=lambda problem: problem.place.order))))
     return value
-
-
-def _head(text: str) -> str:
-    return text.partition("=")[0].partition(".")[0]
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= 120 else f"{text[:119]}…"

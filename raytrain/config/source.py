@@ -69,6 +69,15 @@ class Source:
     problems: list[Problem] = field(default_factory=list)
     broken: bool = False
 
+    @classmethod
+    def named(cls, tree: Any, name: str) -> "Source":
+        """Values that no file spells out; faults of theirs are placed at this name."""
+        return cls(tree, Place((0, 0), name))
+
+    def note(self, location: Location, *messages: str) -> None:
+        """Add problems with the key there."""
+        self.problems += [self.problem(location, message) for message in messages]
+
     def problem(self, location: Location, message: str) -> Problem:
         """What is wrong with the key there; an override already shows the key that it sets."""
         place = self.place(location)
@@ -92,28 +101,23 @@ class Source:
 
 
 def read_yaml(text: str, *, file: str) -> Source:
-    """One YAML document as dicts, lists and plain values; duplicate keys keep their first value and are told."""
+    """One YAML document as dicts, lists and plain values; of a key given twice the first value is kept."""
     source = Source(tree=None, root=Place.line(file, 1))
-    if len(text) > MAX_CHARACTERS:
-        source.problems.append(
-            Problem(source.root, "", f"longer than {MAX_CHARACTERS} characters: not a configuration")
-        )
-        source.broken = True
-        return source
     try:
+        if len(text) > MAX_CHARACTERS:
+            raise _Refused(None, f"longer than {MAX_CHARACTERS} characters: not a configuration")
         _Reading(source, file).document(text)
-    except _RefusedError as refused:
-        source.problems.append(Problem(Place.line(file, refused.line), "", refused.message))
+        return source
+    except _Refused as refused:
+        line, fault = refused.line, str(refused)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        what = (error.problem or error.context or "unreadable").strip()
         line = min(mark.line, text.count("\n")) + 1 if mark else 1
-        source.problems.append(Problem(Place.line(file, line), "", f"not YAML: {what}"))
+        fault = f"not YAML: {(error.problem or error.context or 'unreadable').strip()}"
     except ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        source.problems.append(Problem(Place.line(file, line), "", f"not YAML: the character {chr(error.character)!a}"))
-    else:
-        return source
+        fault = f"not YAML: the character {chr(error.character)!a}"
+    source.problems.append(Problem(Place.line(file, line), "", fault))
     source.broken = True
     return source
 
@@ -137,11 +141,12 @@ def plain_value(text: str) -> bool | int | float | str | None:
     return text
 
 
-class _RefusedError(Exception):
-    def __init__(self, event: Event, message: str) -> None:
+class _Refused(Exception):
+    """What is YAML, but says more than it shows."""
+
+    def __init__(self, event: Event | None, message: str) -> None:
         super().__init__(message)
-        self.line: int = event.start_mark.line + 1
-        self.message = message
+        self.line: int = event.start_mark.line + 1 if event is not None else 1
 
 
 class _Reading:
@@ -160,15 +165,15 @@ class _Reading:
         self.source.tree = self.value(next(self.events), ())
         next(self.events)  # the end of the document
         if isinstance(more := next(self.events), DocumentStartEvent):
-            raise _RefusedError(more, "a second document begins; keep one in a file")
+            raise _Refused(more, "a second document begins; keep one in a file")
 
     def value(self, event: Event, at: Location) -> Any:
         if isinstance(event, AliasEvent):
-            raise _RefusedError(event, f"the alias *{event.anchor} is not read here; write the value out")
+            raise _Refused(event, f"the alias *{event.anchor} is not read here; write the value out")
         if (tag := getattr(event, "tag", None)) is not None:
-            raise _RefusedError(event, f"the tag {tag} is not read here; write a plain value")
+            raise _Refused(event, f"the tag {tag} is not read here; write a plain value")
         if len(at) > MAX_DEPTH:
-            raise _RefusedError(event, f"nested more than {MAX_DEPTH} deep")
+            raise _Refused(event, f"nested more than {MAX_DEPTH} deep")
         if isinstance(event, ScalarEvent):
             return plain_value(event.value) if event.implicit[0] else event.value
         if isinstance(event, MappingStartEvent):
@@ -179,7 +184,7 @@ class _Reading:
         values: dict[str, Any] = {}
         while not isinstance(event := next(self.events), MappingEndEvent):
             if not isinstance(event, ScalarEvent):
-                raise _RefusedError(event, "a key must be plain text")
+                raise _Refused(event, "a key must be plain text")
             key, place = event.value, Place.line(self.file, event.start_mark.line + 1)
             value_at = (*at, key)
             if key in values:

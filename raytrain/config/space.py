@@ -10,25 +10,34 @@ Scalar = bool | int | float | str | None
 
 
 class Choice(Section):
-    """One of these values."""
+    """A key drawn from a list of values."""
 
     values: list[Scalar] = Field(min_length=1)
 
 
-class Range(Section):
-    """Any number from low to high, both ends reachable; whole numbers for a key of whole numbers."""
+class Bounds(Section):
+    """Lowest and highest value allowed, both included."""
 
     low: int | float
     high: int | float
+
+    @model_validator(mode="after")
+    def _low_is_not_above_high(self) -> Self:
+        if self.low > self.high:
+            raise ValueError(f"low is {self.low} and high is {self.high}: swap them")
+        return self
+
+
+class Range(Bounds):
+    """A key drawn from all numbers from low to high, both ends reachable; whole numbers for a key of whole numbers."""
+
     log: bool = False
     """Draw the logarithm evenly: for learning rates."""
     step: int | float | None = Field(None, gt=0)
     """Only low, low + step and so on to high, which must be among them."""
 
     @model_validator(mode="after")
-    def _low_is_not_above_high(self) -> Self:
-        if self.low > self.high:
-            raise ValueError(f"low is {self.low} and high is {self.high}: swap them")
+    def _a_logarithm_has_no_zero_and_no_steps(self) -> Self:
         if self.log and self.low <= 0:
             raise ValueError("a logarithmic range starts above 0")
         if self.log and self.step is not None:
@@ -53,53 +62,41 @@ Variation = Annotated[
 ]
 
 
-class Bounds(Section):
-    """Lowest and highest value allowed, both included."""
-
-    low: int | float
-    high: int | float
-
-    @model_validator(mode="after")
-    def _low_is_not_above_high(self) -> Self:
-        if self.low > self.high:
-            raise ValueError(f"low is {self.low} and high is {self.high}: swap them")
-        return self
-
-
 class Keep(Section):
-    """What no sample may leave."""
+    """The limits within which every sample lies."""
 
     effective_batch_size: Bounds | None = None
-    """Utterances in one optimizer step; null: no limit."""
+    """Bounds on the utterances of one optimizer step; null: none."""
 
 
 class Search(Section):
     """How samples are drawn and judged."""
 
     trials: Count = 20
-    """Trials of the whole study, the baseline among them."""
+    """Trials of the search, the baseline among them."""
     sampler: Literal["tpe", "random", "nsga2"] = "tpe"
     """Optuna's tree-structured Parzen estimator, independent draws, or for a Pareto front the genetic NSGA-II."""
     seed: int = Field(0, ge=0, lt=2**32)
+    """The seed that every sample is drawn by."""
     objective: Literal["wer", "wer_under_memory", "pareto"] = "wer_under_memory"
-    """The lowest WER; the lowest among those within the memory limit; or, within that limit too, the front of trials
-    that no other beats in WER, peak memory and training time at once."""
+    """What is sought: the lowest WER; the lowest WER within the memory limit; or, within that limit too, the front of
+    trials that no other beats in WER, peak memory and training time at once."""
     memory_limit_gib: float | None = Field(None, gt=0)
-    """The peak a sample may reach; null: no limit beyond the card's."""
+    """The peak of memory that a sample may reach; null: no limit beyond the card's."""
     reuse_equivalent: bool = True
-    """A sample that splits a trained effective batch otherwise inherits its WER and is only probed for memory and
-    speed; false: every sample is trained."""
+    """Whether a sample that splits a trained effective batch otherwise inherits its WER and is only probed for memory
+    and speed; false: every sample is trained."""
     learning_rate_scaling: Literal["none", "sqrt", "linear"] = "none"
-    """Ties the learning rate to the effective batch size, relative to the baseline's."""
+    """How the learning rate follows the effective batch size, relative to the baseline's."""
     finalists: int = Field(3, ge=0)
-    """The best trials that are trained again after the search, with the baseline; 0: none."""
+    """Best trials that are trained again after the search, with the baseline; 0: none."""
     seeds: Count = 3
     """Trainings of each finalist and of the baseline, the search's own among them. 1: none is trained again; from 3 on
     the verdict can tell better from luckier."""
     max_concurrent: Count = 4
-    """Trials that run at once, where there is room for them."""
+    """Trials that run at once, where the hardware has room for them."""
     send_best_checkpoint: bool = False
-    """Send the best trial's weights to Weights & Biases, too, as an artifact of the study's run."""
+    """Whether the best trial's weights go to Weights & Biases, too, as an artifact of the study's run."""
 
     @model_validator(mode="after")
     def _nsga2_has_several_objectives(self) -> Self:
@@ -120,7 +117,7 @@ class Scheduler(Section):
     """When a trial that does badly is stopped."""
 
     name: Literal["asha", "none"] = "asha"
-    """Asynchronous successive halving, or every trial to its end."""
+    """The rule that stops trials: asynchronous successive halving, or none: every trial is trained to its end."""
     first_rung_examples: Count = 2000
     """Utterances trained on before a trial is first compared."""
     reduction: int = Field(3, ge=2, le=1000)
@@ -131,11 +128,11 @@ class Budget(Section):
     """The most one trial may train."""
 
     examples: Count | None = None
-    """Utterances trained on, repeats counted; null: the baseline's own length."""
+    """Utterances a trial is trained on at most, repeats counted; null: as many as the baseline's run has."""
 
 
 class SearchSpace(Section):
-    """One study's question."""
+    """The question of one study: what varies, within which limits, and toward which objective."""
 
     vary: dict[str, Variation] = Field(min_length=1)
     """The baseline's keys that differ from trial to trial, dotted, and what each is drawn from."""

@@ -2,6 +2,7 @@
 
 import bisect
 import itertools
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,8 +10,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from raytrain.config.baseline import Baseline
 from raytrain.config.explain import alternatives, did_you_mean, explain, known_keys, shown_value, unknown_key
-from raytrain.config.source import Place, Problem, Source
-from raytrain.config.space import Bounds, Choice, Range, SearchSpace, Variation
+from raytrain.config.source import Source
+from raytrain.config.space import Bounds, Choice, Range, Scalar, SearchSpace, Variation
 
 _EFFECTIVE = ("training.batch_size", "training.gradient_accumulation_steps", "scaling.num_workers")
 _VARIATION: TypeAdapter[Choice | Range] = TypeAdapter(Variation)
@@ -20,27 +21,21 @@ def check_keys(source: Source) -> None:
     """Note each `vary` key that no baseline has. What it holds is then not judged: one fault is enough for it."""
     for key in _vary(source):
         if fault := _no_such_key(key):
-            source.problems.append(source.problem(("vary", key), fault))
+            source.note(("vary", key), fault)
             source.tree["vary"][key] = {"values": [None]}
 
 
-def check_space(
-    source: Source, space: SearchSpace | None, *, baseline: Baseline
-) -> tuple[list[Problem], SearchSpace | None]:
-    """Every fault that the schema of search spaces alone cannot see; `space` is None where that schema refused it."""
-    problems: list[Problem] = []
-    vary: dict[str, Choice | Range] = {}
-    for key, value in _vary(source).items():
-        if key in baseline_keys() and (variation := _parsed(value)):
-            faults, vary[key] = _check_values(source, key, variation, baseline)
-            problems += faults
+def check_space(source: Source, space: SearchSpace | None, *, baseline: Baseline) -> SearchSpace | None:
+    """The space in the types of the keys it varies. Noted is each fault that the schema of search spaces alone cannot
+    see; `space` is None where that schema refused it."""
+    vary = {key: _checked(source, key, form, baseline) for key, form in _vary(source).items() if key in baseline_keys()}
     if space is None:
-        return problems, None
-    problems += _check_rungs(source, space)
-    if problems or source.problems:
-        return problems, None
-    space = space.model_copy(update={"vary": vary})
-    return _check_keep(source, space, baseline), space
+        return None
+    _check_rungs(source, space)
+    if not source.problems:
+        space = space.model_copy(update={"vary": vary})
+        _check_keep(source, space, baseline)
+    return space
 
 
 def baseline_keys() -> list[str]:
@@ -71,51 +66,46 @@ def _no_such_key(key: str) -> str:
     return f"unknown key of a baseline; {hint or 'write section.key, as in training.batch_size'}"
 
 
-def _parsed(value: Any) -> Choice | Range | None:
+def _checked(source: Source, key: str, written: Any, baseline: Baseline) -> Choice | Range | None:
     try:
-        return _VARIATION.validate_python(value)
+        variation = _VARIATION.validate_python(written)
     except ValidationError:
-        return None  # told by the validation of the whole
-
-
-def _check_values(
-    source: Source, key: str, variation: Choice | Range, baseline: Baseline
-) -> tuple[list[Problem], Choice | Range]:
+        return None  # the validation of the whole space says why
     if isinstance(variation, Choice):
         return _check_choice(source, key, variation, baseline)
     return _check_range(source, key, variation, baseline)
 
 
-def _check_choice(source: Source, key: str, choice: Choice, baseline: Baseline) -> tuple[list[Problem], Choice]:
-    problems, values = [], []
+def _check_choice(source: Source, key: str, choice: Choice, baseline: Baseline) -> Choice:
+    values: list[Scalar] = []
     for n, value in enumerate(choice.values):
         faults, value = _in_place(baseline, key, value)
         if not faults and value in values:
             faults = [f"{shown_value(value)} is listed twice"]
-        problems += [source.problem(("vary", key, "values", n), fault) for fault in faults]
+        source.note(("vary", key, "values", n), *faults)
         values.append(value)
-    return problems, choice.model_copy(update={"values": values})
+    return choice.model_copy(update={"values": values})
 
 
-def _check_range(source: Source, key: str, drawn: Range, baseline: Baseline) -> tuple[list[Problem], Range]:
+def _check_range(source: Source, key: str, drawn: Range, baseline: Baseline) -> Range:
+    at = ("vary", key)
     section, name = key.split(".")
     kinds = alternatives(type(getattr(baseline, section)).model_fields[name].annotation)
     if int not in kinds and float not in kinds:
-        return [source.problem(("vary", key), "a range needs a key of numbers; list its values instead")], drawn
-    ends, problems = {}, []
-    for end in ("low", "high"):
-        faults, ends[end] = _in_place(baseline, key, getattr(drawn, end))
-        problems += [source.problem(("vary", key, end), fault) for fault in faults]
+        source.note(at, "a range needs a key of numbers; list its values instead")
+        return drawn
+    faults_of_low, low = _in_place(baseline, key, drawn.low)
+    faults_of_high, high = _in_place(baseline, key, drawn.high)
+    source.note((*at, "low"), *faults_of_low)
+    source.note((*at, "high"), *faults_of_high)
     step = drawn.step
     if step is not None and int in kinds and not isinstance(step, int):
-        fault = f"must be a whole number like the key's values, got {shown_value(step)}"
-        problems.append(source.problem(("vary", key, "step"), fault))
-    elif step is not None and not problems and not _reaches(ends["low"], ends["high"], step):
-        fault = f"steps of {step} from {ends['low']} do not reach {ends['high']}; both ends must be reachable"
-        problems.append(source.problem(("vary", key, "step"), fault))
+        source.note((*at, "step"), f"must be a whole number like the key's values, got {shown_value(step)}")
+    elif step is not None and not (faults_of_low or faults_of_high) and not _reaches(low, high, step):
+        source.note((*at, "step"), f"steps of {step} from {low} do not reach {high}; both ends must be reachable")
     if step is not None and int not in kinds:
         step = float(step)
-    return problems, drawn.model_copy(update={**ends, "step": step})
+    return drawn.model_copy(update={"low": low, "high": high, "step": step})
 
 
 def _reaches(low: float, high: float, step: float) -> bool:
@@ -126,43 +116,43 @@ def _reaches(low: float, high: float, step: float) -> bool:
 def _in_place(baseline: Baseline, key: str, value: Any) -> tuple[list[str], Any]:
     """What the baseline's schema has against this value for the key, and the value in the key's own type."""
     section, name = key.split(".")
-    tree = baseline.model_dump()
-    tree[section][name] = value
+    before = getattr(baseline, section)
+    values = {**dict(before), name: value}
     try:
-        return [], getattr(getattr(Baseline.model_validate(tree), section), name)
+        return [], getattr(before.model_validate(values), name)
     except ValidationError as error:
-        return [problem.message for problem in explain(error, Source(tree, Place((0, 0), "")), Baseline)], value
+        return [problem.message for problem in explain(error, Source.named(values, ""), type(before))], value
 
 
-def _check_rungs(source: Source, space: SearchSpace) -> list[Problem]:
+def _check_rungs(source: Source, space: SearchSpace) -> None:
     first, most = space.scheduler.first_rung_examples, space.budget.examples
-    if space.scheduler.name == "none" or most is None or first < most:
-        return []
-    fault = (
-        f"{first} is not below budget.examples, {most}: no trial would ever be stopped; "
-        "lower it, or set scheduler.name to none"
-    )
-    return [source.problem(("scheduler", "first_rung_examples"), fault)]
+    if space.scheduler.name != "none" and most is not None and first >= most:
+        source.note(
+            ("scheduler", "first_rung_examples"),
+            f"{first} is not below budget.examples, {most}: no trial would ever be stopped; "
+            "lower it, or set scheduler.name to none",
+        )
 
 
-def _check_keep(source: Source, space: SearchSpace, baseline: Baseline) -> list[Problem]:
+def _check_keep(source: Source, space: SearchSpace, baseline: Baseline) -> None:
     bounds = space.keep.effective_batch_size
     if bounds is None:
-        return []
-    faults = []
+        return
+    at = ("keep", "effective_batch_size")
     if not bounds.low <= (size := baseline.effective_batch_size()) <= bounds.high:
-        faults.append(
+        source.note(
+            at,
             f"the baseline's effective batch size, {size}, lies outside {bounds.low} to {bounds.high}, and it is "
-            "trial 0; widen keep, or change the baseline's training.batch_size or gradient_accumulation_steps"
+            "trial 0; widen keep, or change the baseline's training.batch_size or gradient_accumulation_steps",
         )
     sizes = [_sizes(space, baseline, key) for key in _EFFECTIVE]
     if not _some_product_is_within(sizes, bounds):
-        low, high = (ends[0] * ends[1] * ends[2] for ends in zip(*((size[0], size[-1]) for size in sizes), strict=True))
-        faults.append(
+        low, high = math.prod(size[0] for size in sizes), math.prod(size[-1] for size in sizes)
+        source.note(
+            at,
             f"no sample lies within {bounds.low} to {bounds.high}: "
-            f"the effective batch sizes of this space go from {low} to {high}"
+            f"the effective batch sizes of this space go from {low} to {high}",
         )
-    return [source.problem(("keep", "effective_batch_size"), fault) for fault in faults]
 
 
 def _sizes(space: SearchSpace, baseline: Baseline, key: str) -> Sequence[int]:

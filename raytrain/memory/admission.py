@@ -71,7 +71,7 @@ class Admission:
     def _peak(self, record: TrialRecord) -> Peak | None:
         predicted_gib = (record.predicted_memory_gib or 0.0) - _CONTEXT_GIB
         if record.outcome is Outcome.OUT_OF_MEMORY and record.gpu_fraction is not None:
-            given_gib = record.gpu_memory_gib
+            given_gib = record.gpu_share_gib
             if given_gib is None or self._card_gib is None or given_gib >= self._card_gib:
                 return Peak(predicted_gib=predicted_gib, measured_gib=None)
             # It outgrew its share, not the largest card: that tells how far predictions are off, at least.

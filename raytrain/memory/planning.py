@@ -25,7 +25,7 @@ from raytrain.memory.prediction import (
 from raytrain.memory.step_peak import FLOAT_BYTES, GIB
 from raytrain.search.axes import Axes, Sample
 from raytrain.speech.extent import Extent
-from raytrain.whisper.variants import VARIANTS
+from raytrain.whisper.variants import VARIANTS, Variant
 
 _SHORTER_WINDOWS_S = (15.0, 8.0, 5.0)
 _LEAST_GAIN_GIB = 0.01
@@ -162,8 +162,9 @@ def _reliefs(config: Baseline, extent: Extent | None) -> Iterator[Sample]:
 def _smaller_variant(config: Baseline, card: Card, extent: Extent | None) -> Iterator[Sample]:
     """The largest that fits; where none does, or no card is named, the next smaller one."""
     size = VARIANTS[config.model.variant].parameters
-    smaller = sorted((v for v in VARIANTS.values() if v.parameters < size), key=lambda v: -v.parameters)
-    samples = [_of_variant(config, variant.name) for variant in smaller]
+    # The English-only twin of a size has a token less: it is no smaller one.
+    smaller = sorted((v for v in VARIANTS.values() if v.parameters < 0.99 * size), key=lambda v: -v.parameters)
+    samples = [_of_variant(config, variant) for variant in smaller]
     fitting = (
         sample
         for sample in samples
@@ -173,15 +174,15 @@ def _smaller_variant(config: Baseline, card: Card, extent: Extent | None) -> Ite
         yield next(fitting, samples[0])
 
 
-def _of_variant(config: Baseline, name: str) -> Sample:
-    weights = f"openai/whisper-{'large-v3-turbo' if name == 'turbo' else name}"
-    return {"model.variant": name, "model.pretrained": weights if config.model.pretrained else None}
+def _of_variant(config: Baseline, variant: Variant) -> Sample:
+    weights = variant.hub_id if config.model.pretrained else None
+    return {"model.variant": variant.name, "model.pretrained": weights}
 
 
 def _refuse_hopeless(config: Baseline, memory_gib: float, extent: Extent | None) -> None:
     """A card on which nothing fits, whatever is changed, is a mistake in the question."""
     least = apply_sample(config, {"training.batch_size": 1, "training.gradient_accumulation_steps": 1})
-    for sample in [*_reliefs(least, extent), _of_variant(least, "tiny")]:
+    for sample in [*_reliefs(least, extent), _of_variant(least, VARIANTS["tiny"])]:
         least = apply_sample(least, sample)
     least_gib = _predict(least, extent).predicted_memory_gib
     if least_gib > memory_gib:

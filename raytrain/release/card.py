@@ -115,7 +115,7 @@ def _base_weights(run: KeptRun) -> str | None:
 def _licence(run: KeptRun) -> str:
     """The licence of the base weights; unknown where raytrain cannot tell."""
     source = _base_weights(run)
-    return _OPENAIS_LICENCE if source is not None and source.startswith("openai/whisper-") else "unknown"
+    return _OPENAIS_LICENCE if source is not None and source.startswith("openai/") else "unknown"
 
 
 def _dataset(run: KeptRun) -> str:

@@ -14,9 +14,9 @@ from raytrain.archive.checksums import read_manifest
 from raytrain.config.baseline import Baseline
 from raytrain.errors import Damaged, InputError
 from raytrain.files import read_json
-from raytrain.report.study_results import load_study
 from raytrain.results.description import Description, read_description
 from raytrain.results.records import TrialRecord
+from raytrain.results.study_results import load_study
 from raytrain.results.transcripts import read_rows
 from raytrain.trial.storage import noted_checkpoints
 from raytrain.whisper.locate import missing

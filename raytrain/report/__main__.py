@@ -10,12 +10,12 @@ from rich.table import Table
 from raytrain.archive.checksums import FILE_NAME as MANIFEST
 from raytrain.cli import Parser, run_door, say
 from raytrain.files import write_text
-from raytrain.report.comparison import Run, comparisons, read_run, rows
-from raytrain.report.comparison_html import caveats, comparison_html, comparison_markdown
-from raytrain.report.study_results import StudyResults
+from raytrain.report.comparison import ComparedRun, caveats, comparisons, read_run, rows
+from raytrain.report.pages import comparison_pages
 from raytrain.report.table import print_trials
 from raytrain.report.write import write_report
 from raytrain.results.description import STUDY_FILE
+from raytrain.results.study_results import StudyResults
 
 _COMPARISONS = Path("results") / "comparisons"
 
@@ -29,21 +29,21 @@ def _report() -> None:
     folders = [Path(folder) for folder in arguments.folders]
     if len(folders) == 1 and (folders[0] / STUDY_FILE).is_file() and not _archived(folders[0]):
         page = folders[0] / "report.html"
-        _tell_study(_renewed(folders[0]))
+        _print_study(_renewed(folders[0]))
     else:
         runs = [read_run(folder) for folder in folders]
         for run in runs:
-            if run.told["kind"] == "study" and not _archived(run.folder):
+            if run.summary["kind"] == "study" and not _archived(run.folder):
                 _renewed(run.folder)
         page = _write_comparison(runs)
-        _tell_comparison(runs)
+        _print_comparison(runs)
     say(f"report     {page}")
     if arguments.open:
         webbrowser.open(page.absolute().as_uri())
 
 
 def _archived(folder: Path) -> bool:
-    """What is archived stays as it was archived, to the byte."""
+    """Whether a folder is archived: then it stays as it was archived, to the byte."""
     return (folder / MANIFEST).exists()
 
 
@@ -54,14 +54,14 @@ def _renewed(folder: Path) -> StudyResults:
     return write_report(folder)
 
 
-def _tell_study(study: StudyResults) -> None:
+def _print_study(study: StudyResults) -> None:
     for caveat in study.description.caveats():
         say(caveat)
     say(study.verdict.sentence)
-    print_trials(study.table)
+    print_trials(study.records, best=study.best, baseline=study.baseline)
 
 
-def _tell_comparison(runs: list[Run]) -> None:
+def _print_comparison(runs: list[ComparedRun]) -> None:
     for caveat in caveats(runs):
         say(caveat)
     table = Table(header_style="bold")
@@ -75,10 +75,10 @@ def _tell_comparison(runs: list[Run]) -> None:
         say(sentence)
 
 
-def _write_comparison(runs: list[Run]) -> Path:
+def _write_comparison(runs: list[ComparedRun]) -> Path:
     name = "_and_".join(run.name for run in runs)[:150]
-    write_text(_COMPARISONS / f"{name}.md", comparison_markdown(runs))
-    write_text(_COMPARISONS / f"{name}.html", comparison_html(runs))
+    for suffix, text in comparison_pages(runs).items():
+        write_text(_COMPARISONS / f"{name}{suffix}", text)
     return _COMPARISONS / f"{name}.html"
 
 

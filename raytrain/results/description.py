@@ -13,7 +13,7 @@ from raytrain.config.space import SearchSpace
 from raytrain.errors import InputError
 from raytrain.files import read_json, write_json
 
-VERSION = 1
+VERSION = 2
 STUDY_FILE, FIT_FILE = "study.json", "fit.json"
 _Settings = TypeVar("_Settings", bound=Section)
 
@@ -58,6 +58,13 @@ class Description:
     def is_pareto(self) -> bool:
         """Whether the study looks for a front of trials, and not for one."""
         return self.space is not None and self.space.search.is_pareto
+
+    @property
+    def asked(self) -> SearchSpace:
+        """A study's space; ValueError where this describes a fit."""
+        if self.space is None:
+            raise ValueError(f"{self.baseline_name}: a fit has no search space")
+        return self.space
 
     def write(self, folder: Path) -> None:
         """Write study.json or fit.json in this folder, whole or not at all."""

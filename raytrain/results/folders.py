@@ -7,11 +7,8 @@ from raytrain.errors import InputError
 
 
 def new_run_folder(storage: str | Path, parts: list[str], *, today: date | None = None) -> Path:
-    """Make and return `<storage>/<date>_<part>_<part>`, with -2, -3, ... behind it where the name is taken.
-
-    A bucket holds checkpoints only; the small files of its runs stay in `results/`.
-    """
-    home = Path("results") if "://" in str(storage) else Path(storage)
+    """Make and return `<storage>/<date>_<part>_<part>`, with -2, -3, ... behind it where the name is taken."""
+    home = Path(storage)
     name = "_".join([(today or date.today()).isoformat(), *(_safe(part) for part in parts)])
     try:
         home.mkdir(parents=True, exist_ok=True)

@@ -1,123 +1,52 @@
 """The ledger of a study: TrialRecords in, a line each, on disk before `append` returns; the same records out."""
 
-import fcntl
-import json
-import logging
-import os
-import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import fields
 from pathlib import Path
-from typing import IO
+from typing import Any
 
 from raytrain.errors import InputError
-from raytrain.results.records import TrialRecord
-
-log = logging.getLogger("raytrain")
-_FIELDS = {field.name for field in fields(TrialRecord)}
+from raytrain.files import AppendedLines, ProcessLock
+from raytrain.results.records import TrialRecord, UnknownFields
 
 
 class Ledger:
-    """`trials.jsonl` in a study's folder. Reading needs no lock; one process at a time writes.
-
-    The lock is the open file's, so that it goes when its process does, by whatever death.
-    """
+    """`trials.jsonl` in a study's folder. Reading needs no lock; one process at a time writes, within `held`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder)
         self.path = self.folder / "trials.jsonl"
-        self._lock: IO[str] | None = None
+        self._lines = AppendedLines(self.path, parse=_record)
+        self._lock = ProcessLock(
+            self.folder / "study.lock",
+            in_use=lambda holder: InputError(
+                f"{self.folder}: in use by {holder}; wait until it has ended, stop it, or start a study of its own"
+            ),
+        )
 
-    @contextmanager
-    def held(self) -> Iterator["Ledger"]:
-        """Keep the ledger for this process; while another has it, refuse with who that is."""
-        if self._lock is not None:
-            yield self
-            return
-        self._lock = _take_lock(self.folder / "study.lock")
-        try:
-            yield self
-        finally:
-            self._lock.close()
-            self._lock = None
+    def held(self) -> ProcessLock:
+        """Keep the study for this process as long as the block runs; while another has it, refuse with who that is."""
+        return self._lock
 
     def append(self, record: TrialRecord) -> bool:
         """Add a record and sync it to disk; False, and nothing written, where its trial_id is there already."""
         with self.held():
-            records, whole_bytes = self._parse()
-            if any(record.trial_id == other.trial_id for other in records):
+            if any(record.trial_id == other.trial_id for other in self.read()):
                 return False
-            with self.path.open("ab") as file:
-                if file.tell() > whole_bytes:
-                    log.warning("%s: the last line was cut short by a kill; it is taken out", self.path)
-                    file.truncate(whole_bytes)
-                file.write(record.as_json().encode() + b"\n")
-                file.flush()
-                os.fsync(file.fileno())
-            if not records:
-                _sync_folder(self.folder)
+            self._lines.append(record.as_dict())
         return True
 
     def read(self) -> list[TrialRecord]:
         """All records, in the order they ended. A last line cut short by a kill is left out; any other is an error."""
-        return self._parse()[0]
-
-    def _parse(self) -> tuple[list[TrialRecord], int]:
-        """The records, and how many bytes of the file they fill."""
-        try:
-            content = self.path.read_bytes()
-        except FileNotFoundError:
-            return [], 0
-        except OSError as error:
-            raise InputError(f"{self.path}: {error.strerror}; make it a file that can be read") from None
-        records: dict[str, TrialRecord] = {}
-        # A record is written with its newline in one go: what follows the last newline was never finished.
-        whole, _, _ = content.rpartition(b"\n")
-        for number, line in enumerate(whole.split(b"\n") if whole else [], 1):
-            record = _record(line, place=f"{self.path}:{number}")
-            records.setdefault(record.trial_id, record)
-        return list(records.values()), len(whole) + 1 if whole else 0
+        by_id: dict[str, TrialRecord] = {}
+        for record in self._lines.read():
+            by_id.setdefault(record.trial_id, record)
+        return list(by_id.values())
 
 
-def _record(line: bytes, *, place: str) -> TrialRecord:
+def _record(values: dict[str, Any], place: str) -> TrialRecord:
     try:
-        values = json.loads(line)
-    except ValueError:
-        raise InputError(f"{place}: not JSON; restore the line from a copy, or take it out") from None
-    if not isinstance(values, dict):
-        raise InputError(f"{place}: not a trial record; restore the line from a copy, or take it out")
-    unknown = sorted(set(values) - _FIELDS)
-    if unknown:
-        raise InputError(f"{place}: unknown fields {', '.join(unknown)}: written by a newer raytrain; use that version")
-    try:
-        return TrialRecord.from_json(line.decode())
+        return TrialRecord.from_dict(values)
+    except UnknownFields as error:
+        raise InputError(f"{place}: unknown fields {error}: written by a newer raytrain; use that version") from None
     except (TypeError, ValueError, KeyError) as error:
-        raise InputError(f"{place}: not a trial record ({error}); restore the line, or take it out") from None
-
-
-def _take_lock(path: Path) -> IO[str]:
-    # Kept apart from the ledger, whose bytes are the records' alone.
-    lock = path.open("a+", encoding="utf-8")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        lock.seek(0)
-        holder = lock.read().strip() or "another process"
-        lock.close()
-        raise InputError(
-            f"{path.parent}: in use by {holder}; wait until it has ended, stop it, or start a study of its own"
-        ) from None
-    lock.truncate(0)
-    lock.write(f"process {os.getpid()} on {socket.gethostname()}")
-    lock.flush()
-    return lock
-
-
-def _sync_folder(folder: Path) -> None:
-    """A new file survives a power cut only once the folder that names it is on disk too."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{place}: not a trial record ({reason}); restore the line, or take it out") from None

@@ -1,7 +1,8 @@
 """What is kept of a trial: one TrialRecord, a line of JSON in the ledger, with null where there is no number."""
 
 import json
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Any, Self
 
@@ -11,6 +12,10 @@ from raytrain.files import finite
 WORST_OBJECTIVE = 10.0
 """What a sampler is told where there is no WER, and the most it is told of a babbling model: finite, since NaN would
 never be pruned, and worse than any model that does more than babble."""
+
+
+_FORMER_NAMES = {"gpu_memory_gib": "gpu_share_gib"}
+"""Of fields, in ledgers of studies of version 1."""
 
 
 class Outcome(StrEnum):
@@ -24,8 +29,81 @@ class Outcome(StrEnum):
     FAILED = "failed"  # our bug or the machine's; never counted as a result
 
 
+class UnknownFields(ValueError):
+    """A record has fields that this raytrain does not know: a newer one wrote it."""
+
+
 @dataclass(frozen=True, kw_only=True)
-class TrialRecord:
+class Learnt:
+    """What a training has learnt by its last evaluation: the same for every split of one effective batch."""
+
+    eval_wer: float | None = None
+    """WER at the last evaluation."""
+    best_eval_wer: float | None = None
+    wer_by_age_bucket: dict[str, float] = field(default_factory=dict)
+    word_errors: dict[str, int] | None = None
+    """Counts at the last evaluation: substitutions, deletions, insertions, hits."""
+    examples_seen: int = 0
+    history: list[dict[str, Any]] = field(default_factory=list)
+    """One row an evaluation, on `examples_seen`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Taken:
+    """What a training has taken of the machine so far: a few steps show it as well as a whole run."""
+
+    train_examples_per_s: float | None = None
+    peak_memory_reserved_gib: float | None = None
+    peak_memory_allocated_gib: float | None = None
+    peak_memory_resident_gib: float | None = None
+    peak_memory_by_phase: dict[str, dict[str, float]] = field(default_factory=dict)
+    """On a GPU {"train": {"reserved_gib", "allocated_gib"}, "evaluate": {...}}, the largest of any rank."""
+    allocator_retries: int | None = None
+    """How often the CUDA allocator emptied its cache to go on, on the rank where it did most: memory was short."""
+    precision_used: str | None = None
+    node: str | None = None
+    """The name of the machine that trained."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row(Learnt, Taken):
+    """What a run reports at an evaluation and at its end. A metric that is to reach trackers and records is a field
+    here, or of what this is made of, and whoever measures it sets it."""
+
+    step: int = 0
+    steps_total: int = 0
+    warmup_steps_used: int | None = None
+    epoch: float = 0.0
+    train_loss: float | None = None
+    """The mean over the label tokens since the evaluation before."""
+    learning_rate: float | None = None
+    grad_norm: float | None = None
+    eval_utterances: int | None = None
+    eval_s: float | None = None
+    objective: float = WORST_OBJECTIVE
+    """The one finite number that the scheduler compares."""
+    finished: bool = False
+    """Whether this is the run's last row."""
+    outcome: Outcome | None = None
+    reason: str | None = None
+    errno: int | None = None
+    """The operating system's error number, where the run failed by one."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, as Ray, files and trackers take them; a number that is not finite is None."""
+        plain: dict[str, Any] = finite({one.name: getattr(self, one.name) for one in fields(self)})
+        return plain | {"outcome": self.outcome and str(self.outcome)}
+
+    def updated(self, values: Mapping[str, Any]) -> Self:
+        """This row with what is known of these values; what else they hold, Tune's own keys say, is left out."""
+        known = {one.name: values[one.name] for one in fields(self) if one.name in values}
+        if known.get("outcome") is not None:
+            known["outcome"] = Outcome(known["outcome"])
+        return replace(self, **known)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialRecord(Learnt, Taken):
     """One trial as it ended. Times are ISO 8601 in UTC, memory is in GiB (2**30 bytes), WER is a fraction."""
 
     trial_id: str
@@ -37,46 +115,40 @@ class TrialRecord:
     effective_batch_size: int
     outcome: Outcome
     reason: str | None = None
-    eval_wer: float | None = None
-    """At the last evaluation."""
-    best_eval_wer: float | None = None
-    wer_by_age_bucket: dict[str, float] = field(default_factory=dict)
-    word_errors: dict[str, int] | None = None
-    """Counts at the last evaluation: substitutions, deletions, insertions, hits."""
-    peak_memory_reserved_gib: float | None = None
-    peak_memory_allocated_gib: float | None = None
-    peak_memory_resident_gib: float | None = None
-    peak_memory_by_phase: dict[str, dict[str, float]] = field(default_factory=dict)
-    """On a GPU {"train": {"reserved_gib", "allocated_gib"}, "evaluate": {...}}, the largest of any rank."""
-    allocator_retries: int | None = None
-    """How often the CUDA allocator emptied its cache to go on, on the rank where it did most: memory was short."""
     predicted_memory_gib: float | None = None
+    """The predicted peak on a GPU, with all that is not tensors."""
     gpu_fraction: float | None = None
-    gpu_memory_gib: float | None = None
-    """What that fraction comes to; null where the card's size was not known."""
-    train_examples_per_s: float | None = None
-    examples_seen: int = 0
+    """The share of a card that each worker had; null on a CPU."""
+    gpu_share_gib: float | None = None
+    """What that fraction came to on its card; null where the card's size was not known."""
     steps: int = 0
-    precision_used: str | None = None
     seed: int
     started_at: str
     ended_at: str
     wall_s: float
-    node: str | None = None
+    """Wall-clock seconds from the trial's start to its record."""
     inherited_from: str | None = None
+    """The trial_id whose WER this one has: it splits the same effective batch otherwise, and was only probed."""
     finalist_of: str | None = None
-    history: list[dict[str, Any]] = field(default_factory=list)
-    """One row an evaluation, on `examples_seen`."""
+    """The trial_id that this one trained again with another seed."""
     checkpoint: str | None = None
+    """The folder of the weights, below the study's."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values: what a line of the ledger holds."""
+        return {one.name: getattr(self, one.name) for one in fields(self)} | {"config": self.config.model_dump()}
 
     def as_json(self) -> str:
         """One line, no NaN: a number that is not finite becomes null."""
-        values = {one.name: getattr(self, one.name) for one in fields(self)}
-        return json.dumps(finite(values | {"config": self.config.model_dump()}), ensure_ascii=False, allow_nan=False)
+        return json.dumps(finite(self.as_dict()), ensure_ascii=False, allow_nan=False)
 
     @classmethod
-    def from_json(cls, line: str) -> Self:
-        """The record of a line. A key of its configuration that this raytrain does not know is left out."""
-        values = json.loads(line)
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """The record of a line. A key of its configuration that this raytrain does not know is left out; UnknownFields
+        where the record itself has more than this raytrain knows."""
+        values = {_FORMER_NAMES.get(name, name): value for name, value in values.items()}
+        unknown = sorted(values.keys() - {one.name for one in fields(cls)})
+        if unknown:
+            raise UnknownFields(", ".join(unknown))
         config = Baseline.model_validate(values["config"], extra="ignore")
         return cls(**{**values, "config": config, "outcome": Outcome(values["outcome"])})

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from raytrain.results.transcripts import Scored
+from raytrain.results.transcripts import UtteranceCounts
 
 RESAMPLES = 10_000
 _CHUNK = 64
@@ -53,13 +53,11 @@ class Comparison:
     difference: float
     low: float
     high: float
-    probability_better: float
-    """Of this one, with no allowance for having been picked."""
     num_seeds: int
     num_children: int
 
 
-def contender(name: str, trainings: Sequence[Scored]) -> Contender:
+def contender(name: str, trainings: Sequence[UtteranceCounts]) -> Contender:
     """One configuration from its trainings; all must have scored the same utterances."""
     first = trainings[0]
     if any(not np.array_equal(one.utterance_ids, first.utterance_ids) for one in trainings):
@@ -88,14 +86,11 @@ def compare(
     differences, spread = _ratios(np.ones((1, children)), edits, words)
     errors = np.sqrt(spread[0] + seeds.variance)
     largest = np.zeros(resamples)
-    better = np.empty(len(contenders))
     for start in range(0, len(contenders), _CHUNK):
         part = slice(start, start + _CHUNK)
         redrawn, redrawn_spread = _ratios(drawn, edits[:, part], words)
         shifts = redrawn - differences[:, part] + seeds.shifts(part, random)
         largest = np.maximum(largest, _studentised(shifts, redrawn_spread + seeds.redrawn_variance(part)).max(axis=1))
-        moved = differences[:, part] + shifts
-        better[part] = (moved < 0).mean(axis=0) + (moved == 0).mean(axis=0) / 2
     # Ordered up: with few children a draw can have no spread at all, and its place among the largest is what counts.
     width = float(np.quantile(largest, 0.95, method="higher"))
     return [
@@ -103,11 +98,10 @@ def compare(
             difference=float(difference),
             low=float(difference - width * error) if error else float(difference),
             high=float(difference + width * error) if error else float(difference),
-            probability_better=float(chance),
             num_seeds=min(one.num_seeds, baseline.num_seeds),
             num_children=children,
         )
-        for one, difference, error, chance in zip(contenders, differences[0], errors, better, strict=True)
+        for one, difference, error in zip(contenders, differences[0], errors, strict=True)
     ]
 
 
@@ -116,11 +110,11 @@ class _SeedNoise:
     """What the luck of training adds to a difference of means: pooled over all, since each alone has few seeds."""
 
     variance: np.ndarray
-    """Of each contender's difference."""
+    """What the luck of training adds to the variance of each contender's difference."""
     baseline_shift: np.ndarray
     own_deviations: np.ndarray
     factors: np.ndarray
-    """By draw: how far the variance would be misjudged from so few repeats."""
+    """By bootstrap draw, how far the variance would be misjudged from so few repeats."""
 
     @classmethod
     def of(

@@ -20,7 +20,7 @@ _SCHEMA = pa.schema(
 
 
 @dataclass(frozen=True)
-class Scored:
+class UtteranceCounts:
     """Counts by utterance, in the order of the utterances' ids, so that two trainings' arrays pair up."""
 
     utterance_ids: np.ndarray
@@ -34,7 +34,7 @@ def transcripts_path(folder: Path, number: int) -> Path:
     return folder / "trials" / str(number) / "utterances.jsonl"
 
 
-def read_scored(path: Path) -> Scored | None:
+def read_counts(path: Path) -> UtteranceCounts | None:
     """The counts alone, quickly; None where there is no such file or no row in it."""
     if not path.is_file() or path.stat().st_size == 0:
         return None
@@ -49,7 +49,7 @@ def read_scored(path: Path) -> Scored | None:
     columns = {name: table[name].to_numpy() for name in _SCHEMA.names}
     order = np.argsort(columns["utterance_id"].astype(str), kind="stable")
     edits = columns["substitutions"] + columns["deletions"] + columns["insertions"]
-    return Scored(
+    return UtteranceCounts(
         utterance_ids=columns["utterance_id"].astype(str)[order],
         child_ids=columns["child_id"].astype(str)[order],
         edits=edits[order],

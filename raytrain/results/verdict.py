@@ -1,7 +1,7 @@
 """Is the winner real? A study's records and utterances in; one sentence that claims no more than they do out."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -9,11 +9,10 @@ from pathlib import Path
 from raytrain.results.choose import baseline_trial, best_trial
 from raytrain.results.records import Outcome, TrialRecord
 from raytrain.results.significance import Comparison, Contender, compare, contender
-from raytrain.results.transcripts import Scored, read_scored, transcripts_path
-from raytrain.results.wording import key_name, short, signed, split_text, value_text
+from raytrain.results.transcripts import UtteranceCounts, read_counts, transcripts_path
+from raytrain.results.wording import label, signed, split_text
 
 MIN_CHILDREN = 8
-_SPLIT = ("training.batch_size", "training.gradient_accumulation_steps", "training.learning_rate")
 
 
 class Finding(StrEnum):
@@ -37,7 +36,7 @@ class Verdict:
     """What to train with: the baseline, where no finalist's further trainings scored below its own."""
     baseline: TrialRecord | None
     comparisons: dict[str, Comparison] = field(default_factory=dict)
-    """By trial_id, all against the baseline."""
+    """By trial_id, each configuration against the baseline."""
 
 
 def verdict(records: Sequence[TrialRecord], folder: Path, *, memory_limit_gib: float | None = None) -> Verdict:
@@ -71,37 +70,29 @@ def verdict(records: Sequence[TrialRecord], folder: Path, *, memory_limit_gib: f
     )
 
 
-def label(record: TrialRecord) -> str:
-    """A configuration in a reader's words: batch 8 × 5, lr 1.6e-5, and what else was sampled."""
-    others = [f"{key_name(key)} {value_text(value)}" for key, value in record.sample.items() if key not in _SPLIT]
-    return ", ".join(
-        [f"batch {split_text(record.config)}", f"lr {short(record.config.training.learning_rate)}", *others]
-    )
-
-
 def _repeated(records: Sequence[TrialRecord], folder: Path) -> dict[str, Contender]:
     """Finalists and baseline by their further trainings; those that chose the finalists are left out."""
-    trainings: dict[str, list[Scored]] = defaultdict(list)
-    for record in records:
-        if record.finalist_of is not None and record.outcome is Outcome.COMPLETED:
-            scored = read_scored(transcripts_path(folder, record.number))
-            if scored is not None:
-                trainings[record.finalist_of].append(scored)
+    trainings = _trainings([(one.finalist_of, one) for one in records if one.finalist_of is not None], folder)
     return _comparable({trial_id: all_of for trial_id, all_of in trainings.items() if len(all_of) > 1}, records)
 
 
 def _trained_once(records: Sequence[TrialRecord], folder: Path) -> dict[str, Contender]:
     """Every completed trial, since the best was chosen among all of them."""
-    trainings = {}
-    for record in records:
-        if record.outcome is Outcome.COMPLETED and record.finalist_of is None and record.inherited_from is None:
-            scored = read_scored(transcripts_path(folder, record.number))
-            if scored is not None:
-                trainings[record.trial_id] = [scored]
-    return _comparable(trainings, records)
+    once = [(one.trial_id, one) for one in records if one.finalist_of is None and one.inherited_from is None]
+    return _comparable(_trainings(once, folder), records)
 
 
-def _comparable(trainings: dict[str, list[Scored]], records: Sequence[TrialRecord]) -> dict[str, Contender]:
+def _trainings(trials: Iterable[tuple[str, TrialRecord]], folder: Path) -> dict[str, list[UtteranceCounts]]:
+    """Under the trial_id that each is given with, the counts of every completed training that left utterances."""
+    found: dict[str, list[UtteranceCounts]] = defaultdict(list)
+    for trial_id, record in trials:
+        scored = read_counts(transcripts_path(folder, record.number)) if record.outcome is Outcome.COMPLETED else None
+        if scored is not None:
+            found[trial_id].append(scored)
+    return found
+
+
+def _comparable(trainings: dict[str, list[UtteranceCounts]], records: Sequence[TrialRecord]) -> dict[str, Contender]:
     """Those that scored the baseline's utterances; nothing where the baseline is not among them."""
     baseline = baseline_trial(records)
     if baseline is None or baseline.trial_id not in trainings:

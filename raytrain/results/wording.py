@@ -1,10 +1,24 @@
-"""Numbers and keys as a reader likes them."""
+"""Numbers, keys and configurations as a reader likes them."""
 
 from typing import Any
 
 from raytrain.config.baseline import Baseline
+from raytrain.results.records import TrialRecord
 
 NOTHING = "–"
+_SPLIT = ("training.batch_size", "training.gradient_accumulation_steps", "training.learning_rate")
+
+
+def label(record: TrialRecord) -> str:
+    """A configuration in a reader's words: batch 8 × 5, lr 1.6e-5, and what else was sampled."""
+    others = [f"{key_name(key)} {value_text(value)}" for key, value in record.sample.items() if key not in _SPLIT]
+    rate = short(record.config.training.learning_rate)
+    return ", ".join([f"batch {split_text(record.config)}", f"lr {rate}", *others])
+
+
+def trial_title(record: TrialRecord) -> str:
+    """A trial's number and configuration: trial 3: batch 8 × 5, lr 1.6e-5."""
+    return f"trial {record.number}: {label(record)}"
 
 
 def number_text(value: float | None, digits: int) -> str:
@@ -34,7 +48,7 @@ def signed(value: float) -> str:
 
 
 def split_text(config: Baseline) -> str:
-    """12 × 3, or where there are several workers 12 × 3 × 2."""
+    """Batch size × accumulation, as 12 × 3, or where there are several workers 12 × 3 × 2."""
     training, workers = config.training, config.scaling.num_workers
     factors = [training.batch_size, training.gradient_accumulation_steps, *([workers] if workers > 1 else [])]
     return " × ".join(map(str, factors))
@@ -46,7 +60,7 @@ def key_name(key: str) -> str:
 
 
 def duration_text(seconds: float) -> str:
-    """In the unit that suits."""
+    """A duration in seconds, minutes or hours, whichever suits its size."""
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

@@ -6,11 +6,11 @@ its speed.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 
 from raytrain.config.baseline import Baseline
 from raytrain.config.reader import apply_sample
-from raytrain.results.records import Outcome, TrialRecord
+from raytrain.results.records import Learnt, Outcome, TrialRecord
 
 _PROBE_STEPS = 4
 _PROBE_EVALUATIONS = 2
@@ -39,17 +39,13 @@ def inherit(probed: TrialRecord, trained: TrialRecord) -> TrialRecord:
     """
     if probed.outcome not in (Outcome.COMPLETED, Outcome.DIVERGED):
         return probed
-    exact = not probed.config.model.dropout
     reason = f"as {trained.trial_id}: the same step, split otherwise"
+    learnt = {one.name: getattr(trained, one.name) for one in fields(Learnt) if one.name != "history"}
     return replace(
         probed,
         outcome=Outcome.COMPLETED,
-        reason=reason if exact else f"{reason}; equal in distribution (dropout)",
-        eval_wer=trained.eval_wer,
-        best_eval_wer=trained.best_eval_wer,
-        wer_by_age_bucket=trained.wer_by_age_bucket,
-        word_errors=trained.word_errors,
-        examples_seen=trained.examples_seen,
+        reason=f"{reason}; equal in distribution (dropout)" if probed.config.model.dropout else reason,
+        **learnt,
         steps=trained.steps,
         inherited_from=trained.trial_id,
         checkpoint=None,

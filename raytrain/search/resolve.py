@@ -15,7 +15,7 @@ def resolve(baseline: Baseline, space: SearchSpace, sample: Sample) -> Baseline:
     Otherwise a larger batch would also mean a longer warm-up and a longer run, and nobody could tell which of the
     three changed the WER.
     """
-    config = apply_sample(baseline, sample)
+    config = apply_sample(baseline, sample, is_from_space=True)
     before, now = baseline.effective_batch_size(), config.effective_batch_size()
     if now == before:
         return config
@@ -30,13 +30,13 @@ def resolve(baseline: Baseline, space: SearchSpace, sample: Sample) -> Baseline:
         follow["training.warmup_steps"] = study_warmup_steps(training.warmup_steps, **sizes)
     if training.max_steps is not None and "training.max_steps" not in space.vary:
         follow["training.max_steps"] = -(-training.max_steps * before // now)
-    return apply_sample(config, follow)
+    return apply_sample(config, follow, is_from_space=True)
 
 
-def rungs(space: SearchSpace, *, budget_examples: int) -> list[int]:
+def rungs(space: SearchSpace, *, budget_examples: int) -> tuple[int, ...]:
     """Where trials are scored and compared, in examples seen, below the budget."""
     first, reduction = space.scheduler.first_rung_examples, space.scheduler.reduction
     if first >= budget_examples:
-        return []
+        return ()
     count = math.floor(math.log((budget_examples - 1) / first, reduction) + 1e-9) + 1
-    return [first * reduction**index for index in range(count)]
+    return tuple(first * reduction**index for index in range(count))

@@ -6,12 +6,11 @@ and none is passed for ever by smaller ones.
 
 from collections.abc import Callable, Sequence
 from copy import deepcopy
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 from raytrain.config.baseline import Baseline
 from raytrain.trial.cluster import Hardware, Node
-from raytrain.trial.job import Share
+from raytrain.trial.job import Share, Trial
 
 Part = Callable[[Baseline, float | None], float | None]
 """What a worker takes of a card of so many GiB (None: of unknown size); None where the card is too small for it."""
@@ -50,15 +49,14 @@ class Room:
         """Of each card, the share that is not free."""
         return [1 - free / _UNITS for one in self._nodes for free in one.cards]
 
-    def place(self, trial: dict[str, Any]) -> dict[str, Any] | None:
-        """A trial in Tune's terms with the share that is now its own; None while it has to wait.
+    def place(self, trial: Trial) -> Trial | None:
+        """A trial with the share that is now its own; None while it has to wait.
 
         On an empty cluster any is started as it is: it would never have more room.
         """
-        job = trial["job"]
-        share = self.take(trial["number"], Share(**job["share"]), Baseline.model_validate(job["config"]))
+        share = self.take(trial.number, trial.job.share, trial.job.config)
         if share is not None:
-            return {**trial, "job": {**job, "share": asdict(share)}}
+            return trial.placed(share)
         return None if self._taken else trial
 
     def take(self, number: int, share: Share, config: Baseline) -> Share | None:
@@ -67,12 +65,12 @@ class Room:
             everywhere = range(len(self._nodes))
             return share if self._seat(number, everywhere, share, workers=config.scaling.num_workers) else None
         parts = {
-            index: self._part(config, one.node.gpu_memory_gib) for index, one in enumerate(self._nodes) if one.cards
+            index: self._part(config, one.node.smallest_card_gib) for index, one in enumerate(self._nodes) if one.cards
         }
         # On the smallest card that will do, of which it takes most: larger trials find the large ones free.
         for fraction in sorted({part for part in parts.values() if part is not None}, reverse=True):
             alike = [index for index, part in parts.items() if part == fraction]
-            own = replace(share, gpu_fraction=fraction, gpu_memory_gib=self._given_gib(alike, fraction, config))
+            own = replace(share, gpu_fraction=fraction, gpu_share_gib=self._share_gib(alike, fraction, config))
             if len(alike) < len(parts):
                 own = replace(own, node_ids=tuple(self._nodes[index].node.id for index in alike))
             if self._seat(number, alike, own, workers=config.scaling.num_workers):
@@ -87,9 +85,9 @@ class Room:
             if seat.card is not None:
                 one.cards[seat.card] += seat.units
 
-    def _given_gib(self, nodes: Sequence[int], fraction: float, config: Baseline) -> float | None:
+    def _share_gib(self, nodes: Sequence[int], fraction: float, config: Baseline) -> float | None:
         """What a worker may take of a card, as it will cap itself; None where a card's size is unknown."""
-        sizes = [self._nodes[index].node.gpu_memory_gib for index in nodes]
+        sizes = [self._nodes[index].node.smallest_card_gib for index in nodes]
         known = [size for size in sizes if size is not None]
         if len(known) < len(sizes):
             return None

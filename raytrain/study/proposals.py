@@ -1,7 +1,9 @@
-"""Which trial of a study comes next: its records and journal in; a trial's number and job, as Tune is told it, out."""
+"""Which trial of a study comes next: its history in; a whole Trial, or None when there is none left, out."""
 
 import logging
+import shutil
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from raytrain.config.baseline import Baseline
@@ -9,38 +11,35 @@ from raytrain.config.reader import apply_sample
 from raytrain.config.space import Scheduler
 from raytrain.errors import InputError
 from raytrain.memory.admission import Admission
-from raytrain.results.ledger import Ledger
-from raytrain.results.records import Outcome, TrialRecord
-from raytrain.search.axes import Axes, Sample
+from raytrain.results.records import Outcome
+from raytrain.search.axes import Sample
 from raytrain.search.equivalents import equivalent, probe_of
 from raytrain.search.finalists import Repeat, further_seeds, missing_repeats
 from raytrain.search.resolve import resolve, rungs
 from raytrain.search.sampler import propose
-from raytrain.study.journal import Journal
 from raytrain.study.study import Study, trial_name
-from raytrain.trial.job import Job, Share
+from raytrain.trial.job import Job, Share, Trial
 
 log = logging.getLogger("raytrain")
 
 
 class Proposals:
-    """Which trial comes next: those a kill left unfinished, then the baseline, then the sampler's."""
+    """The search's trials: those a kill left unfinished, then the baseline, then the sampler's."""
 
-    def __init__(self, study: Study, records: list[TrialRecord], journal: Journal) -> None:
-        self._study, self._journal = study, journal
-        self._axes = Axes(study.space, study.baseline)
-        journal.catch_up(records, memory_limit_gib=study.description.memory_limit_gib)
-        self._unfinished = journal.unfinished()
+    def __init__(self, study: Study) -> None:
+        self._study, self._history = study, study.history
+        self._unfinished = [trial for trial in self._history.unfinished() if trial.finalist_of is None]
         self.scheduler = study.space.scheduler
-        launched = [record for record in records if record.outcome is not Outcome.NOT_STARTED]
+        launched = [record for record in self._history.records if record.outcome is not Outcome.NOT_STARTED]
         searched = [record for record in launched if record.finalist_of is None]
         self._launched = bool(launched)
         self._refusals_left = study.space.search.trials
         """A space of real numbers holds samples that do not fit without end."""
         self.remaining = max(0, study.space.search.trials - len(searched))
+        self._of_items = cache(lambda items: resolve(study.baseline, study.space, dict(items)))
 
     def refuse_hopeless(self, admission: Admission) -> None:
-        """A search whose every sample is predicted not to fit is a mistake in the question."""
+        """Refuse a search whose every sample is predicted not to fit: it is a mistake in the question."""
         reason = admission.refusal(self._study.baseline)
         if reason is None or self._launched:
             return
@@ -50,47 +49,44 @@ class Proposals:
                 "see `python -m raytrain.plan --gpu-memory GIB` for what to change"
             )
 
-    def next(self, share: Share, admission: Admission) -> dict[str, Any] | None:
-        """A trial's configuration in Tune's terms; None when the space is exhausted."""
+    def next(self, share: Share, admission: Admission) -> Trial | None:
+        """The next trial; None when the space is exhausted."""
         if self._unfinished:
-            number = min(self._unfinished)
-            sample = self._unfinished.pop(number)
-        else:
-            number = len(self._journal)
-            proposed = self._axes.baseline_sample if number == 0 else self._propose(number, admission)
-            if proposed is None:
-                tried = len(self._journal.tried())
-                log.info("every sample of the space has been tried; the search ends with %d trials", tried)
-                return None
-            sample = proposed
-            self._journal.start(sample)
+            begun = self._unfinished.pop(0)
+            return self._trial(begun.number, begun.sample, share, admission)
+        number = self._history.next_number
+        sample = self._history.axes.baseline_sample if number == 0 else self._propose(number, admission)
+        if sample is None:
+            tried = len(self._history.tried())
+            log.info("every sample of the space has been tried; the search ends with %d trials", tried)
+            return None
+        _begin_anew(self._study, self._history.start(sample))
+        return self._trial(number, sample, share, admission)
+
+    def _trial(self, number: int, sample: Sample, share: Share, admission: Admission) -> Trial:
         config = self._study.baseline if number == 0 else self._resolved(sample)
-        whole, trained = config, self._trained(config) if number else None
-        budget = self._study.budget_examples
+        trained = None
+        if number and self._study.space.search.reuse_equivalent:
+            trained = equivalent(config, self._history.records)
+        run, budget = config, self._study.budget_examples
         if trained is not None:
-            config, budget = probe_of(config, budget_examples=budget)
+            run, budget = probe_of(config, budget_examples=budget)
         job = _job(
             self._study,
             number,
-            config,
+            run,
             share=share,
-            evaluate_at_examples=rungs(self._study.space, budget_examples=budget) if trained is None else [],
+            evaluate_at_examples=rungs(self._study.space, budget_examples=budget) if trained is None else (),
             end_at_examples=budget,
-            predicted_memory_gib=admission.predicted_gib(config),
+            predicted_memory_gib=admission.predicted_gib(run),
         )
-        asked = {"number": number, "sample": sample if number else {}, "job": job.as_dict()}
-        if trained is not None:
-            asked |= {"inherits": trained.trial_id, "config": whole.model_dump()}
-        return asked
-
-    def _trained(self, config: Baseline) -> TrialRecord | None:
-        """The trial that has trained this already, split otherwise."""
-        if not self._study.space.search.reuse_equivalent:
-            return None
-        return equivalent(config, Ledger(self._study.folder).read())
+        own = {} if number == 0 else sample
+        return Trial(
+            number=number, sample=own, config=config, job=job, probes=trained.trial_id if trained is not None else None
+        )
 
     def _propose(self, number: int, admission: Admission) -> Sample | None:
-        """Among what will fit; when all of that was tried, what may fit or does not, so that the ledger tells it."""
+        """Among what will fit; when all of that was tried, what may fit or does not, so that the ledger says it."""
         sample = self._proposed(number, fits=lambda one: admission.will_fit(self._resolved(one)))
         if sample is not None or not admission.refuses or not self._refusals_left:
             return sample
@@ -98,46 +94,49 @@ class Proposals:
         return self._proposed(number)
 
     def _proposed(self, number: int, *, fits: Callable[[Sample], bool] | None = None) -> Sample | None:
-        search = self._study.space.search
-        return propose(self._axes, self._journal.tried(), search=search, number=number, fits=fits)
+        search, tried = self._study.space.search, self._history.tried()
+        return propose(self._history.axes, tried, search=search, number=number, fits=fits)
 
     def _resolved(self, sample: Sample) -> Baseline:
-        return resolve(self._study.baseline, self._study.space, sample)
+        return self._of_items(tuple(sample.items()))
 
 
 class Repeats:
-    """Which finalist is trained again next: those a kill left unfinished, then those that are missing."""
+    """The finalists' trainings with further seeds: those a kill left unfinished, then those that are missing."""
 
     scheduler = Scheduler(name="none")
-    """Each to its end: one that was stopped could not be compared."""
+    """Each is trained to its end: one that was stopped could not be compared."""
 
-    def __init__(self, study: Study, records: list[TrialRecord], journal: Journal) -> None:
-        self._study, self._journal = study, journal
+    def __init__(self, study: Study) -> None:
+        self._study, self._history = study, study.history
+        records = self._history.records
         by_id = {record.trial_id: record for record in records}
-        begun = journal.unfinished_again()
-        self._unfinished = {
-            number: Repeat(finalist=by_id[trial_id], seed=seed) for number, (trial_id, seed) in begun.items()
-        }
+        self._unfinished = [
+            (trial.number, Repeat(finalist=by_id[trial.finalist_of], seed=trial.seed))
+            for trial in self._history.unfinished()
+            if trial.finalist_of is not None and trial.seed is not None
+        ]
         search, limit_gib = study.space.search, study.description.memory_limit_gib
+        begun = {(repeat.finalist.trial_id, repeat.seed) for _, repeat in self._unfinished}
         again = further_seeds(search, study.baseline)
         missing = missing_repeats(records, search=search, memory_limit_gib=limit_gib) if again else []
-        self._missing = [one for one in missing if (one.finalist.trial_id, one.seed) not in begun.values()]
+        self._missing = [one for one in missing if (one.finalist.trial_id, one.seed) not in begun]
         self.remaining = len(self._unfinished) + len(self._missing)
 
     def refuse_hopeless(self, admission: Admission) -> None:
-        """What is trained again has fitted before."""
+        """Repeats are never refused: the same configuration already fitted."""
 
-    def next(self, share: Share, admission: Admission) -> dict[str, Any] | None:
-        """A training's configuration in Tune's terms; None when there is none left."""
+    def next(self, share: Share, admission: Admission) -> Trial | None:
+        """The next training; None when there is none left."""
         if self._unfinished:
-            number = min(self._unfinished)
-            repeat = self._unfinished.pop(number)
+            number, repeat = self._unfinished.pop(0)
         elif self._missing:
             repeat = self._missing.pop(0)
-            number = self._journal.start_again(repeat.finalist, seed=repeat.seed)
+            number = self._history.repeat(repeat)
+            _begin_anew(self._study, number)
         else:
             return None
-        config = apply_sample(Baseline.model_validate(repeat.finalist.config), {"training.seed": repeat.seed})
+        config = apply_sample(repeat.finalist.config, {"training.seed": repeat.seed})
         budget = self._study.budget_examples
         job = _job(
             self._study,
@@ -148,30 +147,23 @@ class Repeats:
             end_at_examples=budget,
             predicted_memory_gib=repeat.finalist.predicted_memory_gib,
         )
-        sample, finalist_of = repeat.finalist.sample, repeat.finalist.trial_id
-        return {"number": number, "sample": sample, "job": job.as_dict(), "finalist_of": finalist_of}
+        finalist = repeat.finalist
+        return Trial(number=number, sample=finalist.sample, config=config, job=job, repeats=finalist.trial_id)
 
 
-def _job(
-    study: Study,
-    number: int,
-    config: Baseline,
-    *,
-    share: Share,
-    evaluate_at_examples: list[int],
-    end_at_examples: int,
-    predicted_memory_gib: float | None,
-) -> Job:
+def _begin_anew(study: Study, number: int) -> None:
+    """A run goes on from what lies under its name, and a study that was killed may have left something there."""
+    shutil.rmtree(study.runs / trial_name(number), ignore_errors=True)
+
+
+def _job(study: Study, number: int, config: Baseline, **given: Any) -> Job:
     """A training in the study's own storage; only trial 0 scores the weights as they come."""
     return Job(
-        config=config.model_dump(),
-        inputs=study.whereabouts,
-        storage=str(study.folder / "ray"),
+        config=config,
+        whereabouts=study.inputs.whereabouts,
+        storage=str(study.runs),
         name=trial_name(number),
-        share=share,
         keep_best=None,
-        evaluate_at_examples=evaluate_at_examples,
-        end_at_examples=end_at_examples,
         score_first=number == 0,
-        predicted_memory_gib=predicted_memory_gib,
+        **given,
     )

@@ -3,28 +3,25 @@
 import logging
 import shutil
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-from raytrain.config.baseline import Baseline
 from raytrain.memory.admission import Admission, as_capped
 from raytrain.memory.footprint import Footprint
-from raytrain.results.ledger import Ledger
 from raytrain.results.records import TrialRecord
 from raytrain.study.interrupt import stopping_gracefully
-from raytrain.study.journal import Journal, journal_faults_as_disk_faults
-from raytrain.study.opening import journal_of
 from raytrain.study.packing import Room
+from raytrain.study.projection import Projection
 from raytrain.study.proposals import Proposals, Repeats
-from raytrain.study.study import Study, trial_name
+from raytrain.study.study import Study
 from raytrain.study.watcher import Lines, Machine, Watcher
 from raytrain.tracking.background import Background, LaterRun
+from raytrain.tracking.content import trial_run
 from raytrain.tracking.study_sweep import sweep_of
 from raytrain.tracking.tracked_run import TrackedRun, open_run
 from raytrain.trial import cluster
-from raytrain.trial.job import Share
+from raytrain.trial.job import Share, Trial
 
 log = logging.getLogger("raytrain")
 _DRIVER_RESTARTS = 5
@@ -43,29 +40,27 @@ def run_study(
     watcher: Watcher | None = None,
 ) -> tuple[list[TrialRecord], bool]:
     """Run what the study still lacks. The records of all its trials, and whether somebody stopped it."""
-    ledger, watcher = Ledger(study.folder), watcher or Lines()
-    with journal_faults_as_disk_faults(study.folder), ledger.held():
-        journal = journal_of(study.folder, study.description)
-        proposals = Proposals(study, ledger.read(), journal)
-        study.description.write(study.folder)  # now that both files are known to be sound
-        if not proposals.remaining and not Repeats(study, ledger.read(), journal).remaining:
-            return ledger.read(), False
+    history, watcher = study.history, watcher or Lines()
+    with history.held():
+        proposals = Proposals(study)
+        study.description.write(study.folder)  # now that its files are known to be sound
+        if not proposals.remaining and not Repeats(study).remaining:
+            Projection(history, study.folder).close()
+            return history.records, False
         with stopping_gracefully() as asked_to_stop, cluster.connected(address) as hardware:
             if proposals.remaining and not asked_to_stop.is_set():
-                _tune(study, hardware, ledger, journal, proposals, asked_to_stop, on_end, watcher)
+                _tune(study, hardware, proposals, asked_to_stop, on_end, watcher)
             # Only now is it known which trials are the best.
-            repeats = Repeats(study, ledger.read(), journal)
+            repeats = Repeats(study)
             if repeats.remaining and not asked_to_stop.is_set():
-                _tune(study, hardware, ledger, journal, repeats, asked_to_stop, on_end, watcher)
-        _tidy(study.folder, ledger.read())
-        return ledger.read(), asked_to_stop.is_set()
+                _tune(study, hardware, repeats, asked_to_stop, on_end, watcher)
+        _tidy(study)
+        return history.records, asked_to_stop.is_set()
 
 
 def _tune(
     study: Study,
     hardware: cluster.Hardware,
-    ledger: Ledger,
-    journal: Journal,
     proposals: Proposals | Repeats,
     asked_to_stop: threading.Event,
     on_end: Callable[[TrialRecord], None],
@@ -97,34 +92,31 @@ def _tune(
         watcher.ends(record)
         on_end(record)
 
-    def place(trial: dict[str, Any]) -> dict[str, Any] | None:
+    def place(trial: Trial) -> Trial | None:
         placed = room.place(trial)
-        watcher.waits(None if placed is not None else trial["number"])
+        watcher.waits(None if placed is not None else trial.number)
         return placed
 
     tracking = Background()
     recorder = Recorder(
-        study.folder,
-        ledger=ledger,
-        journal=journal,
-        memory_limit_gib=study.description.memory_limit_gib,
-        open_tracked=lambda number, config: LaterRun(partial(_tracked, study, number, config), background=tracking),
+        study,
+        open_tracked=lambda trial: LaterRun(partial(_tracked, study, trial), background=tracking),
         on_end=ended,
         watcher=watcher,
         asked_to_stop=asked_to_stop,
     )
 
-    def next_trial() -> dict[str, Any] | None:
-        admission.learn(ledger.read())
+    def next_trial() -> Trial | None:
+        admission.learn(study.history.records)
         while (trial := proposals.next(share, admission)) is not None:
-            reason = admission.refusal(Baseline.model_validate(trial["job"]["config"]))
+            reason = admission.refusal(trial.job.config)
             if reason is None:
                 return trial
             recorder.refuse(trial, reason=reason)
         return None
 
     # Tune's files serve nobody afterwards.
-    shutil.rmtree(study.folder / "ray" / "tune", ignore_errors=True)
+    shutil.rmtree(study.runs / "tune", ignore_errors=True)
     try:
         tune.Tuner(
             # Pinned to the head node and all but free: GPUs and CPUs are for its workers.
@@ -133,14 +125,14 @@ def _tune(
                 metric="objective",
                 mode="min",
                 search_alg=StudySearcher(next_trial, place=place),
-                scheduler=make_scheduler(proposals.scheduler, journal.reports()),
+                scheduler=make_scheduler(proposals.scheduler, study.history.objectives()),
                 num_samples=proposals.remaining,
                 max_concurrent_trials=at_once,
                 trial_dirname_creator=_folder_of,
             ),
             run_config=tune.RunConfig(
                 name="tune",
-                storage_path=str(study.folder / "ray"),
+                storage_path=str(study.runs),
                 callbacks=[recorder],
                 failure_config=tune.FailureConfig(max_failures=_DRIVER_RESTARTS),
                 verbose=0,
@@ -149,7 +141,7 @@ def _tune(
     finally:
         recorder.close()
         if not tracking.wait(_TRACKED_WITHIN_S):
-            log.warning("the trackers still take what they were told; what does not arrive is on disk")
+            log.warning("the trackers are still busy with what they were given; what does not arrive is on disk")
 
 
 def _admission(study: Study, hardware: cluster.Hardware, *, use_gpu: bool) -> Admission:
@@ -161,31 +153,26 @@ def _admission(study: Study, hardware: cluster.Hardware, *, use_gpu: bool) -> Ad
     return Admission(footprint, card_gib=card_gib, limit_gib=study.description.memory_limit_gib)
 
 
-def _tidy(folder: Path, records: Sequence[TrialRecord]) -> None:
+def _tidy(study: Study) -> None:
     """Free what ended trials no longer need: gigabytes each. Once no process of theirs can still write there."""
-    for record in records:
-        run = folder / "ray" / record.trial_id
+    for record in study.history.records:
         if record.checkpoint is None:
-            shutil.rmtree(run, ignore_errors=True)
+            shutil.rmtree(study.runs / record.trial_id, ignore_errors=True)
         else:
-            (folder / record.checkpoint / "training_state.pt").unlink(missing_ok=True)
+            (study.folder / record.checkpoint / "training_state.pt").unlink(missing_ok=True)
 
 
 def _folder_of(trial: Any) -> str:
-    return trial_name(trial.config["number"])
+    own: Trial = trial.config["trial"]
+    return own.trial_id
 
 
-def _tracked(study: Study, number: int, config: dict[str, Any]) -> TrackedRun:
-    name, training = study.folder.name, config["training"]
-    split = f"{training['batch_size']}x{training['gradient_accumulation_steps']}"
-    return open_run(
-        study.baseline.tracking,
-        run_id=f"{name}-{trial_name(number)}",
-        name=f"{trial_name(number)} {split} lr {training['learning_rate']:.2g}",
-        group=name,
-        job_type="trial",
-        tags=[config["model"]["variant"], study.description.space_name or "", "baseline" if number == 0 else ""],
-        config=config,
-        folder=study.folder,
-        sweep_id=sweep_of(study.folder),
+def _tracked(study: Study, trial: Trial) -> TrackedRun:
+    content = trial_run(
+        study.folder.name,
+        trial.trial_id,
+        number=trial.number,
+        config=trial.config,
+        space_name=study.description.space_name,
     )
+    return open_run(study.baseline.tracking, content, folder=study.folder, sweep_id=sweep_of(study.folder))

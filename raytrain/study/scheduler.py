@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, assert_never
 
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
 
@@ -14,9 +14,13 @@ _NEVER = 2**62
 
 def make_scheduler(scheduler: Scheduler, earlier: Mapping[int, Mapping[int, float]]) -> TrialScheduler:
     """`earlier` are the reports of a study that goes on: objective by examples seen, by trial."""
-    if scheduler.name == "none":
-        return FIFOScheduler()
-    return RungScheduler(scheduler, earlier)
+    match scheduler.name:
+        case "asha":
+            return RungScheduler(scheduler, earlier)
+        case "none":
+            return FIFOScheduler()
+        case unknown:
+            assert_never(unknown)
 
 
 class RungScheduler(ASHAScheduler):
@@ -41,12 +45,16 @@ class RungScheduler(ASHAScheduler):
         return True
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
-        if "inherits" in trial.config:  # a probe's objective is nobody's
+        if _is_probe(trial):  # a probe's objective is nobody's
             return TrialScheduler.CONTINUE
         decision = super().on_trial_result(tune_controller, trial, result)
         # Everything is compared with the baseline, which therefore is trained to its end.
-        return TrialScheduler.CONTINUE if trial.config["number"] == 0 else decision
+        return TrialScheduler.CONTINUE if trial.config["trial"].number == 0 else decision
 
     def on_trial_complete(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> None:
-        if "inherits" not in trial.config:
+        if not _is_probe(trial):
             super().on_trial_complete(tune_controller, trial, result)
+
+
+def _is_probe(trial: Any) -> bool:
+    return trial.config["trial"].probes is not None

@@ -1,30 +1,27 @@
-"""Ray Tune's side of the sampler: Tune asks, the study answers with a trial's number and its job."""
+"""Ray Tune's side of the proposals: Tune asks for a trial, and is given a whole one, or is asked to wait."""
 
 from collections.abc import Callable
 from typing import Any
 
 from ray.tune.search import Searcher
 
+from raytrain.trial.job import Trial
+
 
 class StudySearcher(Searcher):
-    """Holds no state: what was started is in the journal and what ended in the ledger, so Tune has nothing to save."""
+    """Holds no state that is worth saving: what was started and what ended is in the study's own files."""
 
-    def __init__(
-        self,
-        next_trial: Callable[[], dict[str, Any] | None],
-        *,
-        place: Callable[[dict[str, Any]], dict[str, Any] | None],
-    ) -> None:
+    def __init__(self, next_trial: Callable[[], Trial | None], *, place: Callable[[Trial], Trial | None]) -> None:
         super().__init__(metric="objective", mode="min")
         self._next_trial, self._place = next_trial, place
-        self._waiting: dict[str, Any] | None = None
+        self._waiting: Trial | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing: Tune writes all it is given into a file of its own, which nobody reads."""
         return {}
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
-        """A trial's configuration for Tune; FINISHED when there is none left; None while the next has no room.
+        """A trial, as Tune's configuration; FINISHED when there is none left; None while the next has no room.
 
         The next waits for its room and none is taken before it: otherwise small trials would pass a large one for ever.
         """
@@ -32,12 +29,13 @@ class StudySearcher(Searcher):
         if self._waiting is None:
             return Searcher.FINISHED
         placed = self._place(self._waiting)
-        if placed is not None:
-            self._waiting = None
-        return placed
+        if placed is None:
+            return None
+        self._waiting = None
+        return {"trial": placed}
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        """Told by the recorder, which also hears of a result that stopped the trial."""
+        """Written down by the recorder, which also hears of a result that stopped the trial."""
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing to save."""

@@ -1,17 +1,18 @@
 """What a study is: its folder, what was asked of it, its inputs, and the names of its trials.
 
-The folder is all there is to a study: `study.json` says what was asked, `optuna.db` what was started, `trials.jsonl`
-what ended. Tune's own snapshots are up to 10 s old and are never read: a study goes on from these three.
+The folder is all there is to a study: `study.json` says what was asked, `events.jsonl` what was started and scored,
+`trials.jsonl` what ended. Tune's own snapshots are up to 10 s old and are never read: a study goes on from these three.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from raytrain.config.baseline import Baseline
 from raytrain.config.derived import derived
 from raytrain.config.space import SearchSpace
 from raytrain.results.description import Description
+from raytrain.study.history import History
 from raytrain.trial.inputs import Inputs
 
 
@@ -20,25 +21,33 @@ class Study:
     """What is searched, where, and with which inputs."""
 
     folder: Path
-    """Absolute."""
+    """The study's folder, as an absolute path."""
     description: Description
     inputs: Inputs
-    whereabouts: dict[str, Any]
-    """Of the inputs, for the workers."""
 
     @property
     def baseline(self) -> Baseline:
-        return Baseline.model_validate(self.description.baseline)
+        return self.description.baseline
 
     @property
     def space(self) -> SearchSpace:
-        return SearchSpace.model_validate(self.description.space)
+        return self.description.asked
+
+    @cached_property
+    def history(self) -> History:
+        """The study's own files, open."""
+        return History(self.folder, self.description)
 
     @property
     def budget_examples(self) -> int:
         """The most one trial may train: what the space says, at most the baseline's own length."""
         own: int = derived(self.baseline, len(self.inputs.split.train))["examples"]
         return min(own, self.space.budget.examples or own)
+
+    @property
+    def runs(self) -> Path:
+        """Where Ray Train keeps the trials' runs, a folder each."""
+        return self.folder / "ray"
 
 
 def trial_name(number: int) -> str:

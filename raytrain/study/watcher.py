@@ -1,42 +1,13 @@
 """What a study reports while it runs: its trials as they start, score and end. A view overrides what it wants."""
 
 import logging
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from raytrain.results.records import TrialRecord
-from raytrain.trial.run_progress import RunProgress
+from raytrain.study.running import RunningTrial
 
 log = logging.getLogger("raytrain")
-
-
-@dataclass(kw_only=True)
-class RunningTrial:
-    """A trial that has begun and not ended."""
-
-    number: int
-    config: dict[str, Any]
-    run: Path
-    """Where its worker tells how far it is."""
-    examples_total: int
-    """At most; the worker knows it to the step."""
-    inherits: str | None = None
-    """The trial that trained the same: this one is a probe of a few steps."""
-    finalist_of: str | None = None
-    started_s: float = field(default_factory=time.monotonic)
-    phase: str = "starting"
-    examples_seen: int = 0
-    eval_wer: float | None = None
-    peak_memory_gib: float | None = None
-
-    def is_at(self, progress: RunProgress) -> None:
-        """As its worker says; never back behind what an evaluation told."""
-        self.phase = progress.phase
-        self.examples_seen = max(self.examples_seen, progress.examples_seen)
-        self.examples_total = progress.examples_total or self.examples_total
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,15 +16,15 @@ class Machine:
 
     cpus: int
     card_gib: float | None
-    """Of a card's memory, where that is known."""
+    """The memory of the largest card, where that is known."""
     taken: Callable[[], Sequence[float]]
-    """Of each card, the share that trials hold."""
+    """The share of each card that trials hold now."""
     stops: Callable[[], bool]
     """Whether somebody has asked to stop."""
 
 
 class Watcher:
-    """Whoever is told of a study while it runs; on its own it takes no notice."""
+    """Whoever follows a study while it runs; on its own it takes no notice."""
 
     def begins(self, machine: Machine) -> None:
         """Ray is there."""
@@ -64,8 +35,8 @@ class Watcher:
     def starts(self, trial: RunningTrial) -> None:
         """A trial has its hardware."""
 
-    def scored(self, number: int, row: Mapping[str, Any]) -> None:
-        """A running trial's evaluation."""
+    def scored(self, trial: RunningTrial) -> None:
+        """A running trial has been evaluated."""
 
     def ends(self, record: TrialRecord) -> None:
         """A trial as it stands in the ledger."""
@@ -74,6 +45,6 @@ class Watcher:
 class Lines(Watcher):
     """Where nothing can be drawn: a line an evaluation."""
 
-    def scored(self, number: int, row: Mapping[str, Any]) -> None:
-        if not row["finished"]:
-            log.info("trial %d: %d examples, WER %.4f", number, row["examples_seen"], row["eval_wer"])
+    def scored(self, trial: RunningTrial) -> None:
+        if not trial.row.finished:
+            log.info("trial %d: %d examples, WER %.4f", trial.number, trial.row.examples_seen, trial.row.eval_wer)

@@ -4,24 +4,22 @@
 those there. What a sweep cannot say is left out, and each file says so.
 """
 
-import argparse
-import itertools
 import math
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from raytrain.config.baseline import Baseline
 from raytrain.config.dump import dump_tree
 from raytrain.config.find import CHECKOUT
+from raytrain.config.fresh import keep_fresh
 from raytrain.config.reader import load_baseline, load_space
-from raytrain.config.space import Bounds, Choice, Scalar, SearchSpace, Variation
+from raytrain.config.space import Choice, SearchSpace, Variation
 from raytrain.errors import InputError
+from raytrain.search.axes import Axes, Sample
 
 BASELINE = "baselines/small.yaml"
 _COMMAND = ["${env}", "${interpreter}", "-m", "raytrain.fit", "--config", BASELINE, "${args_no_hyphens}"]
-_SIZE, _ACCUMULATION = "training.batch_size", "training.gradient_accumulation_steps"
 _LEFT_OUT = """\
 # Made from search_spaces/{name}.yaml by python -m raytrain.tracking.sweep: change that file, and make this one again.
 #   wandb sweep search_spaces/wandb/{name}.yaml, then wandb agent ... from this folder, as often as there are GPUs.
@@ -46,15 +44,16 @@ def study_sweep(space: SearchSpace, *, name: str) -> dict[str, Any]:
 
 def agent_sweep(space: SearchSpace, *, name: str, baseline: Baseline) -> dict[str, Any]:
     """A sweep for agents: they run `raytrain.fit` with the values that W&B draws, all within what the space keeps."""
-    bounds = space.keep.effective_batch_size
-    sizes = {key: _values(space.vary[key]) for key in (_SIZE, _ACCUMULATION) if key in space.vary}
+    axes = Axes(space, baseline)
+    sizes = {axis.key: axis.values for axis in axes.factors if axis.key != "scaling.num_workers"}
     parameters = {key: _parameter(variation) for key, variation in space.vary.items() if key not in sizes}
-    if "scaling.num_workers" in parameters and bounds is not None:
+    if axes.window is not None and "scaling.num_workers" in parameters:
         raise InputError("vary.scaling.num_workers: a sweep cannot keep the effective batch in bounds; leave one out")
-    if len(sizes) == 2 and bounds is not None:
-        parameters = {"training": {"values": _pairs(sizes, bounds, baseline)}, **parameters}
+    if axes.window is not None and len(sizes) == 2:
+        parameters = {"training": {"values": [_section(split) for split in axes.splits()]}, **parameters}
     else:
-        parameters = {key: {"values": _within(key, sizes[key], bounds, baseline)} for key in sizes} | parameters
+        kept = {key: [value for value in sizes[key] if axes.contains({key: value})] for key in sizes}
+        parameters = {key: {"values": values} for key, values in kept.items()} | parameters
     return {
         "name": name,
         **_question(space),
@@ -66,23 +65,18 @@ def agent_sweep(space: SearchSpace, *, name: str, baseline: Baseline) -> dict[st
 
 def main(arguments: list[str] | None = None, *, root: Path = CHECKOUT) -> int:
     """Write the sweeps that changed, or with `--check` name them and return 1."""
-    parser = argparse.ArgumentParser(prog="python -m raytrain.tracking.sweep", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a sweep is not fresh")
-    check = parser.parse_args(arguments).check
-    texts = {path.stem: _text(path) for path in sorted((CHECKOUT / "search_spaces").glob("*.yaml"))}
-    stale = 0
-    for name, text in texts.items():
-        path = root / "search_spaces" / "wandb" / f"{name}.yaml"
-        if path.is_file() and path.read_text(encoding="utf-8") == text:
-            continue
-        stale += 1
-        if check:
-            print(f"{path}: not fresh; run python -m raytrain.tracking.sweep", file=sys.stderr)
-        else:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-            print(f"wrote {path}", file=sys.stderr)
-    return int(check and stale > 0)
+    return keep_fresh(_texts(), arguments, root=root, module="raytrain.tracking.sweep", about=__doc__)
+
+
+def _texts() -> dict[str, str]:
+    """Each sweep by its path in the checkout. A space that BASELINE or a sweep cannot take is left out, and said."""
+    texts = {}
+    for path in sorted((CHECKOUT / "search_spaces").glob("*.yaml")):
+        try:
+            texts[f"search_spaces/wandb/{path.name}"] = _text(path)
+        except InputError as error:
+            print(f"no sweep is made from search_spaces/{path.name}: {error}", file=sys.stderr)
+    return texts
 
 
 def _text(path: Path) -> str:
@@ -103,7 +97,8 @@ def _question(space: SearchSpace) -> dict[str, Any]:
 def _parameter(variation: Variation) -> dict[str, Any]:
     """A distribution in W&B's terms; both ends are reachable, as in the space."""
     if isinstance(variation, Choice) or variation.step is not None:
-        return {"values": [_passed(value) for value in _values(variation)]}
+        # On a command line an agent would make Python's None of null.
+        return {"values": ["null" if value is None else value for value in _values(variation)]}
     whole = isinstance(variation.low, int) and isinstance(variation.high, int)
     kinds: dict[tuple[bool, bool], dict[str, Any]] = {
         (False, False): {"distribution": "uniform"},
@@ -115,6 +110,7 @@ def _parameter(variation: Variation) -> dict[str, Any]:
 
 
 def _values(variation: Variation) -> list[Any]:
+    """What is listed, or the steps of a range and both its ends."""
     if isinstance(variation, Choice):
         return list(dict.fromkeys(variation.values))
     step = variation.step or 1
@@ -124,25 +120,9 @@ def _values(variation: Variation) -> list[Any]:
     return values if math.isclose(values[-1], variation.high) else [*values, variation.high]
 
 
-def _passed(value: Scalar) -> Scalar:
-    """A value as an agent may put it on a command line: of null it would make Python's None."""
-    return "null" if value is None else value
-
-
-def _pairs(sizes: dict[str, list[int]], bounds: Bounds, baseline: Baseline) -> list[str]:
-    """Each pair within the bounds, as one override of the section: the form in which an agent can pass two keys."""
-    workers = baseline.scaling.num_workers
-    pairs = itertools.product(sizes[_SIZE], sizes[_ACCUMULATION])
-    kept = [(size, steps) for size, steps in pairs if bounds.low <= size * steps * workers <= bounds.high]
-    return [f"{{batch_size: {size}, gradient_accumulation_steps: {steps}}}" for size, steps in kept]
-
-
-def _within(key: str, values: Sequence[int], bounds: Bounds | None, baseline: Baseline) -> list[int]:
-    """The sizes that, with the baseline's other factors, lie within the bounds."""
-    if bounds is None:
-        return list(values)
-    others = baseline.effective_batch_size() // getattr(baseline.training, key.split(".")[1])
-    return [value for value in values if bounds.low <= value * others <= bounds.high]
+def _section(split: Sample) -> str:
+    """Two keys as one override of their section: a sweep's parameter is drawn on its own, and passes one key."""
+    return "{" + ", ".join(f"{key.removeprefix('training.')}: {value}" for key, value in split.items()) + "}"
 
 
 if __name__ == "__main__":

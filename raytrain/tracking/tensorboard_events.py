@@ -11,6 +11,8 @@ from tensorboard.plugins.hparams import metadata, plugin_data_pb2
 from tensorboard.plugins.hparams.api_pb2 import Status
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
+from raytrain.tracking.content import RunContent
+
 _SHOWN_SECTIONS = ("model.", "audio.", "training.")
 _CLEAN_ENDS = ("completed", "pruned")
 
@@ -18,20 +20,22 @@ _CLEAN_ENDS = ("completed", "pruned")
 class TensorBoardEvents:
     """One run's folder of events."""
 
-    def __init__(self, folder: Path, *, group: str, config: Mapping[str, Any]) -> None:
+    def __init__(self, folder: Path, content: RunContent) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._writer = EventFileWriter(str(folder))
-        start = plugin_data_pb2.SessionStartInfo(group_name=group, start_time_secs=time.time())
-        for key, value in config.items():
+        start = plugin_data_pb2.SessionStartInfo(group_name=content.run_id, start_time_secs=time.time())
+        for key, value in content.config.items():
             if key.startswith(_SHOWN_SECTIONS):
                 _set_hparam(start.hparams[key], value)
         self._add_hparams(metadata.SESSION_START_INFO_TAG, session_start_info=start)
 
     def log(self, row: Mapping[str, float], *, examples_seen: int) -> None:
+        """Write one row's scalars at this step."""
         summary = Summary(value=[Summary.Value(tag=key, simple_value=value) for key, value in row.items()])
         self._add(summary, step=examples_seen)
 
     def finish(self, outcome: str, summary: Mapping[str, Any]) -> None:
+        """Mark the session as ended, well or not, and close the file."""
         status = Status.STATUS_SUCCESS if outcome in _CLEAN_ENDS else Status.STATUS_FAILURE
         end = plugin_data_pb2.SessionEndInfo(status=status, end_time_secs=time.time())
         self._add_hparams(metadata.SESSION_END_INFO_TAG, session_end_info=end)

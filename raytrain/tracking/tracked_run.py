@@ -1,6 +1,6 @@
 """One tracked run: rows of figures in, the same rows in Weights & Biases and in TensorBoard, on `examples_seen`.
 
-Neither may stop or slow the training it looks at. A row is logged once, also when a resumed run tells it again.
+Neither may stop or slow the training it looks at. A row is logged once, even where a resumed run reports it again.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,13 +9,14 @@ from typing import Any, Protocol
 
 from raytrain.config.baseline import Tracking
 from raytrain.files import write_text
-from raytrain.tracking.flat import flat_config, flat_row, folder_name
+from raytrain.tracking.content import RunContent
+from raytrain.tracking.flat import flat_row, folder_name
 from raytrain.tracking.tensorboard_events import TensorBoardEvents
 from raytrain.tracking.wandb_run import WandbRun
 
 
 class Sink(Protocol):
-    """Where rows go."""
+    """A tracker that rows go to."""
 
     def log(self, row: Mapping[str, float], *, examples_seen: int) -> None: ...
     def finish(self, outcome: str, summary: Mapping[str, Any]) -> None: ...
@@ -30,7 +31,7 @@ class TrackedRun:
         self._logged = int(position.read_text()) if position.exists() else -1
 
     def log(self, row: Mapping[str, Any]) -> None:
-        """One row of an evaluation; a row at or before the last one logged is known already and left out."""
+        """Send one row of an evaluation; a row at or before the last one sent is known already and left out."""
         examples_seen = row["examples_seen"]
         if examples_seen <= self._logged:
             return
@@ -46,32 +47,14 @@ class TrackedRun:
             sink.finish(outcome, summary or {})
 
 
-def open_run(
-    tracking: Tracking,
-    *,
-    run_id: str,
-    name: str,
-    group: str | None,
-    job_type: str,
-    tags: Sequence[str],
-    config: Mapping[str, Any],
-    folder: Path,
-    sweep_id: str | None = None,
-) -> TrackedRun:
-    """Open a run under a stable id, or go on with the one of that id; its files lie in `folder`'s wandb/, tensorboard/.
+def open_run(tracking: Tracking, content: RunContent, *, folder: Path, sweep_id: str | None = None) -> TrackedRun:
+    """Open a run under its id, or go on with the one of that id; its files lie in `folder`'s wandb/ and tensorboard/.
 
-    `config` is the resolved baseline; it arrives flat, by dotted key, as sweeps name it. The run is shown in
-    the sweep of `sweep_id`, if one is given.
+    It is shown in the sweep of `sweep_id`, if one is given.
     """
-    values = flat_config(config)
     sinks: list[Sink] = []
     if tracking.tensorboard:
-        sinks.append(TensorBoardEvents(folder / "tensorboard" / folder_name(name), group=run_id, config=values))
+        sinks.append(TensorBoardEvents(folder / "tensorboard" / folder_name(content.name), content))
     if tracking.wandb != "disabled":
-        sinks.append(
-            WandbRun(
-                tracking, run_id=run_id, name=name, group=group, job_type=job_type, tags=tags, config=values,
-                folder=folder, sweep_id=sweep_id,
-            )
-        )  # fmt: skip
-    return TrackedRun(sinks, position=folder / "tracking" / f"{folder_name(run_id)}.txt")
+        sinks.append(WandbRun(tracking, content, folder=folder, sweep_id=sweep_id))
+    return TrackedRun(sinks, position=folder / "tracking" / f"{folder_name(content.run_id)}.txt")

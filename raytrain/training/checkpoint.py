@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from raytrain.config.baseline import Audio
+from raytrain.results.records import Row
 from raytrain.whisper.weights import Whisper, save
 
 _STATE, _UTTERANCES = "training_state.pt", "utterances.jsonl"
@@ -24,7 +25,7 @@ class Resumed:
     """Where a run had come to."""
 
     step: int
-    row: dict[str, Any]
+    row: Row
     """The last report, with its history."""
     _optimizer: dict[str, Any]
     _scaler: dict[str, Any]
@@ -43,7 +44,7 @@ def save_checkpoint(
     scaler: torch.amp.GradScaler,
     *,
     step: int,
-    row: dict[str, Any],
+    row: Row,
     audio: Audio,
     utterances: Sequence[dict[str, Any]],
 ) -> Path:
@@ -51,8 +52,8 @@ def save_checkpoint(
     partial = folder.with_name(f".{folder.name}.{os.getpid()}")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    save(whisper, partial, window=audio, extra={"step": step, "eval_wer": row.get("eval_wer")})
-    state = {"optimizer": optimizer.state_dict(), "scaler": scaler.state_dict(), "step": step, "row": row}
+    save(whisper, partial, window=audio, extra={"step": step, "eval_wer": row.eval_wer})
+    state = {"optimizer": optimizer.state_dict(), "scaler": scaler.state_dict(), "step": step, "row": row.as_dict()}
     torch.save(state, partial / _STATE)
     lines = (json.dumps(utterance, ensure_ascii=False, allow_nan=False) for utterance in utterances)
     (partial / _UTTERANCES).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
@@ -64,4 +65,4 @@ def save_checkpoint(
 def load_checkpoint(folder: Path) -> Resumed:
     """All but the weights, which are loaded from the same folder as any others are."""
     state = torch.load(folder / _STATE, map_location="cpu", weights_only=True)
-    return Resumed(state["step"], state["row"], state["optimizer"], state["scaler"])
+    return Resumed(state["step"], Row().updated(state["row"]), state["optimizer"], state["scaler"])

@@ -5,13 +5,14 @@ Weights, gradients and optimizer moments are float32 in every case; fp16 and bf1
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, assert_never
 
 import torch
 
 from raytrain.errors import InputError
 
 Name = Literal["fp16", "bf16", "fp32"]
+Asked = Literal["auto"] | Name
 _AUTOCAST = {"fp16": torch.float16, "bf16": torch.bfloat16}
 
 
@@ -34,19 +35,30 @@ class Precision:
         return torch.amp.GradScaler(self.device.type, enabled=self.name == "fp16")
 
 
-def resolve(asked: str, *, device: torch.device) -> Precision:
+def resolve(asked: Asked, *, device: torch.device) -> Precision:
     """The precision to train and score in."""
-    if device.type == "cuda":
-        has_bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
-        if asked == "bf16" and not has_bf16:
-            raise InputError(
-                f"training.precision: {torch.cuda.get_device_name(device)} has no bf16; set fp16, auto or fp32"
-            )
-        return Precision(("bf16" if has_bf16 else "fp16") if asked == "auto" else asked, device)  # type: ignore[arg-type]
-    if asked in ("bf16", "fp32"):
-        return Precision(asked, device)  # type: ignore[arg-type]
-    used: Name = "bf16" if _cpu_computes_bf16() else "fp32"
-    return Precision(used, device, note=f"no GPU: training in {used} where {asked} was asked for")
+    has_gpu = device.type == "cuda"
+    match asked:
+        case "fp32":
+            return Precision(asked, device)
+        case "bf16":
+            if has_gpu and not _gpu_computes_bf16():
+                name = torch.cuda.get_device_name(device)
+                raise InputError(f"training.precision: {name} has no bf16; set fp16, auto or fp32")
+            return Precision(asked, device)
+        case "fp16" | "auto" if not has_gpu:
+            used: Name = "bf16" if _cpu_computes_bf16() else "fp32"
+            return Precision(used, device, note=f"no GPU: training in {used} where {asked} was asked for")
+        case "auto":
+            return Precision("bf16" if _gpu_computes_bf16() else "fp16", device)
+        case "fp16":
+            return Precision(asked, device)
+        case unknown:
+            assert_never(unknown)
+
+
+def _gpu_computes_bf16() -> bool:
+    return torch.cuda.is_bf16_supported(including_emulation=False)
 
 
 def _cpu_computes_bf16() -> bool:

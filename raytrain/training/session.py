@@ -9,15 +9,16 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
 
 from raytrain.config.baseline import Baseline, Model
-from raytrain.results.records import Outcome
+from raytrain.results.records import Outcome, Row
 from raytrain.results.wording import duration_text
 from raytrain.speech.batches import BatchPlan
 from raytrain.speech.corpus import Corpus
@@ -35,7 +36,7 @@ from raytrain.training.probe import probe_memory
 from raytrain.training.rows import Rows
 from raytrain.whisper import weights
 
-Report = Callable[[dict[str, Any], Path | None], None]
+Report = Callable[[Row, Path | None], None]
 Watch = Callable[[str, int, int], None]
 """Told what is being done, the utterances trained on and how many it will be: before each scoring, after each step."""
 
@@ -150,13 +151,13 @@ class _Session:
         self.scored_corpus = scored_corpus
         self.scored = _drawn(split.validation, config.evaluation.max_utterances, seed=scored_seed)
         self.rows = Rows(
-            constants={
-                "precision_used": self.precision.name,
-                "steps_total": self.milestones.steps_total,
-                "warmup_steps_used": self.milestones.warmup_steps,
-            },
+            replace(
+                Row() if self.resumed is None else self.resumed.row,
+                precision_used=self.precision.name,
+                steps_total=self.milestones.steps_total,
+                warmup_steps_used=self.milestones.warmup_steps,
+            ),
             memory=self.memory,
-            last=None if self.resumed is None else self.resumed.row,
         )
         _tell(self.precision.note)
         _tell(_left_out(len(split.train) - len(trainable), f"labels over {config.data.max_label_tokens} tokens"))
@@ -204,7 +205,7 @@ class _Session:
                     if self._is_over(progress.step):
                         self.rows.finished(Outcome.COMPLETED)
                     self.report(self.rows.last, self._keep(progress.step))
-                    if self.rows.last["finished"]:
+                    if self.rows.last.finished:
                         return
 
     def _move_to_device(self) -> None:
@@ -247,7 +248,7 @@ class _Session:
         self.utterances = evaluated.utterances
         self.rows.scored(evaluated, seconds=time.perf_counter() - started)
         row = self.rows.last
-        _tell(f"step {row['step']}/{row['steps_total']}: WER {row['eval_wer']:.4f} in {row['eval_s']:.1f} s")
+        _tell(f"step {row.step}/{row.steps_total}: WER {row.eval_wer:.4f} in {row.eval_s:.1f} s")
 
     def _is_over(self, step: int) -> bool:
         return step >= self.milestones.steps_total or self.rows.evaluations_without_improvement() >= (
@@ -256,7 +257,7 @@ class _Session:
 
     def _keep(self, step: int) -> Path | None:
         """Writes the checkpoint, if this step has one and this is the rank that writes."""
-        if rank() != 0 or not (self.milestones.is_kept(step) or self.rows.last["finished"]):
+        if rank() != 0 or not (self.milestones.is_kept(step) or self.rows.last.finished):
             return None
         return save_checkpoint(
             self.workdir / f"step-{step:06}",
@@ -271,14 +272,14 @@ class _Session:
 
     def _show(self, phase: str) -> None:
         if self.watch is not None:
-            self.watch(phase, self.rows.last["examples_seen"], self.plan.examples_after(self.milestones.steps_total))
+            self.watch(phase, self.rows.last.examples_seen, self.plan.examples_after(self.milestones.steps_total))
 
     def _tell_progress(self, loss: float) -> None:
         row = self.rows.last
-        rate = row["train_examples_per_s"]
-        left_s = (self.plan.examples_after(row["steps_total"]) - row["examples_seen"]) / rate
+        rate = row.train_examples_per_s or math.inf
+        left_s = (self.plan.examples_after(row.steps_total) - row.examples_seen) / rate
         _tell(
-            f"step {row['step']}/{row['steps_total']}: loss {loss:.3f}, {rate:.1f} clips/s, "
+            f"step {row.step}/{row.steps_total}: loss {loss:.3f}, {rate:.1f} clips/s, "
             f"{duration_text(left_s)} of training left"
         )
 

@@ -42,11 +42,11 @@ class Node:
     """One machine of the cluster, and what it has for workers."""
 
     id: str
-    """Ray's."""
+    """Ray's node id."""
     cpus: int
     gpus: int = 0
-    gpu_memory_gib: float | None = None
-    """Of its smallest card; None where nothing tells."""
+    smallest_card_gib: float | None = None
+    """The memory of the node's smallest card; None where nothing reports it."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Hardware:
     @property
     def largest_card_gib(self) -> float | None:
         """None where there is no card, or one of unknown size, which may be larger."""
-        sizes = [node.gpu_memory_gib for node in self.nodes if node.gpus]
+        sizes = [node.smallest_card_gib for node in self.nodes if node.gpus]
         known = [size for size in sizes if size is not None]
         return max(known, default=None) if len(known) == len(sizes) else None
 
@@ -172,7 +172,7 @@ def _hardware() -> Hardware:
                 id=node["NodeID"],
                 cpus=int(node["Resources"].get("CPU", 0)),
                 gpus=int(node["Resources"].get("GPU", 0)),
-                gpu_memory_gib=cards_gib.get(node["NodeID"]),
+                smallest_card_gib=cards_gib.get(node["NodeID"]),
             )
             for node in alive
         )

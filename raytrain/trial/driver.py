@@ -1,5 +1,6 @@
 """A trial inside Tune: a Job in; its run on Ray Train, its rows told to Tune, and always a last row with an outcome."""
 
+import re
 from typing import Any
 
 import ray.tune
@@ -9,22 +10,23 @@ from ray.tune.integration.ray_train import TuneReportCallback
 
 from raytrain.results.records import WORST_OBJECTIVE, Outcome
 from raytrain.trial.abandoned import free_abandoned
-from raytrain.trial.job import Job
+from raytrain.trial.job import Trial
 from raytrain.trial.trainer import make_trainer
 
 _STARTS = 3
 _LONGEST_REASON = 300
 _OUT_OF_HOST_MEMORY = "running low on memory"
 """As Ray's memory monitor says of a worker that it killed."""
+_ERRNO = re.compile(r"\[Errno (\d+)\]|\(os error (\d+)\)")
 
 
 def drive_trial(payload: dict[str, Any]) -> None:
     """What Tune runs for each trial. An exception in the training ends this trial as failed, and no other."""
-    job = Job.from_dict(payload["job"])
+    trial: Trial = payload["trial"]
     for start in range(1, _STARTS + 1):
         free_abandoned()  # else this run could wait for room that a killed one, its own former self even, still holds
         try:
-            make_trainer(job, callbacks=[TuneReportCallback()]).fit()
+            make_trainer(trial.job, callbacks=[TuneReportCallback()]).fit()
             return
         except TrainingFailedError as error:
             # A worker that died goes on from its last checkpoint; what our own code raised it would raise again.
@@ -36,6 +38,7 @@ def drive_trial(payload: dict[str, Any]) -> None:
                     "finished": True,
                     "outcome": str(Outcome.OUT_OF_MEMORY if starved else Outcome.FAILED),
                     "reason": reason(error),
+                    "errno": errno_of(_failure(error)),
                     "objective": WORST_OBJECTIVE,
                 }
             )
@@ -44,12 +47,28 @@ def drive_trial(payload: dict[str, Any]) -> None:
 
 def reason(error: TrainingFailedError) -> str:
     """The last line of what went wrong: on the first rank that says so, or in the controller."""
-    failure: Exception = error
-    if isinstance(error, WorkerGroupError) and error.worker_failures:
-        failure = error.worker_failures[min(error.worker_failures)]
+    failure = _failure(error)
     lines = str(failure).strip().splitlines()
     said = f"{type(failure).__name__}: {lines[-1] if lines else ''}".removesuffix(": ")
     return said if len(said) <= _LONGEST_REASON else f"{said[:_LONGEST_REASON]}…"
+
+
+def errno_of(failure: BaseException) -> int | None:
+    """The operating system's error number behind a failure; None where there is none.
+
+    Rust's and Python's own texts name it in one form each, in every language, where only the text is left of an error.
+    """
+    if isinstance(failure, OSError) and failure.errno is not None:
+        return failure.errno
+    number = _ERRNO.search(str(failure))
+    return int(number[1] or number[2]) if number else None
+
+
+def _failure(error: TrainingFailedError) -> Exception:
+    """What the first failing rank raised, or the controller's own fault."""
+    if isinstance(error, WorkerGroupError) and error.worker_failures:
+        return error.worker_failures[min(error.worker_failures)]
+    return error
 
 
 def _worker_died(error: TrainingFailedError) -> bool:

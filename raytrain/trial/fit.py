@@ -6,13 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from raytrain.config.baseline import Baseline
 from raytrain.errors import RunError
 from raytrain.files import write_text
 from raytrain.memory.footprint import Footprint
 from raytrain.results.description import Description
 from raytrain.results.ledger import Ledger
-from raytrain.results.records import Outcome
+from raytrain.results.records import Outcome, Row
+from raytrain.tracking.content import fit_run, trial_row
 from raytrain.tracking.tracked_run import TrackedRun, open_run
 from raytrain.trial import cluster
 from raytrain.trial.inputs import Inputs
@@ -22,34 +22,18 @@ from raytrain.trial.storage import latest_checkpoint
 CHECKPOINTS = "checkpoints"
 
 
-def fit(
-    description: Description,
-    *,
-    folder: Path,
-    inputs: Inputs,
-    whereabouts: dict[str, Any],
-    address: str | None = None,
-) -> dict[str, Any]:
+def fit(description: Description, *, folder: Path, inputs: Inputs, address: str | None = None) -> dict[str, Any]:
     """Train, or go on with what the folder holds; the result as in fit.json. An interrupt leaves it resumable."""
-    config = Baseline.model_validate(description.baseline)
+    config = description.baseline
     with Ledger(folder).held():
         description.write(folder)
         # Nothing stops a fit but its end and its person: with no trial to stop there is no need of the dashboard.
         with cluster.connected(address, dashboard=False) as hardware:
             share, _ = Share.of(config, hardware)
-            tracked = open_run(
-                config.tracking,
-                run_id=folder.name,
-                name=folder.name,
-                group=None,
-                job_type="fit",
-                tags=[config.model.variant],
-                config=description.baseline,
-                folder=folder,
-            )
+            tracked = open_run(config.tracking, fit_run(folder.name, config), folder=folder)
             job = Job(
-                config=description.baseline,
-                inputs=whereabouts,
+                config=config,
+                whereabouts=inputs.whereabouts,
                 storage=str(folder),
                 name=CHECKPOINTS,
                 share=share,
@@ -67,22 +51,26 @@ def fit(
 def _run(job: Job, tracked: TrackedRun) -> dict[str, Any]:
     from raytrain.trial.watched_run import run_watched
 
-    row: dict[str, Any] = {"predicted_memory_gib": job.predicted_memory_gib}
+    last = Row()
 
-    def on_row(new: dict[str, Any]) -> None:
-        row.update(new)
-        if new["eval_wer"] is not None:
-            tracked.log(row)
+    def values() -> dict[str, Any]:
+        return trial_row(last, predicted_memory_gib=job.predicted_memory_gib)
+
+    def on_row(row: Row) -> None:
+        nonlocal last
+        last = row
+        if row.eval_wer is not None:
+            tracked.log(values())
 
     try:
         run_watched(job, on_row=on_row)
     except RunError as error:
-        row |= {"finished": True, "outcome": str(Outcome.FAILED), "reason": str(error)}
+        last = replace(last, finished=True, outcome=Outcome.FAILED, reason=str(error))
     except KeyboardInterrupt:
-        tracked.finish("interrupted", row)
+        tracked.finish("interrupted", values())
         raise
-    tracked.finish(row["outcome"], row)
-    return row
+    tracked.finish(str(last.outcome), values())
+    return values()
 
 
 def _write_texts(folder: Path, checkpoint: Path | None) -> None:

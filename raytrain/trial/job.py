@@ -1,11 +1,12 @@
-"""What a worker is told: a resolved baseline and where its inputs lie, as plain values that cross processes."""
+"""What is run: a Trial, and the Job that its worker reads. Frozen values that cross from the proposal to the record."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from raytrain.config.baseline import Baseline
 from raytrain.errors import InputError
 from raytrain.trial.cluster import Hardware
+from raytrain.trial.inputs import Whereabouts
 
 # On CPU two trials with two threads each take as long as one after the other with four, and twice the memory.
 _CPU_THREADS_WORTH_HAVING = 4
@@ -17,14 +18,15 @@ class Share:
 
     use_gpu: bool
     gpu_fraction: float
-    """Of a card. Where auto decides, a trial is given its own as it is placed."""
+    """The share of a card. Where auto decides, a trial is given its own as it is placed."""
     cpus: float
+    """CPU cores, as Ray counts them."""
     threads: int
-    """Of torch, in one worker."""
-    gpu_memory_gib: float | None = None
+    """Torch's threads in one worker."""
+    gpu_share_gib: float | None = None
     """What the fraction comes to on the card it was made for; None where the card's size is unknown."""
     node_ids: tuple[str, ...] = ()
-    """Ray's, of the machines with the cards that this fraction was made for; empty where any machine will do."""
+    """Ray's node ids of the machines with the cards that this fraction was made for; empty where any will do."""
 
     @classmethod
     def of(
@@ -64,27 +66,48 @@ class Share:
 class Job:
     """One run of the training session, whole: a worker reads nothing else."""
 
-    config: dict[str, Any]
-    """The resolved baseline."""
-    inputs: dict[str, Any]
-    """The whereabouts of corpora and the recipe of the split, from trial.inputs."""
+    config: Baseline
+    """The resolved baseline that is trained."""
+    whereabouts: Whereabouts
+    """Where the corpora lie, and how they are split."""
     storage: str
-    """Where Ray Train keeps the run."""
+    """The folder in which Ray Train keeps the run."""
     name: str
-    """Of the run in that storage: the same name goes on from its last checkpoint."""
+    """The run's name in that storage: a run of the same name goes on from its last checkpoint."""
     share: Share
     keep_best: int | None
     """Checkpoints kept, the best by WER, besides the latest; None keeps the latest alone."""
-    evaluate_at_examples: list[int] | None = None
+    evaluate_at_examples: tuple[int, ...] | None = None
+    """A study's rungs, in examples seen; None: the configuration's own evaluation.every_steps."""
     end_at_examples: int | None = None
+    """A study's budget, in examples seen; None: the configuration's own length."""
     score_first: bool = True
     """Score the weights as they come; once is enough for all trials of a study."""
     predicted_memory_gib: float | None = None
-    """The peak on a GPU, with all that is not tensors."""
+    """The predicted peak on a GPU, with all that is not tensors."""
 
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Self:
-        return cls(**{**values, "share": Share(**values["share"])})
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """One trial from its proposal to its record."""
+
+    number: int
+    sample: dict[str, Any]
+    """The values drawn, by dotted key; empty for the baseline as it is."""
+    config: Baseline
+    """The whole resolved baseline that the trial stands for."""
+    job: Job
+    """What is run: of a probe a few steps of that, else all."""
+    repeats: str | None = None
+    """The trial_id of the finalist that this one trains again with another seed."""
+    probes: str | None = None
+    """The trial_id of the trial that has trained the same, split otherwise: this one only measures memory and speed."""
+
+    @property
+    def trial_id(self) -> str:
+        """The trial's name in the ledger and in Ray's storage, the same after every restart."""
+        return self.job.name
+
+    def placed(self, share: Share) -> Self:
+        """The same trial with the share of the hardware that is now its own."""
+        return replace(self, job=replace(self.job, share=share))

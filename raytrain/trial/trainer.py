@@ -1,13 +1,11 @@
 """One run on Ray Train: a Job in, the TorchTrainer that starts it or goes on with it out. None is made elsewhere."""
 
 from pathlib import Path
-from typing import Any
 
 from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig, UserCallback
 from ray.train.torch import TorchConfig, TorchTrainer
 from ray.util.queue import Queue
 
-from raytrain.config.baseline import Baseline
 from raytrain.trial.job import Job
 from raytrain.trial.storage import mend
 from raytrain.trial.worker import train_worker
@@ -21,16 +19,15 @@ def make_trainer(
 ) -> TorchTrainer:
     """A trainer whose run, if one of this name is in the storage, goes on from its last checkpoint."""
     mend(Path(job.storage) / job.name)
-    num_workers = Baseline.model_validate(job.config).scaling.num_workers
+    num_workers = job.config.scaling.num_workers
     resources: dict[str, float] = {"CPU": job.share.cpus}
     if job.share.use_gpu:
         resources["GPU"] = job.share.gpu_fraction
     # NCCL refuses two ranks on one card, and a single rank has nobody to talk to.
     one_card_each = job.share.use_gpu and num_workers > 1 and job.share.gpu_fraction == 1
-    payload: dict[str, Any] = {"job": job.as_dict(), "messages": messages}
     return TorchTrainer(
         train_worker,
-        train_loop_config=payload,
+        train_loop_config={"job": job, "messages": messages},
         torch_config=TorchConfig(backend="cpu:gloo,cuda:nccl" if one_card_each else "gloo"),
         scaling_config=ScalingConfig(
             num_workers=num_workers,

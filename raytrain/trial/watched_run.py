@@ -3,12 +3,12 @@
 import logging
 import threading
 from collections.abc import Callable
-from typing import Any
 
 from ray.train import TrainingFailedError
 from ray.util.queue import Empty, Queue
 
 from raytrain.errors import RunError
+from raytrain.results.records import Row
 from raytrain.trial.driver import reason
 from raytrain.trial.job import Job
 from raytrain.trial.trainer import make_trainer
@@ -16,8 +16,10 @@ from raytrain.trial.trainer import make_trainer
 log = logging.getLogger("raytrain")
 
 
-def run_watched(job: Job, *, on_row: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
-    """Run the job to its end. Words of the worker go to our log; a signal in this thread ends the wait at once.
+def run_watched(job: Job, *, on_row: Callable[[Row], None]) -> None:
+    """Run the job to its end; RunError where it failed, or ended without a row.
+
+    Words of the worker go to our log; a signal in this thread ends the wait at once.
 
     Ray would take over Ctrl-C in the main thread; the run is waited for in another, so that the handler stays ours.
     """
@@ -32,7 +34,7 @@ def run_watched(job: Job, *, on_row: Callable[[dict[str, Any]], None]) -> dict[s
 
     run = threading.Thread(target=wait_for_the_run, daemon=True)
     run.start()
-    last: dict[str, Any] | None = None
+    reported = False
     while True:
         over = not run.is_alive()  # asked before the queue: what the run said before it ended is in there
         try:
@@ -44,11 +46,10 @@ def run_watched(job: Job, *, on_row: Callable[[dict[str, Any]], None]) -> dict[s
         if isinstance(message, str):
             log.info("%s", message)
         else:
-            last = message
+            reported = True
             on_row(message)
     messages.shutdown()
     if failures:
         raise RunError(reason(failures[0])) from failures[0]
-    if last is None:
+    if not reported:
         raise RunError("the run ended without a report")
-    return last

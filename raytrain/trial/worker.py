@@ -4,6 +4,7 @@ import logging
 import os
 import socket
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from ray.util.queue import Queue
 from raytrain.config.baseline import Baseline
 from raytrain.memory.prediction import allocator_share
 from raytrain.memory.step_peak import GIB
+from raytrain.results.records import Row
 from raytrain.training import session
 from raytrain.trial.inputs import Inputs
 from raytrain.trial.job import Job
@@ -22,9 +24,9 @@ from raytrain.trial.run_progress import ProgressFile
 
 def train_worker(payload: dict[str, Any]) -> None:
     """Run on every rank by TorchTrainer. `payload` holds the job and, where somebody watches, a queue for words."""
-    job = Job.from_dict(payload["job"])
-    messages: Queue | None = payload.get("messages")
-    config = Baseline.model_validate(job.config)
+    job: Job = payload["job"]
+    messages: Queue | None = payload["messages"]
+    config = job.config
     first = ray.train.get_context().get_world_rank() == 0
     # A cluster may promise more CPUs than this machine has.
     torch.set_num_threads(min(job.share.threads, len(os.sched_getaffinity(0))))
@@ -38,15 +40,16 @@ def train_worker(payload: dict[str, Any]) -> None:
     progress = ProgressFile(Path(job.storage) / job.name) if first and messages is None else None
     if progress is not None:
         progress.tell("loading", 0, 0)
-    inputs = Inputs.opened(job.inputs)
+    inputs = Inputs.opened(job.whereabouts)
     with tempfile.TemporaryDirectory(prefix="raytrain-") as workdir:
 
-        def report(row: dict[str, Any], checkpoint: Path | None) -> None:
-            row = row | {"node": socket.gethostname()}
+        def report(row: Row, checkpoint: Path | None) -> None:
+            row = replace(row, node=socket.gethostname())
             kept = ray.train.Checkpoint.from_directory(checkpoint) if first and checkpoint is not None else None
-            ray.train.report(row, checkpoint=kept, checkpoint_dir_name=checkpoint.name if checkpoint else None)
+            name = checkpoint.name if checkpoint is not None else None
+            ray.train.report(row.as_dict(), checkpoint=kept, checkpoint_dir_name=name)
             if first and messages is not None:
-                messages.put(row | {"checkpoint": checkpoint.name if checkpoint else None})
+                messages.put(row)
 
         latest = ray.train.get_checkpoint()
         session.run(
@@ -61,7 +64,7 @@ def train_worker(payload: dict[str, Any]) -> None:
             end_at_examples=job.end_at_examples,
             score_first=job.score_first,
             predicted_memory_gib=job.predicted_memory_gib,
-            scored_seed=job.inputs["split"]["seed"],  # trainings with other seeds are compared on the same utterances
+            scored_seed=job.whereabouts.split.seed,  # trainings with other seeds are compared on the same utterances
             watch=progress.tell if progress is not None else None,
         )
 

@@ -12,8 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from raytrain.report.study_results import trial_title
-from raytrain.results.wording import duration_text, short, signed, split_text
+from raytrain.results.wording import duration_text, short, signed, split_text, trial_title
 from raytrain.study.study import Study
 from raytrain.study.watcher import Lines, RunningTrial, Watcher
 from raytrain.watch.study_progress import StudyProgress
@@ -76,7 +75,7 @@ def _trials(progress: StudyProgress) -> Text:
     ended = [f"{number} {str(outcome).replace('_', ' ')}" for outcome, number in progress.outcomes().items()]
     repeated = progress.repeats_ended()
     ended += [f"{repeated} repeat{'s' if repeated > 1 else ''} of finalists"] * bool(repeated)
-    probes = sum(bool(trial.inherits) for trial in list(progress.running.values()))
+    probes = sum(bool(trial.trial.probes) for trial in list(progress.running.values()))
     now = [f"{len(progress.running) - probes} running"] + [f"{probes} probing"] * bool(probes)
     if progress.waiting is not None:
         now.append(f"trial {progress.waiting} waits for room")
@@ -145,23 +144,23 @@ def _time(progress: StudyProgress, now_s: float) -> Text:
 def _running(trials: list[RunningTrial], *, now_s: float, width: int) -> Table:
     shown = Table.grid(padding=(0, 2))
     for trial in trials:
-        rate = trial.config["training"]["learning_rate"]
+        rate = trial.trial.config.training.learning_rate
         done = f"{trial.examples_seen}/{trial.examples_total}"
-        wer = f"WER {trial.eval_wer:.3f}" if trial.eval_wer is not None else ""
+        wer = f"WER {trial.row.eval_wer:.3f}" if trial.row.eval_wer is not None else ""
         peak = trial.peak_memory_gib
         bar = ProgressBar(
             total=max(trial.examples_total, 1), completed=trial.examples_seen, width=24 if width >= _WIDE else 10
         )
-        told: list[RenderableType] = [
+        cells: list[RenderableType] = [
             Text(f"trial {trial.number}", "bold"),
-            split_text(trial.config),
+            split_text(trial.trial.config),
             f"lr {short(rate)}",
         ]
-        told += ["probing" if trial.inherits else trial.phase, bar] if width >= _NARROW else []
-        told += [done, wer]
+        cells += ["probing" if trial.trial.probes else trial.phase, bar] if width >= _NARROW else []
+        cells += [done, wer]
         if width >= _WIDE:
-            told += [f"{peak:.2f} GiB" if peak is not None else "", duration_text(now_s - trial.started_s)]
-        shown.add_row(*told)
+            cells += [f"{peak:.2f} GiB" if peak is not None else "", duration_text(now_s - trial.started_s)]
+        shown.add_row(*cells)
     for column in shown.columns:
         column.no_wrap, column.overflow = True, "ellipsis"
     return shown

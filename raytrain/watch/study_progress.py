@@ -1,9 +1,8 @@
 """A study while it runs: its trials as they start, tell and end in; counts, the best so far and the time left out."""
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Self
 
 from raytrain.results.choose import baseline_trial, best_trial, peak_memory_gib
 from raytrain.results.ledger import Ledger
@@ -56,12 +55,6 @@ class StudyProgress(Watcher):
     def starts(self, trial: RunningTrial) -> None:
         self.running[trial.number] = trial
 
-    def scored(self, number: int, row: Mapping[str, Any]) -> None:
-        trial = self.running[number]
-        trial.examples_seen, trial.eval_wer = row["examples_seen"], row["eval_wer"]
-        reserved = row.get("peak_memory_reserved_gib")
-        trial.peak_memory_gib = row.get("peak_memory_resident_gib") if reserved is None else reserved
-
     def ends(self, record: TrialRecord) -> None:
         self.running.pop(record.number, None)
         self.ended.append(record)
@@ -99,7 +92,7 @@ class StudyProgress(Watcher):
     def to_come(self) -> tuple[int, int]:
         """Trials of the search, and repeats, that have not begun; those that were never launched do not count."""
         launched = [one for one in self.ended if one.outcome is not Outcome.NOT_STARTED]
-        begun = [one.finalist_of for one in launched] + [one.finalist_of for one in list(self.running.values())]
+        begun = [one.finalist_of for one in launched] + [one.trial.repeats for one in list(self.running.values())]
         repeats = sum(finalist is not None for finalist in begun)
         return max(0, self.trials - (len(begun) - repeats)), max(0, self.repeats - repeats)
 
@@ -123,7 +116,7 @@ class StudyProgress(Watcher):
 
     def _rest(self, trial: RunningTrial) -> float:
         total = trial.examples_total
-        if not trial.inherits and not trial.finalist_of and trial.number:  # what the scheduler may stop
+        if not trial.trial.probes and not trial.trial.repeats and trial.number:  # what the scheduler may stop
             total = min(total, round(self._expected(trial.examples_seen)))
         return max(0, total - trial.examples_seen)
 

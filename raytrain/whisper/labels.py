@@ -11,6 +11,7 @@ from typing import Any
 
 from raytrain.config.baseline import Model
 from raytrain.errors import InputError
+from raytrain.whisper.variants import VARIANTS
 
 _ENGLISH_ONLY_END_OF_TEXT = 50256
 """GPT-2's vocabulary ends one token before the multilingual one does, and Whisper's special tokens follow it."""
@@ -76,12 +77,12 @@ def _require_english(model: Model) -> None:
     if language_code(model.language) != "en":
         raise InputError(
             f"model.language: {model.pretrained} knows English only, not '{model.language}'; "
-            f"use multilingual weights, such as openai/whisper-{model.variant}"
+            f"use multilingual weights, such as {VARIANTS[model.variant].hub_id}"
         )
     if model.task != "transcribe":
         raise InputError(
             f"model.task: {model.pretrained} is English-only and does not {model.task}; "
-            f"use task transcribe, or multilingual weights such as openai/whisper-{model.variant}"
+            f"use task transcribe, or multilingual weights such as {VARIANTS[model.variant].hub_id}"
         )
 
 

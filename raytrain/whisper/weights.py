@@ -147,23 +147,20 @@ def _require_shape(model: Model, folder: Path) -> None:
             f"model.pretrained: {folder} holds a model of type {config['model_type']}, not whisper; name other weights"
         )
     shape = {field: config.get(key) for key, field in _SHAPE.items()}
-    if shape == _shape(VARIANTS[model.variant]):
+    wanted = VARIANTS[model.variant]
+    if shape == _shape(wanted):
         return
     same = [variant.name for variant in VARIANTS.values() if _shape(variant) == shape]
     what = f"are whisper-{same[0]}" if same else f"have the shape of no variant ({shape})"
     way_out = f"set model.variant={same[0]}, or name" if same else "name"
     raise InputError(
         f"model.variant: the weights of {model.pretrained} {what}, not whisper-{model.variant}; "
-        f"{way_out} weights such as model.pretrained=openai/whisper-{_published_name(model.variant)}"
+        f"{way_out} weights such as model.pretrained={wanted.hub_id}"
     )
 
 
 def _shape(variant: Variant) -> dict[str, int]:
     return {field: getattr(variant, field) for field in _SHAPE.values()}
-
-
-def _published_name(variant: str) -> str:
-    return "large-v3-turbo" if variant == "turbo" else variant
 
 
 def _origin(folder: Path, pretrained: str | None) -> tuple[Literal["full", "fitted"], str | None]:

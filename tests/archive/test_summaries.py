@@ -10,10 +10,8 @@ from raytrain.archive import summary
 from raytrain.archive.as_baseline import write_baseline
 from raytrain.archive.pickled import plain_values
 from raytrain.archive.store import Archive
-from raytrain.archive.trainer_run import _SHAPES
 from raytrain.config.reader import load_baseline
 from raytrain.errors import InputError
-from raytrain.whisper.variants import VARIANTS
 
 
 def make_trainer_folder(folder: Path, wers: list[float]) -> Path:
@@ -60,11 +58,6 @@ def test_a_foreign_run_with_nothing_but_its_state_is_a_run(tmp_path: Path) -> No
 def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="not a run"):
         summary(tmp_path)
-
-
-def test_the_shapes_are_those_of_the_whisper_sizes() -> None:
-    sizes = VARIANTS.values()
-    assert _SHAPES.items() <= {(one.encoder_layers, one.decoder_layers, one.width): one.name for one in sizes}.items()
 
 
 def test_a_pickle_that_would_run_something_runs_nothing(tmp_path: Path) -> None:

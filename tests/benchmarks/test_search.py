@@ -10,9 +10,9 @@ import pytest
 
 from raytrain.benchmarks import reuse as equivalents
 from raytrain.benchmarks.reuse import LAWS
-from raytrain.benchmarks.rivals import Random
+from raytrain.benchmarks.rivals import RandomDraws
 from raytrain.benchmarks.searches import RIVALS, rehearse
-from raytrain.benchmarks.surfaces import ACCUMULATION, BATCH, RATE, Basin, Card, Recorded, surfaces
+from raytrain.benchmarks.surfaces import ACCUMULATION, BATCH, RATE, Basin, Recorded, RehearsedCard, surfaces
 
 SURFACES = {surface.name: surface for surface in surfaces()}
 SEARCH = [sys.executable, "-m", "raytrain.bench", "search"]
@@ -44,8 +44,8 @@ def test_the_recorded_surface_is_smooth_and_goes_through_the_midst_of_what_was_r
     assert recorded.wer(32, 1.3e-4) < recorded.wer(16, 1.3e-4) < recorded.wer(8, 1.3e-4)  # larger batches, higher rates
 
 
-def test_a_trial_ends_the_same_whoever_asks_and_one_out_of_memory_tells_no_peak() -> None:
-    card = Card(SURFACES["small_12_gib_tight"], seed=3)
+def test_a_trial_ends_the_same_whoever_asks_and_one_out_of_memory_reports_no_peak() -> None:
+    card = RehearsedCard(SURFACES["small_12_gib_tight"], seed=3)
     assert card.train(7, {BATCH: 4, ACCUMULATION: 9, RATE: 1e-5}) == card.train(
         7, {BATCH: 4, ACCUMULATION: 9, RATE: 1e-5}
     )
@@ -56,7 +56,7 @@ def test_a_trial_ends_the_same_whoever_asks_and_one_out_of_memory_tells_no_peak(
 
 def test_the_best_keeps_the_wall() -> None:
     walled, free = SURFACES["medium_20_gib_best_at_the_wall"], Basin(best_effective_batch=64, best_rate=2e-5)
-    assert max(Card(walled, seed=seed).best_wer for seed in range(10)) > 0.0861 * 1.001
+    assert max(RehearsedCard(walled, seed=seed).best_wer for seed in range(10)) > 0.0861 * 1.001
     assert free.wer(64, 2e-5) == free.lowest
 
 
@@ -67,7 +67,7 @@ def test_where_the_baseline_is_best_it_is_the_first_to_get_there() -> None:
 
 def test_random_draws_keep_the_window() -> None:
     surface = SURFACES["small_8_gib"]
-    rival = Random(surface, seed=1, trials=60)
+    rival = RandomDraws(surface, seed=1, trials=60)
     assert all(surface.axes.contains(rival.suggest(number) or {}) for number in range(60))
 
 
@@ -86,12 +86,12 @@ def test_the_door_writes_every_figure_of_every_search(tmp_path: Path) -> None:
         check=True,
     )
     assert "Warning" not in done.stderr
-    told = json.loads(done.stdout)
-    assert told == json.loads((tmp_path / "search.json").read_text())
-    assert told["surfaces"].keys() == SURFACES.keys() == told["held"].keys()
-    assert told["equivalents"]["laws"].keys() == told["equivalents"]["held"].keys() == LAWS.keys()
-    assert {frozenset(of_rivals) for of_rivals in told["surfaces"].values()} == {frozenset(RIVALS)}
-    assert {frozenset(figures) for of_rivals in told["surfaces"].values() for figures in of_rivals.values()} == {
+    printed = json.loads(done.stdout)
+    assert printed == json.loads((tmp_path / "search.json").read_text())
+    assert printed["surfaces"].keys() == SURFACES.keys() == printed["held"].keys()
+    assert printed["equivalents"]["laws"].keys() == printed["equivalents"]["held"].keys() == LAWS.keys()
+    assert {frozenset(of_rivals) for of_rivals in printed["surfaces"].values()} == {frozenset(RIVALS)}
+    assert {frozenset(figures) for of_rivals in printed["surfaces"].values() for figures in of_rivals.values()} == {
         frozenset(FIGURES)
     }
 

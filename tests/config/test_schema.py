@@ -1,6 +1,5 @@
-"""The JSON schemas for editors are kept fresh, and refuse what the reader refuses."""
+"""The JSON schemas for editors refuse what the reader refuses. That the written ones are fresh `make check` sees."""
 
-import json
 from pathlib import Path
 
 import jsonschema
@@ -8,10 +7,6 @@ import pytest
 
 from raytrain.config.reader import load_baseline
 from raytrain.config.schema import main, schemas
-
-
-def test_the_schemas_in_the_checkout_are_fresh() -> None:
-    assert main(["--check"]) == 0
 
 
 def test_a_stale_schema_is_named_then_written_anew(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -26,8 +21,8 @@ def test_a_stale_schema_is_named_then_written_anew(tmp_path: Path, capsys: pytes
 
 
 def test_a_field_s_docstring_is_its_help_text() -> None:
-    written = json.loads((Path(__file__).parents[2] / "baselines/baseline.schema.json").read_text())
-    batch_size = written["$defs"]["Training"]["properties"]["batch_size"]
+    schema = schemas()["baselines/baseline.schema.json"]
+    batch_size = schema["$defs"]["Training"]["properties"]["batch_size"]
     assert batch_size["description"].startswith("Utterances per device and micro-step")
     assert (batch_size["minimum"], batch_size["type"]) == (1, "integer")
 

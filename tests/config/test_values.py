@@ -9,9 +9,22 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from raytrain.config.baseline import Baseline, Model, Scaling, Training
-from raytrain.config.reader import apply_sample, dump_yaml, load_baseline, split_overrides
+from raytrain.config.baseline import (
+    Audio,
+    Baseline,
+    Data,
+    Evaluation,
+    Model,
+    Prediction,
+    Scaling,
+    Tracking,
+    Training,
+)
+from raytrain.config.dump import dump_yaml
+from raytrain.config.reader import apply_sample, load_baseline, split_overrides
 from raytrain.config.source import plain_value
+from raytrain.config.space import Scalar
+from raytrain.errors import InputError
 
 
 @pytest.mark.parametrize(
@@ -57,7 +70,7 @@ def test_norwegian_stays_norwegian_and_a_rate_of_one_is_a_float(folder: Path) ->
         ("model.pretrained=a=b", "a=b"),
         ('model.pretrained="5"', "5"),
         ("model.pretrained='a # b'", "a # b"),
-        ("model.pretrained=s3://bucket/prefix", "s3://bucket/prefix"),
+        ("model.pretrained=hub://weights", "hub://weights"),
         ("model={variant: tiny, pretrained: x}", "x"),
     ],
 )
@@ -102,6 +115,59 @@ def test_a_sample_changes_its_keys_and_nothing_else(folder: Path) -> None:
     assert (sampled.training.batch_size, sampled.model.freeze_encoder) == (6, True)
     assert apply_sample(sampled, {"training.batch_size": 8, "model.freeze_encoder": False}) == baseline
     assert apply_sample(baseline, {}) == baseline
+
+
+class Counted:
+    """A compiled validator that notes each value it is asked to judge."""
+
+    def __init__(self, validator: Any, judged: list[str]) -> None:
+        self.validator, self.judged = validator, judged
+
+    def validate_python(self, value: Any, **how: Any) -> Any:
+        self.judged.append(self.validator.title)
+        return self.validator.validate_python(value, **how)
+
+
+@pytest.fixture
+def judged(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of what pydantic is asked to validate from now on."""
+    names: list[str] = []
+    for schema in (Baseline, Model, Audio, Data, Training, Evaluation, Prediction, Scaling, Tracking):
+        monkeypatch.setattr(schema, "__pydantic_validator__", Counted(schema.__pydantic_validator__, names))
+    return names
+
+
+SAMPLE = {"training.batch_size": 6, "training.gradient_accumulation_steps": 4, "model.dropout": 0.2}
+
+
+def test_of_a_sample_only_the_sections_that_it_touches_are_validated_again(judged: list[str]) -> None:
+    small = load_baseline("small")
+    judged.clear()
+    apply_sample(small, SAMPLE)
+    assert judged == ["Training", "Model"]
+
+
+def test_values_from_a_space_take_no_validation_and_make_the_same_baseline(judged: list[str]) -> None:
+    small = load_baseline("small")
+    judged.clear()
+    sampled = apply_sample(small, SAMPLE, is_from_space=True)
+    assert judged == []
+    assert sampled == Baseline.model_validate(sampled.model_dump()) == apply_sample(small, SAMPLE)
+
+
+@pytest.mark.parametrize("is_from_space", [False, True])
+@pytest.mark.parametrize(
+    ("sample", "rule"),
+    [
+        ({"training.num_epochs": None, "training.max_steps": None}, "set num_epochs, max_steps or both"),
+        ({"model.dropout": 0.1, "scaling.gpu_fraction": 1.5}, "gpu_fraction is a share of one GPU"),
+    ],
+)
+def test_a_sample_that_breaks_a_rule_between_keys_is_refused(
+    is_from_space: bool, sample: dict[str, Scalar], rule: str
+) -> None:
+    with pytest.raises(InputError, match=rule):
+        apply_sample(load_baseline("small"), sample, is_from_space=is_from_space)
 
 
 def test_a_baseline_cannot_be_changed_in_place(folder: Path) -> None:

@@ -17,7 +17,7 @@ _SPACE = ("keep={}", "budget.examples=null")
 def small_study(folder: Path, tiny_en: Path, *, baseline: tuple[str, ...] = (), space: tuple[str, ...]) -> Study:
     """What is given comes after this page's own settings."""
     config = load_baseline("tiny", [*_BASELINE, f"model.pretrained={tiny_en}", *baseline])
-    inputs, whereabouts = inputs_of(config)
+    inputs = inputs_of(config)
     asked = load_space("smoke", [*_SPACE, *space], baseline=config)
     description = Description(baseline_name="tiny", baseline=config, space_name="smoke", space=asked)
-    return Study(folder=folder, description=description, inputs=inputs, whereabouts=whereabouts)
+    return Study(folder=folder, description=description, inputs=inputs)

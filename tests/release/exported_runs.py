@@ -27,7 +27,7 @@ COMMON = (
 def train(folder: Path, *overrides: str) -> Path:
     """A fit's folder: its description with its result, and a checkpoint a step."""
     config = load_baseline("tiny", [*COMMON, *overrides])
-    inputs, _ = inputs_of(config)
+    inputs = inputs_of(config)
     rows: list[dict[str, Any]] = []
     session.run(
         config,
@@ -51,7 +51,7 @@ def train(folder: Path, *overrides: str) -> Path:
 
 
 def inputs_for(config: Baseline) -> Inputs:
-    return inputs_of(config)[0]
+    return inputs_of(config)
 
 
 def copy_of(fit: Path, folder: Path, *, steps: Sequence[int] | None = None) -> Path:

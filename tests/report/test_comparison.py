@@ -12,8 +12,8 @@ from making import config, utterances
 from studies import made_study
 
 from raytrain.errors import InputError
-from raytrain.report.comparison import Run, comparisons, read_run, rows
-from raytrain.report.comparison_html import caveats, comparison_html, comparison_markdown
+from raytrain.report.comparison import ComparedRun, caveats, comparisons, read_run, rows
+from raytrain.report.pages import comparison_pages
 from raytrain.results.description import Description
 
 
@@ -37,7 +37,7 @@ def made_trainer_run(folder: Path) -> Path:
 
 
 @pytest.fixture
-def runs(tmp_path: Path) -> list[Run]:
+def runs(tmp_path: Path) -> list[ComparedRun]:
     return [
         read_run(made_study(tmp_path / "study", trials=6)),
         read_run(made_fit(tmp_path / "fit", wer=0.1)),
@@ -45,7 +45,7 @@ def runs(tmp_path: Path) -> list[Run]:
     ]
 
 
-def test_a_study_a_fit_and_a_foreign_run_stand_in_one_table(runs: list[Run]) -> None:
+def test_a_study_a_fit_and_a_foreign_run_stand_in_one_table(runs: list[ComparedRun]) -> None:
     table = dict(rows(runs))
     assert table["kind"] == ["study", "fit", "trainer"]
     assert table["WER at the end"][1:] == ["0.100", "0.131"]
@@ -54,7 +54,7 @@ def test_a_study_a_fit_and_a_foreign_run_stand_in_one_table(runs: list[Run]) -> 
     assert "archived" not in table
 
 
-def test_wers_are_set_against_each_other_only_on_the_same_utterances(runs: list[Run], tmp_path: Path) -> None:
+def test_wers_are_set_against_each_other_only_on_the_same_utterances(runs: list[ComparedRun], tmp_path: Path) -> None:
     elsewhere = read_run(made_fit(tmp_path / "elsewhere", wer=0.1, children=5))
     same, foreign = comparisons(runs[:2]), comparisons([runs[0], runs[2]])
     assert "over 24 children, one training each" in same[0]
@@ -62,11 +62,11 @@ def test_wers_are_set_against_each_other_only_on_the_same_utterances(runs: list[
     assert "scored on different utterances" in comparisons([runs[1], elsewhere])[0]
 
 
-def test_page_and_text_are_the_same_when_made_twice_and_say_what_to_know_first(runs: list[Run]) -> None:
-    assert comparison_markdown(runs) == comparison_markdown(runs)
-    assert comparison_html(runs) == comparison_html(runs)
+def test_page_and_text_are_the_same_when_made_twice_and_say_what_to_know_first(runs: list[ComparedRun]) -> None:
+    text = comparison_pages(runs)[".md"]
+    assert comparison_pages(runs) == comparison_pages(runs)
     assert caveats(runs)[0].startswith("study: The data are synthetic")
-    assert comparison_markdown(runs).index("synthetic") < comparison_markdown(runs).index("| kind")
+    assert text.index("synthetic") < text.index("| kind")
 
 
 def test_a_folder_that_is_no_run_is_named(tmp_path: Path) -> None:

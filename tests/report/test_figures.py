@@ -1,9 +1,18 @@
-"""Scales, marks and alignments: the small parts that figures are made of."""
+"""Scales, marks and alignments, and that a mark stands where its trial's numbers put it."""
+
+import re
+from pathlib import Path
 
 import pytest
+from making import config, record
+from studies import SPACE
 
-from raytrain.report.edits import Piece, aligned
+from raytrain.report.edits import AlignedWord, aligned, marked
 from raytrain.report.figures.scales import Doublings, Scale, spanning, tick_text
+from raytrain.report.figures.trial_scatters import wer_against_memory
+from raytrain.results.description import Description
+from raytrain.results.ledger import Ledger
+from raytrain.results.study_results import load_study
 
 
 def test_a_scale_lays_its_ends_on_its_pixels() -> None:
@@ -46,15 +55,41 @@ def test_a_scale_of_one_number_or_none_has_a_width(values: list[float], kind: st
 
 def test_an_alignment_names_each_kind_of_error() -> None:
     assert aligned("The dog runs now, home.", "the big dog run now") == [
-        Piece("same", "The", "the"),
-        Piece("put_in", "", "big"),
-        Piece("same", "dog", "dog"),
-        Piece("taken_for", "runs", "run"),
-        Piece("same", "now", "now"),
-        Piece("left_out", "home", ""),
+        AlignedWord("same", "The", "the"),
+        AlignedWord("put_in", "", "big"),
+        AlignedWord("same", "dog", "dog"),
+        AlignedWord("taken_for", "runs", "run"),
+        AlignedWord("same", "now", "now"),
+        AlignedWord("left_out", "home", ""),
     ]
 
 
+def test_words_taken_for_others_are_paired_one_by_one_and_case_is_no_edit() -> None:
+    assert aligned("big red Dogs", "bit rod dogs") == [
+        AlignedWord("taken_for", "big", "bit"),
+        AlignedWord("taken_for", "red", "rod"),
+        AlignedWord("same", "Dogs", "dogs"),
+    ]
+
+
+def test_edits_are_marked_in_what_was_heard() -> None:
+    heard = marked("The dog runs now", "a the dog run", left_out="[-{}-]", put_in="{{+{}+}}")
+    assert heard == "{+a+} the dog [-runs-] {+run+} [-now-]"
+
+
 def test_an_alignment_of_nothing_is_all_put_in() -> None:
-    assert aligned("", "don't") == [Piece("put_in", "", "don't")]
+    assert aligned("", "don't") == [AlignedWord("put_in", "", "don't")]
     assert aligned("", "") == []
+
+
+def test_memory_goes_from_left_to_right_and_wer_from_bottom_to_top(tmp_path: Path) -> None:
+    Description(baseline_name="a", baseline=config(), space_name="b", space=SPACE).write(tmp_path)
+    for number, peak_gib, wer in ((0, 3.0, 0.3), (1, 3.0, 0.2), (2, 2.0, 0.25), (3, 4.0, 0.25), (4, 2.0, 0.28)):
+        Ledger(tmp_path).append(record(number, eval_wer=wer, peak_memory_reserved_gib=peak_gib))
+    figure = wer_against_memory(load_study(tmp_path))
+    assert figure is not None
+    marks = re.findall(r'class="mark completed" d="M([\d.]+) ([\d.]+)a[^"]*" data-tip="trial (\d)', figure.svg)
+    places = {number: (float(x), float(y)) for x, y, number in marks}
+    assert places["2"][0] == places["4"][0] < places["3"][0]  # 2, 2 and 4 GiB
+    assert places["2"][1] == places["3"][1] > places["4"][1]  # SVG counts downwards: 0.28 lies above 0.25
+    assert re.search(r'class="axis" x="[^"]*" y="[^"]*" text-anchor="middle">peak memory reserved, GiB<', figure.svg)

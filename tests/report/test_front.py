@@ -10,11 +10,12 @@ from studies import SPACE, made_study
 
 from raytrain.config.reader import load_baseline
 from raytrain.report.front import front_lines, front_table, write_front
-from raytrain.report.study_results import StudyResults, commands, load_study
+from raytrain.report.statements import commands
 from raytrain.report.write import write_report
 from raytrain.results.choose import measures, undominated
 from raytrain.results.description import read_description
 from raytrain.results.records import Outcome
+from raytrain.results.study_results import StudyResults, load_study
 
 points = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5), st.integers(0, 5)), max_size=20)
 
@@ -68,7 +69,7 @@ def test_both_reports_and_the_terminal_tell_every_trial_of_the_front(pareto: Stu
     front_of_markdown = (study.folder / "report.md").read_text().partition("## Pareto front")[2].partition("## ")[0]
     assert front_of_markdown.count("front/trial-") == len(study.front)
     assert (study.folder / "report.html").read_text().count("front/trial-") == len(study.front)
-    assert "train with another trial of the front" in dict(commands(study))
+    assert "Train with another trial of the front" in dict(commands(study))
 
 
 def test_a_report_leaves_the_files_that_it_names_whether_or_not_the_study_came_to_its_end(pareto: StudyResults) -> None:

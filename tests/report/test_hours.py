@@ -8,10 +8,10 @@ from making import config, record
 from studies import SPACE
 
 from raytrain.report.figures.hours import gpu_occupancy, hours
-from raytrain.report.study_results import StudyResults, load_study
 from raytrain.results.description import Description
 from raytrain.results.ledger import Ledger
 from raytrain.results.records import Outcome
+from raytrain.results.study_results import StudyResults, load_study
 
 
 def at(minute: int) -> str:

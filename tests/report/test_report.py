@@ -11,17 +11,20 @@ from making import config, record
 from studies import SPACE, made_study
 
 from raytrain.errors import InputError
-from raytrain.report.study_results import cost, load_study, outcomes, warnings
+from raytrain.report.figures.catalogue import FIGURES
+from raytrain.report.statements import cost, warnings
 from raytrain.report.write import write_report
 from raytrain.results.description import Description, read_description
 from raytrain.results.ledger import Ledger
 from raytrain.results.records import Outcome
+from raytrain.results.study_results import load_study, outcomes
 
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twenty trials and their reports."""
+    """Twenty trials and their reports, with something to show in every figure."""
     folder = made_study(tmp_path_factory.mktemp("results") / "2026-01-01_small_full", trials=20)
+    (folder / "importance.json").write_text('{"training.batch_size": 0.2, "training.learning_rate": 0.8}')
     write_report(folder)
     return folder
 
@@ -61,11 +64,34 @@ def test_the_verdict_and_the_caveat_stand_first(study: Path) -> None:
     assert page.index("data are synthetic") < page.index(sentence.split("'")[0]) < page.index("<h2>")
 
 
-def test_the_markdown_says_what_mattered_and_how_the_hardware_was_used(tmp_path: Path) -> None:
-    folder = made_study(tmp_path / "study", trials=12)
-    (folder / "importance.json").write_text('{"training.batch_size": 0.2, "training.learning_rate": 0.8}')
-    write_report(folder)
-    text = (folder / "report.md").read_text()
+def test_the_best_trial_stands_under_best_and_the_baseline_under_baseline(tmp_path: Path) -> None:
+    Description(baseline_name="a", baseline=config(), space_name="b", space=SPACE).write(tmp_path)
+    Ledger(tmp_path).append(record(0, eval_wer=0.3))
+    Ledger(tmp_path).append(record(1, eval_wer=0.2))
+    write_report(tmp_path)
+    table = (tmp_path / "report.html").read_text().partition('<table class="facts">')[2].partition("</table>")[0]
+    heads = re.findall(r'<th scope="col" class="number">(.*?)</th>', table)
+    cells = re.findall("<td.*?>(.*?)</td>", table.partition('<th scope="row">WER</th>')[2].partition("</tr>")[0])
+    assert dict(zip(heads, cells, strict=True)) == {"best": "0.200", "baseline": "0.300", "difference": "−0.100"}
+    text = (tmp_path / "report.md").read_text()
+    assert "|  | best | baseline | difference |\n|---|---:|---:|---:|\n" in text
+    assert "| WER | 0.200 | 0.300 | −0.100 |\n" in text
+
+
+def test_the_markdown_sets_the_best_row_bold_and_numbers_flush_right(tmp_path: Path) -> None:
+    Description(baseline_name="a", baseline=config(), space_name="b", space=SPACE).write(tmp_path)
+    Ledger(tmp_path).append(record(0, eval_wer=0.3))
+    Ledger(tmp_path).append(record(1, eval_wer=0.2, config=config(8, 5, 1.6e-5), effective_batch_size=40))
+    write_report(tmp_path)
+    lines = (tmp_path / "report.md").read_text().partition("## Trials")[2].splitlines()
+    assert lines[5].startswith("|---:|---:|---:|---:|")
+    assert lines[5].endswith("|---|")
+    assert lines[6].startswith("| 0 (baseline) | 12 × 3 = 36 |")
+    assert lines[7].startswith("| **1 (best)** | **8 × 5 = 40** |")
+
+
+def test_the_markdown_says_what_mattered_and_how_the_hardware_was_used(study: Path) -> None:
+    text = (study / "report.md").read_text()
     assert "- learning rate: 80 %\n- batch size: 20 %" in text
     assert re.search(r"GPU-hours, .*\. Memory predicted over measured: .* cards that trials held", text)
 
@@ -80,7 +106,7 @@ def test_the_page_is_whole_and_asks_for_nothing(study: Path) -> None:
 
 def test_every_figure_of_a_full_study_is_there_with_marks(study: Path) -> None:
     plots = re.findall(r'<div class="plot">(.*?)</div>', (study / "report.html").read_text(), re.DOTALL)
-    assert len(plots) == 11
+    assert len(plots) == len(FIGURES)
     assert all(re.search(r'class="(mark|line|bar)', plot) for plot in plots)
 
 
@@ -94,11 +120,16 @@ def test_text_from_outside_is_only_ever_text(tmp_path: Path) -> None:
     folder = made_study(tmp_path / "study", trials=4)
     Ledger(folder).append(record(9, outcome=Outcome.FAILED, reason="<script>alert('x')</script> & | more"))
     path = folder / "trials" / "0" / "utterances.jsonl"
-    path.write_text(path.read_text().replace('"hypothesis": "', '"hypothesis": "<b>&</b> '))
+    path.write_text(path.read_text().replace('"hypothesis": "', '"hypothesis": "<b>&</b> ').replace(': "u', ': "<i>u'))
     write_report(folder)
-    assert "<script>alert" not in (folder / "report.html").read_text()
-    assert "&lt;script&gt;alert" in (folder / "report.html").read_text()
-    assert "<script>" not in (folder / "report.md").read_text()
+    page, text = (folder / "report.html").read_text(), (folder / "report.md").read_text()
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert" in page
+    assert "&lt;i&gt;u" in page
+    assert Page(page).open == []
+    assert "&lt;script>alert('x')&lt;/script> & \\| more" in text
+    assert "&lt;i>u" in text
+    assert not re.search(r"<[a-z/]", text)
 
 
 def test_a_study_without_a_finished_trial_has_a_report(tmp_path: Path) -> None:
@@ -209,7 +240,7 @@ def test_the_page_works_in_a_real_browser(study: Path, width: int, dark: bool) -
     assert seen.complaints == []
     assert seen.requests == [(study / "report.html").as_uri()]
     assert seen.answers["page width"] <= width
-    assert (seen.answers["figures"], seen.answers["without marks"], seen.answers["unseen"]) == (11, 0, 0)
+    assert (seen.answers["figures"], seen.answers["without marks"], seen.answers["unseen"]) == (len(FIGURES), 0, 0)
     assert seen.answers["smallest text"] >= 9
     assert seen.answers["tip"].startswith("trial ")
     assert wers(seen) == sorted(wers(seen))

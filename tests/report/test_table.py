@@ -1,9 +1,8 @@
-"""The trial table, and which trial is the best."""
+"""The table of trials: which cells, which marks, and how wide."""
 
 from making import config, record
 
-from raytrain.report.table import markdown_table, print_trials, trial_table
-from raytrain.results.choose import baseline_trial, best_trial
+from raytrain.report.table import print_trials, trial_table
 from raytrain.results.records import Outcome
 
 BASELINE = record(
@@ -12,33 +11,6 @@ BASELINE = record(
 BEST = record(2, eval_wer=0.15, config=config(8, 5, 1.6e-5), effective_batch_size=40, peak_memory_reserved_gib=6.125)
 LOST = record(1, outcome=Outcome.OUT_OF_MEMORY, config=config(48, 2), effective_batch_size=96)
 RECORDS = [BASELINE, BEST, LOST]
-
-
-def test_the_best_is_the_completed_trial_with_the_lowest_wer() -> None:
-    pruned = record(3, outcome=Outcome.PRUNED, eval_wer=0.1)
-    unscored = record(4)
-    assert best_trial([*RECORDS, pruned, unscored]) == BEST
-
-
-def test_of_equals_the_earlier_one_is_best() -> None:
-    assert best_trial([record(5, eval_wer=0.15), *RECORDS]) == BEST
-
-
-def test_there_is_no_best_where_nothing_was_completed() -> None:
-    assert best_trial([LOST]) is None
-
-
-def test_a_trial_above_the_memory_limit_is_not_the_best() -> None:
-    assert best_trial(RECORDS, memory_limit_gib=6.0) == BASELINE
-
-
-def test_a_finalist_s_repeat_with_another_seed_is_not_chosen() -> None:
-    repeat = record(2, trial_id="t002-s1", eval_wer=0.01, finalist_of="t002")
-    assert best_trial([*RECORDS, repeat]) == BEST
-
-
-def test_the_baseline_is_trial_zero() -> None:
-    assert baseline_trial(RECORDS) == BASELINE
 
 
 def test_the_table_has_a_row_a_trial_and_marks_baseline_and_best() -> None:
@@ -55,16 +27,10 @@ def test_the_table_has_a_row_a_trial_and_marks_baseline_and_best() -> None:
     assert table.marks == ["baseline", "", "best"]
 
 
-def test_the_markdown_sets_the_best_row_bold() -> None:
-    lines = markdown_table(trial_table(RECORDS, best=BEST, baseline=BASELINE)).splitlines()
-    assert lines[1] == "|---:|---:|---:|---:|---:|---:|---:|---:|---|"
-    assert lines[4].startswith("| **2 (best)** | **8 × 5 = 40** |")
-
-
 def test_a_narrow_terminal_goes_without_the_age_columns_and_cuts_no_cell(monkeypatch, capsys) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "80")
-    print_trials(trial_table(RECORDS, best=BEST, baseline=BASELINE))
+    print_trials(RECORDS, best=BEST, baseline=BASELINE)
     narrow = capsys.readouterr().out
     assert "out_of_memory" in narrow
     assert "0 (baseline)" in narrow
@@ -72,7 +38,7 @@ def test_a_narrow_terminal_goes_without_the_age_columns_and_cuts_no_cell(monkeyp
 
 
 def test_a_file_gets_all_columns(capsys) -> None:
-    print_trials(trial_table(RECORDS, best=BEST, baseline=BASELINE))
+    print_trials(RECORDS, best=BEST, baseline=BASELINE)
     assert "3-4" in capsys.readouterr().out
 
 

@@ -60,7 +60,7 @@ def test_a_pareto_front_keeps_the_limit_too() -> None:
 @pytest.mark.parametrize(
     ("values", "fact"),
     [
-        ({"version": 99, "baseline": {}}, "version 99, this raytrain knows 1"),
+        ({"version": 99, "baseline": {}}, "version 99, this raytrain knows 2"),
         ([], "not the description"),
         ({"baseline": {}, "space": 5}, "not the description"),
         ({"baseline": {}, "space": {"vary": 1}}, "not the description"),

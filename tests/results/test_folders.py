@@ -22,11 +22,6 @@ def test_a_baseline_named_by_its_path_makes_one_folder(tmp_path: Path) -> None:
     assert folder == tmp_path / "2026-01-01_my-baseline"
 
 
-def test_a_bucket_keeps_its_small_files_in_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert new_run_folder("s3://bucket/prefix", ["small"], today=NEW_YEAR) == Path("results/2026-01-01_small")
-
-
 def test_storage_that_is_a_file_is_refused_with_the_way_out(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match=r"storage: .*file.*storage=PATH"):

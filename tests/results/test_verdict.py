@@ -7,9 +7,9 @@ from making import config, record, utterances
 
 from raytrain.errors import InputError
 from raytrain.results.records import Outcome, TrialRecord
-from raytrain.results.transcripts import read_scored, transcripts_path
-from raytrain.results.verdict import Finding, label, verdict
-from raytrain.results.wording import short, signed
+from raytrain.results.transcripts import read_counts, transcripts_path
+from raytrain.results.verdict import Finding, verdict
+from raytrain.results.wording import label, short, signed
 
 BASELINE = record(0, eval_wer=0.3)
 CHALLENGER = record(1, eval_wer=0.2, config=config(8, 5, 1.6e-5), effective_batch_size=40)
@@ -51,6 +51,19 @@ def test_a_gain_within_the_noise_is_not_distinguishable_and_says_what_to_keep(tm
     found = verdict(records, tmp_path)
     assert found.finding is Finding.NOT_DISTINGUISHABLE
     assert found.sentence.endswith("3 seeds): not distinguishable from the baseline; keep 12 × 3.")
+
+
+@pytest.mark.parametrize(("wer", "end", "low", "high"), [(0.29, "high", 0, 0.01), (0.356, "low", -0.01, 0)])
+def test_an_interval_that_just_reaches_zero_is_neither_better_nor_worse(
+    tmp_path: Path, wer: float, end: str, low: float, high: float
+) -> None:
+    once = [(BASELINE, 0.3), (CHALLENGER, wer)]
+    records = study(
+        tmp_path, wers=[*once, *repeats(CHALLENGER, range(2, 5), wer), *repeats(BASELINE, range(5, 8), 0.3)]
+    )
+    found = verdict(records, tmp_path)
+    assert low < getattr(found.comparisons[CHALLENGER.trial_id], end) < high
+    assert found.finding is Finding.NOT_DISTINGUISHABLE
 
 
 def test_a_winner_that_its_repeats_contradict_is_called_worse(tmp_path: Path) -> None:
@@ -153,7 +166,7 @@ def test_spoiled_utterances_are_named(tmp_path: Path) -> None:
     path.parent.mkdir(parents=True)
     path.write_text('{"utterance_id": "u", \n')
     with pytest.raises(InputError, match=r"trials/0/utterances\.jsonl: not utterances"):
-        read_scored(path)
+        read_counts(path)
 
 
 def test_several_workers_are_part_of_a_split_in_words() -> None:

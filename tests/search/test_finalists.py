@@ -1,21 +1,16 @@
 """Which trials are trained again: the best few and the baseline, each seed once, by no sampler's leave."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 from ended_trials import record
 
 from raytrain.config.reader import load_baseline
-from raytrain.config.space import Search, SearchSpace
+from raytrain.config.space import Search
 from raytrain.results.records import Outcome, TrialRecord
-from raytrain.search.axes import Axes
 from raytrain.search.finalists import finalists, further_seeds, missing_repeats
-from raytrain.study.journal import Journal
 
-BATCH = "training.batch_size"
 TINY = load_baseline("tiny")
-AXES = Axes(SearchSpace.model_validate({"vary": {BATCH: {"values": [2, 4]}}}), TINY)
 BASELINE = record(0, TINY, eval_wer=0.30)
 SEARCHED = [BASELINE, *(record(number, TINY, eval_wer=0.30 - number / 100) for number in (1, 2, 3))]
 
@@ -91,19 +86,3 @@ def test_a_repeat_is_no_finalist_and_an_extended_study_adds_only_the_new_best() 
         record(6, TINY, eval_wer=0.01, seed=43, finalist_of="trial-0002"),
     ]
     assert repeats([*SEARCHED, *ended, record(7, TINY, eval_wer=0.25)], seeds=2) == [(7, 43)]
-
-
-def test_neither_sampler_nor_scheduler_hears_of_repeats_and_a_kill_leaves_them_to_be_ended(tmp_path: Path) -> None:
-    journal = Journal(tmp_path, AXES)
-    journal.start(AXES.baseline_sample)
-    journal.end(BASELINE, memory_limit_gib=None)
-    assert journal.start_again(BASELINE, seed=43) == 1
-    journal.report(1, examples_seen=100, objective=0.1)
-    assert journal.start({BATCH: 4}) == 2
-    killed = Journal(tmp_path, AXES)
-    assert killed.unfinished_again() == {1: ("trial-0000", 43)}
-    assert list(killed.unfinished()) == [2]
-    assert [one.sample for one in killed.tried()] == [{BATCH: 8}, {BATCH: 4}]
-    assert list(killed.reports()) == [0, 2]
-    killed.end(record(1, TINY, eval_wer=0.1, finalist_of="trial-0000", seed=43), memory_limit_gib=None)
-    assert killed.unfinished_again() == {}

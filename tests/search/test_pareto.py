@@ -8,6 +8,7 @@ from statistics import median
 import optuna
 import pytest
 from ended_trials import record
+from histories import history
 from optuna.trial import TrialState
 
 from raytrain.config.reader import load_baseline
@@ -18,7 +19,7 @@ from raytrain.search.axes import Axes, Sample
 from raytrain.search.encoding import Tried
 from raytrain.search.objectives import WORST_MEASURES, measures_of
 from raytrain.search.sampler import propose
-from raytrain.study.journal import Journal
+from raytrain.study.projection import Projection
 
 BATCH, ACCUMULATION = "training.batch_size", "training.gradient_accumulation_steps"
 RATE, DROPOUT = "training.learning_rate", "model.dropout"
@@ -157,13 +158,15 @@ FRONT = [
     ended(8, outcome=Outcome.NOT_STARTED, predicted_memory_gib=1.0),
     ended(9, outcome=Outcome.FAILED),
 ]
-AXES = Axes(SearchSpace.model_validate({"vary": {BATCH: {"values": [2, 4]}}}), TINY)
 
 
 @pytest.fixture
 def told(tmp_path: Path) -> optuna.Study:
-    """As optuna-dashboard opens it, when the ledger alone had heard of the trials."""
-    Journal(tmp_path, AXES, is_pareto=True).catch_up(FRONT, memory_limit_gib=8.0)
+    """As optuna-dashboard opens it."""
+    kept = history(tmp_path, objective="pareto", memory_limit_gib=8.0)
+    for one in FRONT:
+        kept.end(one)
+    Projection(kept, tmp_path).close()
     return optuna.load_study(study_name=tmp_path.name, storage=f"sqlite:///{tmp_path / 'optuna.db'}")
 
 
@@ -198,12 +201,13 @@ def test_no_measure_that_optuna_is_told_is_ever_missing_or_without_end() -> None
 
 
 def test_rungs_survive_a_kill_though_optuna_takes_no_reports_of_several_objectives(tmp_path: Path) -> None:
-    journal = Journal(tmp_path, AXES, is_pareto=True)
-    journal.start(AXES.baseline_sample)
-    journal.report(0, examples_seen=100, objective=0.4)
-    journal.report(0, examples_seen=300, objective=0.3)
-    assert Journal(tmp_path, AXES, is_pareto=True).reports() == {0: {100: 0.4, 300: 0.3}}
+    killed = history(tmp_path, objective="pareto")
+    killed.start(killed.axes.baseline_sample)
+    killed.score(0, examples_seen=100, objective=0.4)
+    killed.score(0, examples_seen=300, objective=0.3)
+    Projection(killed, tmp_path).close()
+    assert history(tmp_path, objective="pareto").objectives() == {0: {100: 0.4, 300: 0.3}}
 
 
 def test_a_pruned_trial_without_a_report_gets_its_last_word_as_one(told: optuna.Study, tmp_path: Path) -> None:
-    assert Journal(tmp_path, AXES, is_pareto=True).reports()[5] == {0: 0.01}
+    assert history(tmp_path, objective="pareto").objectives()[5] == {0: 0.01}

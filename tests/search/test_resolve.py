@@ -39,6 +39,6 @@ def test_the_learning_rate_follows_the_batch_where_it_is_tied() -> None:
 
 def test_rungs_lie_below_the_budget_a_reduction_apart() -> None:
     scheduler = {"first_rung_examples": 100, "reduction": 3}
-    assert rungs(space(scheduler=scheduler), budget_examples=901) == [100, 300, 900]
-    assert rungs(space(scheduler=scheduler), budget_examples=900) == [100, 300]
-    assert rungs(space(scheduler=scheduler), budget_examples=100) == []
+    assert rungs(space(scheduler=scheduler), budget_examples=901) == (100, 300, 900)
+    assert rungs(space(scheduler=scheduler), budget_examples=900) == (100, 300)
+    assert rungs(space(scheduler=scheduler), budget_examples=100) == ()

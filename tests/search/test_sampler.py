@@ -99,6 +99,12 @@ def test_the_sampler_learns_where_the_objective_is_low() -> None:
     assert late[len(late) // 2] < 3e-5
 
 
+def test_a_sampler_of_another_name_never_runs_as_tpe() -> None:
+    search = BATCHING.search.model_copy(update={"sampler": "grid"})
+    with pytest.raises(AssertionError, match="grid"):
+        propose(Axes(BATCHING, SMALL), [], search=search, number=1)
+
+
 def test_what_will_not_fit_is_never_proposed_and_all_that_does_is() -> None:
     asked = space({BATCH: {"values": [4, 8, 12]}, ACCUMULATION: {"values": [1, 2, 3]}})
     axes = Axes(asked, SMALL)

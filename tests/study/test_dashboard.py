@@ -12,13 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from raytrain.config.reader import load_baseline
-from raytrain.config.space import SearchSpace
-from raytrain.search.axes import Axes
-from raytrain.study.journal import Journal
+from histories import BATCH, history
 
-BATCH = "training.batch_size"
-AXES = Axes(SearchSpace.model_validate({"vary": {BATCH: {"values": [2, 4]}}}), load_baseline("tiny"))
+from raytrain.study.projection import Projection
 
 
 @contextmanager
@@ -60,16 +56,19 @@ def asked(address: str) -> Any:
 
 
 def test_it_shows_the_study_and_its_trials_while_they_run(tmp_path: Path) -> None:
-    journal = Journal(tmp_path, AXES)
-    journal.start(AXES.baseline_sample)
-    journal.report(0, examples_seen=100, objective=0.4)
-    with dashboard(journal.url) as address:
+    kept = history(tmp_path)
+    projection = Projection(kept, tmp_path)
+    kept.start(kept.axes.baseline_sample)
+    kept.score(0, examples_seen=100, objective=0.4)
+    projection.follow()
+    with dashboard(f"sqlite:///{tmp_path / 'optuna.db'}") as address:
         with urllib.request.urlopen(f"{address}/dashboard/") as page:
             assert page.status == 200
         (study,) = asked(f"{address}/api/studies")["study_summaries"]
         shown = f"{address}/api/studies/{study['study_id']}"
         (before,) = asked(shown)["trials"]
-        journal.start({BATCH: 4})
+        kept.start({BATCH: 4})
+        projection.follow()
         _until(lambda: len(asked(shown)["trials"]) == 2)  # it reads the file anew every ten seconds
         after = asked(shown)["trials"]
     assert study["study_name"] == tmp_path.name

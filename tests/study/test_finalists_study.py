@@ -1,9 +1,7 @@
 """A real study with finalists: its ledger, what a kill leaves to be ended, and what a further start adds."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import optuna
 import pytest
@@ -14,8 +12,7 @@ from raytrain.config.reader import apply_sample
 from raytrain.results.ledger import Ledger
 from raytrain.results.records import Outcome, TrialRecord
 from raytrain.results.transcripts import read_scored, transcripts_path
-from raytrain.search.axes import Axes
-from raytrain.study.journal import Journal
+from raytrain.search.finalists import Repeat
 from raytrain.study.run_study import run_study
 from raytrain.study.study import Study
 
@@ -37,8 +34,8 @@ def searched(ray_cluster: None, tiny_en: Path, tmp_path_factory: pytest.TempPath
 
 @pytest.fixture(scope="module")
 def with_finalists(searched: Study) -> Study:
-    space: dict[str, Any] = json.loads(json.dumps(searched.description.space))
-    space["search"]["finalists"] = 2
+    search = searched.space.search.model_copy(update={"finalists": 2})
+    space = searched.space.model_copy(update={"search": search})
     return replace(searched, description=replace(searched.description, space=space))
 
 
@@ -46,7 +43,7 @@ def with_finalists(searched: Study) -> Study:
 def records(with_finalists: Study) -> list[TrialRecord]:
     """As if the process had been killed when it had just begun to train the baseline again."""
     baseline = by_number(Ledger(with_finalists.folder).read())[0]
-    Journal(with_finalists.folder, Axes(with_finalists.space, with_finalists.baseline)).start_again(baseline, seed=43)
+    with_finalists.history.repeat(Repeat(finalist=baseline, seed=43))
     ran: list[int] = []
     found, interrupted = run_study(with_finalists, on_end=lambda record: ran.append(record.number))
     assert not interrupted

@@ -1,8 +1,9 @@
 """What runs at once: never more than the cards hold, and never fewer than they could for want of order."""
 
-from dataclasses import asdict
+from dataclasses import replace
 from typing import Any
 
+from asked_trials import asked
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,13 +12,13 @@ from raytrain.config.reader import load_baseline
 from raytrain.study.packing import Room
 from raytrain.study.searcher import StudySearcher
 from raytrain.trial.cluster import Hardware, Node
-from raytrain.trial.job import Share
+from raytrain.trial.job import Share, Trial
 
 SHARE = Share(use_gpu=True, gpu_fraction=1.0, cpus=1, threads=1)
 
 
 def machine(cpus: int = 16, gpus: int = 1, *, name: str = "here", card_gib: float | None = None) -> Node:
-    return Node(id=name, cpus=cpus, gpus=gpus, gpu_memory_gib=card_gib)
+    return Node(id=name, cpus=cpus, gpus=gpus, smallest_card_gib=card_gib)
 
 
 def of(fraction: float, *, num_workers: int = 1) -> Baseline:
@@ -105,8 +106,8 @@ def test_what_runs_at_once_never_adds_up_to_more_than_the_cards(fractions: list[
 def test_on_unlike_cards_a_trial_has_the_part_it_needs_of_its_own_card() -> None:
     room = Room(Hardware((machine(name="a", card_gib=8), machine(name="b", card_gib=16))), part=four_gib)
     first, second, third = (room.take(number, SHARE, of(1.0)) for number in range(3))
-    assert first == second == Share(**{**asdict(SHARE), "gpu_fraction": 0.5, "gpu_memory_gib": 4, "node_ids": ("a",)})
-    assert third == Share(**{**asdict(SHARE), "gpu_fraction": 0.25, "gpu_memory_gib": 4, "node_ids": ("b",)})
+    assert first == second == replace(SHARE, gpu_fraction=0.5, gpu_share_gib=4, node_ids=("a",))
+    assert third == replace(SHARE, gpu_fraction=0.25, gpu_share_gib=4, node_ids=("b",))
 
 
 def test_a_card_that_is_too_small_stays_out_of_it() -> None:
@@ -133,13 +134,13 @@ def test_a_large_trial_that_waits_is_not_passed_by_small_ones() -> None:
 
 
 def test_what_no_cluster_could_hold_does_not_wait_for_ever() -> None:
-    assert number(room_of(machine(cpus=1, gpus=0)).place(trial(0, 1.0))) == 0
+    assert room_of(machine(cpus=1, gpus=0)).place(trial(0, 1.0)) == trial(0, 1.0)
 
 
-def trial(number: int, fraction: float) -> dict[str, Any]:
-    return {"number": number, "job": {"share": asdict(SHARE), "config": of(fraction).model_dump()}}
+def trial(number: int, fraction: float) -> Trial:
+    return asked(number, of(fraction), share=SHARE)
 
 
-def number(trial: dict[str, Any] | str | None) -> int:
-    assert isinstance(trial, dict)
-    return int(trial["number"])
+def number(suggested: dict[str, Any] | str | None) -> int:
+    assert isinstance(suggested, dict)
+    return int(suggested["trial"].number)

@@ -2,47 +2,41 @@
 
 import errno
 import threading
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
+from asked_trials import asked
+from histories import description
 from ray.tune.experiment import Trial
 
 from raytrain.config.reader import load_baseline
-from raytrain.config.space import SearchSpace
-from raytrain.results.ledger import Ledger
 from raytrain.results.records import Outcome
-from raytrain.search.axes import Axes
-from raytrain.study.journal import Journal
+from raytrain.results.transcripts import transcripts_path
 from raytrain.study.recorder import Recorder
+from raytrain.study.study import Study
 from raytrain.study.watcher import Watcher
 from raytrain.tracking.background import Background, LaterRun
 from raytrain.tracking.tracked_run import TrackedRun
-from raytrain.trial.job import Share
 
 TINY = load_baseline("tiny")
-AXES = Axes(SearchSpace.model_validate({"vary": {"training.batch_size": {"values": [4, 8]}}}), TINY)
 
 
 @pytest.fixture
-def journal(tmp_path: Path) -> Journal:
-    """With a trial 0 that has begun."""
-    begun = Journal(tmp_path, AXES)
-    begun.start(AXES.baseline_sample)
-    return begun
+def study(tmp_path: Path) -> Study:
+    """A study with a trial 0 that has begun; nothing here looks at its inputs."""
+    found = Study(folder=tmp_path, description=description(), inputs=None)  # type: ignore[arg-type]
+    found.history.start(found.history.axes.baseline_sample)
+    return found
 
 
 @pytest.fixture
-def recorder(tmp_path: Path, journal: Journal) -> Recorder:
+def recorder(study: Study) -> Recorder:
     background = Background()
     return Recorder(
-        tmp_path,
-        ledger=Ledger(tmp_path),
-        journal=journal,
-        memory_limit_gib=None,
-        open_tracked=lambda number, config: LaterRun(
-            lambda: TrackedRun([], position=tmp_path / "none"), background=background
+        study,
+        open_tracked=lambda trial: LaterRun(
+            lambda: TrackedRun([], position=study.folder / "none"), background=background
         ),
         on_end=lambda record: None,
         watcher=Watcher(),
@@ -50,45 +44,57 @@ def recorder(tmp_path: Path, journal: Journal) -> Recorder:
     )
 
 
-def started(recorder: Recorder, number: int, **config: Any) -> Trial:
-    share = asdict(Share(use_gpu=False, gpu_fraction=1.0, cpus=1, threads=1))
-    job: dict[str, Any] = {"name": f"trial-{number:04}", "config": TINY.model_dump(), "share": share}
-    job |= {"predicted_memory_gib": None, "end_at_examples": 100}
-    trial = Trial("drive_trial", stub=True, config={"number": number, "sample": {}, "job": job, **config})
+def started(recorder: Recorder, number: int, **stands_for: Any) -> Trial:
+    trial = Trial("drive_trial", stub=True, config={"trial": asked(number, TINY, **stands_for)})
     recorder.on_trial_start(0, [trial], trial)
     return trial
 
 
-def failed(recorder: Recorder, reason: str) -> None:
-    """Trial 0 starts, fails for this reason, and Tune's step comes to its end."""
+def failed(recorder: Recorder, **row: Any) -> None:
+    """Trial 0 starts, fails with this row, and Tune's step comes to its end."""
     trial = started(recorder, 0)
-    row = {"finished": True, "outcome": "failed", "reason": reason, "objective": 10.0}
-    recorder.on_trial_result(0, [trial], trial, row)
+    recorder.on_trial_result(0, [trial], trial, {"finished": True, "outcome": "failed", "objective": 10.0, **row})
     recorder.on_trial_complete(0, [trial], trial)
     recorder.on_step_end(0, [trial])
 
 
-def test_a_trial_that_failed_has_its_line_with_the_reason(recorder: Recorder, tmp_path: Path) -> None:
-    failed(recorder, "ValueError: of our own")
-    (line,) = Ledger(tmp_path).read()
+def test_a_trial_that_failed_has_its_line_with_the_reason(recorder: Recorder, study: Study) -> None:
+    failed(recorder, reason="ValueError: of our own")
+    (line,) = study.history.records
     assert (line.outcome, line.reason) == (Outcome.FAILED, "ValueError: of our own")
 
 
-def test_a_full_disk_ends_the_study_and_leaves_the_trial_to_be_gone_on_with(
-    recorder: Recorder, journal: Journal, tmp_path: Path
-) -> None:
+def test_a_full_disk_ends_the_study_and_leaves_the_trial_to_be_gone_on_with(recorder: Recorder, study: Study) -> None:
     with pytest.raises(OSError, match="No space left on device") as caught:
-        failed(recorder, "SafetensorError: I/O error: No space left on device (os error 28)")
+        failed(recorder, reason="in whatever language", errno=errno.ENOSPC)
     assert caught.value.errno == errno.ENOSPC
-    assert Ledger(tmp_path).read() == []
-    assert list(journal.unfinished()) == [0]
+    assert study.history.records == []
+    assert [one.number for one in study.history.unfinished()] == [0]
 
 
-@pytest.mark.parametrize(("config", "told"), [({}, {8: 0.5}), ({"inherits": "trial-0000"}, {})])
-def test_optuna_is_told_of_the_way_of_a_training_and_not_of_a_probe(
-    recorder: Recorder, journal: Journal, config: dict[str, str], told: dict[int, float]
+@pytest.mark.parametrize(("stands_for", "written"), [({}, {8: 0.5}), ({"probes": "trial-0000"}, {})])
+def test_the_way_of_a_training_is_written_down_and_not_of_a_probe(
+    recorder: Recorder, study: Study, stands_for: dict[str, str], written: dict[int, float]
 ) -> None:
-    journal.start({"training.batch_size": 4})
-    probe = started(recorder, 1, **config)
-    recorder.on_trial_result(0, [probe], probe, {"examples_seen": 8, "eval_wer": 0.5, "objective": 0.5})
-    assert journal.reports().get(1, {}) == told
+    study.history.start({"training.batch_size": 4})
+    trial = started(recorder, 1, **stands_for)
+    recorder.on_trial_result(0, [trial], trial, {"examples_seen": 8, "eval_wer": 0.5, "objective": 0.5})
+    assert study.history.objectives()[1] == written
+
+
+def test_of_a_probe_only_what_it_took_of_the_machine_is_kept(recorder: Recorder, study: Study) -> None:
+    utterances = transcripts_path(study.folder, 0)
+    utterances.parent.mkdir(parents=True)
+    utterances.write_text("{}\n")
+    baseline = started(recorder, 0)
+    whole = {"eval_wer": 0.3, "examples_seen": 100, "step": 12, "objective": 0.3, "train_examples_per_s": 40.0}
+    recorder.on_trial_result(0, [baseline], baseline, {**whole, "finished": True, "outcome": "completed"})
+    recorder.on_trial_complete(0, [baseline], baseline)
+    study.history.start({"training.batch_size": 4})
+    probe = started(recorder, 1, probes="trial-0000")
+    few = {"eval_wer": 0.9, "examples_seen": 8, "step": 1, "objective": 0.9, "train_examples_per_s": 70.0}
+    recorder.on_trial_result(0, [probe], probe, {**few, "finished": True, "outcome": "completed"})
+    recorder.on_trial_complete(0, [probe], probe)
+    recorder.on_step_end(0, [])
+    found = study.history.records[1]
+    assert (found.eval_wer, found.examples_seen, found.steps, found.train_examples_per_s) == (0.3, 100, 12, 70.0)

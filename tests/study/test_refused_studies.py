@@ -11,11 +11,11 @@ import pytest
 from ended_trials import record
 
 from raytrain.config.reader import load_baseline, load_space
-from raytrain.config.space import SearchSpace
 from raytrain.errors import InputError
 from raytrain.results.description import Description, read_description
 from raytrain.results.ledger import Ledger
-from raytrain.study.opening import changed, journal_of
+from raytrain.study.history import History
+from raytrain.study.opening import changed, find_study
 
 TINY = load_baseline("tiny")
 SPACE = load_space("smoke", baseline=TINY)
@@ -29,9 +29,9 @@ def finished(tmp_path: Path) -> Path:
     space = SPACE.model_copy(update={"search": SPACE.search.model_copy(update={"trials": 1})})
     description = Description(baseline_name="tiny", baseline=TINY, space_name="smoke", space=space)
     description.write(folder)
-    ended = [record(0, TINY, eval_wer=0.3)]
-    Ledger(folder).append(ended[0])
-    journal_of(folder, description).catch_up(ended, memory_limit_gib=None)
+    kept = History(folder, description)
+    kept.start(kept.axes.baseline_sample)
+    kept.end(record(0, TINY, eval_wer=0.3))
     return folder
 
 
@@ -94,7 +94,7 @@ def test_overrides_change_the_study_that_is_named_and_no_default(
 
 def test_a_study_goes_on_with_what_may_change(finished: Path) -> None:
     description = changed(finished, read_description(finished), ["search.max_concurrent=3"], trials=7)
-    search = SearchSpace.model_validate(description.space).search
+    search = description.asked.search
     assert (search.max_concurrent, search.trials, search.seed) == (3, 7, SPACE.search.seed)
 
 
@@ -104,7 +104,7 @@ def test_a_study_from_before_a_key_was_there_goes_on_with_its_default(finished: 
 
     begun = read_description(edited(finished, older))
     assert changed(finished, begun, [], trials=None) == begun
-    space = SearchSpace.model_validate(changed(finished, begun, [], trials=9).space)
+    space = changed(finished, begun, [], trials=9).asked
     assert (space.search.trials, space.search.reuse_equivalent) == (9, True)
 
 
@@ -115,20 +115,10 @@ def test_fewer_trials_than_have_run_are_refused(finished: Path) -> None:
         changed(finished, begun, [], trials=1)
 
 
-def test_an_unreadable_journal_is_named_with_the_way_out(finished: Path) -> None:
+def test_a_damaged_optuna_db_stands_in_nobodys_way(finished: Path) -> None:
     (finished / "optuna.db").write_bytes(b"not a database at all" * 100)
-    found = resumed(finished, "--trials", "9")
-    assert (found.status, len(found.lines), found.is_untouched) == (2, 1, True)
-    assert "optuna.db: cannot be read as an Optuna study" in found.lines[0]
-    assert "move it away" in found.lines[0]
-
-
-def test_a_journal_cut_short_is_refused_too(finished: Path) -> None:
-    whole = (finished / "optuna.db").read_bytes()
-    (finished / "optuna.db").write_bytes(whole[: len(whole) // 2])
-    found = resumed(finished, "--trials", "9")
-    assert (found.status, len(found.lines), found.is_untouched) == (2, 1, True)
-    assert "optuna.db: cannot be read" in found.lines[0]
+    found, _ = find_study(str(finished))
+    assert found == finished
 
 
 @pytest.mark.parametrize("module", ["raytrain.tune", "raytrain.report"])
@@ -136,7 +126,7 @@ def test_a_journal_cut_short_is_refused_too(finished: Path) -> None:
     ("line", "told"),
     [
         ("{half a li", "trials.jsonl:2: not JSON"),
-        ("[1, 2]", "trials.jsonl:2: not a trial record"),
+        ("[1, 2]", "trials.jsonl:2: not a JSON object"),
         ('{"trial_id": "trial-0001", "mood": "good"}', "trials.jsonl:2: unknown fields mood: written by a newer"),
     ],
 )
@@ -152,7 +142,7 @@ def test_an_unreadable_line_of_the_ledger_is_named(finished: Path, module: str, 
 def test_a_study_of_a_newer_version_is_left_to_the_newer_raytrain(finished: Path, module: str) -> None:
     found = resumed(edited(finished, lambda values: values.update(version=99)), module=module)
     assert (found.status, len(found.lines), found.is_untouched) == (2, 1, True)
-    assert "study.json: version 99, this raytrain knows 1; use the newer raytrain" in found.lines[0]
+    assert "study.json: version 99, this raytrain knows 2; use the newer raytrain" in found.lines[0]
 
 
 def test_a_study_with_a_key_that_nobody_knows_is_refused_by_its_name(finished: Path) -> None:

@@ -3,14 +3,20 @@
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+from asked_trials import asked
+from ray.tune.schedulers import FIFOScheduler
+
+from raytrain.config.reader import load_baseline
 from raytrain.config.space import Scheduler
 from raytrain.study.scheduler import RungScheduler, make_scheduler
 
+TINY = load_baseline("tiny")
 RUNGS = Scheduler(first_rung_examples=100, reduction=3)
 
 
 def told(scheduler: RungScheduler, number: int, **result: Any) -> str:
-    trial = SimpleNamespace(trial_id=f"tune-{number}", config={"number": number})
+    trial = SimpleNamespace(trial_id=f"tune-{number}", config={"trial": asked(number, TINY)})
     scheduler.on_trial_add(None, trial)
     return scheduler.on_trial_result(None, trial, result)
 
@@ -43,7 +49,7 @@ def test_no_trial_is_stopped_for_reaching_the_end() -> None:
 
 def test_a_probe_is_neither_stopped_nor_compared_with() -> None:
     scheduler = RungScheduler(RUNGS, {0: {100: 0.2}})
-    probe = SimpleNamespace(trial_id="tune-1", config={"number": 1, "inherits": "trial-0000"})
+    probe = SimpleNamespace(trial_id="tune-1", config={"trial": asked(1, TINY, probes="trial-0000")})
     scheduler.on_trial_add(None, probe)
     result = {"examples_seen": 108, "objective": 0.9}
     assert scheduler.on_trial_result(None, probe, result) == "CONTINUE"
@@ -53,3 +59,9 @@ def test_a_probe_is_neither_stopped_nor_compared_with() -> None:
 
 def test_a_failed_trials_last_word_has_no_examples_and_is_let_pass() -> None:
     assert told(RungScheduler(RUNGS, {}), 1, objective=10.0, finished=True) == "CONTINUE"
+
+
+def test_none_stops_nothing_and_a_scheduler_of_another_name_never_runs_as_asha() -> None:
+    assert type(make_scheduler(Scheduler(name="none"), {})) is FIFOScheduler
+    with pytest.raises(AssertionError, match="median"):
+        make_scheduler(RUNGS.model_copy(update={"name": "median"}), {})

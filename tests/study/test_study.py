@@ -4,18 +4,17 @@ import json
 import math
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import optuna
 import pytest
-from optuna.trial import TrialState, create_trial
+from optuna.trial import TrialState
 from small_studies import small_study
 
 from raytrain.config.reader import apply_sample
-from raytrain.report.study_results import load_study, outcomes
 from raytrain.results.description import Description
-from raytrain.results.ledger import Ledger
 from raytrain.results.records import Outcome, TrialRecord
+from raytrain.results.study_results import load_study, outcomes
+from raytrain.search.axes import Sample
 from raytrain.study.run_study import run_study
 from raytrain.study.study import Study
 from raytrain.trial.run_progress import RunProgress, read_progress
@@ -62,7 +61,7 @@ def test_trial_0_is_the_baseline_as_it_is(records: list[TrialRecord], five_point
 
 def test_four_points_are_tried_once_each_after_the_baseline(records: list[TrialRecord]) -> None:
     assert [record.number for record in records] == [0, 1, 2, 3, 4]
-    assert len({json.dumps(record.config) for record in records}) == 5
+    assert len({record.config.model_dump_json() for record in records}) == 5
 
 
 def test_each_trial_ends_as_what_it_was(records: list[TrialRecord]) -> None:
@@ -143,22 +142,19 @@ def test_a_study_that_is_done_does_nothing_again(records: list[TrialRecord], fiv
     assert (five_points.folder / "trials.jsonl").read_bytes() == ledger
 
 
-def test_an_end_that_the_ledger_alone_heard_of_is_told_to_optuna(
+def test_an_end_that_the_ledger_alone_has_is_no_trial_to_run_and_is_shown(
     records: list[TrialRecord], five_points: Study
 ) -> None:
-    """As after a kill between the two: the trial is not run again."""
-    journal = stored(five_points)
-    sample = {RATE: 1e-2, LABELS: 448}
-    journal.add_trial(
-        create_trial(state=TrialState.RUNNING, params=sample, distributions=journal.trials[1].distributions)
-    )
+    """As after a kill between the ledger's line and the dashboard's."""
+    sample: Sample = {RATE: 1e-2, LABELS: 448}
+    number = five_points.history.start(sample)
     config = apply_sample(five_points.baseline, sample)
-    known = replace(records[0], trial_id="trial-0005", number=5, sample=sample, config=config)
-    Ledger(five_points.folder).append(known)
+    known = replace(records[0], trial_id=f"trial-{number:04}", number=number, sample=dict(sample), config=config)
+    five_points.history.end(known)
     done = replace(five_points, description=with_trials(five_points.description, 6))
     again, _ = run_study(done, on_end=lambda record: pytest.fail(f"{record.number} ran"))
     assert len(again) == 6
-    assert journal.trials[5].state == TrialState.COMPLETE
+    assert stored(five_points).trials[5].state == TrialState.COMPLETE
 
 
 def stored(study: Study) -> optuna.Study:
@@ -167,6 +163,5 @@ def stored(study: Study) -> optuna.Study:
 
 
 def with_trials(description: Description, trials: int) -> Description:
-    space: dict[str, Any] = json.loads(json.dumps(description.space))
-    space["search"]["trials"] = trials
-    return replace(description, space=space)
+    search = description.asked.search.model_copy(update={"trials": trials})
+    return replace(description, space=description.asked.model_copy(update={"search": search}))

@@ -14,8 +14,8 @@ def wandb_records(folder: Path) -> dict[str, list[dict[str, Any]]]:
     leet = Path(sys.executable).with_name("wandb")
     records: dict[str, list[dict[str, Any]]] = {}
     for run in sorted(folder.glob("wandb/offline-run-*")):
-        told = subprocess.run([leet, "leet", "inspect", "--json", run], capture_output=True, text=True, check=True)
-        for line in told.stdout.splitlines():
+        printed = subprocess.run([leet, "leet", "inspect", "--json", run], capture_output=True, text=True, check=True)
+        for line in printed.stdout.splitlines():
             record = json.loads(line)
             records.setdefault(record["type"], []).append(record[record["type"]])
     return records

@@ -1,4 +1,4 @@
-"""What is told in the background arrives in order, and whoever tells it waits for nothing."""
+"""What is sent in the background arrives in order, and whoever sends it waits for nothing."""
 
 import logging
 import subprocess
@@ -12,17 +12,16 @@ from reading import wandb_history, wandb_records
 
 from raytrain.config.baseline import Tracking
 from raytrain.tracking.background import Background, LaterRun
+from raytrain.tracking.content import RunContent
 from raytrain.tracking.tracked_run import TrackedRun, open_run
 
 
 def opening(folder: Path, run_id: str, *, tensorboard: bool = False) -> Callable[[], TrackedRun]:
-    return lambda: open_run(
-        Tracking(wandb="offline", tensorboard=tensorboard),
-        run_id=run_id, name=run_id, group="study", job_type="trial", tags=[], config={}, folder=folder,
-    )  # fmt: skip
+    content = RunContent(run_id=run_id, name=run_id, group="study", job_type="trial", tags=(), config={})
+    return lambda: open_run(Tracking(wandb="offline", tensorboard=tensorboard), content, folder=folder)
 
 
-def test_a_run_arrives_whole_and_a_row_is_as_it_was_when_it_was_told(tmp_path: Path) -> None:
+def test_a_run_arrives_whole_and_a_row_is_as_it_was_when_it_was_logged(tmp_path: Path) -> None:
     background = Background()
     run = LaterRun(opening(tmp_path, "t1"), background=background)
     row = {"examples_seen": 0, "eval_wer": 0.5}
@@ -32,7 +31,7 @@ def test_a_run_arrives_whole_and_a_row_is_as_it_was_when_it_was_told(tmp_path: P
     run.finish("completed", row)
     assert background.wait(60)
     records = wandb_records(tmp_path)
-    assert [(told["examples_seen"], told["eval_wer"]) for told in wandb_history(records)] == [(0, 0.5), (160, 0.25)]
+    assert [(row["examples_seen"], row["eval_wer"]) for row in wandb_history(records)] == [(0, 0.5), (160, 0.25)]
     assert records["exit"][-1].get("exit_code", 0) == 0
 
 
@@ -63,10 +62,10 @@ def test_a_run_that_does_not_open_is_said_and_stops_no_other(
     run.finish("completed", {})
     assert background.wait(60)
     assert caplog.text.count("tracking: NotADirectoryError") == 1
-    assert [told["examples_seen"] for told in wandb_history(wandb_records(tmp_path))] == [0]
+    assert [row["examples_seen"] for row in wandb_history(wandb_records(tmp_path))] == [0]
 
 
-def test_rows_told_in_the_background_are_on_disk_within_two_seconds_of_a_kill(tmp_path: Path) -> None:
+def test_rows_logged_in_the_background_are_on_disk_within_two_seconds_of_a_kill(tmp_path: Path) -> None:
     code = (
         "import os, sys, time; from pathlib import Path; import test_background as t\n"
         "run = t.LaterRun(t.opening(Path(sys.argv[1]), 't1'), background=(behind := t.Background()))\n"

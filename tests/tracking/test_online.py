@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import wandb
-from test_study_run import BASELINE, SPACE, trial
+from test_published_study import BASELINE, SPACE, trial
 from wandb_client import offline_runs, rows, track, wandb_command
 from wandb_server.account import ENTITY
 from wandb_server.server import WandbServer
@@ -19,7 +19,7 @@ from raytrain.report.write import write_report
 from raytrain.results.description import Description
 from raytrain.results.ledger import Ledger
 from raytrain.results.records import Outcome
-from raytrain.tracking.study_run import publish_study
+from raytrain.tracking.published_study import publish_study
 
 ENDS = {
     "completed": "finished", "pruned": "finished", "diverged": "failed", "out_of_memory": "failed", "failed": "failed",
@@ -64,8 +64,8 @@ def test_a_run_of_each_end_has_its_state(ended: WandbServer, outcome: str, state
 
 def test_every_row_the_config_and_the_summary_arrive_flat(ended: WandbServer) -> None:
     run = read(ended, "completed")
-    told = [{key: value for key, value in row.items() if not key.startswith("_")} for row in run.scan_history()]
-    assert told == [
+    arrived = [{key: value for key, value in row.items() if not key.startswith("_")} for row in run.scan_history()]
+    assert arrived == [
         {"examples_seen": 0, "eval_wer": 1 / 2, "wer_by_age_bucket/5-7": 0.25},
         {"examples_seen": 160, "eval_wer": 1 / 162, "wer_by_age_bucket/5-7": 0.25},
         {"examples_seen": 320, "eval_wer": 1 / 322, "wer_by_age_bucket/5-7": 0.25},
@@ -149,9 +149,9 @@ def test_a_study_s_own_run_arrives_with_its_table_and_best_yaml(server: WandbSer
     wandb_command(tmp_path, "sync", *offline_runs(folder), **server.environment)
     run = read(server, "2026-01-01_tiny_smoke-study")
     (table,) = [file for file in run.files() if "all_trials" in file.name]
-    told = json.loads(Path(table.download(root=str(tmp_path), replace=True).name).read_text())
+    content = json.loads(Path(table.download(root=str(tmp_path), replace=True).name).read_text())
     kept = next(one for one in run.logged_artifacts() if one.type == "study")
-    assert [row[told["columns"].index("outcome")] for row in told["data"]] == ["completed", "not_started"]
+    assert [row[content["columns"].index("outcome")] for row in content["data"]] == ["completed", "not_started"]
     assert (run.state, run.job_type, run.summary["trials_not_started"]) == ("finished", "study", 1)
     assert "best.yaml" in kept.manifest.entries
     assert (

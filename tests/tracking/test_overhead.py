@@ -21,14 +21,14 @@ def bench(out: Path, mode: str, *, trials: int, **values: str) -> dict[str, Any]
         [*command, "--out", str(out), "--json"], env=environment(**values), capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stderr
-    told: dict[str, Any] = json.loads(done.stdout)
-    return told
+    figures: dict[str, Any] = json.loads(done.stdout)
+    return figures
 
 
 def test_offline_a_trial_costs_less_than_the_limit(tmp_path: Path) -> None:
-    told = bench(tmp_path / "out.json", "offline", trials=5)
-    assert told["tracking"]["trial_s"]["median"] < 0.01
-    assert told["tracking"]["cpu_s_per_trial"] < LIMIT_S
+    figures = bench(tmp_path / "out.json", "offline", trials=5)
+    assert figures["tracking"]["trial_s"]["median"] < 0.01
+    assert figures["tracking"]["cpu_s_per_trial"] < LIMIT_S
 
 
 def test_a_step_pays_some_microseconds_for_telling_its_progress() -> None:
@@ -45,8 +45,8 @@ def test_online_without_a_server_the_bench_says_so(tmp_path: Path) -> None:
 def test_online_a_trial_costs_less_than_the_limit_and_arrives_whole() -> None:
     with WandbServer().serving() as server:
         out = CHECKOUT / "results" / "bench" / "soak-wandb-overhead.json"
-        told = bench(out, "online", trials=20, **server.environment)
+        figures = bench(out, "online", trials=20, **server.environment)
         arrived = list(server.account.runs.values())
-    assert told["tracking"]["trial_s"]["median"] < 0.01
-    assert told["tracking"]["cpu_s_per_trial"] < LIMIT_S
+    assert figures["tracking"]["trial_s"]["median"] < 0.01
+    assert figures["tracking"]["cpu_s_per_trial"] < LIMIT_S
     assert [(run.state, len(run.history)) for run in arrived] == [("finished", ROWS)] * 21

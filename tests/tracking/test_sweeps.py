@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -34,14 +35,14 @@ def server() -> Iterator[WandbServer]:
 
 def shipped(name: str) -> dict[str, Any]:
     """A sweep as W&B's own YAML reader, of version 1.1, takes it."""
-    told: dict[str, Any] = yaml_1_1.safe_load((CHECKOUT / "search_spaces" / "wandb" / f"{name}.yaml").read_text())
-    return told
+    sweep: dict[str, Any] = yaml_1_1.safe_load((CHECKOUT / "search_spaces" / "wandb" / f"{name}.yaml").read_text())
+    return sweep
 
 
 def overrides(values: dict[str, Any]) -> list[str]:
     """Values as W&B's agent puts them in the place of ${args_no_hyphens}."""
-    told = create_sweep_command_args({"args": {key: {"value": value} for key, value in values.items()}})
-    return list(told["args_no_hyphens"])
+    arguments = create_sweep_command_args({"args": {key: {"value": value} for key, value in values.items()}})
+    return list(arguments["args_no_hyphens"])
 
 
 def ends(parameter: dict[str, Any]) -> list[Any]:
@@ -54,15 +55,27 @@ def members(server: WandbServer, sweep: str) -> dict[str, str]:
     return {run.id: run.state for run in api.sweep(f"{ENTITY}/raytrain/{sweep}").runs}
 
 
-def test_the_shipped_sweeps_are_fresh() -> None:
-    assert main(["--check"]) == 0
-
-
 def test_a_sweep_that_is_not_fresh_is_named_and_made_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--check"], root=tmp_path) == 1
-    assert capsys.readouterr().err.count("not fresh; run python -m raytrain.tracking.sweep") == len(SPACES)
+    told = capsys.readouterr().err
+    assert all(f"{name}.yaml: not fresh; run python -m raytrain.tracking.sweep" in told for name in SPACES)
     assert main([], root=tmp_path) == 0
     assert main(["--check"], root=tmp_path) == 0
+
+
+def test_a_space_that_no_sweep_can_ask_is_said_and_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(CHECKOUT / "baselines", tmp_path / "baselines")
+    (tmp_path / "search_spaces").mkdir()
+    (tmp_path / "search_spaces" / "large.yaml").write_text(
+        "vary: {training.batch_size: {values: [64]}}\nkeep: {effective_batch_size: {low: 64, high: 256}}\n"
+    )
+    monkeypatch.setattr("raytrain.tracking.sweep.CHECKOUT", tmp_path)
+    assert main(["--check"], root=tmp_path) == 0
+    told = capsys.readouterr().err
+    assert "no sweep is made from search_spaces/large.yaml: " in told
+    assert "the baseline's effective batch size, 36, lies outside 64 to 256" in told
 
 
 @pytest.mark.parametrize("name", SPACES)
@@ -78,7 +91,7 @@ def test_a_shipped_sweep_seeks_the_lowest_wer_by_our_command_line(name: str) -> 
 def test_fit_takes_every_value_that_an_agent_may_pass(name: str) -> None:
     parameters = shipped(name)["parameters"]
     passed = [overrides({key: value}) for key, parameter in parameters.items() for value in ends(parameter)]
-    assert len([load_baseline("small", told) for told in passed]) >= len(parameters)
+    assert len([load_baseline("small", values) for values in passed]) >= len(parameters)
 
 
 def test_a_sweep_proposes_every_pair_that_the_space_keeps_and_no_other() -> None:

@@ -3,6 +3,7 @@
 import logging
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,19 @@ from tensorboard.plugins.hparams import metadata
 
 from raytrain.config.baseline import Tracking
 from raytrain.errors import InputError
+from raytrain.tracking.content import RunContent
 from raytrain.tracking.tracked_run import TrackedRun, open_run
 from raytrain.tracking.wandb_run import wandb_mode
 
 OFFLINE = Tracking(wandb="offline")
-CONFIG = {"model": {"pretrained": None}, "training": {"batch_size": 8, "learning_rate": 1e-5}, "storage": "results"}
+CONTENT = RunContent(
+    run_id="study-t1",
+    name="1 · 8x5",
+    group="study",
+    job_type="trial",
+    tags=("tiny", "smoke"),
+    config={"model.pretrained": None, "training.batch_size": 8, "training.learning_rate": 1e-5, "storage": "results"},
+)
 FIRST = {"examples_seen": 0, "eval_wer": 0.5, "train_loss": None, "finished": False, "history": [{"eval_wer": 0.5}]}
 SECOND = {"examples_seen": 160, "eval_wer": 0.25, "train_loss": 1.5, "wer_by_age_bucket": {"5-7": 0.125, "12+": None}}
 SUMMARY = {"eval_wer": 0.25, "best_eval_wer": 0.25, "peak_memory_resident_gib": 3.5, "reason": None}
@@ -31,16 +40,7 @@ def _no_account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def opened(folder: Path, tracking: Tracking = OFFLINE, **given: Any) -> TrackedRun:
-    values: dict[str, Any] = {
-        "run_id": "study-t1",
-        "name": "1 · 8x5",
-        "group": "study",
-        "job_type": "trial",
-        "tags": ["tiny", "smoke"],
-        "config": CONFIG,
-        "folder": folder,
-    }
-    return open_run(tracking, **{**values, **given})
+    return open_run(tracking, replace(CONTENT, **given), folder=folder)
 
 
 def finished(folder: Path, outcome: str = "completed") -> Path:

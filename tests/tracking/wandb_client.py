@@ -13,9 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from raytrain.config.baseline import Tracking
+from raytrain.tracking.content import RunContent
 from raytrain.tracking.tracked_run import open_run
 
-CONFIG = {"model": {"variant": "tiny"}, "training": {"batch_size": 8, "learning_rate": 1e-5, "spec_augment": None}}
+CONFIG = {
+    "model.variant": "tiny", "training.batch_size": 8, "training.learning_rate": 1e-5, "training.spec_augment": None,
+}  # fmt: skip
 BIN = Path(sys.executable).parent
 NOBODY = {"NETRC": "/nonexistent", "WANDB_SILENT": "true"}
 
@@ -56,25 +59,23 @@ def offline_runs(folder: Path) -> list[str]:
     return [str(path) for path in sorted(folder.glob("wandb/offline-run-*"))]
 
 
-def _log(folder: Path, told: dict[str, Any]) -> None:
-    run = open_run(
-        Tracking(tensorboard=False),
-        run_id=told["run_id"],
-        name=told["run_id"].title(),
+def _log(folder: Path, asked: dict[str, Any]) -> None:
+    content = RunContent(
+        run_id=asked["run_id"],
+        name=asked["run_id"].title(),
         group="study",
-        job_type=told.get("job_type", "trial"),
-        tags=["tiny", "smoke"],
+        job_type=asked.get("job_type", "trial"),
+        tags=("tiny", "smoke"),
         config=CONFIG,
-        folder=folder,
-        sweep_id=told.get("sweep_id"),
     )
-    for row in told["rows"]:
+    run = open_run(Tracking(tensorboard=False), content, folder=folder, sweep_id=asked.get("sweep_id"))
+    for row in asked["rows"]:
         run.log(row)
-    time.sleep(told.get("then_wait_s", 0))
-    if told.get("then_die"):
+    time.sleep(asked.get("then_wait_s", 0))
+    if asked.get("then_die"):
         os.kill(os.getpid(), 9)
-    last = told["rows"][-1]
-    run.finish(told["outcome"], {**last, "best_eval_wer": last["eval_wer"]})
+    last = asked["rows"][-1]
+    run.finish(asked["outcome"], {**last, "best_eval_wer": last["eval_wer"]})
 
 
 if __name__ == "__main__":

@@ -34,6 +34,14 @@ def test_weight_decay_spares_biases_and_norms() -> None:
     assert any(parameter is model.model.decoder.layers[0].fc1.weight for parameter in decayed["params"])
 
 
+def test_an_optimizer_or_a_schedule_of_another_name_never_runs_as_the_first() -> None:
+    training = small_config().training.model_copy(update={"optimizer": "lion", "schedule": "constant"})
+    with pytest.raises(AssertionError, match="lion"):
+        make_optimizer(small_whisper().model.named_parameters(), training)
+    with pytest.raises(AssertionError, match="constant"):
+        learning_rate(4, training, warmup_steps=3, steps_total=11)
+
+
 def test_a_frozen_encoder_is_not_in_the_optimizer() -> None:
     model = small_whisper().model
     model.freeze_encoder()

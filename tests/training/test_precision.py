@@ -1,5 +1,6 @@
 """On a CPU, half precision is what its instructions are made for, and what was used is told."""
 
+import pytest
 import torch
 from small_runs import CPU
 
@@ -29,3 +30,8 @@ def test_autocast_computes_in_the_precision_used() -> None:
         assert (one @ one).dtype == torch.bfloat16
     with resolve("fp32", device=CPU).autocast():
         assert (one @ one).dtype == torch.float32
+
+
+def test_a_precision_of_another_name_never_runs_as_a_known_one() -> None:
+    with pytest.raises(AssertionError, match="fp8"):
+        resolve("fp8", device=CPU)  # type: ignore[arg-type]

@@ -13,6 +13,7 @@ from small_runs import small_config
 from transformers import WhisperForConditionalGeneration
 
 from raytrain.config.baseline import Baseline
+from raytrain.results.records import Row
 from raytrain.speech.corpus import Corpus
 from raytrain.speech.split import split_by_child
 from raytrain.training import session
@@ -34,8 +35,8 @@ def config(pretrained: Path, **sections: dict[str, Any]) -> Baseline:
 class Reports(list[tuple[dict[str, Any], Path | None]]):
     """What a run told, each row as JSON has it."""
 
-    def __call__(self, row: dict[str, Any], checkpoint: Path | None) -> None:
-        self.append((json.loads(json.dumps(row, allow_nan=False)), checkpoint))
+    def __call__(self, row: Row, checkpoint: Path | None) -> None:
+        self.append((json.loads(json.dumps(row.as_dict(), allow_nan=False)), checkpoint))
 
     @property
     def rows(self) -> list[dict[str, Any]]:

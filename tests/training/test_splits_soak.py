@@ -70,7 +70,7 @@ def train(split: tuple[int, int], seed: int, corpus: Corpus, tiny_en: Path, fold
         config,
         corpus=corpus,
         split=dataclasses.replace(halves, train=halves.train[:TRAINED], validation=halves.validation[:SCORED]),
-        report=lambda row, checkpoint: rows.append(row),
+        report=lambda row, checkpoint: rows.append(row.as_dict()),
         workdir=folder,
         score_first=False,
     )

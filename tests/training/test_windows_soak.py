@@ -62,7 +62,7 @@ def train(manifest: str, window: str, seed: int, tiny_en: Path, folder: Path, *,
         config,
         corpus=corpus,
         split=dataclasses.replace(split, train=train_on, validation=scored),
-        report=lambda row, checkpoint: rows.append(row),
+        report=lambda row, checkpoint: rows.append(row.as_dict()),
         workdir=folder,
         score_first=window == "full",  # at full: the weights as published, once a seed
     )

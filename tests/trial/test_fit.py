@@ -27,10 +27,10 @@ Fit = Callable[..., tuple[Path, dict[str, Any]]]
 def train(ray_cluster: None, tiny_en: Path, tmp_path_factory: pytest.TempPathFactory) -> Fit:
     def run(*overrides: str) -> tuple[Path, dict[str, Any]]:
         config = load_baseline("tiny", [*COMMON, f"model.pretrained={tiny_en}", *overrides])
-        inputs, whereabouts = inputs_of(config)
+        inputs = inputs_of(config)
         folder = tmp_path_factory.mktemp("fit")
         description = Description(baseline_name="tiny", baseline=config, data=inputs.described())
-        return folder, fit(description, folder=folder, inputs=inputs, whereabouts=whereabouts)
+        return folder, fit(description, folder=folder, inputs=inputs)
 
     return run
 

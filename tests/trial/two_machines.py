@@ -44,11 +44,11 @@ def one_step(tiny_en: str, folder: Path, hardware: Any, node_id: str) -> list[st
         "tiny", [f"model.pretrained={tiny_en}", "training.batch_size=2", "training.num_epochs=null",
                  "training.max_steps=1", "evaluation.max_utterances=1", "training.precision=fp32"],
     )  # fmt: skip
-    _, whereabouts = inputs_of(config)
+    whereabouts = inputs_of(config).whereabouts
     share, _ = Share.of(config, hardware)
     job = Job(
         config=config,
-        inputs=whereabouts,
+        whereabouts=whereabouts,
         storage=str(folder),
         name=f"on-{node_id[:8]}",
         share=replace(share, node_ids=(node_id,)),

@@ -18,7 +18,7 @@ def new_id(prefix: str) -> str:
 
 @dataclass
 class Run:
-    """One run as its client told it."""
+    """One run as its client sent it."""
 
     name: str
     """What the client calls its id."""
@@ -83,10 +83,10 @@ class Account:
     def run(self, name: str) -> Run:
         return self.runs.setdefault(name, Run(name))
 
-    def stream(self, run_name: str, told: dict[str, Any]) -> None:
+    def stream(self, run_name: str, piece: dict[str, Any]) -> None:
         """A piece of a run's file stream: lines from an offset on, and the exit status with the last one."""
         run = self.run(run_name)
-        for name, lines in (told.get("files") or {}).items():
+        for name, lines in (piece.get("files") or {}).items():
             content = [json.loads(line) for line in lines.get("content", [])]
             if name == "wandb-history.jsonl":
                 run.history[lines["offset"] :] = content
@@ -94,8 +94,8 @@ class Account:
                 run.events[lines["offset"] :] = content
             elif name == "wandb-summary.json" and content:
                 run.summary = content[-1]
-        if told.get("complete"):
-            run.end(told.get("exitcode", 0))
+        if piece.get("complete"):
+            run.end(piece.get("exitcode", 0))
         else:
             run.state = "running"
 

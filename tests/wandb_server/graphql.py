@@ -76,9 +76,9 @@ def upsert_run(account: Account, variables: Variables, server: str) -> dict[str,
     name = variables["name"] or new_id("run")
     inserted = name not in account.runs
     run = account.run(name)
-    told = {"project": "project", "displayName": "display_name", "groupName": "group", "jobType": "job_type"}
-    told |= {"tags": "tags", "config": "config", "sweep": "sweep", "notes": "notes"}
-    for theirs, ours in told.items():
+    names = {"project": "project", "displayName": "display_name", "groupName": "group", "jobType": "job_type"}
+    names |= {"tags": "tags", "config": "config", "sweep": "sweep", "notes": "notes"}
+    for theirs, ours in names.items():
         if variables.get(theirs) is not None:
             setattr(run, ours, variables[theirs])
     run.state = "running"
@@ -111,9 +111,9 @@ def runs(account: Account, variables: Variables, server: str) -> dict[str, Any]:
 
 def _matches(run: Run, wanted: dict[str, Any]) -> bool:
     """MongoDB's filters as far as the client uses them: equality, and several at once."""
-    told = {"group": run.group, "jobType": run.job_type, "state": run.state, "sweep": run.sweep, "name": run.name}
+    fields = {"group": run.group, "jobType": run.job_type, "state": run.state, "sweep": run.sweep, "name": run.name}
     return all(
-        all(_matches(run, one) for one in value) if key == "$and" else told.get(key) == value
+        all(_matches(run, one) for one in value) if key == "$and" else fields.get(key) == value
         for key, value in wanted.items()
     )
 
@@ -184,8 +184,8 @@ def upsert_sweep(account: Account, variables: Variables, server: str) -> dict[st
     project = variables["projectName"] or "uncategorized"
     sweep = account.sweeps.setdefault(name, Sweep(name, variables["config"], project))
     sweep.state = variables.get("state") or sweep.state
-    told = {"id": name, "name": name, "state": sweep.state, "project": project_shape(project)}
-    return {"upsertSweep": {"sweep": told, "configValidationWarnings": []}}
+    shape = {"id": name, "name": name, "state": sweep.state, "project": project_shape(project)}
+    return {"upsertSweep": {"sweep": shape, "configValidationWarnings": []}}
 
 
 @operation("GetSweep", "SweepWithRuns")
@@ -231,15 +231,15 @@ def artifact_type(account: Account, variables: Variables, server: str) -> dict[s
 
 @operation("CreateArtifact")
 def create_artifact(account: Account, variables: Variables, server: str) -> dict[str, Any]:
-    told = variables["input"]
-    collection = told["artifactCollectionName"]
+    asked = variables["input"]
+    collection = asked["artifactCollectionName"]
     before = account.latest(collection)
     made = Artifact(
         id=new_id("artifact"),
         collection=collection,
-        kind=told["artifactTypeName"],
-        run=told["runName"],
-        digest=told["digest"],
+        kind=asked["artifactTypeName"],
+        run=asked["runName"],
+        digest=asked["digest"],
         version=before.version + 1 if before else 0,
     )
     account.artifacts[made.id] = made
@@ -262,12 +262,12 @@ def create_manifest(account: Account, variables: Variables, server: str) -> dict
 def create_artifact_files(account: Account, variables: Variables, server: str) -> dict[str, Any]:
     nodes = [
         {
-            **upload_shape(f"{server}/artifacts/{told['artifactID']}/{told['name']}", name=told["name"]),
-            "storagePath": told["name"],
-            "artifact": {"id": told["artifactID"]},
+            **upload_shape(f"{server}/artifacts/{file['artifactID']}/{file['name']}", name=file["name"]),
+            "storagePath": file["name"],
+            "artifact": {"id": file["artifactID"]},
             "uploadMultipartUrls": None,
         }
-        for told in variables["input"]["artifactFiles"]
+        for file in variables["input"]["artifactFiles"]
     ]
     return {"createArtifactFiles": {"files": {"edges": [{"node": node} for node in nodes]}}}
 

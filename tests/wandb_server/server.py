@@ -1,4 +1,4 @@
-"""HTTP on loopback in; the account changed, and answers, out. It can be told to fail, as servers do."""
+"""HTTP on loopback in; the account changed, and answers, out. It fails when asked to, as servers do."""
 
 import gzip
 import json

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 from running_studies import BEGAN_S, ended, machine, running, studied
 
-from raytrain.results.records import Outcome
+from raytrain.results.records import Outcome, Row
 from raytrain.watch.live import view
 from raytrain.watch.study_progress import StudyProgress
 
@@ -25,7 +25,7 @@ def line(shown: str, name: str) -> str:
 
 
 def test_trials_stand_by_state() -> None:
-    study = studied(ended(0), ended(1, outcome=Outcome.OUT_OF_MEMORY), running(2), running(3, inherits="trial-0000"))
+    study = studied(ended(0), ended(1, outcome=Outcome.OUT_OF_MEMORY), running(2), running(3, probes="trial-0000"))
     study.waits(4)
     told = "1 completed · 1 out of memory · 1 running · 1 probing · trial 4 waits for room · 6 to come"
     assert line(drawn(study), "trials").removeprefix("trials").strip() == told
@@ -82,13 +82,13 @@ def test_a_stop_that_was_asked_for_is_said() -> None:
 
 
 def test_a_running_trial_shows_how_far_it_is_and_its_last_wer() -> None:
-    shown = drawn(studied(running(3, examples_seen=480, phase="training", eval_wer=0.1812)))
+    shown = drawn(studied(running(3, examples_seen=480, phase="training", row=Row(eval_wer=0.1812))))
     assert "480/1000  WER 0.181" in line(shown, "trial 3")
 
 
 @pytest.mark.parametrize("width", [60, 80, 160])
 def test_nothing_is_wider_than_the_terminal_and_no_trial_takes_two_lines(width: int) -> None:
-    trials = [running(number, examples_seen=480, phase="training", eval_wer=0.1812) for number in range(4)]
+    trials = [running(number, examples_seen=480, phase="training", row=Row(eval_wer=0.1812)) for number in range(4)]
     shown = drawn(studied(*trials, machine=machine(1.0, 1.0), memory_limit_gib=8.0), width=width)
     assert max(map(len, shown.splitlines())) <= width
     assert sum(one.startswith("trial ") for one in shown.splitlines()) == 4

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from running_studies import BEGAN_S, ended, running, studied
+from running_studies import BEGAN_S, ended, evaluated, running, studied
 
 from raytrain.results.records import Outcome
 from raytrain.trial.run_progress import ProgressFile
@@ -20,7 +20,7 @@ def test_a_trial_that_was_never_launched_leaves_as_many_to_come() -> None:
 
 
 def test_repeats_of_finalists_are_counted_apart() -> None:
-    study = studied(ended(0), ended(1, finalist_of="trial-0000"), running(2, finalist_of="trial-0000"), repeats=8)
+    study = studied(ended(0), ended(1, finalist_of="trial-0000"), running(2, repeats="trial-0000"), repeats=8)
     assert study.to_come() == (9, 6)
     assert (study.outcomes(), study.repeats_ended()) == ({Outcome.COMPLETED: 1}, 1)
 
@@ -32,16 +32,16 @@ def test_a_trial_that_ends_runs_no_longer() -> None:
 
 def test_an_evaluation_tells_wer_and_memory_of_a_running_trial() -> None:
     study = studied(running(0))
-    study.scored(0, {"examples_seen": 300, "eval_wer": 0.25, "peak_memory_resident_gib": 2.5})
+    evaluated(study.running[0], examples_seen=300, eval_wer=0.25, peak_memory_resident_gib=2.5)
     trial = study.running[0]
-    assert (trial.examples_seen, trial.eval_wer, study.peak_gib) == (300, 0.25, 2.5)
+    assert (trial.examples_seen, trial.row.eval_wer, study.peak_gib) == (300, 0.25, 2.5)
 
 
 def test_between_evaluations_the_worker_s_file_tells_and_never_sets_back(tmp_path: Path) -> None:
     study = studied(running(0, run=tmp_path))
     ProgressFile(tmp_path).tell("training", 480, 960)
     study.refresh()
-    study.scored(0, {"examples_seen": 600, "eval_wer": 0.25})
+    evaluated(study.running[0], examples_seen=600, eval_wer=0.25)
     study.refresh()
     trial = study.running[0]
     assert (trial.phase, trial.examples_seen, trial.examples_total) == ("training", 600, 960)

@@ -4,30 +4,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import accumulate, pairwise
 
-from raytrain.report.figures.marks import (
-    BOTTOM,
-    LEFT,
-    RIGHT,
-    TOP,
-    Figure,
-    box,
-    drawing,
-    line,
-    text,
-)
+from raytrain.report.figures.marks import BOTTOM, FULL_WIDTH, LEFT, RIGHT, TOP, Figure, box, line, text
 from raytrain.report.figures.scales import Scale, tick_text
-from raytrain.report.figures.trials import outcome_key, role, tip
-from raytrain.report.study_results import StudyResults, cards_taken
+from raytrain.report.figures.trial_marks import outcome_key, role, tip
+from raytrain.report.statements import cards_taken
 from raytrain.results.records import Outcome, TrialRecord
+from raytrain.results.study_results import StudyResults
 from raytrain.results.wording import duration_text
 
-_WIDTH, _LANE = 1140, 26
-_OCCUPANCY_HEIGHT = 240
+_LANE, _OCCUPANCY_HEIGHT = 26, 240
 
 
 @dataclass(frozen=True, slots=True)
 class _Span:
-    """A trial's time, in seconds since the first trial began."""
+    """When a trial ran, in seconds since the first trial began."""
 
     trial: TrialRecord
     start_s: float
@@ -52,9 +42,8 @@ def hours(study: StudyResults) -> Figure | None:
         left, right = x.at(span.start_s), x.at(span.end_s)
         parts.append(box(left, TOP + 4 + _LANE * lane, right - left - 1, 20, kind=kind, tip=tip(span.trial)))
     caption = "A row is a place on the hardware; gaps are time in which nothing trained there."
-    svg = drawing(parts, label="When each trial ran", width=_WIDTH, height=height)
     key = outcome_key(study, [span.trial for span in spans])
-    return Figure(title="When each trial ran", caption=caption, svg=svg, wide=True, key=key)
+    return Figure(title="When each trial ran", caption=caption, parts=parts, key=key, width=FULL_WIDTH, height=height)
 
 
 def gpu_occupancy(study: StudyResults) -> Figure | None:
@@ -90,8 +79,10 @@ def gpu_occupancy(study: StudyResults) -> Figure | None:
         f"The shares of cards that trials held, of {cards:g} in all: {100 * average:.0f} % on average. "
         f"For {duration_text(idle_s)} of {duration_text(end_s)} none was held."
     )
-    svg = drawing(parts, label="GPUs taken over time", width=_WIDTH, height=_OCCUPANCY_HEIGHT)
-    return Figure(title="GPUs taken over time", caption=caption, svg=svg, wide=True)
+    return Figure(
+        title="GPUs taken over time", caption=caption, parts=parts, width=FULL_WIDTH, height=_OCCUPANCY_HEIGHT,
+        caption_in_markdown=True,
+    )  # fmt: skip
 
 
 def _spans(study: StudyResults) -> list[_Span]:
@@ -110,8 +101,8 @@ def _clock(spans: list[_Span], *, height: int) -> tuple[Scale, list[str]]:
     """A scale of seconds as wide as the page, and its axis in minutes or hours."""
     end_s = max(span.end_s for span in spans)
     unit_s, unit = (60, "minutes") if end_s < 7200 else (3600, "hours")
-    x = Scale(low=0, high=end_s, start=LEFT, end=_WIDTH - RIGHT)
-    ticks = Scale(low=0, high=end_s / unit_s, start=LEFT, end=_WIDTH - RIGHT).ticks(10)
+    x = Scale(low=0, high=end_s, start=LEFT, end=FULL_WIDTH - RIGHT)
+    ticks = Scale(low=0, high=end_s / unit_s, start=LEFT, end=FULL_WIDTH - RIGHT).ticks(10)
     parts = [f'<path class="grid" d="M{x.at(at * unit_s):.1f} {height - BOTTOM}V{TOP}"/>' for at in ticks]
     parts += [text(x.at(at * unit_s), height - BOTTOM + 18, f"{at:g}", kind="tick") for at in ticks]
     parts.append(text((x.start + x.end) / 2, height - BOTTOM + 42, f"{unit} since the first trial began", kind="axis"))

@@ -1,47 +1,55 @@
 """Marks in SVG: each outcome has a shape as well as a colour, and a mark carries what to show when pointed at."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
 
 from raytrain.report.figures.scales import Scale, tick_text
 
 WIDTH, HEIGHT = 560, 360
+FULL_WIDTH = 1140
+"""Of a figure that takes the whole width of a page."""
 LEFT, RIGHT, TOP, BOTTOM = 62, 18, 16, 54
-CROWD = 100
+_CROWD = 100
 """With more marks than this they are drawn lighter, so that one sees where they lie thick."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """One figure of a report; `wide` takes the whole width of a page."""
+    """One figure of a report."""
 
     title: str
     caption: str
-    svg: str
-    key: list[tuple[str, str]] = field(default_factory=list)
-    """Mark (an SVG of its own) and what it stands for."""
-    wide: bool = False
+    parts: Sequence[str]
+    """What is drawn, as SVG elements, the lowest first."""
+    key: Sequence[tuple[str, str]] = ()
+    """The legend: a mark (an SVG of its own) and what it stands for."""
+    width: int = WIDTH
+    height: int = HEIGHT
+    caption_in_markdown: bool = False
+    """Whether the caption gives measured numbers: report.md, which shows no figures, then repeats it."""
 
+    @property
+    def wide(self) -> bool:
+        return self.width > WIDTH
 
-def drawing(parts: Iterable[str], *, label: str, width: int = WIDTH, height: int = HEIGHT) -> str:
-    """The whole SVG, read out by its label where nobody sees it."""
-    drawn = list(parts)
-    crowd = ' class="crowded"' if len(drawn) > CROWD else ""
-    return f'<svg{crowd} viewBox="0 0 {width} {height}" role="img" aria-label="{escape(label)}">{"".join(drawn)}</svg>'
+    @property
+    def svg(self) -> str:
+        """The whole SVG, read out by its title where nobody sees it."""
+        crowd = ' class="crowded"' if len(self.parts) > _CROWD else ""
+        box = f'viewBox="0 0 {self.width} {self.height}"'
+        return f'<svg{crowd} {box} role="img" aria-label="{escape(self.title)}">{"".join(self.parts)}</svg>'
 
 
 def mark(shape: str, x: float, y: float, *, kind: str, tip: str = "", size: float = 5.0) -> str:
     """A shape around a point. `kind` is its class in the style sheet."""
-    told = f' data-tip="{escape(tip)}" tabindex="0"' if tip else ""
-    return f'<path class="mark {kind}" d="{_outline(shape, x, y, size)}"{told}/>'
+    return f'<path class="mark {kind}" d="{_outline(shape, x, y, size)}"{_tip(tip)}/>'
 
 
 def line(points: Sequence[tuple[float, float]], *, kind: str, tip: str = "") -> str:
     """A line through points."""
-    told = f' data-tip="{escape(tip)}"' if tip else ""
     path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-    return f'<polyline class="line {kind}" points="{path}"{told}/>'
+    return f'<polyline class="line {kind}" points="{path}"{_tip(tip, focus=False)}/>'
 
 
 def text(x: float, y: float, words: str, *, kind: str = "", anchor: str = "middle") -> str:
@@ -51,12 +59,11 @@ def text(x: float, y: float, words: str, *, kind: str = "", anchor: str = "middl
 
 def box(x: float, y: float, width: float, height: float, *, kind: str, tip: str = "") -> str:
     """A filled rectangle."""
-    told = f' data-tip="{escape(tip)}" tabindex="0"' if tip else ""
     size = f'width="{max(width, 1):.1f}" height="{height:.1f}"'
-    return f'<rect class="bar {kind}" x="{x:.1f}" y="{y:.1f}" {size} rx="2"{told}/>'
+    return f'<rect class="bar {kind}" x="{x:.1f}" y="{y:.1f}" {size} rx="2"{_tip(tip)}/>'
 
 
-def axes(x: Scale, y: Scale, *, x_label: str, y_label: str, x_ticks: Sequence[float] | None = None) -> str:
+def axes(x: Scale, y: Scale, *, x_label: str, y_label: str) -> str:
     """Grid, tick labels and what the axes are."""
     left, right, bottom, top = x.start, x.end, y.start, y.end
     parts = []
@@ -64,7 +71,7 @@ def axes(x: Scale, y: Scale, *, x_label: str, y_label: str, x_ticks: Sequence[fl
         here = y.at(tick)
         parts.append(f'<path class="grid" d="M{left:.1f} {here:.1f}H{right:.1f}"/>')
         parts.append(text(left - 8, here + 4, tick_text(tick), kind="tick", anchor="end"))
-    for tick in x.ticks() if x_ticks is None else x_ticks:
+    for tick in x.ticks():
         here = x.at(tick)
         parts.append(f'<path class="grid" d="M{here:.1f} {bottom:.1f}V{top:.1f}"/>')
         parts.append(text(here, bottom + 18, tick_text(tick), kind="tick"))
@@ -86,6 +93,11 @@ def key_line(kind: str) -> str:
 def _upright(x: float, y: float, words: str) -> str:
     turned = f"translate({x:.1f} {y:.1f}) rotate(-90)"
     return f'<text class="axis" transform="{turned}" text-anchor="middle">{escape(words)}</text>'
+
+
+def _tip(words: str, *, focus: bool = True) -> str:
+    """Words to show when pointed at; with `focus`, by the keyboard, too."""
+    return f' data-tip="{escape(words)}"' + (' tabindex="0"' if focus else "") if words else ""
 
 
 def _outline(shape: str, x: float, y: float, r: float) -> str:

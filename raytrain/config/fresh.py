@@ -1,0 +1,28 @@
+"""Texts that are made from others in, by path; the files that hold them, written anew where they changed, out."""
+
+import argparse
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+
+def keep_fresh(
+    texts: Mapping[str, str], arguments: list[str] | None, *, root: Path, module: str, about: str | None
+) -> int:
+    """The door of a module that makes files: write those that changed, or with `--check` name them and return 1."""
+    parser = argparse.ArgumentParser(prog=f"python -m {module}", description=about)
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a file is not fresh")
+    check = parser.parse_args(arguments).check
+    stale = {path: text for path, text in texts.items() if not _holds(root / path, text)}
+    for path, text in stale.items():
+        if check:
+            print(f"{path}: not fresh; run python -m {module}", file=sys.stderr)
+        else:
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            (root / path).write_text(text, encoding="utf-8")
+            print(f"wrote {path}", file=sys.stderr)
+    return int(check and bool(stale))
+
+
+def _holds(path: Path, text: str) -> bool:
+    return path.is_file() and path.read_text(encoding="utf-8") == text

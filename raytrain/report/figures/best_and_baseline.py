@@ -1,0 +1,85 @@
+"""Charts of the best trial beside the baseline: their WER on one validation set, by age and by length of clip."""
+
+import math
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Any
+
+from raytrain.report.figures.marks import BOTTOM, LEFT, RIGHT, TOP, WIDTH, Figure, key_mark, line, mark, text
+from raytrain.report.figures.scales import Scale, spanning, tick_text
+from raytrain.results.study_results import StudyResults
+from raytrain.results.transcripts import counts
+from raytrain.results.word_errors import AGE_BUCKETS, WordErrors
+from raytrain.results.wording import short
+
+_ROW = 52
+_LENGTHS_S = (0.0, 2.0, 4.0, 8.0, 15.0, 30.0, math.inf)
+
+
+def wer_by_age(study: StudyResults) -> Figure | None:
+    """Whom the winner serves better, and whom not."""
+    return _side_by_side(
+        study, lambda row: f"age {row['age_bucket']}", order=[f"age {bucket}" for bucket in AGE_BUCKETS],
+        title="WER by age", caption="The best trial beside the baseline, on the same utterances.",
+    )  # fmt: skip
+
+
+def wer_by_length(study: StudyResults) -> Figure | None:
+    """Whether short or long clips are the trouble."""
+    return _side_by_side(
+        study, lambda row: _length(row.get("duration_s")), order=[_length(low) for low in _LENGTHS_S[:-1]],
+        title="WER by length of clip", caption="The best trial beside the baseline, by duration.",
+    )  # fmt: skip
+
+
+def _side_by_side(
+    study: StudyResults, group: Callable[[dict[str, Any]], str], *, order: Sequence[str], title: str, caption: str
+) -> Figure | None:
+    """A row a group: the baseline's WER and the best trial's, joined."""
+    best, baseline = (_grouped(study.utterances(one), group) for one in (study.best, study.baseline))
+    groups = [name for name in order if name in best] + sorted(set(best) - set(order))
+    if not groups:
+        return None
+    wers = [errors.wer for each in (best, baseline) for errors, _ in each.values()]
+    left = LEFT + 58
+    x = spanning(wers, start=left, end=WIDTH - RIGHT, from_zero=True)
+    height = TOP + BOTTOM + _ROW * len(groups)
+    y = Scale(low=0, high=len(groups), start=height - BOTTOM, end=TOP)
+    parts = [f'<path class="grid" d="M{x.at(at):.1f} {y.start:.1f}V{y.end:.1f}"/>' for at in x.ticks()]
+    parts += [text(x.at(at), y.start + 18, tick_text(at), kind="tick") for at in x.ticks()]
+    parts.append(text((left + WIDTH - RIGHT) / 2, y.start + 42, "WER", kind="axis"))
+    for number, name in enumerate(groups):
+        here = y.end + _ROW * number + _ROW / 2 - 4
+        errors, clips = best[name]
+        parts.append(text(left - 12, here, name, kind="group", anchor="end"))
+        parts.append(text(left - 12, here + 18, f"{clips} clips", kind="tick", anchor="end"))
+        other = baseline.get(name)
+        if other is not None:
+            parts.append(line([(x.at(other[0].wer), here), (x.at(errors.wer), here)], kind="joint"))
+            parts.append(mark("diamond", x.at(other[0].wer), here, kind="baseline", tip=_tip("baseline", name, *other)))
+        parts.append(mark("star", x.at(errors.wer), here, kind="best", tip=_tip("best", name, errors, clips), size=7))
+    key = [(key_mark("star", "best"), "best"), (key_mark("diamond", "baseline"), "baseline")]
+    return Figure(title=title, caption=caption, parts=parts, height=height, key=key)
+
+
+def _grouped(
+    rows: Sequence[dict[str, Any]], group: Callable[[dict[str, Any]], str]
+) -> dict[str, tuple[WordErrors, int]]:
+    groups: dict[str, tuple[WordErrors, int]] = {}
+    for row in rows:
+        errors, clips = groups.get(group(row), (WordErrors(), 0))
+        groups[group(row)] = (errors + counts(row), clips + 1)
+    return groups
+
+
+def _tip(who: str, name: str, errors: WordErrors, clips: int) -> str:
+    edits = f"{errors.substitutions} substituted, {errors.deletions} left out, {errors.insertions} put in"
+    return f"{who}, {name}\nWER {errors.wer:.3f} on {clips} clips\n{edits} of {errors.reference_words} words"
+
+
+def _length(seconds: float | None) -> str:
+    """The range that a duration falls in."""
+    if seconds is None or not math.isfinite(seconds):
+        return "unknown s"
+    low, high = next((low, high) for low, high in pairwise(_LENGTHS_S) if seconds < high)
+    return f"{short(low)}–{short(high)} s" if math.isfinite(high) else f"over {short(low)} s"

@@ -1,0 +1,81 @@
+"""A trial in a chart: its record in; its mark, its place in the legend and what it says when pointed at out."""
+
+from collections.abc import Sequence
+from typing import TypedDict
+
+from raytrain.report.figures.marks import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, key_mark, mark
+from raytrain.report.figures.scales import Scale, spanning
+from raytrain.results.choose import peak_memory_gib
+from raytrain.results.records import Outcome, TrialRecord
+from raytrain.results.study_results import StudyResults
+from raytrain.results.wording import number_text, trial_title
+
+
+class Pixels(TypedDict):
+    """Where a scale lies, as arguments of `spanning`."""
+
+    start: float
+    end: float
+
+
+PLOT_X, PLOT_Y = Pixels(start=LEFT, end=WIDTH - RIGHT), Pixels(start=HEIGHT - BOTTOM, end=TOP)
+_ROLES = {"best": "star", "baseline": "diamond"}
+_SHAPES = {
+    Outcome.COMPLETED: "circle",
+    Outcome.PRUNED: "circle",
+    Outcome.DIVERGED: "triangle",
+    Outcome.OUT_OF_MEMORY: "square",
+    Outcome.NOT_STARTED: "square",
+    Outcome.FAILED: "cross",
+}
+
+
+def trial_marks(study: StudyResults, places: Sequence[tuple[TrialRecord, float, float]]) -> list[str]:
+    """Marks, those that matter most on top."""
+    return [trial_mark(study, *place) for place in sorted(places, key=lambda place: rank(study, place[0]))]
+
+
+def trial_mark(study: StudyResults, one: TrialRecord, x: float, y: float) -> str:
+    """A trial by its outcome; the best is a star and the baseline a diamond."""
+    marked = role(study, one)
+    shape = _ROLES[marked] if marked else _SHAPES[one.outcome]
+    return mark(shape, x, y, kind=marked or str(one.outcome), tip=tip(one), size=7 if marked else 5)
+
+
+def outcome_key(study: StudyResults, shown: Sequence[TrialRecord]) -> list[tuple[str, str]]:
+    """A legend of what is in a chart."""
+    roles = {role(study, one) for one in shown}
+    ended = {one.outcome for one in shown if not role(study, one)}
+    return [(key_mark(shape, name), name) for name, shape in _ROLES.items() if name in roles] + [
+        (key_mark(_SHAPES[outcome], outcome), str(outcome)) for outcome in Outcome if outcome in ended
+    ]
+
+
+def role(study: StudyResults, one: TrialRecord) -> str:
+    """Whether a trial is the best or the baseline, as "best", "baseline" or ""; the best before the baseline."""
+    roles = {"best": study.best, "baseline": study.baseline}
+    return next((name for name, other in roles.items() if other is not None and other.trial_id == one.trial_id), "")
+
+
+def rank(study: StudyResults, one: TrialRecord) -> tuple[int, int]:
+    """The order of drawing: the baseline over the others, the best over all."""
+    return ["", "baseline", "best"].index(role(study, one)), one.number
+
+
+def tip(one: TrialRecord) -> str:
+    """What a trial's mark says when pointed at, a line each."""
+    lines = [trial_title(one), f"WER {number_text(one.eval_wer, 3)}, {one.outcome}"]
+    peak, predicted = peak_memory_gib(one), one.predicted_memory_gib
+    if peak is not None or predicted is not None:
+        lines.append(f"memory {number_text(peak, 2)} GiB, predicted on a GPU {number_text(predicted, 2)}")
+    if one.train_examples_per_s is not None:
+        lines.append(f"{one.train_examples_per_s:.1f} clips/s, {one.examples_seen} clips")
+    return "\n".join(lines)
+
+
+def wer_scale(wers: Sequence[float], *, also: Sequence[float] = ()) -> Scale:
+    """From a little below the best; a few that babble may not squeeze all others: they lie on the upper edge."""
+    ordered = sorted(wers)
+    middle = ordered[len(ordered) // 2]
+    kept = [wer for wer in ordered if wer <= 2.5 * middle] or ordered
+    return spanning([*kept, *(end for end in also if 0 <= end <= 3 * middle)], **PLOT_Y)

@@ -1,0 +1,181 @@
+"""Charts in which a mark is a trial: WER, memory and speed against what a trial needs and how its batch is split."""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+from raytrain.report.figures.marks import Figure, axes, key_line, line, text
+from raytrain.report.figures.scales import Scale, spanning
+from raytrain.report.figures.trial_marks import PLOT_X, PLOT_Y, outcome_key, trial_marks, wer_scale
+from raytrain.report.statements import memory_name
+from raytrain.results.choose import peak_memory_gib, undominated
+from raytrain.results.records import Outcome, TrialRecord
+from raytrain.results.study_results import StudyResults
+
+_Point = tuple[TrialRecord, float, float]
+
+
+def wer_against_memory(study: StudyResults) -> Figure | None:
+    """Each trial by what it needs and what it scores, the front that nothing beats in both, and the limit."""
+    points = [(one, peak, one.eval_wer or 0.0) for one in study.scored() if (peak := peak_memory_gib(one)) is not None]
+    if not points:
+        return None
+    limit = study.description.memory_limit_gib
+    known = [peak for _, peak, _ in points]
+    # A limit far beyond every trial would squeeze them all into a corner.
+    near = [limit] if limit is not None and limit < 2.5 * max(known) else []
+    x, y = spanning([*known, *near], **PLOT_X), wer_scale([wer for *_, wer in points])
+    behind = []
+    if near:
+        behind.append(f'<path class="limit" d="M{x.at(near[0]):.1f} {y.start:.1f}V{y.end:.1f}"/>')
+        behind.append(text(x.at(near[0]) - 5, y.end + 12, f"limit {near[0]:g} GiB", kind="note", anchor="end"))
+    completed = [(peak, wer) for one, peak, wer in points if one.outcome is Outcome.COMPLETED]
+    front = sorted(completed[place] for place in undominated(completed))
+    behind.append(line(_stairs([(x.at(peak), y.at(wer)) for peak, wer in front]), kind="front"))
+    return Figure(
+        title="WER against memory",
+        caption="Lower and further left is better. The stairs join the completed trials that no other beats in both.",
+        parts=_scatter(study, points, x=x, y=y, labels=(f"{memory_name(study.records)}, GiB", "WER"), behind=behind),
+        key=[*outcome_key(study, [one for one, *_ in points]), (key_line("front"), "Pareto front")],
+    )
+
+
+def wer_against_effective_batch(study: StudyResults) -> Figure | None:
+    """Whether more utterances in a step help, with the interval of the best trial of each size."""
+    points = [(one, float(one.effective_batch_size), one.eval_wer or 0.0) for one in study.scored()]
+    if not points:
+        return None
+    whiskers = _whiskers(study, points)
+    x = spanning([size for _, size, _ in points], **PLOT_X, kind="doublings")
+    y = wer_scale([wer for *_, wer in points], also=[end for _, *ends in whiskers for end in ends])
+    caption = "What the quality of a model depends on is the effective batch, not how it is split."
+    if whiskers:
+        caption += (
+            " Lines: the 95 % interval of the difference to the baseline, for the best trial of each size; children "
+            "resampled, and wide enough for all trials at once."
+        )
+    behind = [
+        f'<path class="whisker" d="M{x.at(size):.1f} {y.at(low):.1f}V{y.at(high):.1f}"/>'
+        for size, low, high in whiskers
+    ]
+    return Figure(
+        title="Effective batch size against WER",
+        caption=caption,
+        parts=_scatter(
+            study, points, x=x, y=y, labels=("effective batch size, utterances a step", "WER"), behind=behind
+        ),
+        key=outcome_key(study, [one for one, *_ in points]),
+    )
+
+
+def memory_by_micro_batch(study: StudyResults) -> Figure | None:
+    """What a split costs in memory; of a trial that was never measured, what it was predicted to cost."""
+    return _by_micro_batch(
+        study, lambda one: peak_memory_gib(one) or one.predicted_memory_gib, title="Memory by micro-batch",
+        label=f"{memory_name(study.records)}, GiB", limit=study.description.memory_limit_gib,
+        caption="The micro-batch decides what must fit on the card; accumulation makes up the effective batch. "
+        "Squares did not fit, or were predicted not to: they stand at their prediction.",
+    )  # fmt: skip
+
+
+def speed_by_micro_batch(study: StudyResults) -> Figure | None:
+    """What a split brings in speed."""
+    return _by_micro_batch(
+        study, lambda one: one.train_examples_per_s, title="Speed by micro-batch", label="clips/s in training",
+        caption="Higher is better: the same effective batch in larger pieces keeps the device busier.",
+    )  # fmt: skip
+
+
+def predicted_against_measured(study: StudyResults) -> Figure | None:
+    """How far the memory formula may be trusted here. It is of a GPU's memory: a CPU run is no measurement of it."""
+    points = [
+        (one, one.predicted_memory_gib, peak)
+        for one in study.records
+        if one.predicted_memory_gib is not None and (peak := one.peak_memory_reserved_gib) is not None
+    ]
+    if not points:
+        return None
+    every = [value for _, *pair in points for value in pair]
+    x, y = spanning(every, **PLOT_X), spanning(every, **PLOT_Y)
+    ratios = sorted(predicted / peak for _, predicted, peak in points)
+    diagonal = line([(x.at(x.low), y.at(x.low)), (x.at(x.high), y.at(x.high))], kind="front")
+    labels = ("predicted, GiB", f"{memory_name(study.records)}, GiB")
+    return Figure(
+        title="Predicted against measured memory",
+        caption=f"Memory predicted over measured: {ratios[0]:.2f} to {ratios[-1]:.2f}, median "
+        f"{ratios[len(ratios) // 2]:.2f}. Above the dashed line a trial needed more than predicted.",
+        caption_in_markdown=True,
+        parts=_scatter(study, points, x=x, y=y, labels=labels, behind=[diagonal]),
+        key=outcome_key(study, [one for one, *_ in points]),
+    )
+
+
+def _by_micro_batch(
+    study: StudyResults,
+    measure: Callable[[TrialRecord], float | None],
+    *,
+    title: str,
+    label: str,
+    caption: str,
+    limit: float | None = None,
+) -> Figure | None:
+    points = [
+        (one, float(one.config.training.batch_size), value)
+        for one in study.records
+        if (value := measure(one)) is not None
+    ]
+    if not points:
+        return None
+    x = spanning([size for _, size, _ in points], **PLOT_X, kind="doublings")
+    y = spanning([value for *_, value in points], **PLOT_Y, from_zero=True)
+    behind = []
+    if limit is not None and limit < y.high:
+        behind.append(f'<path class="limit" d="M{x.start:.1f} {y.at(limit):.1f}H{x.end:.1f}"/>')
+        behind.append(text(x.start + 6, y.at(limit) - 5, f"limit {limit:g} GiB", kind="note", anchor="start"))
+    splits = _splits(points)
+    behind += [line([(x.at(size), y.at(value)) for size, value in split], kind="split") for split in splits]
+    return Figure(
+        title=title,
+        caption=caption,
+        parts=_scatter(study, points, x=x, y=y, labels=("micro-batch, utterances at a time", label), behind=behind),
+        key=[
+            *outcome_key(study, [one for one, *_ in points]),
+            *[(key_line("split"), "splits of one effective batch")] * bool(splits),
+        ],
+    )
+
+
+def _scatter(
+    study: StudyResults, points: Sequence[_Point], *, x: Scale, y: Scale, labels: tuple[str, str], behind: Sequence[str]
+) -> list[str]:
+    """Axes, what lies behind the trials, and a mark for each."""
+    places = [(one, x.at(across), y.at(up)) for one, across, up in points]
+    return [axes(x, y, x_label=labels[0], y_label=labels[1]), *behind, *trial_marks(study, places)]
+
+
+def _splits(points: Sequence[_Point]) -> list[list[tuple[float, float]]]:
+    """Of each effective batch that was split in several ways, the mean by micro-batch."""
+    values: dict[int, dict[float, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for one, size, value in points:
+        values[one.effective_batch_size][size].append(value)
+    means = (
+        [(size, sum(found) / len(found)) for size, found in sorted(by_size.items())] for by_size in values.values()
+    )
+    return [split for split in means if len(split) > 1]
+
+
+def _whiskers(study: StudyResults, points: Sequence[_Point]) -> list[tuple[float, float, float]]:
+    """For the lowest WER of each effective size: the interval of its difference, laid around its WER."""
+    lowest: dict[float, tuple[TrialRecord, float]] = {}
+    for one, size, wer in points:
+        if one.trial_id in study.verdict.comparisons and (size not in lowest or wer < lowest[size][1]):
+            lowest[size] = (one, wer)
+    found = [(size, wer, study.verdict.comparisons[one.trial_id]) for size, (one, wer) in lowest.items()]
+    return [(size, wer + one.low - one.difference, wer + one.high - one.difference) for size, wer, one in found]
+
+
+def _stairs(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    steps = list(points[:1])
+    for (_, above), (x, y) in pairwise(points):
+        steps += [(x, above), (x, y)]
+    return steps

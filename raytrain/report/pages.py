@@ -1,0 +1,99 @@
+"""A study's results, or runs side by side, in; the same words as an HTML page and as Markdown, by file suffix, out.
+
+The words around the values stand in templates/. A page is one file with its style, figures and script inside; what a
+template shows is text and never markup, in both forms, unless the template itself calls it safe.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from raytrain.report.comparison import ComparedRun, caveats, comparisons, rows
+from raytrain.report.edits import aligned, marked
+from raytrain.report.figures.catalogue import figures_of
+from raytrain.report.figures.learning_curves import curves_of_runs
+from raytrain.report.front import ABOUT, front_table
+from raytrain.report.statements import commands, cost, facts, memory_name, provenance_lines, warnings
+from raytrain.report.table import trial_table
+from raytrain.results.study_results import StudyResults, outcomes, worst_utterances
+from raytrain.results.transcripts import counts
+from raytrain.results.verdict import Finding
+from raytrain.results.wording import key_name
+
+_HERE = Path(__file__).parent
+_TONE = {Finding.BETTER: "good", Finding.WORSE: "bad"}
+
+
+def study_pages(study: StudyResults) -> dict[str, str]:
+    """The whole report of a study."""
+    both = {"best": study.best, "baseline": study.baseline}
+    return _pages(
+        "study",
+        study=study,
+        title=study.folder.name,
+        caveats=study.description.caveats(),
+        tone=_TONE.get(study.verdict.finding, "open"),
+        warnings=warnings(study),
+        facts=facts(study),
+        about_front=ABOUT,
+        front=front_table(study.front, **both) if study.front else None,
+        figures=figures_of(study),
+        memory=memory_name(study.records),
+        trials=trial_table(study.records, **both),
+        worst=worst_utterances(study, count=20),
+        outcomes=outcomes(study.records),
+        cost=cost(study),
+        commands=commands(study),
+        provenance=provenance_lines(study),
+    )
+
+
+def comparison_pages(runs: Sequence[ComparedRun]) -> dict[str, str]:
+    """Runs in one table, with what to know first and what of their WERs compares."""
+    curves = curves_of_runs(runs)
+    return _pages(
+        "comparison",
+        title=" and ".join(run.name for run in runs),
+        names=[run.name for run in runs],
+        caveats=caveats(runs),
+        comparisons=comparisons(runs),
+        rows=[[name, *cells] for name, cells in rows(runs)],
+        figures=[] if curves is None else [curves],
+    )
+
+
+def _pages(name: str, **values: Any) -> dict[str, str]:
+    return {
+        ".html": _environment().get_template(f"{name}.html.j2").render(values),
+        ".md": _environment(_markdown_text).get_template(f"{name}.md.j2").render(values),
+    }
+
+
+def _environment(finalize: Callable[[Any], Any] | None = None) -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(_HERE / "templates"), undefined=StrictUndefined, autoescape=True, finalize=finalize,
+        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
+    )  # fmt: skip
+    made.globals |= {"zip": zip, "aligned": aligned, "marked": marked, "counts": counts, "asset": _asset}
+    made.filters |= {"key_name": key_name, "unbroken": _unbroken}
+    return made
+
+
+def _asset(name: str) -> Markup:
+    """The page's own style or script."""
+    return Markup((_HERE / "assets" / name).read_text(encoding="utf-8"))
+
+
+def _unbroken(words: str) -> str:
+    """An age like 3-4 and a rate like 1e-5 stay on one line."""
+    return words.replace("-", "\N{NON-BREAKING HYPHEN}")
+
+
+def _markdown_text(value: Any) -> Markup:
+    """A value on one line, with no HTML in it and nothing that would end a table's cell."""
+    if isinstance(value, Markup):
+        return value
+    return Markup(" ".join(str(value).split()).replace("|", "\\|").replace("<", "&lt;"))

@@ -1,0 +1,159 @@
+"""A study's results in; what its report says of them, as plain values, out."""
+
+import shlex
+from collections.abc import Iterable
+from typing import Any, NamedTuple, TypeGuard
+
+from raytrain.config.space import Choice, Variation
+from raytrain.report.table import product_text
+from raytrain.results.choose import peak_memory_gib
+from raytrain.results.records import Outcome, TrialRecord
+from raytrain.results.study_results import StudyResults
+from raytrain.results.wording import NOTHING, duration_text, key_name, number_text, short, signed
+
+
+class Fact(NamedTuple):
+    """One line of the winner beside the baseline."""
+
+    name: str
+    best: str
+    baseline: str
+    difference: str = ""
+
+
+def facts(study: StudyResults) -> list[Fact]:
+    """The winner beside the baseline; nothing where one of them is missing."""
+    if study.best is None or study.baseline is None:
+        return []
+    best, baseline = both = (study.best, study.baseline)
+    buckets = dict.fromkeys([*baseline.wer_by_age_bucket, *best.wer_by_age_bucket])
+    found = [
+        Fact("batch × accumulation = effective", *map(product_text, both)),
+        Fact("learning rate", *(short(one.config.training.learning_rate) for one in both)),
+        _measured("WER", *(one.eval_wer for one in both), digits=3),
+        *(_measured(f"WER, age {age}", *(one.wer_by_age_bucket.get(age) for one in both), digits=3) for age in buckets),
+        _measured(f"{memory_name(both)}, GiB", *map(peak_memory_gib, both), digits=2),
+        _measured("predicted GPU memory, GiB", *(one.predicted_memory_gib for one in both), digits=2),
+        _measured("clips/s in training", *(one.train_examples_per_s for one in both), digits=1),
+        Fact("clips trained on", *(str(one.examples_seen) for one in both)),
+        Fact("time", *(duration_text(one.wall_s) for one in both)),
+    ]
+    return [fact for fact in found if (fact.best, fact.baseline) != (NOTHING, NOTHING)]
+
+
+def memory_name(records: Iterable[TrialRecord]) -> str:
+    """Which peak the figures show: the card's, or on a CPU the process's."""
+    reserved = any(record.peak_memory_reserved_gib is not None for record in records)
+    return "peak memory reserved" if reserved else "peak memory resident"
+
+
+def warnings(study: StudyResults) -> list[str]:
+    """What a reader should doubt: a best value at the edge of its range, trials lost, a limit that nobody measured."""
+    sample = {} if study.best is None else study.best.sample
+    found = [_at_edge(key, value, study.vary[key]) for key, value in sample.items() if key in study.vary]
+    for outcome, fact in (
+        (Outcome.FAILED, "failed by a fault, not by their values; see reasons."),
+        (Outcome.OUT_OF_MEMORY, "ran out of memory; a smaller limit proposes fewer such."),
+    ):
+        number = sum(record.outcome is outcome for record in study.records)
+        found.append(f"{number} of {len(study.records)} trials {fact}" if number else None)
+    return [sentence for sentence in found if sentence is not None]
+
+
+def cost(study: StudyResults) -> str:
+    """What the study took: hours of trials, and of GPUs by the share that each trial held."""
+    trial_hours = sum(record.wall_s for record in study.records) / 3600
+    shares = [one.wall_s * cards_taken(one) / 3600 for one in study.records if one.gpu_fraction is not None]
+    clips = sum(record.examples_seen for record in study.records if record.inherited_from is None)
+    gpu = f", {sum(shares):.2f} GPU-hours" if shares else ", no GPU"
+    return f"{len(study.records)} trials, {trial_hours:.2f} trial-hours{gpu}, {clips} clips trained on."
+
+
+def cards_taken(record: TrialRecord) -> float:
+    """How many GPUs all workers of a trial held; 0 on a CPU."""
+    return (record.gpu_fraction or 0.0) * record.config.scaling.num_workers
+
+
+def commands(study: StudyResults) -> list[tuple[str, str]]:
+    """How to go on: train with the best values, search again as here, look at it."""
+    storage = study.description.baseline.storage
+    name = shlex.quote(f"{'results' if '://' in storage else storage}/{study.folder.name}")
+    line, train = study.description.provenance.get("command_line"), f"python -m raytrain.fit --config {name}"
+    offered = [
+        (study.best, "Train with the best values", f"{train}/best.yaml"),
+        (study.front, "Train with another trial of the front", f"{train}/front/TRIAL.yaml"),
+        (line, "Repeat this study", shlex.join(line or [])),
+        (True, "Go on with it, with more trials", f"python -m raytrain.tune --resume {name} --trials N"),
+    ]
+    return [(what, command) for possible, what, command in offered if possible]
+
+
+def provenance_lines(study: StudyResults) -> list[tuple[str, str]]:
+    """What made these results, in pairs of words."""
+    made, description = study.description.provenance, study.description
+    commit = made.get("commit") or {}
+    hardware = made.get("hardware") or {}
+    gpus = [f"{gpu['name']} ({number_text(gpu.get('memory_gib'), 1)} GiB)" for gpu in hardware.get("gpus") or []]
+    precisions = sorted({one.precision_used for one in study.records if one.precision_used})
+    seeds = [f"{key} {value}" for key, value in (made.get("seeds") or {}).items()]
+    versions = [f"{name} {version}" for name, version in (made.get("versions") or {}).items() if version]
+    pairs = [
+        ("baseline", description.baseline_name),
+        ("search space", description.space_name or NOTHING),
+        ("weights", description.baseline.model.pretrained or "random"),
+        ("training data", description.baseline.data.train_manifest),
+        *((key.replace("_", " "), _counted(value)) for key, value in description.data.items()),
+        ("commit", commit.get("hash", NOTHING) + (", with changes not committed" if commit.get("dirty") else "")),
+        ("hardware", f"{hardware.get('cpu', NOTHING)}, {hardware.get('cores', NOTHING)} cores"),
+        ("GPUs", ", ".join(gpus) or "none"),
+        ("precision", ", ".join(precisions) or NOTHING),
+        ("seeds", ", ".join(seeds) or NOTHING),
+        ("Python", str(made.get("python", NOTHING))),
+        ("versions", ", ".join(versions)),
+    ]
+    return [(name, value) for name, value in pairs if value]
+
+
+def _measured(name: str, best: float | None, baseline: float | None, *, digits: int) -> Fact:
+    """A difference for a rate of three digits, for all else how many per cent more or less."""
+    if best is None or baseline is None:
+        difference = ""
+    elif digits == 3:
+        difference = signed(best - baseline)
+    else:
+        difference = f"{(best / baseline - 1) * 100:+.0f} %".replace("-", "−") if baseline else ""
+    return Fact(name, number_text(best, digits), number_text(baseline, digits), difference)
+
+
+def _at_edge(key: str, value: Any, allowed: Variation) -> str | None:
+    """A sentence where the best value is the lowest or highest that could be drawn."""
+    if not _is_number(value):
+        return None
+    if isinstance(allowed, Choice):
+        numbers = [one for one in allowed.values if _is_number(one)]
+        low, high, log = min(numbers, default=0), max(numbers, default=0), False
+    else:
+        low, high, log = allowed.low, allowed.high, allowed.log
+    if low == high:
+        return None
+    # A continuous draw hits an end with probability nought: the last fiftieth counts as the end.
+    near = 0.02 * (high - low)
+    ends = (low * (high / low) ** 0.02, high * (low / high) ** 0.02) if log else (low + near, high - near)
+    # Nothing lies below no weight decay, or below one utterance.
+    bottom = low == 0 or (low == 1 and isinstance(low, int))
+    end = "upper" if value >= ends[1] else "lower" if value <= ends[0] and not bottom else None
+    where = f"is at the {end} end of its range, {short(low)} to {short(high)}: widen it."
+    return None if end is None else f"The best {key_name(key)}, {short(value)}, {where}"
+
+
+def _is_number(value: Any) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _counted(value: Any) -> str:
+    """A list by its length, numbers by group with their sum."""
+    if isinstance(value, list):
+        return str(len(value))
+    if isinstance(value, dict) and all(isinstance(number, int) for number in value.values()):
+        return f"{sum(value.values())} ({', '.join(f'{key}: {number}' for key, number in value.items())})"
+    return str(value)

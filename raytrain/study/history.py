@@ -1,0 +1,187 @@
+"""The one truth of a study: what was started and scored in `events.jsonl`, what ended in the ledger, both append-only.
+
+Whatever a study is to do next follows from these two files: what the sampler learns, which trials are unfinished, what
+stands on the scheduler's rungs. Nothing else is read back.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from optuna.trial import TrialState
+
+from raytrain.errors import InputError
+from raytrain.files import AppendedLines
+from raytrain.results.description import Description
+from raytrain.results.ledger import Ledger
+from raytrain.results.records import WORST_OBJECTIVE, Outcome, TrialRecord
+from raytrain.search.axes import Axes, Sample
+from raytrain.search.encoding import Tried
+from raytrain.search.finalists import Repeat
+from raytrain.search.objectives import constraints_of, measures_of, objective_of
+
+_STATES = {Outcome.PRUNED: TrialState.PRUNED, Outcome.FAILED: TrialState.FAIL}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """A line of events.jsonl."""
+
+    event: Literal["started", "scored"]
+    number: int
+    at: str
+    """ISO 8601 in UTC."""
+    sample: Sample | None = None
+    """The values drawn, of a trial that started."""
+    finalist_of: str | None = None
+    """The trial_id that a training with another seed repeats."""
+    seed: int | None = None
+    examples_seen: int | None = None
+    objective: float | None = None
+
+
+@dataclass(kw_only=True)
+class Begun:
+    """A trial that was started, and what is known of it since."""
+
+    number: int
+    sample: Sample
+    finalist_of: str | None = None
+    seed: int | None = None
+    objectives: dict[int, float] = field(default_factory=dict)
+    """The objective at each evaluation, by examples seen."""
+    record: TrialRecord | None = None
+    """How it ended."""
+
+
+class History:
+    """A study's trials as its files tell them. One process writes, while it holds the ledger."""
+
+    def __init__(self, folder: Path, description: Description) -> None:
+        self.ledger = Ledger(folder)
+        self._events = AppendedLines(folder / "events.jsonl", parse=_event)
+        self.axes = Axes(description.asked, description.baseline)
+        self.is_pareto, self._limit_gib = description.is_pareto, description.memory_limit_gib
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep the study for this process as long as the block runs."""
+        with self.ledger.held():
+            yield
+
+    @property
+    def records(self) -> list[TrialRecord]:
+        """All trials that have ended, in the order in which they did."""
+        return self.ledger.read()
+
+    def start(self, sample: Sample) -> int:
+        """Write down that a sample is being tried; its number."""
+        return self._start(sample=dict(sample))
+
+    def repeat(self, repeat: Repeat) -> int:
+        """Write down that an ended trial is being trained with another seed; the number of that training."""
+        return self._start(sample=repeat.finalist.sample, finalist_of=repeat.finalist.trial_id, seed=repeat.seed)
+
+    def score(self, number: int, *, examples_seen: int, objective: float) -> None:
+        """Write down one evaluation of a trial that goes on."""
+        self._add(Event(event="scored", number=number, at=_now(), examples_seen=examples_seen, objective=objective))
+
+    def end(self, record: TrialRecord) -> None:
+        """Write down how a trial ended. Once more, after a kill, changes nothing."""
+        self.ledger.append(record)
+
+    @property
+    def next_number(self) -> int:
+        """The number of the trial that is started next."""
+        return max((trial.number + 1 for trial in self.begun()), default=0)
+
+    def begun(self) -> list[Begun]:
+        """Every trial that was started, by number."""
+        found: dict[int, Begun] = {}
+        for one in self._events.read():
+            if one.event == "started":
+                found[one.number] = Begun(
+                    number=one.number, sample=one.sample or {}, finalist_of=one.finalist_of, seed=one.seed
+                )
+            elif one.number in found and one.examples_seen is not None and one.objective is not None:
+                found[one.number].objectives[one.examples_seen] = one.objective
+        for record in self.records:
+            # A study of version 1 has a ledger and no events.
+            trial = found.setdefault(
+                record.number,
+                Begun(number=record.number, sample=record.sample, finalist_of=record.finalist_of, seed=record.seed),
+            )
+            trial.record = record
+            trial.objectives = trial.objectives or _evaluations(record)
+        for trial in found.values():
+            trial.sample = trial.sample or self.axes.baseline_sample
+        return [found[number] for number in sorted(found)]
+
+    def tried(self) -> list[Tried]:
+        """All that the search started, for the sampler to learn from."""
+        return [self._tried(trial) for trial in self.begun() if trial.finalist_of is None]
+
+    def unfinished(self) -> list[Begun]:
+        """What was started and never ended, by number: samples of the search, and finalists' repeats."""
+        return [trial for trial in self.begun() if trial.record is None]
+
+    def objectives(self) -> dict[int, Mapping[int, float]]:
+        """Objective by examples seen, of every trial of the search: what the scheduler's rungs are made of."""
+        return {trial.number: trial.objectives for trial in self.begun() if trial.finalist_of is None}
+
+    def values_of(self, record: TrialRecord) -> Sequence[float]:
+        """What a sampler minimises, one finite number a direction."""
+        return measures_of(record) if self.is_pareto else (objective_of(record),)
+
+    def constraints_of(self, record: TrialRecord) -> dict[str, float]:
+        """By name, by how much a trial broke what it has to keep; not above 0 where it kept it."""
+        return constraints_of(record, self._limit_gib, is_pareto=self.is_pareto)
+
+    def _tried(self, trial: Begun) -> Tried:
+        record = trial.record
+        if record is None:
+            return Tried(sample=trial.sample, state=TrialState.RUNNING, intermediate=trial.objectives)
+        state = state_of(record)
+        return Tried(
+            sample=trial.sample,
+            state=state,
+            objectives=tuple(self.values_of(record)) if state == TrialState.COMPLETE else (),
+            intermediate=trial.objectives,
+            violation=max(self.constraints_of(record).values(), default=None),
+            was_trained=record.outcome is Outcome.COMPLETED,
+        )
+
+    def _start(self, **given: Any) -> int:
+        number = self.next_number
+        self._add(Event(event="started", number=number, at=_now(), **given))
+        return number
+
+    def _add(self, event: Event) -> None:
+        values = {one.name: getattr(event, one.name) for one in fields(event)}
+        self._events.append({name: value for name, value in values.items() if value is not None})
+
+
+def state_of(record: TrialRecord) -> TrialState:
+    """How a trial ended, in Optuna's terms: an infeasible sample is a fact, and complete."""
+    return _STATES.get(record.outcome, TrialState.COMPLETE)
+
+
+def _evaluations(record: TrialRecord) -> dict[int, float]:
+    """Objectives by examples seen, as an ended trial's own history has them; for a stopped one at least its last."""
+    rows = [(row["examples_seen"], row["eval_wer"]) for row in record.history]
+    found = {seen: min(wer, WORST_OBJECTIVE) for seen, wer in rows if seen and wer is not None}
+    return found or ({record.examples_seen: objective_of(record)} if record.outcome is Outcome.PRUNED else {})
+
+
+def _event(values: dict[str, Any], place: str) -> Event:
+    try:
+        return Event(**values)
+    except TypeError as error:
+        raise InputError(f"{place}: not an event of a study ({error}); restore the line, or take it out") from None
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,161 @@
+"""A study for optuna-dashboard: its history in; `optuna.db` out, written as the study runs and never read back.
+
+Where the file is missing, damaged or shows another study it is made anew. A fault in it stops nothing.
+"""
+
+import logging
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
+from sqlalchemy.exc import SQLAlchemyError
+
+from raytrain.results.choose import MEASURES
+from raytrain.search.axes import Axes, Listed
+from raytrain.study.history import Begun, History, state_of
+
+log = logging.getLogger("raytrain")
+FILE_NAME = "optuna.db"
+_FINALIST_OF, _SEED, _OUTCOME, _WER_AT = "finalist_of", "training.seed", "outcome", "wer_at_examples:"
+
+
+class NotThisStudy(Exception):
+    """The file shows what the study's history does not hold."""
+
+
+_FAULTS = (NotThisStudy, SQLAlchemyError, optuna.exceptions.OptunaError, OSError, RuntimeError, ValueError, KeyError)
+
+
+class Projection:
+    """Shows one study's history. `follow` is called whenever that has grown."""
+
+    def __init__(self, history: History, folder: Path) -> None:
+        self._history, self._folder = history, folder
+        self._study: optuna.Study | None = None
+        self._distributions = _distributions(history.axes)
+
+    def follow(self) -> None:
+        """Show what is new; everything, in a file made anew, where the one that is there does not take it."""
+        if not self._attempt(self._catch_up):
+            self._attempt(self._make_anew)
+
+    def close(self) -> None:
+        """Leave a file that opens and shows the whole study, whatever became of the one that was there."""
+        self._study = None
+        self.follow()
+
+    def _attempt(self, work: Callable[[], None]) -> bool:
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        try:
+            work()
+        except _FAULTS as error:
+            self._study = None
+            log.debug("%s: %s", self._folder / FILE_NAME, error)
+            return False
+        return True
+
+    def _catch_up(self) -> None:
+        if not (self._folder / FILE_NAME).is_file():
+            raise NotThisStudy("there is no file")
+        if self._study is None:
+            self._study = optuna.load_study(study_name=None, storage=self._url())
+        shown = self._study.get_trials(deepcopy=False)
+        trials = self._trials()
+        if len(shown) > len(trials):
+            raise NotThisStudy(f"it shows {len(shown)} trials of {len(trials)}")
+        for one, trial in zip(shown, trials, strict=False):
+            self._renew(one, trial)
+        for trial in trials[len(shown) :]:
+            self._study.add_trial(self._as_optuna(trial))
+
+    def _make_anew(self) -> None:
+        for path in self._folder.glob(f"{FILE_NAME}*"):
+            path.unlink()
+        directions = [StudyDirection.MINIMIZE] * (len(MEASURES) if self._history.is_pareto else 1)
+        study = optuna.create_study(storage=self._url(), study_name=self._folder.name, directions=directions)
+        if self._history.is_pareto:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+                study.set_metric_names(list(MEASURES))
+        study.add_trials([self._as_optuna(trial) for trial in self._trials()])
+        self._study = study
+
+    def _trials(self) -> list[Begun | None]:
+        """By number, since Optuna's numbers have no gaps; None for one that an old study lost the sample of."""
+        by_number = {trial.number: trial for trial in self._history.begun()}
+        return [by_number.get(number) for number in range(max(by_number, default=-1) + 1)]
+
+    def _renew(self, shown: FrozenTrial, trial: Begun | None) -> None:
+        """Bring one trial that is shown up to date."""
+        state = _state(trial)
+        if shown.state.is_finished():
+            if shown.state != state:
+                raise NotThisStudy(f"trial {shown.number} is {shown.state.name}, and was {state.name}")
+            return
+        if trial is None or shown.params != self._params(trial):
+            raise NotThisStudy(f"trial {shown.number} has another sample")
+        assert self._study is not None
+        handle = Trial(self._study, shown._trial_id)
+        for seen, objective in sorted(trial.objectives.items()):
+            if self._history.is_pareto:  # Optuna has no reports, and no pruning, where there are several objectives
+                handle.set_user_attr(f"{_WER_AT}{seen}", objective)
+            elif seen not in shown.intermediate_values:
+                handle.report(objective, seen)
+        if trial.record is None:
+            return
+        for name, violation in self._history.constraints_of(trial.record).items():
+            handle.set_constraint(name, violation)
+        handle.set_user_attr(_OUTCOME, str(trial.record.outcome))
+        values = list(self._history.values_of(trial.record)) if state == TrialState.COMPLETE else None
+        self._study.tell(shown.number, values, state=state)
+
+    def _as_optuna(self, trial: Begun | None) -> FrozenTrial:
+        """A whole trial, as it is now."""
+        if trial is None:
+            params = self._history.axes.baseline_sample
+            return create_trial(state=TrialState.FAIL, params=dict(params), distributions=self._distributions)
+        record, state = trial.record, _state(trial)
+        attributes: dict[str, Any] = {_FINALIST_OF: trial.finalist_of, _SEED: trial.seed} if trial.finalist_of else {}
+        if self._history.is_pareto:
+            attributes |= {f"{_WER_AT}{seen}": objective for seen, objective in trial.objectives.items()}
+        return create_trial(
+            state=state,
+            values=list(self._history.values_of(record)) if record and state == TrialState.COMPLETE else None,
+            params=self._params(trial),
+            distributions=self._distributions,
+            user_attrs=attributes | ({_OUTCOME: str(record.outcome)} if record else {}),
+            intermediate_values={} if self._history.is_pareto else dict(trial.objectives),
+            constraints=self._history.constraints_of(record) if record else None,
+        )
+
+    def _params(self, trial: Begun) -> dict[str, Any]:
+        return {key: trial.sample[key] for key in self._distributions}
+
+    def _url(self) -> str:
+        return f"sqlite:///{self._folder / FILE_NAME}"
+
+
+def _state(trial: Begun | None) -> TrialState:
+    if trial is None:
+        return TrialState.FAIL
+    return TrialState.RUNNING if trial.record is None else state_of(trial.record)
+
+
+def _distributions(axes: Axes) -> dict[str, BaseDistribution]:
+    """Each key's range in the baseline's own terms, widened to hold the baseline."""
+    distributions: dict[str, BaseDistribution] = {}
+    for axis in axes.axes:
+        baseline: Any = axes.baseline_sample[axis.key]
+        if isinstance(axis, Listed) and not axis.ordered:
+            distributions[axis.key] = CategoricalDistribution(list(dict.fromkeys([*axis.values, baseline])))
+            continue
+        ends: list[Any] = [axis.values[0], axis.values[-1]] if isinstance(axis, Listed) else [axis.low, axis.high]
+        ends.append(baseline)
+        kind = IntDistribution if all(isinstance(end, int) for end in ends) else FloatDistribution
+        distributions[axis.key] = kind(min(ends), max(ends), log=axis.log)
+    return distributions

@@ -1,0 +1,105 @@
+"""What trackers are sent of a trial, a fit and a study: settings, records and figures in; ids, names, tags, values out.
+
+Rows are a session's own, made flat on their way (raytrain.tracking.flat); tables, charts and files of a study are in
+raytrain.tracking.published_study.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from raytrain.config.baseline import Baseline
+from raytrain.results.records import Row, TrialRecord
+from raytrain.results.study_results import StudyResults, outcomes
+from raytrain.tracking.flat import flat_config
+
+_FROM_RECORD = ("eval_wer", "best_eval_wer", "inherited_from", "reason", "predicted_memory_gib", "gpu_fraction")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunContent:
+    """What a tracked run is called, what it is grouped and filtered by, and the settings shown beside it."""
+
+    run_id: str
+    """The same whenever the run is opened again, so that a resumed run goes on under it."""
+    name: str
+    """The run's title on its page, and its folder below tensorboard/."""
+    group: str | None = None
+    """The name of the study that the run belongs to; None for a fit."""
+    job_type: Literal["trial", "fit", "study"]
+    tags: tuple[str, ...]
+    config: Mapping[str, Any]
+    """Flat, by the dotted key that settings have in files, spaces and sweeps."""
+
+
+def trial_run(
+    study_name: str, trial_id: str, *, number: int, config: Baseline, space_name: str | None = None
+) -> RunContent:
+    """One trial of a study; of its config the name shows how the batch is split, and the learning rate."""
+    training = config.training
+    split = f"{training.batch_size}x{training.gradient_accumulation_steps}"
+    return RunContent(
+        run_id=f"{study_name}-{trial_id}",
+        name=f"{trial_id} {split} lr {training.learning_rate:.2g}",
+        group=study_name,
+        job_type="trial",
+        tags=_tags(config.model.variant, space_name, "baseline" if number == 0 else None),
+        config=flat_config(config.model_dump()),
+    )
+
+
+def trial_row(row: Row, *, predicted_memory_gib: float | None) -> dict[str, Any]:
+    """The row of one evaluation, with the prediction beside the measured memory."""
+    return {**row.as_dict(), "predicted_memory_gib": predicted_memory_gib}
+
+
+def trial_summary(record: TrialRecord, *, last_row: Row) -> dict[str, Any]:
+    """The trial's last row, and what its record alone knows; the record's figures count where both have one."""
+    return {**last_row.as_dict(), **{name: getattr(record, name) for name in _FROM_RECORD}}
+
+
+def fit_run(folder_name: str, config: Baseline) -> RunContent:
+    """One fit, under the name of its folder."""
+    return RunContent(
+        run_id=folder_name,
+        name=folder_name,
+        job_type="fit",
+        tags=_tags(config.model.variant),
+        config=flat_config(config.model_dump()),
+    )
+
+
+def study_run(study: StudyResults) -> RunContent:
+    """A study's own run, in the group of its trials, with its baseline's and its space's settings."""
+    name, asked = study.folder.name, study.description
+    space = {} if asked.space is None else asked.space.model_dump()
+    return RunContent(
+        run_id=f"{name}-study",
+        name=name,
+        group=name,
+        job_type="study",
+        tags=_tags(asked.baseline_name, asked.space_name),
+        config=flat_config({"baseline": asked.baseline.model_dump(), "space": space}),
+    )
+
+
+def study_summary(study: StudyResults) -> dict[str, Any]:
+    """What a page of many studies is sorted by: the verdict and what it rests on."""
+    summary: dict[str, Any] = {
+        "verdict": study.verdict.sentence,
+        "finding": str(study.verdict.finding),
+        "trials": len(study.records),
+        **{f"trials_{outcome}": number for outcome, number, _ in outcomes(study.records)},
+    }
+    if study.best is not None:
+        summary |= {"best_trial": study.best.number, "eval_wer": study.best.eval_wer}
+        found = study.verdict.comparisons.get(study.best.trial_id)
+        if found is not None:
+            summary |= {"difference": found.difference, "difference_low": found.low, "difference_high": found.high}
+    if study.baseline is not None:
+        summary["baseline_eval_wer"] = study.baseline.eval_wer
+    return summary
+
+
+def _tags(*tags: str | None) -> tuple[str, ...]:
+    return tuple(tag for tag in tags if tag)

@@ -1,0 +1,120 @@
+"""A study as one Weights & Biases run: its results in; table, charts, transcripts, verdict and best.yaml there out."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import wandb
+
+from raytrain.config.baseline import Tracking
+from raytrain.report.edits import marked
+from raytrain.results.choose import peak_memory_gib, undominated
+from raytrain.results.records import Outcome, TrialRecord
+from raytrain.results.study_results import StudyResults, varied_keys, worst_utterances
+from raytrain.results.transcripts import counts
+from raytrain.tracking.content import study_run, study_summary
+from raytrain.tracking.wandb_run import WandbRun, wandb_mode
+
+_TRANSCRIPTS = 50
+_FROM_UTTERANCE = ["utterance_id", "child_id", "age_bucket", "reference", "hypothesis"]
+
+
+def publish_study(tracking: Tracking, study: StudyResults, *, with_checkpoint: bool = False) -> None:
+    """Add the study's run beside its trials'; a study that goes on later renews it under the same id.
+
+    `with_checkpoint` sends the best trial's weights, too.
+    """
+    if wandb_mode(tracking) == "disabled" or not study.records:
+        return
+    run = WandbRun(tracking, study_run(study), folder=study.folder)
+    run.attempt(lambda opened: _publish(opened, study, with_checkpoint=with_checkpoint))
+    run.finish("completed", study_summary(study))
+
+
+def trial_rows(study: StudyResults) -> list[dict[str, Any]]:
+    """For each trial what was varied and what was measured, by column."""
+    keys = varied_keys(study)
+    rows, lowest = [], None
+    for one in study.records:
+        if _is_candidate(one) and one.eval_wer is not None:
+            lowest = one.eval_wer if lowest is None else min(lowest, one.eval_wer)
+        rows.append(
+            {
+                "trial": one.number,
+                "effective_batch_size": one.effective_batch_size,
+                **{key: one.config.value_at(key) for key in keys},
+                "outcome": str(one.outcome),
+                "eval_wer": one.eval_wer,
+                "best_so_far": lowest,
+                "peak_memory_gib": peak_memory_gib(one),
+                "predicted_memory_gib": one.predicted_memory_gib,
+                "train_examples_per_s": one.train_examples_per_s,
+            }
+        )
+    return rows
+
+
+def _publish(run: wandb.Run, study: StudyResults, *, with_checkpoint: bool) -> None:
+    rows = trial_rows(study)
+    tables = {"all_trials": _table(rows, allow_mixed_types=True), "worst_transcripts": _transcripts(study)}
+    # All at one step, the number of trials: a study that goes on adds a row, and repeats none.
+    run.log(tables | _charts(study, rows), step=len(rows), commit=True)
+    artifact = wandb.Artifact(f"{study.folder.name}-results", type="study")
+    for file_name in ("best.yaml", "study.json", "trials.jsonl", "report.md", "report.html"):
+        if (study.folder / file_name).is_file():
+            artifact.add_file(str(study.folder / file_name))
+    run.log_artifact(artifact)
+    if with_checkpoint and study.best is not None and study.best.checkpoint is not None:
+        weights = wandb.Artifact(f"{study.folder.name}-best", type="model", metadata={"trial": study.best.number})
+        # Sent from where they lie: no second copy of gigabytes.
+        weights.add_dir(str(study.folder / study.best.checkpoint), policy="immutable")
+        run.log_artifact(weights)
+
+
+def _charts(study: StudyResults, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Those charts that have something to show, by name."""
+    scored = [row for row in rows if row["eval_wer"] is not None]
+    measured = [row for row in scored if row["peak_memory_gib"] is not None]
+    importance = [{"value": key, "importance": share} for key, share in study.importance.items()]
+    line, scatter, bar = wandb.plot.line, wandb.plot.scatter, wandb.plot.bar
+    charts = {
+        "best_so_far": (line, scored, "trial", "best_so_far", "Best WER so far"),
+        "wer_against_memory": (scatter, measured, "peak_memory_gib", "eval_wer", "WER against memory"),
+        "pareto_front": (line, _front(study), "peak_memory_gib", "eval_wer", "Pareto front of WER and memory"),
+        "importance": (bar, importance, "value", "importance", "What mattered"),
+    }
+    return {name: plot(_table(rows), x, y, title=title) for name, (plot, rows, x, y, title) in charts.items() if rows}
+
+
+def _front(study: StudyResults) -> list[dict[str, Any]]:
+    """The completed trials that no other beats in both memory and WER, from the smallest on."""
+    points = [
+        (peak, one.eval_wer or 0.0, one.number)
+        for one in study.scored()
+        if _is_candidate(one) and (peak := peak_memory_gib(one)) is not None
+    ]
+    front = sorted(points[place] for place in undominated([point[:2] for point in points]))
+    return [dict(zip(("peak_memory_gib", "eval_wer", "trial"), point, strict=True)) for point in front]
+
+
+def _is_candidate(record: TrialRecord) -> bool:
+    """Trained to its end, and no repeat of a finalist with another seed."""
+    return record.outcome is Outcome.COMPLETED and record.finalist_of is None
+
+
+def _transcripts(study: StudyResults) -> wandb.Table:
+    return wandb.Table(
+        columns=[*_FROM_UTTERANCE, "edits", "number_of_edits"],
+        data=[
+            [*(row[name] for name in _FROM_UTTERANCE), _marked(row), counts(row).edits]
+            for row in worst_utterances(study, count=_TRANSCRIPTS)
+        ],
+    )
+
+
+def _table(rows: Sequence[dict[str, Any]], **kinds: Any) -> wandb.Table:
+    return wandb.Table(columns=list(rows[0]), data=[list(row.values()) for row in rows], **kinds)
+
+
+def _marked(row: Mapping[str, Any]) -> str:
+    """The dog [-runs-] {+run+} home: what was left out and what was put in, as `git diff --word-diff` has it."""
+    return marked(row["reference"], row["hypothesis"], left_out="[-{}-]", put_in="{{+{}+}}")

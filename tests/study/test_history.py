@@ -1,0 +1,110 @@
+"""events.jsonl and the ledger: all that a study goes on from, whatever a kill cut short."""
+
+from pathlib import Path
+
+import pytest
+from ended_trials import record
+from histories import BATCH, TINY, history
+from optuna.trial import TrialState
+
+from raytrain.errors import InputError
+from raytrain.results.ledger import Ledger
+from raytrain.results.records import Outcome
+from raytrain.search.finalists import Repeat
+
+
+def test_numbers_count_what_was_started_whoever_opens_the_study(tmp_path: Path) -> None:
+    first = history(tmp_path)
+    assert first.start(first.axes.baseline_sample) == 0
+    assert history(tmp_path).start({BATCH: 4}) == 1
+    assert first.next_number == 2
+
+
+def test_what_was_started_and_not_ended_is_found_again(tmp_path: Path) -> None:
+    killed = history(tmp_path)
+    killed.start(killed.axes.baseline_sample)
+    killed.start({BATCH: 4})
+    killed.score(1, examples_seen=100, objective=0.4)
+    killed.end(record(0, TINY, eval_wer=0.3))
+    again = history(tmp_path)
+    assert [(one.number, one.sample) for one in again.unfinished()] == [(1, {BATCH: 4})]
+    assert again.objectives()[1] == {100: 0.4}
+    assert [one.objectives for one in again.tried()] == [(0.3,), ()]
+
+
+def test_a_trial_is_learnt_from_as_what_it_was(tmp_path: Path) -> None:
+    kept = history(tmp_path)
+    for number, outcome in enumerate(Outcome):
+        kept.start({BATCH: 4})
+        kept.score(number, examples_seen=100, objective=0.4)
+        kept.end(record(number, TINY, outcome=outcome, eval_wer=0.25))
+    assert {outcome: (one.state, one.objectives) for outcome, one in zip(Outcome, kept.tried(), strict=True)} == {
+        Outcome.COMPLETED: (TrialState.COMPLETE, (0.25,)),
+        Outcome.PRUNED: (TrialState.PRUNED, ()),
+        Outcome.DIVERGED: (TrialState.COMPLETE, (10.0,)),  # a fact about the sample, and a bad one
+        Outcome.OUT_OF_MEMORY: (TrialState.COMPLETE, (10.0,)),
+        Outcome.NOT_STARTED: (TrialState.COMPLETE, (10.0,)),
+        Outcome.FAILED: (TrialState.FAIL, ()),
+    }
+    assert [one.was_trained for one in kept.tried()] == [True] + [False] * 5
+
+
+def test_the_sampler_learns_by_how_much_a_limit_was_missed_or_kept(tmp_path: Path) -> None:
+    kept = history(tmp_path, memory_limit_gib=8.0)
+    for number, peak_gib in enumerate([9.5, 6.0]):
+        kept.start({BATCH: 4})
+        kept.end(record(number, TINY, eval_wer=0.3, peak_memory_reserved_gib=peak_gib))
+    assert [one.violation for one in kept.tried()] == [1.5, -2.0]
+    assert [one.violation for one in history(tmp_path).tried()] == [None, None]  # a study without a limit
+
+
+def test_an_end_that_is_written_twice_changes_nothing(tmp_path: Path) -> None:
+    kept = history(tmp_path)
+    kept.start(kept.axes.baseline_sample)
+    kept.end(record(0, TINY, eval_wer=0.3))
+    kept.end(record(0, TINY, eval_wer=0.9))
+    assert [one.eval_wer for one in history(tmp_path).records] == [0.3]
+
+
+def test_neither_sampler_nor_scheduler_sees_repeats_and_a_kill_leaves_them_to_be_ended(tmp_path: Path) -> None:
+    baseline = record(0, TINY, eval_wer=0.3)
+    kept = history(tmp_path)
+    kept.start(kept.axes.baseline_sample)
+    kept.end(baseline)
+    assert kept.repeat(Repeat(finalist=baseline, seed=43)) == 1
+    kept.score(1, examples_seen=100, objective=0.1)
+    assert kept.start({BATCH: 4}) == 2
+    killed = history(tmp_path)
+    assert [(one.number, one.finalist_of, one.seed) for one in killed.unfinished()] == [
+        (1, "trial-0000", 43),
+        (2, None, None),
+    ]
+    assert [one.sample for one in killed.tried()] == [{BATCH: 8}, {BATCH: 4}]
+    assert list(killed.objectives()) == [0, 2]
+    killed.end(record(1, TINY, eval_wer=0.1, finalist_of="trial-0000", seed=43))
+    assert [one.number for one in killed.unfinished()] == [2]
+
+
+def test_a_study_without_events_goes_on_from_its_ledger(tmp_path: Path) -> None:
+    """As studies of version 1 were: their evaluations stand in the records' own histories."""
+    rows = [{"examples_seen": seen, "eval_wer": wer} for seen, wer in [(0, 0.9), (100, 0.4), (300, 0.2)]]
+    Ledger(tmp_path).append(record(0, TINY, eval_wer=0.2, history=rows))
+    Ledger(tmp_path).append(record(2, TINY, eval_wer=0.35, sample={BATCH: 4}, outcome=Outcome.PRUNED, examples_seen=90))
+    kept = history(tmp_path)
+    assert [one.sample for one in kept.tried()] == [{BATCH: 8}, {BATCH: 4}]
+    assert kept.objectives() == {0: {100: 0.4, 300: 0.2}, 2: {90: 0.35}}
+    assert (kept.next_number, kept.unfinished()) == (3, [])
+
+
+def test_an_event_that_a_kill_cut_short_is_left_out_and_written_over(tmp_path: Path) -> None:
+    history(tmp_path).start({BATCH: 4})
+    whole = (tmp_path / "events.jsonl").read_bytes()
+    (tmp_path / "events.jsonl").write_bytes(whole + whole[:20])
+    assert history(tmp_path).start({BATCH: 2}) == 1
+    assert [one.sample for one in history(tmp_path).unfinished()] == [{BATCH: 4}, {BATCH: 2}]
+
+
+def test_a_line_that_is_no_event_is_named(tmp_path: Path) -> None:
+    (tmp_path / "events.jsonl").write_text('{"mood": "good"}\n')
+    with pytest.raises(InputError, match=r"events\.jsonl:1: not an event of a study"):
+        history(tmp_path).begun()

@@ -1,0 +1,79 @@
+"""What trackers are sent of a trial, a fit and a study: ids, names, groups, tags, settings and summaries."""
+
+from pathlib import Path
+
+import pytest
+from test_published_study import BASELINE, SPACE, trial
+
+from raytrain.report.write import write_report
+from raytrain.results.description import Description
+from raytrain.results.ledger import Ledger
+from raytrain.results.records import Outcome, Row
+from raytrain.results.study_results import StudyResults
+from raytrain.tracking.content import fit_run, study_run, study_summary, trial_row, trial_run, trial_summary
+from raytrain.tracking.flat import flat_config
+
+NAME = "2026-01-01_tiny_smoke"
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> StudyResults:
+    folder = tmp_path / NAME
+    folder.mkdir()
+    Description(baseline_name="tiny", baseline=BASELINE, space_name="smoke", space=SPACE).write(folder)
+    Ledger(folder).append(trial(0, Outcome.COMPLETED, 0.3))
+    Ledger(folder).append(trial(1, Outcome.DIVERGED, None))
+    return write_report(folder)
+
+
+def test_a_trial_stands_in_its_study_s_group_and_its_name_shows_split_and_rate() -> None:
+    content = trial_run(NAME, "trial-0003", number=3, config=BASELINE, space_name="smoke")
+    assert (content.run_id, content.name) == (f"{NAME}-trial-0003", "trial-0003 8x1 lr 1e-05")
+    assert (content.group, content.job_type, content.tags) == (NAME, "trial", ("tiny", "smoke"))
+
+
+def test_the_first_trial_is_tagged_as_the_baseline_and_a_space_without_a_name_is_no_tag() -> None:
+    assert trial_run(NAME, "trial-0000", number=0, config=BASELINE).tags == ("tiny", "baseline")
+
+
+def test_a_trial_s_settings_are_flat_and_whole() -> None:
+    config = trial_run(NAME, "trial-0003", number=3, config=BASELINE).config
+    assert config == flat_config(BASELINE.model_dump())
+    assert (config["training.batch_size"], config["storage"]) == (8, "results")
+
+
+def test_a_row_has_the_prediction_beside_the_measured_memory() -> None:
+    row = Row(examples_seen=8, peak_memory_reserved_gib=2.5)
+    assert trial_row(row, predicted_memory_gib=3.0) == row.as_dict() | {"predicted_memory_gib": 3.0}
+
+
+def test_a_trial_s_summary_is_its_last_row_and_what_the_record_alone_knows() -> None:
+    record = trial(4, Outcome.COMPLETED, 0.25, inherited_from="trial-0001", gpu_fraction=0.5, reason="as trial-0001")
+    last = Row(eval_wer=0.9, step=4, finished=True)
+    assert trial_summary(record, last_row=last) == last.as_dict() | {
+        "eval_wer": 0.25, "best_eval_wer": None, "inherited_from": "trial-0001", "reason": "as trial-0001",
+        "predicted_memory_gib": None, "gpu_fraction": 0.5,
+    }  # fmt: skip
+
+
+def test_a_fit_is_known_by_its_folder_and_stands_in_no_group() -> None:
+    content = fit_run("2026-01-01_small", BASELINE)
+    assert (content.run_id, content.name, content.group) == ("2026-01-01_small", "2026-01-01_small", None)
+    assert (content.job_type, content.tags, content.config) == ("fit", ("tiny",), flat_config(BASELINE.model_dump()))
+
+
+def test_a_study_s_own_run_has_the_settings_of_its_baseline_and_its_space(study: StudyResults) -> None:
+    content = study_run(study)
+    assert (content.run_id, content.name, content.group) == (f"{NAME}-study", NAME, NAME)
+    assert (content.job_type, content.tags) == ("study", ("tiny", "smoke"))
+    assert content.config["baseline.training.batch_size"] == 8
+    assert content.config["space.vary.training.batch_size.values"] == [4, 8]
+
+
+def test_a_study_s_summary_has_verdict_counts_winner_and_baseline(study: StudyResults) -> None:
+    summary = study_summary(study)
+    assert summary.pop("verdict") == study.verdict.sentence
+    assert summary == {
+        "finding": str(study.verdict.finding), "trials": 2, "trials_completed": 1, "trials_diverged": 1,
+        "best_trial": 0, "eval_wer": 0.3, "baseline_eval_wer": 0.3,
+    }  # fmt: skip

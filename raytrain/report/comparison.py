@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,6 @@ import numpy as np
 from raytrain.archive.summaries import summary
 from raytrain.errors import InputError
 from raytrain.results.description import Description, read_description
-from raytrain.results.records import TrialRecord
 from raytrain.results.significance import compare, contender
 from raytrain.results.study_results import load_study
 from raytrain.results.transcripts import UtteranceCounts, read_counts, transcripts_path
@@ -27,9 +26,9 @@ class ComparedRun:
 
     folder: Path
     summary: dict[str, Any]
-    """What any run says of itself: see archive.summaries."""
+    """What a run of any maker says of itself: the keys of archive.summaries.summary."""
     measured: dict[str, Any]
-    """What only our own runs say: peak memory, speed, WER by age."""
+    """What only our own runs say, by the names of a TrialRecord: peak memory, speed, WER by age."""
     description: Description | None
     utterances: Path
 
@@ -42,46 +41,47 @@ class ComparedRun:
         return read_counts(self.utterances)
 
     @property
+    def wer_by_age_bucket(self) -> dict[str, float]:
+        return self.measured.get("wer_by_age_bucket") or {}
+
+    @property
     def caveats(self) -> list[str]:
         return [] if self.description is None else self.description.caveats()
 
 
 def read_run(folder: Path) -> ComparedRun:
-    """Any folder that is a run, of ours or of another's making."""
+    """Read any folder that is a run, of ours or of another's making."""
     if not folder.is_dir():
         raise InputError(f"{folder}: there is no such folder; name a study, a fit or an archived run")
-    found = summary(folder)
+    found, utterances = summary(folder), folder / "utterances.jsonl"
+    measured: dict[str, Any] = {}
+    description: Description | None = None
     if found["kind"] == "study":
         study = load_study(folder)
-        best = study.best
-        number = -1 if best is None else best.number
-        measured = {} if best is None else _of_record(best)
-        return ComparedRun(folder, found, measured, study.description, transcripts_path(folder, number))
-    if found["kind"] == "fit":
+        description = study.description
+        if study.best is not None:
+            measured, utterances = study.best.as_dict(), transcripts_path(folder, study.best.number)
+    elif found["kind"] == "fit":
         description = read_description(folder)
-        return ComparedRun(folder, found, description.result or {}, description, folder / "utterances.jsonl")
-    return ComparedRun(folder, found, {}, None, folder / "utterances.jsonl")
+        measured = description.result or {}
+    return ComparedRun(folder, found, measured, description, utterances)
 
 
 def rows(runs: Sequence[ComparedRun]) -> list[tuple[str, list[str]]]:
-    """What is known of each, a line a property; a property that nobody tells is left out."""
-    lines = [(name, [show(run) for run in runs]) for name, show in _PROPERTIES]
-    buckets = list(dict.fromkeys(bucket for run in runs for bucket in run.measured.get("wer_by_age_bucket") or {}))
-    at = next(place for place, (name, _) in enumerate(lines) if name == "lowest WER") + 1
-    lines[at:at] = [
-        (f"WER, age {bucket}", [_number((run.measured.get("wer_by_age_bucket") or {}).get(bucket), 3) for run in runs])
-        for bucket in buckets
-    ]
+    """What is known of each run, a line a property; a property that no run gives is left out."""
+    buckets = dict.fromkeys(bucket for run in runs for bucket in run.wer_by_age_bucket)
+    ages: list[_Property] = [(f"WER, age {bucket}", partial(_wer_at_age, bucket)) for bucket in buckets]
+    lines = [(name, [show(run) for run in runs]) for name, show in (*_SETTINGS_AND_WER, *ages, *_COSTS_AND_ARCHIVE)]
     return [(name, cells) for name, cells in lines if any(cell != NOTHING for cell in cells)]
 
 
 def comparisons(runs: Sequence[ComparedRun]) -> list[str]:
-    """A sentence for each two: the difference over children where both scored the same utterances, else why not."""
+    """A sentence for each two runs: their difference, where both scored the same utterances, else why there is none."""
     return [_compared(one, other) for one, other in combinations(runs, 2)]
 
 
 def caveats(runs: Sequence[ComparedRun]) -> list[str]:
-    """What a reader must know first, with the run that it holds of."""
+    """What a reader of the comparison must know first, each with the run that it holds of."""
     return [f"{run.name}: {caveat}" for run in runs for caveat in run.caveats]
 
 
@@ -98,11 +98,8 @@ def _compared(one: ComparedRun, other: ComparedRun) -> str:
     )
 
 
-def _of_record(record: TrialRecord) -> dict[str, Any]:
-    return {
-        **{key: getattr(record, key) for key in (*_MEMORY, "train_examples_per_s", "wer_by_age_bucket")},
-        "precision_used": record.precision_used,
-    }
+def _wer_at_age(bucket: str, run: ComparedRun) -> str:
+    return number_text(run.wer_by_age_bucket.get(bucket), 3)
 
 
 def _batch(run: ComparedRun) -> str:
@@ -123,7 +120,8 @@ def _word(key: str) -> Callable[[ComparedRun], str]:
     return lambda run: NOTHING if run.summary.get(key) is None else str(run.summary[key])
 
 
-_PROPERTIES: list[tuple[str, Callable[[ComparedRun], str]]] = [
+_Property = tuple[str, Callable[[ComparedRun], str]]
+_SETTINGS_AND_WER: list[_Property] = [
     ("kind", _word("kind")),
     ("when", lambda run: (run.summary.get("when") or NOTHING)[:10]),
     ("weights at the start", _word("model")),
@@ -137,6 +135,8 @@ _PROPERTIES: list[tuple[str, Callable[[ComparedRun], str]]] = [
     ("clips trained on", _word("examples_seen")),
     ("WER at the end", lambda run: _number(run.summary["eval_wer"], 3)),
     ("lowest WER", lambda run: _number(run.summary["best_eval_wer"], 3)),
+]
+_COSTS_AND_ARCHIVE: list[_Property] = [
     ("peak memory, GiB", _memory),
     ("clips/s in training", lambda run: _number(run.measured.get("train_examples_per_s"), 1)),
     ("trials", _word("trials")),

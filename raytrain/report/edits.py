@@ -23,7 +23,7 @@ class AlignedWord:
 
 
 def aligned(reference: str, hypothesis: str) -> list[AlignedWord]:
-    """The fewest edits from one text to the other, a word at a time; case and punctuation aside."""
+    """The fewest edits from reference to hypothesis, a word at a time; case and punctuation aside."""
     said, heard = _WORD.findall(reference), _WORD.findall(hypothesis)
     counted = jiwer.process_words(*(" ".join(words).casefold() for words in (said, heard)))
     return [
@@ -36,7 +36,7 @@ def aligned(reference: str, hypothesis: str) -> list[AlignedWord]:
 
 
 def marked(reference: str, hypothesis: str, *, left_out: str, put_in: str) -> str:
-    """What was heard, with the edits in it; `left_out` and `put_in` say how, as in "[-{}-]" and "{{+{}+}}"."""
+    """The hypothesis with its edits marked; `left_out` and `put_in` are how, as in "[-{}-]" and "~~{}~~"."""
     words = []
     for word in aligned(reference, hypothesis):
         if word.kind == "same":

@@ -16,7 +16,7 @@ _DIGITS = (3, 2, 1)
 
 
 def front_table(front: Sequence[TrialRecord], *, best: TrialRecord | None, baseline: TrialRecord | None) -> TrialTable:
-    """A row a trial, with what it is judged by; the order of the front, lowest WER first."""
+    """A table of the front: a row a trial with what it is judged by, lowest WER first."""
     marks = [mark_of(record, best=best, baseline=baseline) for record in front]
     rows = [
         [*first_cells(record, mark=mark), *map(number_cell, measures(record) or (), _DIGITS), Cell(text=_file(record))]
@@ -36,7 +36,7 @@ def front_lines(front: Sequence[TrialRecord]) -> list[str]:
 
 
 def write_front(folder: Path, front: Sequence[TrialRecord]) -> None:
-    """front/trial-0003.yaml and so on in a study's folder; what left the front goes."""
+    """Write front/trial-0003.yaml and so on in a study's folder; delete those of trials that left the front."""
     names = {_file(record) for record in front}
     for path in (folder / _FOLDER).glob("trial-*.yaml"):
         if f"{_FOLDER}/{path.name}" not in names:

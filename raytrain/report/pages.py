@@ -28,7 +28,7 @@ _TONE = {Finding.BETTER: "good", Finding.WORSE: "bad"}
 
 
 def study_pages(study: StudyResults) -> dict[str, str]:
-    """The whole report of a study."""
+    """The whole report of a study, under ".html" and ".md"."""
     both = {"best": study.best, "baseline": study.baseline}
     return _pages(
         "study",
@@ -52,7 +52,7 @@ def study_pages(study: StudyResults) -> dict[str, str]:
 
 
 def comparison_pages(runs: Sequence[ComparedRun]) -> dict[str, str]:
-    """Runs in one table, with what to know first and what of their WERs compares."""
+    """Runs in one table, with what to know first and what of their WERs compares, under ".html" and ".md"."""
     curves = curves_of_runs(runs)
     return _pages(
         "comparison",
@@ -88,7 +88,7 @@ def _asset(name: str) -> Markup:
 
 
 def _unbroken(words: str) -> str:
-    """An age like 3-4 and a rate like 1e-5 stay on one line."""
+    """Words with hyphens that do not break: an age like 3-4 and a rate like 1e-5 stay on one line."""
     return words.replace("-", "\N{NON-BREAKING HYPHEN}")
 
 

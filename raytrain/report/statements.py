@@ -1,4 +1,4 @@
-"""A study's results in; what its report says of them, as plain values, out."""
+"""A study's results in; the sentences, facts and commands that its report gives, as plain values, out."""
 
 import shlex
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from raytrain.results.wording import NOTHING, duration_text, key_name, number_te
 
 
 class Fact(NamedTuple):
-    """One line of the winner beside the baseline."""
+    """One line of the comparison of the best trial with the baseline."""
 
     name: str
     best: str
@@ -22,7 +22,7 @@ class Fact(NamedTuple):
 
 
 def facts(study: StudyResults) -> list[Fact]:
-    """The winner beside the baseline; nothing where one of them is missing."""
+    """The best trial beside the baseline; nothing where one of them is missing."""
     if study.best is None or study.baseline is None:
         return []
     best, baseline = both = (study.best, study.baseline)
@@ -75,9 +75,8 @@ def cards_taken(record: TrialRecord) -> float:
 
 
 def commands(study: StudyResults) -> list[tuple[str, str]]:
-    """How to go on: train with the best values, search again as here, look at it."""
-    storage = study.description.baseline.storage
-    name = shlex.quote(f"{'results' if '://' in storage else storage}/{study.folder.name}")
+    """Commands to go on with, and what each is for: train with the best values, search again as here."""
+    name = shlex.quote(f"{study.description.baseline.storage}/{study.folder.name}")
     line, train = study.description.provenance.get("command_line"), f"python -m raytrain.fit --config {name}"
     offered = [
         (study.best, "Train with the best values", f"{train}/best.yaml"),
@@ -89,7 +88,7 @@ def commands(study: StudyResults) -> list[tuple[str, str]]:
 
 
 def provenance_lines(study: StudyResults) -> list[tuple[str, str]]:
-    """What made these results, in pairs of words."""
+    """What a study's results were made with, as pairs of a name and its value."""
     made, description = study.description.provenance, study.description
     commit = made.get("commit") or {}
     hardware = made.get("hardware") or {}
@@ -115,7 +114,7 @@ def provenance_lines(study: StudyResults) -> list[tuple[str, str]]:
 
 
 def _measured(name: str, best: float | None, baseline: float | None, *, digits: int) -> Fact:
-    """A difference for a rate of three digits, for all else how many per cent more or less."""
+    """A fact with its difference: absolute for a rate of three digits, for all else in per cent."""
     if best is None or baseline is None:
         difference = ""
     elif digits == 3:
@@ -151,7 +150,7 @@ def _is_number(value: Any) -> TypeGuard[int | float]:
 
 
 def _counted(value: Any) -> str:
-    """A list by its length, numbers by group with their sum."""
+    """A value of the data's description in words: a list by its length, counts by group with their sum."""
     if isinstance(value, list):
         return str(len(value))
     if isinstance(value, dict) and all(isinstance(number, int) for number in value.values()):

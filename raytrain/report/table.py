@@ -14,7 +14,7 @@ from raytrain.results.word_errors import AGE_BUCKETS
 from raytrain.results.wording import number_text, short, split_text
 
 HEADINGS = ("trial", "batch × accumulation = effective", "learning rate")
-"""Of the cells that every table of trials begins with."""
+"""Headings of the cells that every table of trials begins with."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,28 +27,28 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True)
 class TrialTable:
-    """Headings and one row of cells a trial; a mark says which rows are the baseline and the best."""
+    """Headings and a row of cells for each trial; marks say which rows are the baseline and the best."""
 
     headings: list[str]
     rows: list[list[Cell]]
     marks: list[str] = field(default_factory=list)
-    """By row: "baseline", "best", "baseline, best" or "", the roles of its trial."""
+    """The role of each row's trial: "baseline", "best", "baseline, best" or ""."""
 
     @property
     def texts(self) -> list[list[str]]:
-        """What the cells say, row by row."""
+        """The cells' texts, row by row."""
         return [[cell.text for cell in row] for row in self.rows]
 
     @property
     def numeric(self) -> list[bool]:
-        """By column: whether its cells are numbers, set flush right."""
+        """For each column, whether its cells are numbers, to be set flush right."""
         return [any(row[column].value is not None for row in self.rows) for column in range(len(self.headings))]
 
 
 def trial_table(
     records: Sequence[TrialRecord], *, best: TrialRecord | None = None, baseline: TrialRecord | None = None
 ) -> TrialTable:
-    """A row a trial in the order of their numbers."""
+    """The table of a study's trials, a row each, in the order of their numbers."""
     seen = {bucket for record in records for bucket in record.wer_by_age_bucket}
     buckets = [bucket for bucket in AGE_BUCKETS if bucket in seen] + sorted(seen - set(AGE_BUCKETS))
     ages = [f"WER {bucket}" for bucket in buckets]
@@ -79,7 +79,7 @@ def first_cells(record: TrialRecord, *, mark: str) -> list[Cell]:
 
 
 def number_cell(value: float | None, digits: int) -> Cell:
-    """A number with so many decimals, or a dash where there is none."""
+    """A cell of a number with this many decimals, or of a dash where there is none."""
     return Cell(text=number_text(value, digits), value=value)
 
 
@@ -104,7 +104,7 @@ def print_trials(
 
 
 def _rich_table(table: TrialTable) -> Table:
-    """For the terminal: cells on one line each, the best row in green."""
+    """The table for the terminal: cells on one line each, the best row in green."""
     drawn = Table(box=SIMPLE_HEAD, header_style="bold", padding=(0, 1, 0, 0))
     for heading, numeric in zip(table.headings, table.numeric, strict=True):
         lines = heading.replace(" × ", " ×\n").replace(" = ", "\n= ") if "=" in heading else heading.replace(" ", "\n")

@@ -1,1 +1,1 @@
-"""What a run leaves behind: records, ledger, tables, report. Loads without torch and Ray."""
+"""What a run leaves behind: records, ledger, transcripts, significance and verdict. Loads without torch and Ray."""

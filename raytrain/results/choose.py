@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from raytrain.results.records import Outcome, TrialRecord
 
 MEASURES = ("WER", "peak memory, GiB", "s per 1000 clips")
-"""What a Pareto front is of, in this order; all the lower the better."""
+"""The three measures that a Pareto front is of, in this order; the lower the better in all."""
 
 
 def best_trial(records: Iterable[TrialRecord], *, memory_limit_gib: float | None = None) -> TrialRecord | None:
@@ -46,12 +46,12 @@ def measures(record: TrialRecord) -> tuple[float, float, float] | None:
 
 
 def s_per_1000_clips(record: TrialRecord) -> float | None:
-    """Of training alone: comparable between trials that were trained or probed for different lengths."""
+    """Seconds of training alone for 1000 clips: comparable between trials trained or probed for different lengths."""
     return 1000 / record.train_examples_per_s if record.train_examples_per_s else None
 
 
 def undominated(points: Sequence[tuple[float, ...]]) -> list[int]:
-    """The places of those that no other beats: as low in everything, and lower in something. Of equal ones all."""
+    """The places of the points that no other beats by being as low in everything and lower in something."""
 
     def beats(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
         return one != other and all(low <= high for low, high in zip(one, other, strict=True))
@@ -60,7 +60,7 @@ def undominated(points: Sequence[tuple[float, ...]]) -> list[int]:
 
 
 def baseline_trial(records: Iterable[TrialRecord]) -> TrialRecord | None:
-    """Trial 0."""
+    """The baseline's own trial, number 0; None where there is none yet."""
     return next((record for record in records if record.number == 0 and record.finalist_of is None), None)
 
 

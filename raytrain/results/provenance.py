@@ -9,6 +9,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 _PACKAGES = (
     "raytrain", "ray", "torch", "transformers", "datasets", "optuna", "wandb", "jiwer", "numpy", "pyarrow",
     "soundfile", "soxr", "tokenizers", "safetensors", "pydantic",
@@ -17,7 +19,7 @@ GIB = 2**30
 
 
 def provenance(command_line: Sequence[str], seeds: Mapping[str, int]) -> dict[str, Any]:
-    """All of it, as JSON has it. Takes a fraction of a second and imports none of the packages it names."""
+    """Code, versions, hardware, command and seeds as JSON values; imports none of the packages it names."""
     return {
         "command_line": list(command_line),
         "seeds": dict(seeds),
@@ -28,7 +30,7 @@ def provenance(command_line: Sequence[str], seeds: Mapping[str, int]) -> dict[st
         "hardware": {
             "cpu": _cpu_model(),
             "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-            "memory_gib": _memory_gib(),
+            "memory_gib": round(psutil.virtual_memory().total / GIB, 1),
             "gpus": gpus(),
         },
     }
@@ -69,18 +71,11 @@ def _cpu_model() -> str:
     return names[0] if names else platform.machine()
 
 
-def _memory_gib() -> float | None:
-    try:
-        return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIB, 1)
-    except (ValueError, OSError):
-        return None
-
-
 def gpus() -> list[dict[str, Any]]:
-    """Name and size of each card, as the driver's own tool tells; nothing where there is no such tool."""
-    told = _output(["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader,nounits"])
+    """Name and size of each card, as nvidia-smi reports them; nothing where there is no such tool."""
+    listed = _output(["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader,nounits"])
     cards = []
-    for line in (told or "").splitlines():
+    for line in (listed or "").splitlines():
         name, _, mebibytes = line.rpartition(",")
         size = mebibytes.strip()
         cards.append({"name": name.strip(), "memory_gib": round(int(size) / 1024, 1) if size.isdigit() else None})

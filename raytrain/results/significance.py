@@ -37,7 +37,7 @@ class Contender:
 
     @property
     def wers(self) -> np.ndarray:
-        """WER by training."""
+        """The WER of each training."""
         by_training: np.ndarray = self.edits.sum(axis=1) / self.words.sum()
         return by_training
 
@@ -48,7 +48,7 @@ class Contender:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """WER of one less WER of the other: negative is better. The interval holds for all that were compared at once."""
+    """WER of a contender less WER of the baseline: negative is better. The interval holds for all compared at once."""
 
     difference: float
     low: float

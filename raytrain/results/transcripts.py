@@ -21,7 +21,7 @@ _SCHEMA = pa.schema(
 
 @dataclass(frozen=True)
 class UtteranceCounts:
-    """Counts by utterance, in the order of the utterances' ids, so that two trainings' arrays pair up."""
+    """Edits and reference words by utterance, in the order of the utterances' ids, so that two trainings pair up."""
 
     utterance_ids: np.ndarray
     child_ids: np.ndarray
@@ -35,7 +35,7 @@ def transcripts_path(folder: Path, number: int) -> Path:
 
 
 def read_counts(path: Path) -> UtteranceCounts | None:
-    """The counts alone, quickly; None where there is no such file or no row in it."""
+    """Read the counts alone, quickly; None where there is no such file or no row in it."""
     if not path.is_file() or path.stat().st_size == 0:
         return None
     try:
@@ -58,7 +58,7 @@ def read_counts(path: Path) -> UtteranceCounts | None:
 
 
 def read_rows(path: Path) -> Iterator[dict[str, Any]]:
-    """Whole rows, one at a time; nothing where there is no such file."""
+    """Read whole rows, one at a time; nothing where there is no such file."""
     if not path.is_file():
         return
     with path.open(encoding="utf-8") as file:
@@ -70,5 +70,5 @@ def read_rows(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def counts(row: dict[str, Any]) -> WordErrors:
-    """A row's edit counts."""
+    """The edit counts of a row of utterances.jsonl."""
     return WordErrors(*(row[count] for count in _COUNTS))

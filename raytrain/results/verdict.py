@@ -28,7 +28,7 @@ class Finding(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """The finding, its sentence, and what it rests on."""
+    """What can be said of the winner, in one sentence, and what that rests on."""
 
     finding: Finding
     sentence: str
@@ -93,7 +93,7 @@ def _trainings(trials: Iterable[tuple[str, TrialRecord]], folder: Path) -> dict[
 
 
 def _comparable(trainings: dict[str, list[UtteranceCounts]], records: Sequence[TrialRecord]) -> dict[str, Contender]:
-    """Those that scored the baseline's utterances; nothing where the baseline is not among them."""
+    """The contenders that scored the baseline's utterances; nothing where the baseline is not among them."""
     baseline = baseline_trial(records)
     if baseline is None or baseline.trial_id not in trainings:
         return {}

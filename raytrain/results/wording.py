@@ -22,12 +22,12 @@ def trial_title(record: TrialRecord) -> str:
 
 
 def number_text(value: float | None, digits: int) -> str:
-    """A number with so many decimals, or a dash where there is none."""
+    """A number with this many decimals, or a dash where there is none."""
     return NOTHING if value is None else f"{value:.{digits}f}"
 
 
 def short(value: float) -> str:
-    """Three digits at most; very small and very large ones with an exponent as people write it: 1.6e-5."""
+    """A number in three digits at most; very small and very large ones with an exponent as people write it: 1.6e-5."""
     if value == 0 or 0.001 <= abs(value) < 1e6:
         return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
     digits, exponent = f"{value:.2e}".split("e")
@@ -42,7 +42,7 @@ def value_text(value: Any) -> str:
 
 
 def signed(value: float) -> str:
-    """Three decimals with a true minus sign, and no sign for nothing."""
+    """A difference in three decimals with its sign, a true minus or a plus, and none for nought."""
     text = f"{value:+.3f}".replace("-", "−")
     return text[1:] if text[1:] == "0.000" else text
 
@@ -55,7 +55,7 @@ def split_text(config: Baseline) -> str:
 
 
 def key_name(key: str) -> str:
-    """training.batch_size reads as batch size."""
+    """A dotted key in words: training.batch_size reads as batch size."""
     return key.rpartition(".")[2].replace("gradient_accumulation_steps", "accumulation").replace("_", " ")
 
 

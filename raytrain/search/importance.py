@@ -5,12 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from raytrain.config.space import Choice, Variation
 from raytrain.files import write_json
@@ -19,11 +14,11 @@ from raytrain.results.ledger import Ledger
 from raytrain.results.records import Outcome, TrialRecord
 
 FEWEST_TRIALS = 8
-"""Completed ones: with less, the shares follow the luck of the draw."""
+"""Completed trials that importance takes: with fewer, the shares follow the luck of the draw."""
 
 
 def write_importance(folder: Path) -> dict[str, float]:
-    """Optuna's PED-ANOVA over the completed trials, into importance.json; no file where there are too few."""
+    """Write Optuna's PED-ANOVA over the completed trials to importance.json; no file where there are too few."""
     space = read_description(folder).space
     completed = [one for one in Ledger(folder).read() if _counts(one)]
     vary = {} if space is None else space.vary
@@ -36,19 +31,19 @@ def write_importance(folder: Path) -> dict[str, float]:
         _as_optuna({key: vary[key] for key in keys}, completed),
         evaluator=optuna.importance.PedAnovaImportanceEvaluator(),
     )
-    told = {key: round(float(share), 4) for key, share in shares.items()}
-    write_json(path, told)
-    return told
+    rounded = {key: round(float(share), 4) for key, share in shares.items()}
+    write_json(path, rounded)
+    return rounded
 
 
 def _counts(one: TrialRecord) -> bool:
-    """Trained to its end once: neither a copy nor a repeat of another."""
+    """Whether a trial was trained to its end once: neither a copy nor a repeat of another."""
     trained = one.outcome is Outcome.COMPLETED and one.eval_wer is not None
     return trained and one.finalist_of is None and one.inherited_from is None
 
 
 def _as_optuna(vary: Mapping[str, Variation], completed: list[TrialRecord]) -> optuna.Study:
-    """The ledger as a study of Optuna's in memory."""
+    """The completed trials as a study of Optuna's in memory."""
     distributions = {
         key: _distribution(allowed, [one.config.value_at(key) for one in completed]) for key, allowed in vary.items()
     }
@@ -61,7 +56,7 @@ def _as_optuna(vary: Mapping[str, Variation], completed: list[TrialRecord]) -> o
 
 
 def _distribution(allowed: Variation, seen: list[Any]) -> BaseDistribution:
-    """The range as given, widened to what was trained: the baseline may lie outside the space."""
+    """A key's range as given, widened to what was trained: the baseline may lie outside the space."""
     if isinstance(allowed, Choice):
         return CategoricalDistribution(list(dict.fromkeys([*allowed.values, *seen])))
     low, high = min(allowed.low, *seen), max(allowed.high, *seen)

@@ -31,7 +31,8 @@ _OURS = {
     "RAY_CHDIR_TO_TRIAL_DIR": "0",  # relative paths in a configuration mean the same in every process
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Tune's own makes an interrupted study look like a finished one
 }
-_ENVIRONMENT = _QUIET | _QUICK | _OURS
+ENVIRONMENT = _QUIET | _QUICK | _OURS
+"""What Ray reads when it is imported, and its processes when they start."""
 _ANSWER_WITHIN_S = 30.0
 _CONNECTS_WITHIN_S = 5.0
 _LAST_PORT = 65_535
@@ -101,7 +102,7 @@ def connect(
     if address is not None:
         require_answer(address)
         try:
-            ray.init(address=address, runtime_env={"env_vars": _ENVIRONMENT}, **quiet)
+            ray.init(address=address, runtime_env={"env_vars": ENVIRONMENT}, **quiet)
         except ConnectionError as error:
             raise InputError(
                 f"--address {address}: no Ray cluster answers there ({error}); start one, or leave it out"
@@ -156,8 +157,8 @@ def disconnect() -> None:
 
 
 def set_environment() -> None:
-    """What Ray reads when it is imported, and its processes when they start; what the person has set stays."""
-    for name, value in _ENVIRONMENT.items():
+    """Set Ray's environment, before Ray is imported; what the person has set stays."""
+    for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
 
 

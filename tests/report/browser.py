@@ -55,8 +55,8 @@ async def _look_at(page: Path, *, width: int, dark: bool, ask: dict[str, str]) -
         await call("Page.navigate", url=page.absolute().as_uri())
         await asyncio.sleep(1.5)
         for name, question in ask.items():
-            told = await call("Runtime.evaluate", expression=question, returnByValue=True, awaitPromise=True)
-            seen.answers[name] = told["result"].get("value")
+            answer = await call("Runtime.evaluate", expression=question, returnByValue=True, awaitPromise=True)
+            seen.answers[name] = answer["result"].get("value")
         shot = await call("Page.captureScreenshot", captureBeyondViewport=True)
         seen.screenshot = base64.b64decode(shot["data"])
     return seen
@@ -78,11 +78,11 @@ async def _call(
 
 
 def _note(message: dict[str, Any], seen: Seen) -> None:
-    told = message.get("params", {})
+    event = message.get("params", {})
     if message["method"] == "Network.requestWillBeSent":
-        seen.requests.append(told["request"]["url"])
+        seen.requests.append(event["request"]["url"])
     if message["method"] in ("Runtime.consoleAPICalled", "Runtime.exceptionThrown", "Log.entryAdded"):
-        seen.complaints.append(json.dumps(told))
+        seen.complaints.append(json.dumps(event))
 
 
 @asynccontextmanager
@@ -92,12 +92,12 @@ async def _browser() -> AsyncIterator[str]:
         command = ["chromium", *FLAGS, f"--user-data-dir={profile}", "--remote-debugging-port=0", "about:blank"]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            told = Path(profile) / "DevToolsActivePort"
+            port_file = Path(profile) / "DevToolsActivePort"
             for _ in range(300):
-                if told.exists() and len(told.read_text().splitlines()) == 2:
+                if port_file.exists() and len(port_file.read_text().splitlines()) == 2:
                     break
                 await asyncio.sleep(0.1)
-            port, path = told.read_text().splitlines()
+            port, path = port_file.read_text().splitlines()
             yield f"ws://127.0.0.1:{port}{path}"
         finally:
             process.terminate()

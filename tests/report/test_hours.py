@@ -25,8 +25,8 @@ def studied(folder: Path, *trials: dict[str, Any]) -> StudyResults:
         baseline_name="a", baseline=config(), space_name="b", space=SPACE, provenance={"hardware": hardware}
     ).write(folder)
     ledger = Ledger(folder)
-    for number, told in enumerate(trials):
-        ledger.append(record(number, **told))
+    for number, fields in enumerate(trials):
+        ledger.append(record(number, **fields))
     return load_study(folder)
 
 

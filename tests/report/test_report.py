@@ -189,7 +189,7 @@ def test_an_end_that_nothing_lies_beyond_is_not_warned_of(tmp_path: Path) -> Non
     assert warnings(load_study(folder)) == []
 
 
-def test_reasons_are_told_once_with_the_trials_they_befell() -> None:
+def test_reasons_are_given_once_with_the_trials_they_befell() -> None:
     lost = [record(number, outcome=Outcome.DIVERGED, reason="loss is nan") for number in (3, 5)]
     assert outcomes([record(0), *lost]) == [
         (Outcome.COMPLETED, 1, []),

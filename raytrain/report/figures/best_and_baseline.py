@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
-from raytrain.report.figures.marks import BOTTOM, LEFT, RIGHT, TOP, WIDTH, Figure, key_mark, line, mark, text
+from raytrain.report.figures.marks import BOTTOM, LEFT, RIGHT, TOP, WIDTH, Figure, key_mark, line, mark, text, x_axis
 from raytrain.report.figures.scales import Scale, spanning, tick_text
 from raytrain.results.study_results import StudyResults
 from raytrain.results.transcripts import counts
@@ -17,7 +17,7 @@ _LENGTHS_S = (0.0, 2.0, 4.0, 8.0, 15.0, 30.0, math.inf)
 
 
 def wer_by_age(study: StudyResults) -> Figure | None:
-    """Whom the winner serves better, and whom not."""
+    """WER of the best trial and the baseline by age: whom the winner serves better, and whom not."""
     return _side_by_side(
         study, lambda row: f"age {row['age_bucket']}", order=[f"age {bucket}" for bucket in AGE_BUCKETS],
         title="WER by age", caption="The best trial beside the baseline, on the same utterances.",
@@ -25,7 +25,7 @@ def wer_by_age(study: StudyResults) -> Figure | None:
 
 
 def wer_by_length(study: StudyResults) -> Figure | None:
-    """Whether short or long clips are the trouble."""
+    """WER of the best trial and the baseline by duration: whether short or long clips are the trouble."""
     return _side_by_side(
         study, lambda row: _length(row.get("duration_s")), order=[_length(low) for low in _LENGTHS_S[:-1]],
         title="WER by length of clip", caption="The best trial beside the baseline, by duration.",
@@ -35,7 +35,7 @@ def wer_by_length(study: StudyResults) -> Figure | None:
 def _side_by_side(
     study: StudyResults, group: Callable[[dict[str, Any]], str], *, order: Sequence[str], title: str, caption: str
 ) -> Figure | None:
-    """A row a group: the baseline's WER and the best trial's, joined."""
+    """A row a group of utterances: the baseline's WER and the best trial's, joined."""
     best, baseline = (_grouped(study.utterances(one), group) for one in (study.best, study.baseline))
     groups = [name for name in order if name in best] + sorted(set(best) - set(order))
     if not groups:
@@ -45,9 +45,7 @@ def _side_by_side(
     x = spanning(wers, start=left, end=WIDTH - RIGHT, from_zero=True)
     height = TOP + BOTTOM + _ROW * len(groups)
     y = Scale(low=0, high=len(groups), start=height - BOTTOM, end=TOP)
-    parts = [f'<path class="grid" d="M{x.at(at):.1f} {y.start:.1f}V{y.end:.1f}"/>' for at in x.ticks()]
-    parts += [text(x.at(at), y.start + 18, tick_text(at), kind="tick") for at in x.ticks()]
-    parts.append(text((left + WIDTH - RIGHT) / 2, y.start + 42, "WER", kind="axis"))
+    parts = x_axis(x, y, [(at, tick_text(at)) for at in x.ticks()], "WER")
     for number, name in enumerate(groups):
         here = y.end + _ROW * number + _ROW / 2 - 4
         errors, clips = best[name]
@@ -78,7 +76,7 @@ def _tip(who: str, name: str, errors: WordErrors, clips: int) -> str:
 
 
 def _length(seconds: float | None) -> str:
-    """The range that a duration falls in."""
+    """The range that a clip's duration falls in, as in "2–4 s"."""
     if seconds is None or not math.isfinite(seconds):
         return "unknown s"
     low, high = next((low, high) for low, high in pairwise(_LENGTHS_S) if seconds < high)

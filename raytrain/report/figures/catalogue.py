@@ -31,5 +31,5 @@ FIGURES = (
 
 
 def figures_of(study: StudyResults) -> list[Figure]:
-    """The figures that this study has something to show in."""
+    """The figures, of FIGURES, in which this study has something to show."""
     return [made for make in FIGURES if (made := make(study)) is not None]

@@ -1,11 +1,11 @@
 """Charts of the hardware's time: when each trial ran, and how much of the GPUs was taken then."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import accumulate, pairwise
 
-from raytrain.report.figures.marks import BOTTOM, FULL_WIDTH, LEFT, RIGHT, TOP, Figure, box, line, text
-from raytrain.report.figures.scales import Scale, tick_text
+from raytrain.report.figures.marks import BOTTOM, FULL_WIDTH, LEFT, RIGHT, TOP, Figure, box, line, x_axis, y_grid
+from raytrain.report.figures.scales import Scale
 from raytrain.report.figures.trial_marks import outcome_key, role, tip
 from raytrain.report.statements import cards_taken
 from raytrain.results.records import Outcome, TrialRecord
@@ -36,7 +36,7 @@ def hours(study: StudyResults) -> Figure | None:
         lanes[lane : lane + 1] = [span.end_s]
         placed.append((span, lane))
     height = 74 + _LANE * len(lanes)
-    x, parts = _clock(spans, height=height)
+    x, parts = _clock(spans, Scale(low=0, high=len(lanes), start=height - BOTTOM, end=TOP))
     for span, lane in placed:
         kind = role(study, span.trial) or str(span.trial.outcome)
         left, right = x.at(span.start_s), x.at(span.end_s)
@@ -59,11 +59,9 @@ def gpu_occupancy(study: StudyResults) -> Figure | None:
     levels = list(accumulate(share for _, share in changes))
     # Rounding of times can lay an end behind the start that took its place.
     cards = max(_cards_known(study), 1.0 if max(levels) <= 1 + 1e-6 else max(levels))
-    x, parts = _clock(spans, height=_OCCUPANCY_HEIGHT)
     y = Scale(low=0, high=1.08 * cards, start=_OCCUPANCY_HEIGHT - BOTTOM, end=TOP)
-    for tick in (0, cards / 2, cards):
-        parts.append(f'<path class="grid" d="M{x.start:.1f} {y.at(tick):.1f}H{x.end:.1f}"/>')
-        parts.append(text(x.start - 8, y.at(tick) + 4, tick_text(round(tick, 2)), kind="tick", anchor="end"))
+    x, parts = _clock(spans, y)
+    parts += y_grid(x, y, (0, round(cards / 2, 2), round(cards, 2)))
     corners = [(x.at(0), y.at(0))]
     for (at_s, _), level in zip(changes, levels, strict=True):
         corners += [(x.at(at_s), corners[-1][1]), (x.at(at_s), y.at(max(level, 0.0)))]
@@ -86,7 +84,7 @@ def gpu_occupancy(study: StudyResults) -> Figure | None:
 
 
 def _spans(study: StudyResults) -> list[_Span]:
-    """Of all trials that took time, as they began."""
+    """When each trial ran that took time, in the order that they began."""
     times = [
         (one, datetime.fromisoformat(one.started_at).timestamp(), datetime.fromisoformat(one.ended_at).timestamp())
         for one in study.records
@@ -97,19 +95,16 @@ def _spans(study: StudyResults) -> list[_Span]:
     return sorted(spans, key=lambda span: (span.start_s, span.trial.number))
 
 
-def _clock(spans: list[_Span], *, height: int) -> tuple[Scale, list[str]]:
+def _clock(spans: list[_Span], y: Scale) -> tuple[Scale, list[str]]:
     """A scale of seconds as wide as the page, and its axis in minutes or hours."""
     end_s = max(span.end_s for span in spans)
     unit_s, unit = (60, "minutes") if end_s < 7200 else (3600, "hours")
     x = Scale(low=0, high=end_s, start=LEFT, end=FULL_WIDTH - RIGHT)
-    ticks = Scale(low=0, high=end_s / unit_s, start=LEFT, end=FULL_WIDTH - RIGHT).ticks(10)
-    parts = [f'<path class="grid" d="M{x.at(at * unit_s):.1f} {height - BOTTOM}V{TOP}"/>' for at in ticks]
-    parts += [text(x.at(at * unit_s), height - BOTTOM + 18, f"{at:g}", kind="tick") for at in ticks]
-    parts.append(text((x.start + x.end) / 2, height - BOTTOM + 42, f"{unit} since the first trial began", kind="axis"))
-    return x, parts
+    ticks = [(at * unit_s, f"{at:g}") for at in replace(x, high=end_s / unit_s).ticks(10)]
+    return x, x_axis(x, y, ticks, f"{unit} since the first trial began")
 
 
 def _cards_known(study: StudyResults) -> int:
-    """Of the machine that the study was started on; a cluster may have more."""
+    """How many GPUs the machine has that the study was started on; a cluster may have more."""
     hardware = study.description.provenance.get("hardware") or {}
     return len(hardware.get("gpus") or [])

@@ -36,7 +36,7 @@ def learning_curves(study: StudyResults) -> Figure | None:
 
 
 def curves_of_runs(runs: Sequence[ComparedRun]) -> Figure | None:
-    """WER over clips trained on; over steps where some run does not say how many clips those were."""
+    """Each run's WER over clips trained on; over steps where some run does not say how many clips those were."""
     histories = [(run, [row for row in run.summary["history"] if row.get("eval_wer") is not None]) for run in runs]
     histories = [(run, history) for run, history in histories if history]
     if not histories:

@@ -1,6 +1,6 @@
 """Marks in SVG: each outcome has a shape as well as a colour, and a mark carries what to show when pointed at."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -8,10 +8,10 @@ from raytrain.report.figures.scales import Scale, tick_text
 
 WIDTH, HEIGHT = 560, 360
 FULL_WIDTH = 1140
-"""Of a figure that takes the whole width of a page."""
+"""The width of a figure that takes the whole width of a page."""
 LEFT, RIGHT, TOP, BOTTOM = 62, 18, 16, 54
 _CROWD = 100
-"""With more marks than this they are drawn lighter, so that one sees where they lie thick."""
+"""With more marks than this, marks are drawn lighter, so that one sees where they lie thick."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +27,7 @@ class Figure:
     width: int = WIDTH
     height: int = HEIGHT
     caption_in_markdown: bool = False
-    """Whether the caption gives measured numbers: report.md, which shows no figures, then repeats it."""
+    """Whether report.md, which shows no figures, repeats the caption, since that gives measured numbers."""
 
     @property
     def wide(self) -> bool:
@@ -64,20 +64,31 @@ def box(x: float, y: float, width: float, height: float, *, kind: str, tip: str 
 
 
 def axes(x: Scale, y: Scale, *, x_label: str, y_label: str) -> str:
-    """Grid, tick labels and what the axes are."""
-    left, right, bottom, top = x.start, x.end, y.start, y.end
+    """Grid, tick labels and the names of both axes."""
+    upright = f"translate(14.0 {(y.start + y.end) / 2:.1f}) rotate(-90)"
+    name = f'<text class="axis" transform="{upright}" text-anchor="middle">{escape(y_label)}</text>'
+    return "".join([*y_grid(x, y, y.ticks()), *x_axis(x, y, [(at, tick_text(at)) for at in x.ticks()], x_label), name])
+
+
+def y_grid(x: Scale, y: Scale, ticks: Iterable[float]) -> list[str]:
+    """A line across and a number left of it for each tick."""
+    return [
+        part
+        for tick in ticks
+        for part in (
+            f'<path class="grid" d="M{x.start:.1f} {y.at(tick):.1f}H{x.end:.1f}"/>',
+            text(x.start - 8, y.at(tick) + 4, tick_text(tick), kind="tick", anchor="end"),
+        )
+    ]
+
+
+def x_axis(x: Scale, y: Scale, ticks: Iterable[tuple[float, str]], label: str) -> list[str]:
+    """An upright line and words under it for each tick, and the axis's name below them."""
     parts = []
-    for tick in y.ticks():
-        here = y.at(tick)
-        parts.append(f'<path class="grid" d="M{left:.1f} {here:.1f}H{right:.1f}"/>')
-        parts.append(text(left - 8, here + 4, tick_text(tick), kind="tick", anchor="end"))
-    for tick in x.ticks():
-        here = x.at(tick)
-        parts.append(f'<path class="grid" d="M{here:.1f} {bottom:.1f}V{top:.1f}"/>')
-        parts.append(text(here, bottom + 18, tick_text(tick), kind="tick"))
-    parts.append(text((left + right) / 2, bottom + 42, x_label, kind="axis"))
-    parts.append(_upright(14, (bottom + top) / 2, y_label))
-    return "".join(parts)
+    for tick, words in ticks:
+        parts.append(f'<path class="grid" d="M{x.at(tick):.1f} {y.start:.1f}V{y.end:.1f}"/>')
+        parts.append(text(x.at(tick), y.start + 18, words, kind="tick"))
+    return [*parts, text((x.start + x.end) / 2, y.start + 42, label, kind="axis")]
 
 
 def key_mark(shape: str, kind: str) -> str:
@@ -90,13 +101,8 @@ def key_line(kind: str) -> str:
     return f'<svg class="key" viewBox="0 0 18 14" aria-hidden="true"><path class="line {kind}" d="M1 7H17"/></svg>'
 
 
-def _upright(x: float, y: float, words: str) -> str:
-    turned = f"translate({x:.1f} {y:.1f}) rotate(-90)"
-    return f'<text class="axis" transform="{turned}" text-anchor="middle">{escape(words)}</text>'
-
-
 def _tip(words: str, *, focus: bool = True) -> str:
-    """Words to show when pointed at; with `focus`, by the keyboard, too."""
+    """The attributes of a mark that shows words when pointed at; with `focus`, by the keyboard, too."""
     return f' data-tip="{escape(words)}"' + (' tabindex="0"' if focus else "") if words else ""
 
 

@@ -27,7 +27,7 @@ class Scale:
         return min(max(value, self.low), self.high)
 
     def ticks(self, count: int = 5) -> list[float]:
-        """About so many round numbers inside the domain."""
+        """About `count` round numbers inside the domain."""
         return self._log_ticks(count) if self.log else self._linear_ticks(count)
 
     def _linear_ticks(self, count: int) -> list[float]:

@@ -12,7 +12,7 @@ from raytrain.results.wording import number_text, trial_title
 
 
 class Pixels(TypedDict):
-    """Where a scale lies, as arguments of `spanning`."""
+    """The pixels that a scale is laid over, as arguments of `spanning`."""
 
     start: float
     end: float
@@ -31,19 +31,19 @@ _SHAPES = {
 
 
 def trial_marks(study: StudyResults, places: Sequence[tuple[TrialRecord, float, float]]) -> list[str]:
-    """Marks, those that matter most on top."""
+    """The marks of trials, those that matter most on top."""
     return [trial_mark(study, *place) for place in sorted(places, key=lambda place: rank(study, place[0]))]
 
 
 def trial_mark(study: StudyResults, one: TrialRecord, x: float, y: float) -> str:
-    """A trial by its outcome; the best is a star and the baseline a diamond."""
+    """A trial's mark, by its outcome; the best is a star and the baseline a diamond."""
     marked = role(study, one)
     shape = _ROLES[marked] if marked else _SHAPES[one.outcome]
     return mark(shape, x, y, kind=marked or str(one.outcome), tip=tip(one), size=7 if marked else 5)
 
 
 def outcome_key(study: StudyResults, shown: Sequence[TrialRecord]) -> list[tuple[str, str]]:
-    """A legend of what is in a chart."""
+    """The legend of a chart: the roles and outcomes of the trials shown in it."""
     roles = {role(study, one) for one in shown}
     ended = {one.outcome for one in shown if not role(study, one)}
     return [(key_mark(shape, name), name) for name, shape in _ROLES.items() if name in roles] + [
@@ -58,7 +58,7 @@ def role(study: StudyResults, one: TrialRecord) -> str:
 
 
 def rank(study: StudyResults, one: TrialRecord) -> tuple[int, int]:
-    """The order of drawing: the baseline over the others, the best over all."""
+    """A key to sort trials by for drawing: the baseline over the others, the best over all."""
     return ["", "baseline", "best"].index(role(study, one)), one.number
 
 
@@ -74,7 +74,7 @@ def tip(one: TrialRecord) -> str:
 
 
 def wer_scale(wers: Sequence[float], *, also: Sequence[float] = ()) -> Scale:
-    """From a little below the best; a few that babble may not squeeze all others: they lie on the upper edge."""
+    """A scale of WERs from a little below the best. A few trials that babble lie on its edge: else they squeeze all."""
     ordered = sorted(wers)
     middle = ordered[len(ordered) // 2]
     kept = [wer for wer in ordered if wer <= 2.5 * middle] or ordered

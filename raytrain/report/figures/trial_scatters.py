@@ -32,12 +32,11 @@ def wer_against_memory(study: StudyResults) -> Figure | None:
     completed = [(peak, wer) for one, peak, wer in points if one.outcome is Outcome.COMPLETED]
     front = sorted(completed[place] for place in undominated(completed))
     behind.append(line(_stairs([(x.at(peak), y.at(wer)) for peak, wer in front]), kind="front"))
-    return Figure(
-        title="WER against memory",
+    return _scatter(
+        study, points, x=x, y=y, labels=(f"{memory_name(study.records)}, GiB", "WER"), title="WER against memory",
         caption="Lower and further left is better. The stairs join the completed trials that no other beats in both.",
-        parts=_scatter(study, points, x=x, y=y, labels=(f"{memory_name(study.records)}, GiB", "WER"), behind=behind),
-        key=[*outcome_key(study, [one for one, *_ in points]), (key_line("front"), "Pareto front")],
-    )
+        behind=behind, behind_key=[(key_line("front"), "Pareto front")],
+    )  # fmt: skip
 
 
 def wer_against_effective_batch(study: StudyResults) -> Figure | None:
@@ -58,18 +57,14 @@ def wer_against_effective_batch(study: StudyResults) -> Figure | None:
         f'<path class="whisker" d="M{x.at(size):.1f} {y.at(low):.1f}V{y.at(high):.1f}"/>'
         for size, low, high in whiskers
     ]
-    return Figure(
-        title="Effective batch size against WER",
-        caption=caption,
-        parts=_scatter(
-            study, points, x=x, y=y, labels=("effective batch size, utterances a step", "WER"), behind=behind
-        ),
-        key=outcome_key(study, [one for one, *_ in points]),
-    )
+    return _scatter(
+        study, points, x=x, y=y, labels=("effective batch size, utterances a step", "WER"),
+        title="Effective batch size against WER", caption=caption, behind=behind,
+    )  # fmt: skip
 
 
 def memory_by_micro_batch(study: StudyResults) -> Figure | None:
-    """What a split costs in memory; of a trial that was never measured, what it was predicted to cost."""
+    """What a split of the batch costs in memory; of a trial that was never measured, what it was predicted to cost."""
     return _by_micro_batch(
         study, lambda one: peak_memory_gib(one) or one.predicted_memory_gib, title="Memory by micro-batch",
         label=f"{memory_name(study.records)}, GiB", limit=study.description.memory_limit_gib,
@@ -79,7 +74,7 @@ def memory_by_micro_batch(study: StudyResults) -> Figure | None:
 
 
 def speed_by_micro_batch(study: StudyResults) -> Figure | None:
-    """What a split brings in speed."""
+    """What a split of the batch brings in speed."""
     return _by_micro_batch(
         study, lambda one: one.train_examples_per_s, title="Speed by micro-batch", label="clips/s in training",
         caption="Higher is better: the same effective batch in larger pieces keeps the device busier.",
@@ -99,15 +94,12 @@ def predicted_against_measured(study: StudyResults) -> Figure | None:
     x, y = spanning(every, **PLOT_X), spanning(every, **PLOT_Y)
     ratios = sorted(predicted / peak for _, predicted, peak in points)
     diagonal = line([(x.at(x.low), y.at(x.low)), (x.at(x.high), y.at(x.high))], kind="front")
-    labels = ("predicted, GiB", f"{memory_name(study.records)}, GiB")
-    return Figure(
-        title="Predicted against measured memory",
+    return _scatter(
+        study, points, x=x, y=y, labels=("predicted, GiB", f"{memory_name(study.records)}, GiB"),
+        title="Predicted against measured memory", behind=[diagonal], caption_in_markdown=True,
         caption=f"Memory predicted over measured: {ratios[0]:.2f} to {ratios[-1]:.2f}, median "
         f"{ratios[len(ratios) // 2]:.2f}. Above the dashed line a trial needed more than predicted.",
-        caption_in_markdown=True,
-        parts=_scatter(study, points, x=x, y=y, labels=labels, behind=[diagonal]),
-        key=outcome_key(study, [one for one, *_ in points]),
-    )
+    )  # fmt: skip
 
 
 def _by_micro_batch(
@@ -134,27 +126,38 @@ def _by_micro_batch(
         behind.append(text(x.start + 6, y.at(limit) - 5, f"limit {limit:g} GiB", kind="note", anchor="start"))
     splits = _splits(points)
     behind += [line([(x.at(size), y.at(value)) for size, value in split], kind="split") for split in splits]
-    return Figure(
-        title=title,
-        caption=caption,
-        parts=_scatter(study, points, x=x, y=y, labels=("micro-batch, utterances at a time", label), behind=behind),
-        key=[
-            *outcome_key(study, [one for one, *_ in points]),
-            *[(key_line("split"), "splits of one effective batch")] * bool(splits),
-        ],
-    )
+    return _scatter(
+        study, points, x=x, y=y, labels=("micro-batch, utterances at a time", label), title=title, caption=caption,
+        behind=behind, behind_key=[(key_line("split"), "splits of one effective batch")] if splits else [],
+    )  # fmt: skip
 
 
 def _scatter(
-    study: StudyResults, points: Sequence[_Point], *, x: Scale, y: Scale, labels: tuple[str, str], behind: Sequence[str]
-) -> list[str]:
-    """Axes, what lies behind the trials, and a mark for each."""
+    study: StudyResults,
+    points: Sequence[_Point],
+    *,
+    x: Scale,
+    y: Scale,
+    labels: tuple[str, str],
+    title: str,
+    caption: str,
+    behind: Sequence[str] = (),
+    behind_key: Sequence[tuple[str, str]] = (),
+    caption_in_markdown: bool = False,
+) -> Figure:
+    """A chart of its axes, what lies behind the trials, and a mark for each trial."""
     places = [(one, x.at(across), y.at(up)) for one, across, up in points]
-    return [axes(x, y, x_label=labels[0], y_label=labels[1]), *behind, *trial_marks(study, places)]
+    return Figure(
+        title=title,
+        caption=caption,
+        parts=[axes(x, y, x_label=labels[0], y_label=labels[1]), *behind, *trial_marks(study, places)],
+        key=[*outcome_key(study, [one for one, *_ in points]), *behind_key],
+        caption_in_markdown=caption_in_markdown,
+    )
 
 
 def _splits(points: Sequence[_Point]) -> list[list[tuple[float, float]]]:
-    """Of each effective batch that was split in several ways, the mean by micro-batch."""
+    """Of each effective batch that was split in several ways, the mean value by micro-batch."""
     values: dict[int, dict[float, list[float]]] = defaultdict(lambda: defaultdict(list))
     for one, size, value in points:
         values[one.effective_batch_size][size].append(value)

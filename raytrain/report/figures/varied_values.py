@@ -29,7 +29,7 @@ _ROW = 52
 
 
 def parallel_values(study: StudyResults) -> Figure | None:
-    """Every scored trial's values on one axis each, coloured by WER."""
+    """Every completed trial's values, on an axis for each varied key, coloured by WER."""
     shown = [one for one in study.scored() if one.outcome is Outcome.COMPLETED]
     keys = [key for key in varied_keys(study) if len({str(one.config.value_at(key)) for one in shown}) > 1]
     if len(shown) < 2 or not keys:

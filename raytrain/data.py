@@ -12,9 +12,13 @@ from raytrain.speech.manifest import manifest_path
 from raytrain.speech.progress_bar import progress_on_stderr
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Exit status: 0 done; 1 where `check` found an utterance unusable; 2 where the manifest cannot be read."""
-    arguments = _parser().parse_args(argv)
+def main() -> None:
+    """Run a command and exit: 0 done; 1 where `check` found an utterance unusable; 2 where there is no manifest."""
+    run_door(_data)
+
+
+def _data() -> int:
+    arguments = _parser().parse_args()
     log_to_stderr()
     return int(arguments.work(arguments))
 
@@ -76,7 +80,7 @@ def _summary(corpus: Corpus) -> dict[str, Any]:
 
 
 def _count_tokens(text: str) -> int | None:
-    """Label tokens of a transcript; None where no Whisper's tokenizer is at hand."""
+    """The number of label tokens of a transcript; None where no Whisper's tokenizer is at hand."""
     # Few transcripts are long enough to need it, and it takes seconds to import.
     from raytrain.config.baseline import Model
     from raytrain.whisper.labels import encode
@@ -87,7 +91,7 @@ def _count_tokens(text: str) -> int | None:
 
 @cache
 def _tokenizer() -> Any:
-    """Of any Whisper on this machine: they all cut English alike, and checking should fetch nothing."""
+    """The tokenizer of any Whisper on this machine: they all cut English alike, and checking should fetch nothing."""
     from raytrain.whisper.locate import known_folders
     from raytrain.whisper.tokenizer import load_tokenizer
 
@@ -113,4 +117,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    run_door(main)
+    main()

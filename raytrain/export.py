@@ -24,9 +24,9 @@ def _export() -> None:
         require_enough(run, arguments.average)
     require_free(Path(arguments.to))
     log_to_stderr()
-    _tell_run(run)
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # or generate() tells of its settings at every call
-    from raytrain.release.export import export  # here: what is wrong so far is told before torch is imported
+    _announce(run)
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # or generate() prints its settings at every call
+    from raytrain.release.export import export  # here: what is wrong so far is reported before torch is imported
 
     done = export(run, to=Path(arguments.to), form=arguments.form, num_averaged=arguments.average, say=say)
     if arguments.json:
@@ -37,7 +37,7 @@ def _export() -> None:
         say(f"{done.folder / 'submission.zip'}: written")
 
 
-def _tell_run(run: KeptRun) -> None:
+def _announce(run: KeptRun) -> None:
     for caveat in run.description.caveats():
         say(caveat)
     ended = None if run.description.result is None else run.description.result["outcome"]

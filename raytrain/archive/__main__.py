@@ -156,7 +156,7 @@ def _row(archive: Archive, manifest: Manifest) -> dict[str, Any]:
 
 
 def _tensorboard(archive: Archive) -> str:
-    """One command for archived and current runs: TensorBoard walks each folder, and names runs after it."""
+    """The command that shows archived and current runs together: TensorBoard walks each folder it is given."""
     folders = {"results": archive.project / "results", "archive": archive.home}
     spec = ",".join(f"{name}:{os.path.relpath(folder)}" for name, folder in folders.items())
     return f"tensorboard --logdir_spec {shlex.quote(spec)}"

@@ -1,4 +1,4 @@
-"""An archived run in; a YAML for baselines/ out that trains what the run trained, or the list of what it lacks."""
+"""An archived run in; a YAML for baselines/ that trains what the run trained, or the list of what it lacks, out."""
 
 from pathlib import Path
 from typing import Any
@@ -126,7 +126,7 @@ def _interval(steps: Any, *, otherwise: int) -> int:
 
 
 def _language(named: Any) -> str:
-    """`en`; the generation config may have `english` or `<|en|>`."""
+    """The language's code, `en`; the generation config may have `english` or `<|en|>`."""
     text = str(named or "en").strip("<|>").lower()
     return "en" if text == "english" else text
 

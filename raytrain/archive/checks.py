@@ -9,7 +9,7 @@ from raytrain.errors import InputError
 
 
 def checked_name(name: str) -> str:
-    """A name that is one harmless piece of a path, here and on S3."""
+    """The name, if it is one harmless piece of a path, here and on S3; any other is refused."""
     harmless = all(letter.isalnum() or letter in "-_.+=" for letter in name)
     if not harmless or not 0 < len(name) <= 150 or name.startswith(".") or name in ("README.md", FILE_NAME):
         raise InputError(f"--name {name!r}: letters, digits and -_.+= only, and no . at its start")
@@ -17,7 +17,7 @@ def checked_name(name: str) -> str:
 
 
 def require_place(place: Path, *, home: Path, outside: bool) -> None:
-    """The run lies in the project, and neither in the archive nor around it."""
+    """Refuse a run outside the project, unless `outside` allows it, in the archive, or around it."""
     home, project = home.resolve(), home.parent
     if place.is_symlink():
         raise InputError(f"{place}: a link to {place.readlink()}; name the folder itself")
@@ -45,12 +45,13 @@ def kind_of(place: Path) -> str:
 
 
 def require_new(entry: Path) -> None:
+    """Refuse a name that the archive has already."""
     if entry.exists() or entry.name == RESTORED:
         raise InputError(f"{entry}: exists; choose another name with --name")
 
 
 def require_free(target: Path, *, home: Path) -> None:
-    """A restored run overwrites nothing; an empty folder is nothing."""
+    """Refuse a target that holds anything, since a restored run overwrites nothing; an empty folder is free."""
     if target.resolve().is_relative_to(home.resolve()):
         raise InputError(f"{target}: lies in the archive; name a folder outside it with --to")
     if target.is_symlink() or (target.exists() and not (target.is_dir() and not any(target.iterdir()))):

@@ -1,4 +1,4 @@
-"""MANIFEST.json: what an archived run is, where it came from, the sha256 of every file and of itself."""
+"""MANIFEST.json: an archived run in; what it is, whence it came, the sha256 of all files and of itself, out."""
 
 import hashlib
 import json
@@ -41,7 +41,7 @@ class Manifest:
     origin: str
     commit: str | None
     versions: dict[str, str | None]
-    """Of Python and packages, as the run recorded them; empty where it did not."""
+    """Versions of Python and packages, as the run recorded them; empty where it did not."""
     wer_unit: str | None
     """The unit of a foreign run's WER as the person gave it: fraction or percent."""
     remote: str | None
@@ -63,7 +63,7 @@ class Manifest:
         return {path: file for path, file in self.files.items() if not file.remote}
 
     def with_remote(self, remote: str) -> Self:
-        """The same with weights, and any other large file that nobody reads as it is, on S3."""
+        """This manifest with weights, and any other large file that nobody reads as it is, marked as on S3."""
         files = {path: replace(file, remote=_is_for_s3(path, file.size)) for path, file in self.files.items()}
         return replace(self, remote=remote, files=files)
 
@@ -165,7 +165,7 @@ def _differences(
 
 
 def _is_for_s3(name: str, size_bytes: int) -> bool:
-    """TensorBoard logs and texts are read where they are; S3 has no names that are no UTF-8."""
+    """Whether a file goes to S3. Logs and texts are read where they are; S3 takes no name that is no UTF-8."""
     path = Path(name)
     read_here = path.name == "training_args.bin" or "events.out.tfevents" in path.name or path.suffix in _READ_HERE
     if read_here or printable(name) != name:

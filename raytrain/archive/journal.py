@@ -1,4 +1,4 @@
-"""What it takes to finish or undo a move of a run: on disk before the first byte moves, gone at its end."""
+"""A move of a run in; what it takes to finish or undo it out, on disk from its first byte to its end."""
 
 import json
 import os
@@ -24,7 +24,7 @@ class Move:
     outside: Path
     by: Literal["rename", "copy"]
     keep: bool = False
-    """A restore that leaves the archive as it is."""
+    """Whether this is a restore that leaves the archive as it is."""
 
     @property
     def entry(self) -> Path:

@@ -120,7 +120,7 @@ def _way(source: Path, target_parent: Path, manifest: Manifest) -> Literal["rena
 
 
 def _by_copy_instead(move: Move, manifest: Manifest, error: OSError) -> None:
-    """Two mounts of one file system have one device number, and a rename between them is refused all the same."""
+    """Go on by copying: between two mounts of one file system, which have one device number, a rename is refused."""
     if error.errno != errno.EXDEV:
         raise error
     copying = replace(move, by="copy")
@@ -194,7 +194,7 @@ def _settle_copy_out(move: Move, manifest: Manifest) -> None:
 
 
 def _has_arrived(place: Path, manifest: Manifest) -> bool:
-    """The run is there, and it is ours: somebody else's folder of this name does not cost us the archived one."""
+    """Whether the folder is this run: somebody else's folder of this name must not cost us the archived one."""
     if not place.is_dir():
         return False
     return scan(place) == manifest.tree() or not any(faults(place, manifest, archived=False))

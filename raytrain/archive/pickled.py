@@ -50,7 +50,7 @@ class _Inert:
 
 
 def _plain(value: Any) -> Any:
-    """An enumeration's member is pickled as its class and its value."""
+    """The value of an enumeration's member, which is pickled as its class and its value; any other as it is."""
     if isinstance(value, _Inert) and len(value.arguments) == 1:
         return value.arguments[0]
     return value

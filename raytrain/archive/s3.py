@@ -39,7 +39,7 @@ class RemoteFolder:
         return {info.path[len(self.key) + 1 :]: info.size for info in infos if info.type == FileType.File}
 
     def require_new(self) -> None:
-        """The bucket is there, and nothing lies where we are about to write."""
+        """Refuse a bucket that is not there, and a folder in which something lies already."""
         from pyarrow.fs import FileType
 
         with self._refusals_named():

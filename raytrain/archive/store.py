@@ -89,7 +89,7 @@ class Archive:
         return target
 
     def verify(self, name: str | None = None) -> dict[str, list[str]]:
-        """Every byte of one run or of all: the faults by name, none where all is as it was archived."""
+        """Read every byte of one run or of all; the faults by name, none where all is as it was archived."""
         with self._alone():
             folders = entries(self.home) if name is None else {name: self._folder(name)}
             return {name: self._faults(folder) for name, folder in folders.items()}
@@ -171,7 +171,7 @@ class Archive:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """One process at a time, and nothing half done when it begins."""
+        """Let one process at a time work here; what a kill left half done is ended first."""
         refusal = InputError(f"{self.home}: another process moves a run here; wait until it has ended")
         with ExitStack() as held:
             try:

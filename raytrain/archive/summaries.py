@@ -36,7 +36,7 @@ def recognise(folder: Path) -> str | None:
 
 
 def summary(folder: Path) -> dict[str, Any]:
-    """One run as a comparison needs it, null where it does not say. WER is a fraction, whatever it was recorded in.
+    """One run as a comparison needs it, null where the run does not say. WER is a fraction, however it was recorded.
 
     Keys: name, kind, when, model, variant, language, batch_size, gradient_accumulation_steps, effective_batch_size,
     learning_rate, num_epochs, precision, seed, steps, examples_seen, wer_unit, eval_wer, best_eval_wer, best_step,
@@ -153,6 +153,6 @@ def _of_config(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _date(folder: Path) -> str | None:
-    """Run folders begin with the day they were made."""
+    """The day a run was made, which its folder's name begins with."""
     start = folder.resolve().name[:10]
     return start if start.count("-") == 2 and start.replace("-", "").isdigit() else None

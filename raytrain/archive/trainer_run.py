@@ -58,7 +58,7 @@ class TrainerRun:
 
     @property
     def pretrained(self) -> str | None:
-        """The hub id it started from, where some file of it says so."""
+        """The hub's name of the weights it started from, where a file of the run says so."""
         name = self.model.get("_name_or_path") or ""
         if re.fullmatch(r"[\w.-]+/[\w.-]+", name) and not Path(name).exists():
             return name
@@ -84,7 +84,7 @@ class TrainerRun:
         return history, unit or f"{assumed}, assumed"
 
     def summary(self, *, unit: str | None) -> dict[str, Any]:
-        """What a comparison needs; null where the folder does not say."""
+        """What a comparison needs of the run; null where the folder does not say."""
         history, recorded = self.wer_history(unit)
         batch_size = self.arguments.get("per_device_train_batch_size") or self.state.get("train_batch_size")
         accumulation = self.arguments.get("gradient_accumulation_steps")
@@ -114,7 +114,7 @@ class TrainerRun:
         return next(filter(None, (read_json_or_nothing(place / name) for place in _places(self.folder))), {})
 
     def _when(self) -> str | None:
-        """When its latest state was written."""
+        """The time at which its latest state was written, in ISO 8601."""
         times = [
             path.stat().st_mtime for place in _places(self.folder) if (path := place / "trainer_state.json").is_file()
         ]

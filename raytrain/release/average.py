@@ -22,7 +22,7 @@ from raytrain.whisper import weights
 
 @dataclass(frozen=True)
 class Averaged:
-    """What came of it. Both were scored just now, alike, on the utterances that scored the run."""
+    """An average beside the best single checkpoint, both scored just now on the utterances that scored the run."""
 
     folder: Path
     steps: list[int]
@@ -31,10 +31,12 @@ class Averaged:
 
     @property
     def is_kept(self) -> bool:
+        """Whether the average is exported: it is no worse than the best single checkpoint."""
         return self.average.word_errors.wer <= self.single.word_errors.wer
 
     @property
     def sentence(self) -> str:
+        """What came of averaging, for the person and the model card."""
         steps = ", ".join(map(str, self.steps[:-1]))
         verdict = "kept" if self.is_kept else "not kept: the best single one is exported"
         return (
@@ -54,7 +56,7 @@ def average(run: KeptRun, count: int, *, corpus: Corpus, into: Path) -> Averaged
 
 
 def average_weights(files: Sequence[Path], into: Path) -> None:
-    """Tensor by tensor, summed in float64: the order of the files changes no bit that float32 can hold."""
+    """Average weights tensor by tensor, in float64: the order of the files changes no bit that float32 can hold."""
     with ExitStack() as stack:
         opened = [stack.enter_context(safe_open(file, framework="pt")) for file in files]
         names = list(opened[0].keys())
@@ -63,7 +65,7 @@ def average_weights(files: Sequence[Path], into: Path) -> None:
 
 
 def scored_indices(checkpoint: KeptCheckpoint, corpus: Corpus) -> list[int]:
-    """The utterances that scored a checkpoint, in its order."""
+    """The corpus indices of the utterances that scored a checkpoint, in the checkpoint's order."""
     index_of = {utterance_id: index for index, utterance_id in enumerate(corpus.utterance_ids)}
     wanted = [row["utterance_id"] for row in checkpoint.utterances()]
     lost = [utterance_id for utterance_id in wanted if utterance_id not in index_of]
@@ -76,7 +78,7 @@ def scored_indices(checkpoint: KeptCheckpoint, corpus: Corpus) -> list[int]:
 
 
 def score(folder: Path, config: Baseline, corpus: Corpus, indices: Sequence[int], **limits: Any) -> Evaluated:
-    """As the run itself scored its checkpoints, on the hardware at hand."""
+    """Score a model folder as the run itself scored its checkpoints, on the hardware at hand."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = config.model.model_copy(update={"pretrained": str(folder)})
     whisper = weights.load(model, seed=config.training.seed)

@@ -51,7 +51,7 @@ class Exported:
 
 
 def export(run: KeptRun, *, to: Path, form: Form, num_averaged: int | None, say: Callable[[str], None]) -> Exported:
-    """`num_averaged` of the run's best checkpoints become one, if that is no worse. `say` takes lines for a person."""
+    """Export a run's best checkpoint, or the average of its `num_averaged` best if that is no worse; `say` prints."""
     target = to.expanduser().absolute()
     require_free(target)
     if num_averaged is not None:
@@ -105,7 +105,7 @@ def _timed(run: KeptRun, model: Path, *, say: Callable[[str], None]) -> Forecast
 
 
 def _validation_corpus(run: KeptRun) -> Corpus:
-    """As the run prepared it. Its own weights stand for those it started from, which need not be here."""
+    """The validation corpus as the run prepared it; its own weights stand for those it started from, maybe gone."""
     model = run.config.model.model_copy(update={"pretrained": str(run.best.folder)})
     inputs = inputs_of(run.config.model_copy(update={"model": model}))
     return inputs.corpus if inputs.validation_corpus is None else inputs.validation_corpus

@@ -17,6 +17,7 @@ from raytrain.speech.audio import SAMPLE_RATE
 from raytrain.speech.corpus import Corpus
 
 TEST_UTTERANCES = 205_274
+"""Clips in the challenge's test set."""
 TEST_MEAN_S = 7.0
 """The mean length of a clip in the challenge's word track."""
 _SAMPLE = {"cuda": 1024, "cpu": 16}
@@ -25,27 +26,28 @@ _WARM_UP = 4
 
 @dataclass(frozen=True, kw_only=True)
 class Forecast:
-    """Measured over a sample of clips, with the code that the submission runs."""
+    """How fast the submission's own code transcribed a sample of clips."""
 
     device: str
     clips: int
     mean_s: float
-    """Of those clips."""
+    """The mean length of those clips in seconds."""
     seconds: float
-    """They took."""
+    """Wall-clock seconds for the sample."""
 
     @property
     def hours(self) -> float:
-        """For the whole test set, if its clips are like these."""
+        """Hours for the whole test set, if its clips are like these."""
         return self.seconds / self.clips * TEST_UTTERANCES / 3600
 
     @property
     def hours_at_test_length(self) -> float:
-        """If time grows with the length of the clips."""
+        """Hours for the whole test set, if the time grows with the length of the clips."""
         return self.hours * TEST_MEAN_S / self.mean_s
 
     @property
     def sentence(self) -> str:
+        """The forecast in words."""
         return (
             f"{TEST_UTTERANCES:,} utterances would take {self.hours:.1f} h on {self.device}, if they are like the "
             f"{self.clips} validation clips timed ({self.mean_s:.1f} s on average, {self.clips / self.seconds:.2f} a "
@@ -56,10 +58,10 @@ class Forecast:
         return asdict(self) | {"hours": self.hours, "hours_at_test_length": self.hours_at_test_length}
 
 
-def forecast(model_folder: Path, corpus: Corpus, indices: Sequence[int], *, clips: int | None = None) -> Forecast:
+def forecast(model_folder: Path, corpus: Corpus, indices: Sequence[int]) -> Forecast:
     """Time a sample of these utterances, from files on; loading the model takes seconds, and is left out."""
     model = WindowedWhisper(model_folder)
-    size = clips or _SAMPLE[model.device.type]
+    size = _SAMPLE[model.device.type]
     # A small validation set is drawn from more than once: full batches are what the test set will have.
     drawn = np.random.default_rng(0).choice(np.asarray(indices), size=size, replace=size > len(indices))
     with tempfile.TemporaryDirectory(prefix="raytrain-") as folder:

@@ -1,6 +1,6 @@
 """What is exported: the folder of a fit, a study or a checkpoint in; the run with its checkpoints, best first, out.
 
-Loads no torch: what is wrong with a folder is told at once.
+Loads no torch: what is wrong with a folder is reported at once.
 """
 
 import math
@@ -27,40 +27,41 @@ UTTERANCES = "utterances.jsonl"
 
 @dataclass(frozen=True)
 class KeptCheckpoint:
-    """One checkpoint on disk."""
+    """One checkpoint on disk, whole."""
 
     folder: Path
     step: int
     eval_wer: float | None
     source: str | None
-    """Where its weights first came from; None: they were random."""
+    """Where the weights first came from: a hub's name or a path; None where they were random."""
 
     def utterances(self) -> list[dict[str, Any]]:
-        """As they were last scored: one row each, with its edit counts."""
+        """The utterances as they were last scored: one row each, with its edit counts."""
         return list(read_rows(self.folder / UTTERANCES))
 
 
 @dataclass(frozen=True, kw_only=True)
 class KeptRun:
-    """One training that was kept."""
+    """One training whose checkpoints were kept: a fit, or a trial of a study."""
 
     name: str
     description: Description
     config: Baseline
-    """As it was trained; a trial's own."""
+    """The configuration it was trained with; a trial's own."""
     checkpoints: list[KeptCheckpoint]
-    """Whole ones, the lowest WER first."""
+    """The whole checkpoints, the lowest WER first."""
     history: list[dict[str, Any]]
     trial: TrialRecord | None
-    """None for a fit."""
+    """The record of the trial; None for a fit."""
 
     @property
     def best(self) -> KeptCheckpoint:
+        """The checkpoint with the lowest WER."""
         return self.checkpoints[0]
 
 
 def find_run(path: Path) -> KeptRun:
-    """A fit; a study's best trial; or the run that a checkpoint belongs to, with that checkpoint alone."""
+    """The fit in a folder; its study's best trial; or the run of a checkpoint, with that checkpoint alone."""
     folder = path.expanduser().absolute()
     if not folder.is_dir():
         raise InputError(f"{path}: there is no such folder; name a fit, a study or a checkpoint, as in results/")
@@ -74,6 +75,7 @@ def find_run(path: Path) -> KeptRun:
 
 
 def require_enough(run: KeptRun, count: int) -> None:
+    """Refuse to average more checkpoints than the run kept, or fewer than two."""
     if count < 2:
         raise InputError(f"--average {count}: an average takes 2 checkpoints or more")
     if count > len(run.checkpoints):
@@ -124,7 +126,7 @@ def _trial(folder: Path, description: Description, trial: TrialRecord, checkpoin
 
 
 def _of_checkpoint(checkpoint: Path) -> KeptRun:
-    """<fit>/checkpoints/step-000500, or <study>/ray/trial-0003/step-000500."""
+    """The run that a checkpoint lies in: <fit>/checkpoints/step-000500 or <study>/ray/trial-0003/step-000500."""
     alone = _whole([checkpoint])
     fit, study = checkpoint.parent.parent, checkpoint.parent.parent.parent
     if (fit / "fit.json").is_file():
@@ -141,7 +143,7 @@ def _of_checkpoint(checkpoint: Path) -> KeptRun:
 
 
 def _kept_in(folder: Path) -> list[KeptCheckpoint]:
-    """Of a fit. What Ray had not yet noted down when the run was killed may be half a checkpoint."""
+    """A fit's checkpoints. What Ray had not yet noted down when the run was killed may be half a checkpoint."""
     noted = noted_checkpoints(folder)
     return _whole(sorted(folder.glob("step-*")) if noted is None else noted)
 
@@ -152,8 +154,8 @@ def _whole(folders: list[Path]) -> list[KeptCheckpoint]:
 
 
 def _kept(folder: Path) -> KeptCheckpoint:
-    told = read_json(folder / RAYTRAIN)
-    return KeptCheckpoint(folder, step=told["step"], eval_wer=told["eval_wer"], source=told["source"])
+    facts = read_json(folder / RAYTRAIN)
+    return KeptCheckpoint(folder, step=facts["step"], eval_wer=facts["eval_wer"], source=facts["source"])
 
 
 def _require_some(checkpoints: list[KeptCheckpoint], folder: Path) -> list[KeptCheckpoint]:

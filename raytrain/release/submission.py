@@ -10,7 +10,7 @@ _LONG_AGO = (1980, 1, 1, 0, 0, 0)
 
 
 def write_submission(model: Path, into: Path) -> None:
-    """The same bytes for the same model. Weights do not get smaller by compressing, and would take minutes."""
+    """Write the zip, the same bytes for the same model. Weights are stored: compressing takes minutes for nothing."""
     with zipfile.ZipFile(into, "w") as archive:
         _add(archive, _MAIN, "main.py")
         for path in sorted(model.iterdir()):

@@ -31,9 +31,9 @@ class Corpus:
         description = json.loads((folder / _DESCRIPTION).read_text(encoding="utf-8"))
         self.folder = folder
         self.synthetic: bool = description["synthetic"]
-        """The demo corpus, made by text-to-speech: a WER on it says nothing about real children."""
+        """Whether this is the demo corpus, made by text-to-speech: a WER on it says nothing about real children."""
         self.problems = Tally.from_dict(description["tally"])
-        """How many utterances were left out, and why; and what was noted."""
+        """Counts of utterances used, left out by reason, and noted."""
         dataset = _open_shards(folder)
         self._table = dataset.data
         self.utterance_ids: list[str] = self._table["utterance_id"].to_pylist()
@@ -91,11 +91,11 @@ def prepare(
 
 
 class _Survey(NamedTuple):
-    """What a look at a manifest tells before any sound is read."""
+    """What a look at a manifest shows before any sound is read."""
 
     key: str
     num_lines: int
-    """Everything its reader gives: utterances, and problems fatal or noted."""
+    """Lines that the manifest's reader gives: utterances, and problems fatal or noted."""
     num_utterances: int
 
 
@@ -115,7 +115,7 @@ def _survey(manifest: Path) -> _Survey:
 
 
 def _make(folder: Path, manifest: Path, seen: _Survey, max_bad_share: float, progress: Progress) -> None:
-    """Written beside its place and moved there at the end: nobody ever sees half a corpus."""
+    """Make a corpus beside its place and move it there at the end: nobody ever sees half of one."""
     unfinished = folder.with_suffix(".unfinished")
     most_bad = max_bad_share * seen.num_utterances
     try:
@@ -143,7 +143,7 @@ def _stamp(path: Path) -> tuple[int, int] | None:
 
 
 def corpora_folder(cache: Path | None) -> Path:
-    """Where prepared corpora are, each in a folder of its own."""
+    """The folder of prepared corpora, each in a folder of its own."""
     root = cache or Path(os.environ.get("RAYTRAIN_CACHE") or Path.home() / ".cache" / "raytrain").expanduser()
     return root.absolute() / "corpora"
 
@@ -197,7 +197,7 @@ def _refusal(manifest: Path, tally: Tally, num_utterances: int, max_bad_share: f
 
 def _open_shards(folder: Path) -> Any:
     """The shards as one memory-mapped dataset."""
-    # Imported here: it takes a second or two, and a typo in a configuration is told sooner.
+    # Imported here: it takes a second or two, and a typo in a configuration is reported sooner.
     from datasets import Dataset, concatenate_datasets
 
     return concatenate_datasets([Dataset.from_file(str(path)) for path in shard_paths(folder)])

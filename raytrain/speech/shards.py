@@ -128,7 +128,7 @@ def _shard(folder: Path, number: int) -> Path:
 
 
 def _finished(folder: Path, number: int) -> tuple[Tally, int] | None:
-    """The counts of a whole shard and the manifest's lines it took, or None where it is not there or not whole."""
+    """A whole shard's counts and number of manifest lines; None where the shard is not there or not whole."""
     done = _shard(folder, number).with_suffix(".json")
     if not done.exists():
         return None

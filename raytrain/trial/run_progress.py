@@ -13,7 +13,7 @@ from pathlib import Path
 from raytrain.files import read_json_or_nothing, write_text
 
 _LEAST_S = 2.0
-"""Between two writings of one phase."""
+"""Seconds at least between two writings of one phase."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,31 +21,31 @@ class RunProgress:
     """What a run is doing, and where it stands."""
 
     phase: str
-    """loading, training or scoring."""
+    """The phase: loading, training or scoring."""
     examples_seen: int
     examples_total: int
 
 
 class ProgressFile:
-    """Written now and then, by one worker of a run."""
+    """The file of a run's progress, which one of its workers writes now and then."""
 
     def __init__(self, run: Path) -> None:
         self._path = _file(run)
         self._phase, self._written_s = "", -math.inf
 
     def tell(self, phase: str, examples_seen: int, examples_total: int) -> None:
-        """Cheap enough for every step: most calls write nothing. A disk that takes no file stops no training."""
+        """Write where the run stands, if it is time to: most calls write nothing, and a full disk stops no training."""
         now_s = time.monotonic()
         if phase == self._phase and now_s - self._written_s < _LEAST_S:
             return
         self._phase, self._written_s = phase, now_s
-        told = RunProgress(phase=phase, examples_seen=examples_seen, examples_total=examples_total)
+        progress = RunProgress(phase=phase, examples_seen=examples_seen, examples_total=examples_total)
         with contextlib.suppress(OSError):
-            write_text(self._path, json.dumps(asdict(told)), durable=False)
+            write_text(self._path, json.dumps(asdict(progress)), durable=False)
 
 
 def read_progress(run: Path) -> RunProgress | None:
-    """The last word; None where there is none yet."""
+    """The progress as last written; None where none is yet."""
     try:
         return RunProgress(**read_json_or_nothing(_file(run)))
     except TypeError:

@@ -95,7 +95,15 @@ def test_no_reason(archive: Archive, run: Path) -> None:
 def test_a_run_whose_lock_a_live_study_holds(archive: Archive, run: Path) -> None:
     with (run / "study.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        lock.write("process 1 on a-machine")
+        lock.flush()
         assert "in use, study.lock is held; wait until it has ended" in refusal_of_adding(archive, run)
+
+
+def test_a_lock_that_nobody_holds_is_archived_as_it_is(archive: Archive, run: Path) -> None:
+    (run / "study.lock").write_text("process 1 on a-machine")
+    archive.add(run, why=WHY)
+    assert (archive.home / "run" / "study.lock").read_text() == "process 1 on a-machine"
 
 
 def test_a_run_that_another_process_is_writing(archive: Archive, run: Path) -> None:

@@ -1,6 +1,7 @@
 """Appended lines: nothing lost, nothing parsed twice, and a spoiled line named."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,18 @@ def test_a_number_that_is_not_finite_is_written_as_null(tmp_path: Path) -> None:
     assert json.loads(lines.path.read_text()) == {"loss": None, "rows": [{"wer": None}]}
 
 
+def test_a_line_is_on_disk_when_the_call_returns_and_so_is_the_name_of_a_new_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[str] = []
+    monkeypatch.setattr(os, "fsync", lambda handle: synced.append(Path(f"/proc/self/fd/{handle}").readlink().name))
+    lines = lines_at(tmp_path / "events.jsonl")
+    lines.append({"number": 0})
+    assert synced == ["events.jsonl", tmp_path.name]
+    lines.append({"number": 1})
+    assert synced[2:] == ["events.jsonl"]
+
+
 def test_an_unfinished_last_line_is_left_out_and_taken_away_by_the_next_append(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -92,6 +105,7 @@ def test_a_file_that_was_replaced_is_read_from_its_start(tmp_path: Path) -> None
     path = tmp_path / "events.jsonl"
     lines = lines_at(path)
     lines.append({"number": 1})
+    assert len(lines.read()) == 1
     (tmp_path / "mended").write_bytes(b'{"number": 5}\n{"number": 6}\n')
     (tmp_path / "mended").replace(path)
     assert [values["number"] for _, values in lines.read()] == [5, 6]

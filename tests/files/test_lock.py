@@ -53,7 +53,6 @@ def test_whoever_does_not_refuse_waits_until_the_lock_is_free(tmp_path: Path) ->
     with held_by_another(path, seconds=1) as holder:
         began_s = time.monotonic()
         with ProcessLock(path, in_use=heard.append):
-            assert holder.wait(timeout=10) == 0
             assert time.monotonic() - began_s > 0.5
     assert heard == [f"process {holder.pid} on {os.uname().nodename}"]
 

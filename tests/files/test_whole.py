@@ -41,14 +41,26 @@ def test_a_text_that_cannot_be_encoded_leaves_the_one_before(tmp_path: Path) -> 
     assert (path.read_text(), names(tmp_path)) == ("one", ["report.md"])
 
 
-def test_a_text_and_its_name_are_on_disk_before_the_call_returns(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    synced: list[Path] = []
-    monkeypatch.setattr(os, "fsync", lambda handle: synced.append(Path(f"/proc/self/fd/{handle}").readlink()))
+@pytest.fixture
+def synced(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of what was brought to disk, in order."""
+    names: list[str] = []
+    monkeypatch.setattr(os, "fsync", lambda handle: names.append(Path(f"/proc/self/fd/{handle}").readlink().name))
+    return names
+
+
+def test_a_text_and_its_name_are_on_disk_before_the_call_returns(tmp_path: Path, synced: list[str]) -> None:
     write_text(tmp_path / "report.md", "one")
-    assert [path.name.split(".")[1] if path.is_file() else path for path in synced[1:]] == [tmp_path]
-    assert synced[0].name.startswith(".report.md.")
+    temporary, folder = synced
+    assert (temporary.startswith(".report.md."), folder) == (True, tmp_path.name)
+
+
+def test_a_folder_is_on_disk_before_it_has_its_name(tmp_path: Path, synced: list[str]) -> None:
+    with whole_folder(tmp_path / "model") as built:
+        (built / "below").mkdir()
+        (built / "below" / "weights").write_text("1")
+    assert synced[:3] == ["built", "weights", "below"]
+    assert tmp_path.name in synced[3:]
 
 
 def test_a_text_that_need_not_last_waits_for_no_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

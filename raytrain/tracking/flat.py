@@ -22,7 +22,7 @@ def flat_summary(summary: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def folder_name(name: str) -> str:
-    """A run's name as one folder below another."""
+    """A run's name as the name of a folder: what a path may not hold becomes a dash."""
     return "".join(letter if letter.isalnum() or letter in "-_=.+" else "-" for letter in name).lstrip(".") or "run"
 
 

@@ -56,6 +56,10 @@ def test_a_trial_s_summary_is_its_last_row_and_what_the_record_alone_knows() -> 
     }  # fmt: skip
 
 
+def test_of_an_empty_section_nothing_is_sent() -> None:
+    assert flat_config({"space": {"vary": {}, "trials": 4}}) == {"space.trials": 4}
+
+
 def test_a_fit_is_known_by_its_folder_and_stands_in_no_group() -> None:
     content = fit_run("2026-01-01_small", BASELINE)
     assert (content.run_id, content.name, content.group) == ("2026-01-01_small", "2026-01-01_small", None)

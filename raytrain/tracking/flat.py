@@ -4,15 +4,12 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-
-def flat_config(config: Mapping[str, Any]) -> dict[str, Any]:
-    """{"training": {"batch_size": 8}} becomes {"training.batch_size": 8}, the name it has in files and sweeps."""
-    return _flat(config, ".")
+from raytrain.config.dump import flat
 
 
 def flat_row(row: Mapping[str, Any]) -> dict[str, float]:
     """The finite numbers of a row, tables of numbers by `name/key`: {"wer_by_age_bucket/5-7": 0.2}."""
-    return {key: value for key, value in _flat(row, "/").items() if _is_number(value)}
+    return {key: value for key, value in flat(row, separator="/").items() if _is_number(value)}
 
 
 def flat_summary(summary: Mapping[str, Any]) -> dict[str, Any]:
@@ -24,16 +21,6 @@ def flat_summary(summary: Mapping[str, Any]) -> dict[str, Any]:
 def folder_name(name: str) -> str:
     """A run's name as the name of a folder: what a path may not hold becomes a dash."""
     return "".join(letter if letter.isalnum() or letter in "-_=.+" else "-" for letter in name).lstrip(".") or "run"
-
-
-def _flat(values: Mapping[str, Any], separator: str) -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            flat |= {f"{key}{separator}{inner}": item for inner, item in _flat(value, separator).items()}
-        else:
-            flat[key] = value
-    return flat
 
 
 def _is_number(value: Any) -> bool:

@@ -17,9 +17,9 @@ from raytrain.study.history import History
 _MAY_CHANGE = {"search.trials", "search.max_concurrent", "search.send_best_checkpoint"}
 
 
-def find_study(name_or_folder: str, *, storage: str = "results") -> tuple[Path, Description]:
-    """The study of this folder, or of this name in the storage; one with a file that cannot be read is refused."""
-    candidates = [Path(name_or_folder), Path(storage) / name_or_folder]
+def find_study(name_or_folder: str) -> tuple[Path, Description]:
+    """The study of this folder, or of this name in results/; one with a file that cannot be read is refused."""
+    candidates = [Path(name_or_folder), Path("results") / name_or_folder]
     for folder in candidates:
         if folder.is_dir():
             description = read_description(folder, to_go_on=True)

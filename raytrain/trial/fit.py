@@ -22,13 +22,13 @@ from raytrain.trial.storage import latest_checkpoint
 CHECKPOINTS = "checkpoints"
 
 
-def fit(description: Description, *, folder: Path, inputs: Inputs, address: str | None = None) -> dict[str, Any]:
+def fit(description: Description, *, folder: Path, inputs: Inputs) -> dict[str, Any]:
     """Train, or go on with what the folder holds; the result as in fit.json. An interrupt leaves it resumable."""
     config = description.baseline
     with Ledger(folder).held():
         description.write(folder)
         # Nothing stops a fit but its end and its person: with no trial to stop there is no need of the dashboard.
-        with cluster.connected(address, dashboard=False) as hardware:
+        with cluster.connected(dashboard=False) as hardware:
             share, _ = Share.of(config, hardware)
             tracked = open_run(config.tracking, fit_run(folder.name, config), folder=folder)
             job = Job(

@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from raytrain.cli import Parser, disk_faults_reported, log_to_stderr, print_json, run_door, say
-from raytrain.config.baseline import Baseline
 from raytrain.config.derived import derived
-from raytrain.config.dump import dump_yaml
 from raytrain.config.reader import load_baseline
 from raytrain.errors import InputError, Interrupted
 from raytrain.results.description import Description, read_description
 from raytrain.results.folders import new_run_folder
 from raytrain.results.provenance import command_line, provenance
+from raytrain.watch.resolved import show_resolved
 
 if TYPE_CHECKING:  # torch and Ray are imported once the configuration is known to be right
     from raytrain.trial.inputs import Inputs
@@ -32,7 +31,8 @@ def _fit() -> int:
         return _resume(Path(arguments.resume).absolute(), as_json=arguments.json, dry_run=arguments.dry_run)
     config = load_baseline(arguments.config or "small", arguments.overrides)
     if arguments.dry_run:
-        return _dry_run(config, as_json=arguments.json)
+        show_resolved(config, as_json=arguments.json)
+        return 0
     from raytrain.trial.inputs import inputs_of
 
     inputs = inputs_of(config)
@@ -52,7 +52,8 @@ def _resume(folder: Path, *, as_json: bool, dry_run: bool) -> int:
     if description.space is not None:
         raise InputError(f"{folder}: a study; go on with it by python -m raytrain.tune --resume {folder}")
     if dry_run:
-        return _dry_run(description.baseline, as_json=as_json)
+        show_resolved(description.baseline, as_json=as_json)
+        return 0
     if description.result is not None and description.result["outcome"] != "failed":
         say(f"{folder} has ended, and nothing is left to do")
         return _tell(description.result, folder, as_json=as_json)
@@ -96,17 +97,6 @@ def _tell(result: dict[str, Any], folder: Path, *, as_json: bool) -> int:
         f"WER {result['eval_wer']:.4f} after {result['step']} steps (best {result['best_eval_wer']:.4f}), "
         f"{result['train_examples_per_s']:.1f} clips/s in {result['precision_used']}: {folder / result['checkpoint']}"
     )
-    return 0
-
-
-def _dry_run(config: Baseline, *, as_json: bool) -> int:
-    numbers = derived(config, None)
-    if as_json:
-        print_json({"config": config.model_dump(), "derived": numbers})
-    else:
-        print(dump_yaml(config), end="")
-        for name, value in numbers.items():
-            print(f"# {name}: {'null' if value is None else value}")
     return 0
 
 

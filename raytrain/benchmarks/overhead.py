@@ -34,7 +34,7 @@ def measure_tracking(config: Baseline, *, mode: str, trials: int, folder: Path) 
 
     `trial_s` is what the study waits for, `behind_s` how long the trackers work on it meanwhile.
     """
-    tracking = Tracking.model_validate({**config.tracking.model_dump(), "wandb": mode, "tensorboard": False})
+    tracking = config.tracking.model_copy(update={"wandb": mode, "tensorboard": False})
     background = Background()
     began = _cpu_s()
     first, *rest = [_trial(config, tracking, number, folder, background) for number in range(trials + 1)]

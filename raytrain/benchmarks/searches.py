@@ -71,7 +71,7 @@ def rehearse(surface: Surface, rival: str, *, seed: int, trials: int) -> Rehears
 def compare(
     surfaces: Sequence[Surface], *, trials: int, seeds: int
 ) -> Iterator[tuple[str, dict[str, dict[str, float]]]]:
-    """For each surface its name and what each way to search came to, over the seeds; a surface at a time."""
+    """For each surface, one at a time, its name and the figures of each way to search, summed up over the seeds."""
     with ProcessPoolExecutor(max_workers=os.cpu_count()) as pool:
         running = {
             (surface.name, rival, seed): pool.submit(rehearse, surface, rival, seed=seed, trials=trials)
@@ -80,17 +80,12 @@ def compare(
             for seed in range(seeds)
         }
         for surface in surfaces:
-            yield (
-                surface.name,
-                {
-                    rival: _summary([running[surface.name, rival, seed].result() for seed in range(seeds)])
-                    for rival in RIVALS
-                },
-            )
+            ended = {rival: [running[surface.name, rival, seed].result() for seed in range(seeds)] for rival in RIVALS}
+            yield surface.name, {rival: _summary(rehearsals) for rival, rehearsals in ended.items()}
 
 
 def held(found: dict[str, dict[str, float]]) -> dict[str, Any]:
-    """What was predicted of a surface, beside what was measured on it."""
+    """Whether what was predicted of a surface held, by what was measured on it."""
     ours, at_random = found["ours"], found["random"]
     share = EXPECTED["ours_trials_to_2_percent_as_share_of_random"]
     return {

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -44,16 +44,6 @@ class Ended:
     out_of_memory: bool = False
 
 
-class Law(Protocol):
-    """The WER that a training would have without noise; infinite where it diverges."""
-
-    @property
-    def noise(self) -> float:
-        """Standard deviation of a trial's WER, as a share of it."""
-
-    def wer(self, effective_batch_size: Any, learning_rate: Any) -> Any: ...
-
-
 @dataclass(frozen=True, kw_only=True)
 class Basin:
     """A valley along the best rate for each effective batch, which grows with its square root, as Adam's does."""
@@ -64,8 +54,10 @@ class Basin:
     lowest: float = 0.0911
     untrained: float = 0.1393
     noise: float = 0.01
+    """Standard deviation of a trial's WER, as a share of it."""
 
     def wer(self, effective_batch_size: Any, learning_rate: Any) -> Any:
+        """The WER that a training would have without noise; infinite where it diverges."""
         size = np.log(np.asarray(effective_batch_size) / self.best_effective_batch)
         rate = np.log(np.asarray(learning_rate) / self.best_rate) - size / 2
         # Half the best rate costs 10 %, and a small enough one learns nothing; twice the best costs 20 %, six times
@@ -92,6 +84,7 @@ class Recorded:
         """Standard deviation of the recorded runs about the smooth surface, as a share of the WER."""
 
     def wer(self, effective_batch_size: Any, learning_rate: Any) -> Any:
+        """The WER that a training would have without noise."""
         return np.exp(self._terms(effective_batch_size, learning_rate) @ self._weights)
 
     def _terms(self, effective_batch_size: Any, learning_rate: Any) -> Any:
@@ -107,7 +100,7 @@ class Surface:
     baseline: Baseline
     space: SearchSpace
     wall_gib: float
-    law: Law
+    law: Basin | Recorded
     about: str
     budget_examples: int = 20_000
     corpus: Mapping[str, Any] = field(default_factory=dict)
@@ -125,11 +118,9 @@ class Surface:
 
     def accumulations(self) -> dict[int, list[int]]:
         """By batch size, in order, the accumulations that keep the window."""
-        found: dict[int, list[int]] = {}
+        found: dict[Any, list[Any]] = {}
         for split in self.axes.splits():
-            batch, accumulation = split[BATCH], split[ACCUMULATION]
-            assert isinstance(batch, int) and isinstance(accumulation, int)  # noqa: PT018
-            found.setdefault(batch, []).append(accumulation)
+            found.setdefault(split[BATCH], []).append(split[ACCUMULATION])
         return found
 
     def predicted_gib(self, sample: Mapping[str, Any]) -> float:

@@ -10,6 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Text = Annotated[str, Field(min_length=1)]
 
+FACTORS = ("scaling.num_workers", "training.batch_size", "training.gradient_accumulation_steps")
+"""The keys whose product is the effective batch size."""
+
 
 class Section(BaseModel):
     """A frozen part of a configuration; an unknown key or a wrong type is refused."""

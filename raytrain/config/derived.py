@@ -7,7 +7,7 @@ from raytrain.config.baseline import Baseline, Training
 
 
 def derived(baseline: Baseline, train_utterances: int | None) -> dict[str, Any]:
-    """What `--dry-run` prints below the config; null where it takes the number of training utterances to know."""
+    """The numbers that `--dry-run` prints; null where it takes the number of training utterances to know them."""
     training = baseline.training
     effective = baseline.effective_batch_size()
     if train_utterances is None:
@@ -38,7 +38,7 @@ def total_steps(training: Training, *, train_utterances: int, effective_batch_si
 
 
 def examples_in(steps: int, *, train_utterances: int, effective_batch_size: int) -> int:
-    """Utterances trained on, repeats counted; inside an epoch its short batch is taken to come last."""
+    """Utterances that so many steps train on, repeats counted; an epoch's short batch is taken to come last in it."""
     epochs, rest = divmod(steps, math.ceil(train_utterances / effective_batch_size) or 1)
     return epochs * train_utterances + rest * effective_batch_size
 

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import BaseModel
 from ruamel.yaml import YAML
 from ruamel.yaml.nodes import ScalarNode
 from ruamel.yaml.representer import SafeRepresenter
@@ -17,6 +18,22 @@ _READS_AS_TEXT_EVERYWHERE = re.compile(r"(?!(?:y|n|yes|no|on|off|true|false|null
 def dump_yaml(baseline: Baseline) -> str:
     """A file for `load_baseline`."""
     return dump_tree(baseline.model_dump())
+
+
+def by_dotted_key(settings: BaseModel) -> dict[str, Any]:
+    """Every setting under the dotted name it has in files, overrides and sweeps: {"training.batch_size": 8}."""
+    return flat(settings.model_dump(), separator=".")
+
+
+def flat(values: Mapping[str, Any], *, separator: str) -> dict[str, Any]:
+    """Nested tables as one, each value by the names on its way: {"a": {"b": 1}} is {"a.b": 1} where . separates."""
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            found |= {f"{key}{separator}{inner}": item for inner, item in flat(value, separator=separator).items()}
+        else:
+            found[key] = value
+    return found
 
 
 def dump_tree(tree: Mapping[str, Any]) -> str:

@@ -33,15 +33,15 @@ _SHOWN_LENGTH = 40
 
 
 def explain(error: ValidationError, source: Source, schema: type[BaseModel]) -> list[Problem]:
-    """Every error of one validation; the alternatives of a union make one problem together."""
+    """Every error of one validation as a problem at its place; the alternatives of a union make one together."""
     by_location: dict[Location, list[Mapping[str, Any]]] = {}
     for details in error.errors(include_url=False):
         location = _written_location(details, source.tree)
         by_location.setdefault(location, []).append(details)
     problems = []
     for location, alternatives in by_location.items():
-        said = source.broken_rule if alternatives[0]["type"] == "value_error" else source.problem
-        problems.append(said(location, _message(alternatives, location, schema)))
+        placed = source.broken_rule if alternatives[0]["type"] == "value_error" else source.problem
+        problems.append(placed(location, _message(alternatives, location, schema)))
     return problems
 
 

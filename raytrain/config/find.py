@@ -10,7 +10,7 @@ CHECKOUT = Path(__file__).parents[2]
 
 
 def find(kind: Literal["baselines", "search_spaces"], name_or_path: str) -> Path:
-    """A name is looked up in the working folder's `kind`, then in the checkout's; anything else is a path."""
+    """The file meant: a name is looked up in the working folder's `kind`, then the checkout's; all else is a path."""
     path = Path(name_or_path)
     is_path = path.suffix in (".yaml", ".yml") or "/" in name_or_path or path.name in ("", "..")
     folders = _folders(kind)

@@ -65,7 +65,7 @@ def apply_sample(baseline: Baseline, sample: Mapping[str, Scalar], *, is_from_sp
         values.setdefault(section, {})[name] = value
     try:
         changed = {
-            name: section.with_values(new) if is_from_space else section.model_validate({**dict(section), **new})
+            name: section.with_values(new) if is_from_space else section.model_validate(dict(section) | new)
             for name, new in values.items()
             for section in [getattr(baseline, name)]
         }
@@ -159,7 +159,7 @@ def _set(source: Source, location: Location, value: Any, *, place: Place, schema
     for part in location[:-1]:
         node = node.setdefault(part, {})
         if not isinstance(node, dict):
-            return  # what stands in the section's place is told where it was written
+            return  # the schema refuses what stands in the section's place
     node[location[-1]] = value
     source.places = {at: was for at, was in source.places.items() if at[: len(location)] != location}
     source.places[location] = place

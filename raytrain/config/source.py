@@ -36,7 +36,7 @@ _NOT_FINITE = re.compile(r"([-+]?)\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 
 @dataclass(frozen=True, slots=True, order=True)
 class Place:
-    """Where something was said; ordered by line in the file, then by position on the command line."""
+    """Where something was written; ordered by line in the file, then by position on the command line."""
 
     order: tuple[int, int]
     text: str
@@ -61,7 +61,7 @@ class Problem:
 
 @dataclass(slots=True)
 class Source:
-    """What was written. After a fault in the YAML itself (`broken`), `tree` is not to be judged."""
+    """Values with their places and problems. After a fault in the YAML itself (`broken`) `tree` is not to be judged."""
 
     tree: Any
     root: Place

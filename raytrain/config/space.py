@@ -91,8 +91,8 @@ class Search(Section):
     finalists: int = Field(3, ge=0)
     """Best trials that are trained again after the search, with the baseline; 0: none."""
     seeds: Count = 3
-    """Trainings of each finalist and of the baseline, the search's own among them. 1: none is trained again; from 3 on
-    the verdict can tell better from luckier."""
+    """Trainings of each finalist and of the baseline, the search's own among them. 1: none is trained again; it takes 3
+    for a verdict on whether the winner is better or was luckier."""
     max_concurrent: Count = 4
     """Trials that run at once, where the hardware has room for them."""
     send_best_checkpoint: bool = False

@@ -8,12 +8,11 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from raytrain.config.baseline import Baseline
+from raytrain.config.baseline import FACTORS, Baseline
 from raytrain.config.explain import alternatives, did_you_mean, explain, known_keys, shown_value, unknown_key
 from raytrain.config.source import Source
 from raytrain.config.space import Bounds, Choice, Range, Scalar, SearchSpace, Variation
 
-_EFFECTIVE = ("training.batch_size", "training.gradient_accumulation_steps", "scaling.num_workers")
 _VARIATION: TypeAdapter[Choice | Range] = TypeAdapter(Variation)
 
 
@@ -117,7 +116,7 @@ def _in_place(baseline: Baseline, key: str, value: Any) -> tuple[list[str], Any]
     """What the baseline's schema has against this value for the key, and the value in the key's own type."""
     section, name = key.split(".")
     before = getattr(baseline, section)
-    values = {**dict(before), name: value}
+    values = dict(before) | {name: value}
     try:
         return [], getattr(before.model_validate(values), name)
     except ValidationError as error:
@@ -145,7 +144,7 @@ def _check_keep(source: Source, space: SearchSpace, baseline: Baseline) -> None:
             f"the baseline's effective batch size, {size}, lies outside {bounds.low} to {bounds.high}, and it is "
             "trial 0; widen keep, or change the baseline's training.batch_size or gradient_accumulation_steps",
         )
-    sizes = [_sizes(space, baseline, key) for key in _EFFECTIVE]
+    sizes = [_sizes(space, baseline, key) for key in FACTORS]
     if not _some_product_is_within(sizes, bounds):
         low, high = math.prod(size[0] for size in sizes), math.prod(size[-1] for size in sizes)
         source.note(

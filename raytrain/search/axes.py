@@ -12,12 +12,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from raytrain.config.baseline import Baseline
+from raytrain.config.baseline import FACTORS, Baseline
 from raytrain.config.space import Choice, Range, Scalar, SearchSpace
 from raytrain.errors import InputError
 
 MICRO_BATCH = "training.batch_size"
-FACTORS = ("scaling.num_workers", MICRO_BATCH, "training.gradient_accumulation_steps")
 _LONGEST_LIST = 100_000
 
 Sample = dict[str, Scalar]

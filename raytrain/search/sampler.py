@@ -15,9 +15,10 @@ import optuna
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
+from raytrain.config.baseline import FACTORS
 from raytrain.config.space import Search
 from raytrain.results.choose import MEASURES
-from raytrain.search.axes import FACTORS, MICRO_BATCH, Axes, Listed, Sample
+from raytrain.search.axes import MICRO_BATCH, Axes, Listed, Sample
 from raytrain.search.encoding import Tried, Wanted, draw, encoded, teaches_everything
 
 _TRIES, _RANDOM_TRIES = 20, 200

@@ -1,11 +1,11 @@
 """A study's beginning, and its going on: what was asked on the command line in; its description and folder out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from raytrain.config.baseline import Baseline
+from raytrain.config.dump import by_dotted_key
 from raytrain.config.reader import change
 from raytrain.config.space import SearchSpace
 from raytrain.errors import InputError
@@ -59,21 +59,11 @@ def refuse_another(
     for kind, now, then in (("baseline", baseline, description.baseline), ("space", space, description.space)):
         if now is None or then is None:
             continue
-        differing = sorted(_differing(then.model_dump(), now.model_dump()) - _MAY_CHANGE)
+        before, after = by_dotted_key(then), by_dotted_key(now)
+        keys = before.keys() | after.keys()
+        differing = sorted(key for key in keys - _MAY_CHANGE if before.get(key) != after.get(key))
         if differing:
             raise InputError(
                 f"{folder}: was begun with another {kind} ({', '.join(differing)}); leave that out to go on with it, "
                 "or leave --resume out to begin another study"
             )
-
-
-def _differing(then: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> set[str]:
-    """Dotted keys with different values."""
-    keys: set[str] = set()
-    for key in then.keys() | now.keys():
-        old, new = then.get(key), now.get(key)
-        if isinstance(old, Mapping) and isinstance(new, Mapping):
-            keys |= _differing(old, new, f"{prefix}{key}.")
-        elif old != new:
-            keys.add(f"{prefix}{key}")
-    return keys

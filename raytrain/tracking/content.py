@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from raytrain.config.baseline import Baseline
+from raytrain.config.dump import by_dotted_key
 from raytrain.results.records import Row, TrialRecord
 from raytrain.results.study_results import StudyResults, outcomes
-from raytrain.tracking.flat import flat_config
 
 _FROM_RECORD = ("eval_wer", "best_eval_wer", "inherited_from", "reason", "predicted_memory_gib", "gpu_fraction")
 
@@ -44,7 +44,7 @@ def trial_run(
         group=study_name,
         job_type="trial",
         tags=_tags(config.model.variant, space_name, "baseline" if number == 0 else None),
-        config=flat_config(config.model_dump()),
+        config=by_dotted_key(config),
     )
 
 
@@ -65,21 +65,25 @@ def fit_run(folder_name: str, config: Baseline) -> RunContent:
         name=folder_name,
         job_type="fit",
         tags=_tags(config.model.variant),
-        config=flat_config(config.model_dump()),
+        config=by_dotted_key(config),
     )
 
 
 def study_run(study: StudyResults) -> RunContent:
     """A study's own run, in the group of its trials, with its baseline's and its space's settings."""
     name, asked = study.folder.name, study.description
-    space = {} if asked.space is None else asked.space.model_dump()
+    sections = {"baseline": asked.baseline, "space": asked.asked}
     return RunContent(
         run_id=f"{name}-study",
         name=name,
         group=name,
         job_type="study",
         tags=_tags(asked.baseline_name, asked.space_name),
-        config=flat_config({"baseline": asked.baseline.model_dump(), "space": space}),
+        config={
+            f"{name}.{key}": value
+            for name, section in sections.items()
+            for key, value in by_dotted_key(section).items()
+        },
     )
 
 

@@ -7,8 +7,7 @@ import wandb
 
 from raytrain.config.baseline import Tracking
 from raytrain.report.edits import marked
-from raytrain.results.choose import peak_memory_gib, undominated
-from raytrain.results.records import Outcome, TrialRecord
+from raytrain.results.choose import peak_memory_gib, ranked_trials, undominated
 from raytrain.results.study_results import StudyResults, varied_keys, worst_utterances
 from raytrain.results.transcripts import counts
 from raytrain.tracking.content import study_run, study_summary
@@ -33,9 +32,10 @@ def publish_study(tracking: Tracking, study: StudyResults, *, with_checkpoint: b
 def trial_rows(study: StudyResults) -> list[dict[str, Any]]:
     """For each trial what was varied and what was measured, by column."""
     keys = varied_keys(study)
+    candidates = {one.trial_id for one in ranked_trials(study.records)}
     rows, lowest = [], None
     for one in study.records:
-        if _is_candidate(one) and one.eval_wer is not None:
+        if one.trial_id in candidates and one.eval_wer is not None:
             lowest = one.eval_wer if lowest is None else min(lowest, one.eval_wer)
         rows.append(
             {
@@ -89,16 +89,11 @@ def _front(study: StudyResults) -> list[dict[str, Any]]:
     """The completed trials that no other beats in both memory and WER, from the smallest on."""
     points = [
         (peak, one.eval_wer or 0.0, one.number)
-        for one in study.scored()
-        if _is_candidate(one) and (peak := peak_memory_gib(one)) is not None
+        for one in ranked_trials(study.records)
+        if (peak := peak_memory_gib(one)) is not None
     ]
     front = sorted(points[place] for place in undominated([point[:2] for point in points]))
     return [dict(zip(("peak_memory_gib", "eval_wer", "trial"), point, strict=True)) for point in front]
-
-
-def _is_candidate(record: TrialRecord) -> bool:
-    """Trained to its end, and no repeat of a finalist with another seed."""
-    return record.outcome is Outcome.COMPLETED and record.finalist_of is None
 
 
 def _transcripts(study: StudyResults) -> wandb.Table:

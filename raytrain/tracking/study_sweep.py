@@ -30,7 +30,7 @@ def require_online(tracking: Tracking) -> None:
 
 
 def create_sweep(tracking: Tracking, space: SearchSpace, *, folder: Path) -> str:
-    """Make the study's sweep, unless it has one; the address of its page."""
+    """Make the study's sweep, unless it has one; return the address of its page."""
     project = tracking.wandb_project
     try:
         sweep_id = sweep_of(folder)
@@ -46,7 +46,7 @@ def create_sweep(tracking: Tracking, space: SearchSpace, *, folder: Path) -> str
 
 
 def sweep_of(folder: Path) -> str | None:
-    """The study's sweep, if it was given one."""
+    """The id of the study's sweep; None where it has none."""
     return _file(folder).read_text() if _file(folder).is_file() else None
 
 

@@ -89,7 +89,7 @@ def _text(path: Path) -> str:
 
 
 def _question(space: SearchSpace) -> dict[str, Any]:
-    """What is sought, and how."""
+    """A sweep's method and its metric, the lowest WER."""
     method = {"tpe": "bayes", "random": "random", "nsga2": "bayes"}[space.search.sampler]
     return {"method": method, "metric": {"name": "eval_wer", "goal": "minimize"}}
 
@@ -110,7 +110,7 @@ def _parameter(variation: Variation) -> dict[str, Any]:
 
 
 def _values(variation: Variation) -> list[Any]:
-    """What is listed, or the steps of a range and both its ends."""
+    """The values listed, or the steps of a range with both its ends."""
     if isinstance(variation, Choice):
         return list(dict.fromkeys(variation.values))
     step = variation.step or 1

@@ -5,7 +5,7 @@ Neither may stop or slow the training it looks at. A row is logged once, even wh
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from raytrain.config.baseline import Tracking
 from raytrain.files import write_text
@@ -14,19 +14,14 @@ from raytrain.tracking.flat import flat_row, folder_name
 from raytrain.tracking.tensorboard_events import TensorBoardEvents
 from raytrain.tracking.wandb_run import WandbRun
 
-
-class Sink(Protocol):
-    """A tracker that rows go to."""
-
-    def log(self, row: Mapping[str, float], *, examples_seen: int) -> None: ...
-    def finish(self, outcome: str, summary: Mapping[str, Any]) -> None: ...
+Tracker = TensorBoardEvents | WandbRun
 
 
 class TrackedRun:
     """A run that is going on. `finish` is called once, whatever the end."""
 
-    def __init__(self, sinks: Sequence[Sink], *, position: Path) -> None:
-        self._sinks = sinks
+    def __init__(self, trackers: Sequence[Tracker], *, position: Path) -> None:
+        self._trackers = trackers
         self._position = position
         self._logged = int(position.read_text()) if position.exists() else -1
 
@@ -35,16 +30,16 @@ class TrackedRun:
         examples_seen = row["examples_seen"]
         if examples_seen <= self._logged:
             return
-        for sink in self._sinks:
-            sink.log(flat_row(row), examples_seen=examples_seen)
+        for tracker in self._trackers:
+            tracker.log(flat_row(row), examples_seen=examples_seen)
         self._logged = examples_seen
-        if self._sinks:
+        if self._trackers:
             write_text(self._position, str(examples_seen))
 
     def finish(self, outcome: str, summary: Mapping[str, Any] | None = None) -> None:
         """Close the run as what it was: an Outcome's value, or "interrupted" for one that will be resumed."""
-        for sink in self._sinks:
-            sink.finish(outcome, summary or {})
+        for tracker in self._trackers:
+            tracker.finish(outcome, summary or {})
 
 
 def open_run(tracking: Tracking, content: RunContent, *, folder: Path, sweep_id: str | None = None) -> TrackedRun:
@@ -52,9 +47,9 @@ def open_run(tracking: Tracking, content: RunContent, *, folder: Path, sweep_id:
 
     It is shown in the sweep of `sweep_id`, if one is given.
     """
-    sinks: list[Sink] = []
+    trackers: list[Tracker] = []
     if tracking.tensorboard:
-        sinks.append(TensorBoardEvents(folder / "tensorboard" / folder_name(content.name), content))
+        trackers.append(TensorBoardEvents(folder / "tensorboard" / folder_name(content.name), content))
     if tracking.wandb != "disabled":
-        sinks.append(WandbRun(tracking, content, folder=folder, sweep_id=sweep_id))
-    return TrackedRun(sinks, position=folder / "tracking" / f"{folder_name(content.run_id)}.txt")
+        trackers.append(WandbRun(tracking, content, folder=folder, sweep_id=sweep_id))
+    return TrackedRun(trackers, position=folder / "tracking" / f"{folder_name(content.run_id)}.txt")

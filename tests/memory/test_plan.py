@@ -3,9 +3,14 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import pytest
+
+from raytrain.config.reader import load_baseline
+from raytrain.memory import planning
+from raytrain.whisper.variants import VARIANTS
 
 
 def plan(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -102,3 +107,11 @@ def test_planning_loads_no_torch() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert set(done.stderr.split()).isdisjoint({"torch", "transformers", "ray", "datasets"})
+
+
+def test_the_english_only_twin_of_a_size_is_no_smaller_variant(monkeypatch: pytest.MonkeyPatch) -> None:
+    twin = replace(VARIANTS["small"].english_only(), name="small.en")
+    monkeypatch.setitem(VARIANTS, twin.name, twin)
+    card = planning.Card(memory_gib=None)
+    (sample,) = planning._smaller_variant(load_baseline("small"), card, None)
+    assert sample == {"model.variant": "base", "model.pretrained": "openai/whisper-base"}

@@ -19,7 +19,9 @@ TRAINED = record(
     eval_wer=0.2,
     best_eval_wer=0.19,
     word_errors={"hits": 8},
+    wer_by_age_bucket={"5-7": 0.25},
     examples_seen=5000,
+    steps=139,
     peak_memory_reserved_gib=11.0,
     checkpoint="ray/trial-0001/step-000139",
 )
@@ -38,8 +40,10 @@ def test_another_split_of_a_trained_effective_batch_is_equivalent() -> None:
     assert equivalent(split(6, 3, **{"scaling.num_workers": 2}), [TRAINED]) == TRAINED
 
 
-@pytest.mark.parametrize("other", [split(6, 5), split(6, 6, **{"training.learning_rate": 3e-5})])
-def test_another_effective_batch_or_another_rate_is_not(other: Baseline) -> None:
+@pytest.mark.parametrize(
+    "other", [split(6, 5), split(6, 6, **{"training.learning_rate": 3e-5}), split(6, 6, **{"scaling.use_gpu": False})]
+)
+def test_another_effective_batch_or_rate_or_device_is_not(other: Baseline) -> None:
     assert equivalent(other, [TRAINED]) is None
 
 
@@ -65,12 +69,26 @@ def test_a_probe_is_a_few_steps_and_a_short_evaluation_of_the_same_run() -> None
     assert config.training == split(6, 6).training
 
 
+@pytest.mark.parametrize(("most", "scored"), [(8, 8), (500, 2 * SMALL.evaluation.batch_size)])
+def test_a_probe_scores_no_more_than_the_run_would(most: int, scored: int) -> None:
+    config, _ = probe_of(split(6, 6, **{"evaluation.max_utterances": most}), budget_examples=5000)
+    assert config.evaluation.max_utterances == scored
+
+
 def test_the_wer_is_the_others_and_memory_and_speed_are_its_own() -> None:
     found = inherit(probed(), TRAINED)
     assert (found.inherited_from, found.outcome) == ("trial-0001", Outcome.COMPLETED)
     assert (found.eval_wer, found.best_eval_wer, found.word_errors) == (0.2, 0.19, {"hits": 8})
+    assert (found.wer_by_age_bucket, found.examples_seen, found.steps) == ({"5-7": 0.25}, 5000, 139)
     assert (found.peak_memory_reserved_gib, found.train_examples_per_s) == (5.0, 9.0)
     assert found.checkpoint is None
+
+
+def test_what_a_probe_says_of_its_own_does_not_count_beside_what_was_trained() -> None:
+    own = {"outcome": Outcome.DIVERGED, "wer_by_age_bucket": {"12+": 0.9}, "examples_seen": 144, "steps": 4}
+    found = inherit(probed(**own, checkpoint="ray/trial-0002/step-000004"), TRAINED)
+    assert (found.outcome, found.wer_by_age_bucket) == (Outcome.COMPLETED, {"5-7": 0.25})
+    assert (found.examples_seen, found.steps, found.checkpoint) == (5000, 139, None)
 
 
 def test_with_dropout_the_record_says_that_it_is_equal_in_distribution_alone() -> None:

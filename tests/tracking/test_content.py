@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 from test_published_study import BASELINE, SPACE, trial
 
+from raytrain.config.dump import by_dotted_key, flat
 from raytrain.report.write import write_report
 from raytrain.results.description import Description
 from raytrain.results.ledger import Ledger
 from raytrain.results.records import Outcome, Row
 from raytrain.results.study_results import StudyResults
 from raytrain.tracking.content import fit_run, study_run, study_summary, trial_row, trial_run, trial_summary
-from raytrain.tracking.flat import flat_config
 
 NAME = "2026-01-01_tiny_smoke"
 
@@ -38,7 +38,7 @@ def test_the_first_trial_is_tagged_as_the_baseline_and_a_space_without_a_name_is
 
 def test_a_trial_s_settings_are_flat_and_whole() -> None:
     config = trial_run(NAME, "trial-0003", number=3, config=BASELINE).config
-    assert config == flat_config(BASELINE.model_dump())
+    assert config == by_dotted_key(BASELINE)
     assert (config["training.batch_size"], config["storage"]) == (8, "results")
 
 
@@ -56,10 +56,14 @@ def test_a_trial_s_summary_is_its_last_row_and_what_the_record_alone_knows() -> 
     }  # fmt: skip
 
 
+def test_of_an_empty_section_nothing_is_sent() -> None:
+    assert flat({"space": {"vary": {}, "trials": 4}}, separator=".") == {"space.trials": 4}
+
+
 def test_a_fit_is_known_by_its_folder_and_stands_in_no_group() -> None:
     content = fit_run("2026-01-01_small", BASELINE)
     assert (content.run_id, content.name, content.group) == ("2026-01-01_small", "2026-01-01_small", None)
-    assert (content.job_type, content.tags, content.config) == ("fit", ("tiny",), flat_config(BASELINE.model_dump()))
+    assert (content.job_type, content.tags, content.config) == ("fit", ("tiny",), by_dotted_key(BASELINE))
 
 
 def test_a_study_s_own_run_has_the_settings_of_its_baseline_and_its_space(study: StudyResults) -> None:

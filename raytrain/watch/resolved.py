@@ -1,0 +1,21 @@
+"""What --dry-run prints: a resolved baseline, and a study's space, in; YAML or one JSON object on stdout, out."""
+
+from raytrain.cli import print_json
+from raytrain.config.baseline import Baseline
+from raytrain.config.derived import derived
+from raytrain.config.dump import dump_tree, dump_yaml
+from raytrain.config.space import SearchSpace
+
+
+def show_resolved(baseline: Baseline, space: SearchSpace | None = None, *, as_json: bool) -> None:
+    """Print the resolved configuration and what follows from it: what is not known without data is null."""
+    numbers = derived(baseline, None)
+    asked = {} if space is None else space.model_dump()
+    if as_json:
+        print_json({"config": baseline.model_dump(), "derived": numbers, **({"space": asked} if space else {})})
+        return
+    print(dump_yaml(baseline), end="")
+    for name, value in numbers.items():
+        print(f"# {name}: {'null' if value is None else value}")
+    for line in dump_tree(asked).splitlines() if asked else []:
+        print(f"# {line}")

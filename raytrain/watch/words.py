@@ -1,0 +1,73 @@
+"""What a study says on the terminal: as it begins, as trials end, and at its end."""
+
+import shlex
+from collections.abc import Sequence
+
+from raytrain.cli import say
+from raytrain.config.space import Choice
+from raytrain.report.front import front_lines
+from raytrain.report.table import product_text
+from raytrain.results.records import TrialRecord
+from raytrain.results.study_results import StudyResults
+from raytrain.results.wording import short, split_text, value_text
+from raytrain.search.finalists import further_seeds
+from raytrain.study.study import Study
+
+
+def announce(study: Study, *, sweep: str | None) -> None:
+    """Say what is searched, where, and where to look at it."""
+    baseline, space, name = study.baseline, study.space, study.description.baseline_name
+    say(f"study      {study.folder}")
+    say(
+        f"baseline   {name}: whisper-{baseline.model.variant}, {split_text(baseline)} = "
+        f"{baseline.effective_batch_size()}, learning rate {short(baseline.training.learning_rate)}"
+    )
+    for key, drawn in space.vary.items():
+        if isinstance(drawn, Choice):
+            choices = ", ".join(map(value_text, drawn.values))
+        else:
+            choices = f"{value_text(drawn.low)} to {value_text(drawn.high)}"
+        say(f"vary       {key}: {choices}")
+    say(f"trials     {space.search.trials}, the baseline first; each at most {study.budget_examples} examples")
+    again = further_seeds(space.search, baseline)
+    if again:
+        further = "another seed" if again == 1 else f"{again} more seeds"
+        say(f"finalists  the best {space.search.finalists} and the baseline, each trained again with {further}")
+    for caveat in study.description.caveats():
+        say(f"note       {caveat}")
+    where = shlex.quote(str(study.folder))
+    say(f"watch      optuna-dashboard sqlite:///{where}/optuna.db")
+    if baseline.tracking.tensorboard:
+        say(f"           tensorboard --logdir {where}/tensorboard")
+    if sweep is not None:
+        say(f"           {sweep}")
+
+
+def trial_line(record: TrialRecord) -> str:
+    """One trial as it ended."""
+    wer = f"WER {record.eval_wer:.4f}, " if record.eval_wer is not None else ""
+    reason = f" ({record.reason})" if record.reason else ""
+    again = f", {record.finalist_of} again with seed {record.seed}" if record.finalist_of is not None else ""
+    rate = short(record.config.training.learning_rate)
+    return (
+        f"trial {record.number}{again}: {product_text(record)}, learning rate {rate}: "
+        f"{wer}{record.outcome}{reason} after {record.examples_seen} examples in {record.wall_s:.0f} s"
+    )
+
+
+def last_words(found: StudyResults, records: Sequence[TrialRecord]) -> None:
+    """Say the verdict and what can be done with it."""
+    folder = found.folder
+    if found.best is None:
+        reasons = "; ".join(sorted({f"{record.outcome}: {record.reason}" for record in records}))
+        say(f"no trial was completed ({reasons}); see {folder / 'trials.jsonl'}")
+        return
+    searched = sum(record.finalist_of is None for record in records)
+    say(f"verdict    {found.verdict.sentence}")
+    for place, line in enumerate(front_lines(found.front)):
+        say(f"{'' if place else 'front':<10} {line}")
+    say(f"report     {folder / 'report.html'}")
+    say(f"train it   python -m raytrain.fit --config {shlex.quote(str(folder / 'best.yaml'))}")
+    if found.front:
+        say(f"           of the front: python -m raytrain.fit --config {shlex.quote(str(folder / 'front'))}/TRIAL.yaml")
+    say(f"go on      python -m raytrain.tune --resume {shlex.quote(str(folder))} --trials {2 * searched}")

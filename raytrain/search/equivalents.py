@@ -19,9 +19,8 @@ _PROBE_EVALUATIONS = 2
 
 def equivalent(config: Baseline, records: Sequence[TrialRecord]) -> TrialRecord | None:
     """The trial that was trained to its end with the same effective batch, and all else but its split the same."""
-    wanted = _but_the_split(config)
-    alike = (record for record in records if record.effective_batch_size == config.effective_batch_size())
-    return next((one for one in alike if _is_whole(one) and _but_the_split(one.config) == wanted), None)
+    wanted = _in_one_piece(config)
+    return next((one for one in records if _is_whole(one) and _in_one_piece(one.config) == wanted), None)
 
 
 def probe_of(config: Baseline, *, budget_examples: int) -> tuple[Baseline, int]:
@@ -58,8 +57,10 @@ def _is_whole(record: TrialRecord) -> bool:
     return trained and record.inherited_from is None and record.finalist_of is None
 
 
-def _but_the_split(config: Baseline) -> Baseline:
-    """The same run of micro-batches of one utterance, for comparison."""
-    training = config.training.model_copy(update={"batch_size": 1, "gradient_accumulation_steps": 1})
-    scaling = config.scaling.model_copy(update={"num_workers": 1})
-    return config.model_copy(update={"training": training, "scaling": scaling})
+def _in_one_piece(config: Baseline) -> Baseline:
+    """The same run with its effective batch as one micro-batch: equal for all that split one training otherwise."""
+    whole = {"batch_size": config.effective_batch_size(), "gradient_accumulation_steps": 1}
+    training = config.training.model_copy(update=whole)
+    return config.model_copy(
+        update={"training": training, "scaling": config.scaling.model_copy(update={"num_workers": 1})}
+    )

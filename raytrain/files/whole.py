@@ -32,18 +32,22 @@ def write_text(path: Path, text: str, *, durable: bool = True) -> None:
 
 
 @contextmanager
-def whole_folder(target: Path) -> Iterator[Path]:
-    """Yield a new folder to build in; when the block ends it is synced to disk and becomes `target` in one move.
+def whole_folder(target: Path, *, durable: bool = True) -> Iterator[Path]:
+    """Yield a new folder to build in; when the block ends it becomes `target`, new or empty so far, in one move.
 
     Its parent is a scratch folder beside `target`, which goes away with all else in it. A failure leaves nothing.
+    Without `durable` a power cut may leave less than all of it.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as scratch:
         built = Path(scratch, "built")
         built.mkdir()
         yield built
-        sync_tree(built)
-        move(built, target)
+        if durable:
+            sync_tree(built)
+            move(built, target)
+        else:
+            built.rename(target)
 
 
 def move(source: Path, target: Path) -> None:

@@ -4,7 +4,6 @@ Of the data position, the schedule and the random draws only the step is kept: t
 """
 
 import json
-import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Any
 import torch
 
 from raytrain.config.baseline import Audio
+from raytrain.files import whole_folder
 from raytrain.results.records import Row
 from raytrain.whisper.weights import Whisper, save
 
@@ -48,17 +48,14 @@ def save_checkpoint(
     audio: Audio,
     utterances: Sequence[dict[str, Any]],
 ) -> Path:
-    """Writes beside and renames: a folder of this name is always whole."""
-    partial = folder.with_name(f".{folder.name}.{os.getpid()}")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    save(whisper, partial, window=audio, extra={"step": step, "eval_wer": row.eval_wer})
-    state = {"optimizer": optimizer.state_dict(), "scaler": scaler.state_dict(), "step": step, "row": row.as_dict()}
-    torch.save(state, partial / _STATE)
-    lines = (json.dumps(utterance, ensure_ascii=False, allow_nan=False) for utterance in utterances)
-    (partial / _UTTERANCES).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    shutil.rmtree(folder, ignore_errors=True)  # left by a run that was killed before it could report it
-    partial.rename(folder)
+    """Write a checkpoint; a folder of this name is always whole."""
+    with whole_folder(folder, durable=False) as built:  # the run goes on from the one before it, too
+        save(whisper, built, window=audio, extra={"step": step, "eval_wer": row.eval_wer})
+        state = {"optimizer": optimizer.state_dict(), "scaler": scaler.state_dict(), "step": step, "row": row.as_dict()}
+        torch.save(state, built / _STATE)
+        lines = (json.dumps(utterance, ensure_ascii=False, allow_nan=False) for utterance in utterances)
+        (built / _UTTERANCES).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        shutil.rmtree(folder, ignore_errors=True)  # left by a run that was killed before it could report it
     return folder
 
 

@@ -5,8 +5,6 @@ they first came from.
 """
 
 import json
-import os
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +13,7 @@ from typing import Any, Literal
 
 from raytrain.config.baseline import Audio, Model
 from raytrain.errors import InputError
+from raytrain.files import whole_folder
 from raytrain.whisper.labels import decoder_prompt, is_multilingual, language_code
 from raytrain.whisper.locate import described, locate
 from raytrain.whisper.variants import VARIANTS, Variant
@@ -65,21 +64,17 @@ def save(whisper: Whisper, folder: Path, *, window: Audio, extra: Mapping[str, A
     """Write a folder that from_pretrained loads. It appears whole or not at all; it must be new, or empty."""
     from transformers import WhisperFeatureExtractor, WhisperProcessor
 
-    partial = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
     extractor = WhisperFeatureExtractor(whisper.model.config.num_mel_bins)
-    try:
+    with whole_folder(folder, durable=False) as built:
         with _as_published(whisper.model), _without_progress_bars():
-            whisper.model.save_pretrained(partial)
-        WhisperProcessor(extractor, whisper.tokenizer).save_pretrained(partial)
-        extractor.save_pretrained(partial)  # preprocessor_config.json: where older readers look
+            whisper.model.save_pretrained(built)
+        WhisperProcessor(extractor, whisper.tokenizer).save_pretrained(built)
+        extractor.save_pretrained(built)  # preprocessor_config.json: where older readers look
         spelling = whisper.tokenizer.english_spelling_normalizer
         if spelling is not None:  # what tokenizer.normalize() needs; transformers reads it and does not write it
-            (partial / "normalizer.json").write_text(json.dumps(spelling), encoding="utf-8")
+            (built / "normalizer.json").write_text(json.dumps(spelling), encoding="utf-8")
         kept = {**extra, "source": whisper.source, "window": window.model_dump()}
-        (partial / _RAYTRAIN).write_text(json.dumps(kept, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-        partial.rename(folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        (built / _RAYTRAIN).write_text(json.dumps(kept, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def _pretrained(model: Model, folder: Path) -> Whisper:

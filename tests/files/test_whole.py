@@ -87,6 +87,13 @@ def test_a_folder_appears_whole_and_its_scratch_goes(tmp_path: Path) -> None:
     ]
 
 
+def test_an_empty_folder_gives_its_place_to_one_that_need_not_last(tmp_path: Path, synced: list[str]) -> None:
+    (tmp_path / "model").mkdir()
+    with whole_folder(tmp_path / "model", durable=False) as built:
+        (built / "weights").write_text("1")
+    assert (names(tmp_path / "model"), names(tmp_path), synced) == (["weights"], ["model"], [])
+
+
 def test_a_folder_whose_making_fails_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(IsADirectoryError), whole_folder(tmp_path / "model") as built:
         built.write_text("1")

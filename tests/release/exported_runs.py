@@ -13,7 +13,7 @@ from raytrain.config.reader import load_baseline
 from raytrain.config.space import SearchSpace
 from raytrain.results.description import Description, read_description
 from raytrain.results.ledger import Ledger
-from raytrain.results.records import Outcome, TrialRecord
+from raytrain.results.records import Outcome, Row, TrialRecord
 from raytrain.training import session
 from raytrain.trial.inputs import Inputs, inputs_of
 
@@ -28,7 +28,7 @@ def train(folder: Path, *overrides: str) -> Path:
     """A fit's folder: its description with its result, and a checkpoint a step."""
     config = load_baseline("tiny", [*COMMON, *overrides])
     inputs = inputs_of(config)
-    rows: list[dict[str, Any]] = []
+    rows: list[Row] = []
     session.run(
         config,
         corpus=inputs.corpus,
@@ -44,7 +44,7 @@ def train(folder: Path, *overrides: str) -> Path:
         baseline=config,
         data=inputs.described(),
         provenance={"command_line": ["python", "-m", "raytrain.fit"], "seeds": {"training.seed": 42}},
-        result=rows[-1],
+        result=rows[-1].as_dict(),
     )
     description.write(folder)
     return folder

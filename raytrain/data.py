@@ -5,6 +5,7 @@ from functools import cache
 from typing import Any
 
 from raytrain.cli import Parser, log_to_stderr, print_json, run_door, say
+from raytrain.config.constants import GIB
 from raytrain.errors import InputError
 from raytrain.speech.check import Checked, check
 from raytrain.speech.corpus import Corpus, prepare
@@ -67,7 +68,7 @@ def _described(checked: Checked) -> dict[str, Any]:
 def _summary(corpus: Corpus) -> dict[str, Any]:
     return {
         "folder": str(corpus.folder),
-        "gib": sum(path.stat().st_size for path in corpus.folder.iterdir()) / 2**30,
+        "gib": sum(path.stat().st_size for path in corpus.folder.iterdir()) / GIB,
         "children": len(set(corpus.child_ids)),
         "hours": float(corpus.durations_s.sum(dtype=float)) / 3600,
         "synthetic": corpus.synthetic,
@@ -88,7 +89,7 @@ def _count_tokens(text: str) -> int | None:
 @cache
 def _tokenizer() -> Any:
     """Of any Whisper on this machine: they all cut English alike, and checking should fetch nothing."""
-    from raytrain.whisper.locate import known_folders
+    from raytrain.whisper.folders import known_folders
     from raytrain.whisper.tokenizer import load_tokenizer
 
     folder = next(known_folders(), None)

@@ -21,6 +21,7 @@ from raytrain.archive.journal import Move
 from raytrain.archive.s3 import RemoteFolder
 from raytrain.archive.settle import settle
 from raytrain.archive.tree import scan
+from raytrain.config.constants import GIB
 from raytrain.errors import InputError
 
 _SPARE_BYTES = 2**20
@@ -132,4 +133,4 @@ def _require_whole(move: Move, found: list[str]) -> None:
 
 
 def _size(size_bytes: int) -> str:
-    return f"{size_bytes / 2**30:.1f} GiB" if size_bytes >= 2**30 else f"{size_bytes / 2**20:.1f} MiB"
+    return f"{size_bytes / GIB:.1f} GiB" if size_bytes >= GIB else f"{size_bytes / 2**20:.1f} MiB"

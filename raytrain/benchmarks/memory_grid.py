@@ -14,8 +14,8 @@ from typing import Any
 import torch
 
 from raytrain.config.baseline import Baseline
-from raytrain.memory.prediction import Prediction, longest_window_s, predict
-from raytrain.memory.step_peak import GIB
+from raytrain.config.constants import GIB
+from raytrain.memory.prediction import PredictedPeak, longest_window_s, predict
 from raytrain.training import precision as precisions
 from raytrain.training.distributed import OutOfMemory, run_on_all_or_none
 from raytrain.training.feed import MicroBatch, StepData
@@ -108,7 +108,7 @@ def measure(point: Point, *, device: torch.device) -> dict[str, Any]:
     return row
 
 
-def _measured(config: Baseline, point: Point, prediction: Prediction, device: torch.device) -> dict[str, Any]:
+def _measured(config: Baseline, point: Point, prediction: PredictedPeak, device: torch.device) -> dict[str, Any]:
     precision = precisions.resolve(point.precision, device=device)
     whisper = load(config.model, seed=0)
     whisper.model.to(device)
@@ -135,7 +135,7 @@ def _measured(config: Baseline, point: Point, prediction: Prediction, device: to
     }
 
 
-def _reserved_for(live_gib: float, prediction: Prediction) -> float:
+def _reserved_for(live_gib: float, prediction: PredictedPeak) -> float:
     return live_gib * (1 + prediction.calibration.slack_share) + prediction.calibration.slack_gib
 
 

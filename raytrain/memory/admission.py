@@ -30,10 +30,11 @@ class Admission:
 
     @property
     def refuses(self) -> bool:
-        """Whether anything can be refused."""
+        """Whether there is a bound by which samples are refused."""
         return self._bound is not None
 
     def predicted_gib(self, config: Baseline) -> float:
+        """The predicted peak of a run, in all."""
         return self._footprint.predict(config).predicted_memory_gib
 
     def refusal(self, config: Baseline) -> str | None:
@@ -44,27 +45,28 @@ class Admission:
         return f"predicted {reserved_gib + self._missed_gib(config) + context_gib:.1f} GiB, {bound}"
 
     def will_fit(self, config: Baseline) -> bool:
-        """Going by the trials that have ended; while none has, with room for what a prediction may be off."""
+        """Whether a sample will fit, going by the trials that have ended; while none has, with room for what a
+        prediction may be off."""
         if self._bound is None:
             return True
         return may_launch(self._reserved_gib(config), self._peaks, limit_gib=self._bound[0])
 
     def part(self, config: Baseline, card_gib: float | None) -> float | None:
-        """Of a card of this size, for one worker, with as much room as the trials so far say that a prediction may be
-        off; None where the card is too small."""
+        """The share that a worker gets of a card of this size, with as much room as the trials so far say that a
+        prediction may be off; None where the card is too small."""
         scaling = config.scaling
         if scaling.gpu_fraction != "auto":
             return scaling.gpu_fraction
-        size_gib = as_capped(card_gib, config)
-        if size_gib is None:
+        card_gib = as_capped(card_gib, config)
+        if card_gib is None:
             return 1.0
         margin = max(FRACTION_MARGIN, upper_factor(self._peaks))
-        own = gpu_fraction(self.predicted_gib(config), gpu_memory_gib=size_gib, margin=margin)
+        own = gpu_fraction(self.predicted_gib(config), card_gib=card_gib, margin=margin)
         # NCCL, which several workers talk by, refuses two on one card.
         return own if scaling.num_workers == 1 or own is None else 1.0
 
     def learn(self, records: Iterable[TrialRecord]) -> None:
-        """From all that have ended so far."""
+        """Go by all trials that have ended so far."""
         peaks = (self._peak(record) for record in records if record.predicted_memory_gib is not None)
         self._peaks = [peak for peak in peaks if peak is not None]
 
@@ -89,5 +91,5 @@ class Admission:
 
 
 def as_capped(card_gib: float | None, config: Baseline) -> float | None:
-    """What a trial sees of a card: scaling.gpu_memory_gib makes any behave like a smaller one."""
+    """The size of the card that a trial sees: scaling.gpu_memory_gib makes any card behave like a smaller one."""
     return min((size for size in (card_gib, config.scaling.gpu_memory_gib) if size is not None), default=None)

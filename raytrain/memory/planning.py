@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from raytrain.config.baseline import Baseline
+from raytrain.config.constants import GIB
 from raytrain.config.reader import apply_sample
 from raytrain.config.space import SearchSpace
 from raytrain.errors import InputError
@@ -14,7 +15,7 @@ from raytrain.memory.flops import train_flops_per_clip
 from raytrain.memory.prediction import (
     ASSUMED_LABEL_TOKENS,
     CALIBRATION,
-    Prediction,
+    PredictedPeak,
     estimated_label_tokens,
     gpu_fraction,
     longest_label_tokens,
@@ -22,7 +23,7 @@ from raytrain.memory.prediction import (
     predict,
     step_shape,
 )
-from raytrain.memory.step_peak import FLOAT_BYTES, GIB
+from raytrain.memory.step_peak import FLOAT_BYTES
 from raytrain.search.axes import Axes, Sample
 from raytrain.speech.extent import Extent
 from raytrain.whisper.variants import VARIANTS
@@ -32,48 +33,49 @@ _LEAST_GAIN_GIB = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)
-class Card:
-    """The hardware asked about."""
+class Hardware:
+    """The GPU asked about."""
 
-    memory_gib: float | None
+    card_gib: float | None
+    """The size of its memory."""
     tflops: float | None = None
-    """What it sustains in training, in TFLOP/s: about a third of the data sheet's dense half-precision figure."""
+    """The TFLOP/s it sustains in training: about a third of the data sheet's dense half-precision figure."""
 
 
-def plan(baseline: Baseline, space: SearchSpace, card: Card, *, extent: Extent | None = None) -> dict[str, Any]:
+def plan(baseline: Baseline, space: SearchSpace, hardware: Hardware, *, extent: Extent | None = None) -> dict[str, Any]:
     """Everything `python -m raytrain.plan` prints, as JSON: memory in GiB, unknown numbers null."""
     splits = [apply_sample(baseline, sample) for sample in Axes(space, baseline).splits()]
-    rows = [_row(split, card, extent, _examples(split, space, extent)) for split in splits]
+    rows = [_row(split, hardware, extent, _examples(split, space, extent)) for split in splits]
     fitting = [row["batch_size"] for row in rows if row["fits"]]
     smallest = min(splits, key=lambda split: _predict(split, extent).predicted_memory_gib)
     starting_point = baseline if fitting else smallest
-    if card.memory_gib is not None and not fitting:
-        _refuse_hopeless(smallest, card.memory_gib, extent)
+    if hardware.card_gib is not None and not fitting:
+        _refuse_hopeless(smallest, hardware.card_gib, extent)
     return {
         "variant": baseline.model.variant,
-        "gpu_memory_gib": card.memory_gib,
+        "gpu_memory_gib": hardware.card_gib,
         "window_s": longest_window_s(baseline, extent.longest_clip_s if extent else None),
         "label_tokens": longest_label_tokens(baseline, _label_tokens(extent)),
-        "assumptions": _assumptions(baseline, card, extent),
+        "assumptions": _assumptions(baseline, hardware, extent),
         "rows": rows,
         "largest_fitting_batch_size": max(fitting, default=None),
-        "baseline": _row(baseline, card, extent, _examples(baseline, space, extent)),
+        "baseline": _row(baseline, hardware, extent, _examples(baseline, space, extent)),
         "changes_from": {
             "training.batch_size": starting_point.training.batch_size,
             "training.gradient_accumulation_steps": starting_point.training.gradient_accumulation_steps,
         },
-        "changes": list(_changes(starting_point, card, extent)),
+        "changes": list(_changes(starting_point, hardware, extent)),
         "checkpoint_gib": _checkpoint_gib(baseline),
         "run_checkpoints_gib": _checkpoint_gib(baseline) * (baseline.training.keep_best + 1),
     }
 
 
-def _row(split: Baseline, card: Card, extent: Extent | None, examples: int | None) -> dict[str, Any]:
+def _row(split: Baseline, hardware: Hardware, extent: Extent | None, examples: int | None) -> dict[str, Any]:
     prediction = _predict(split, extent)
     predicted = prediction.predicted_memory_gib
-    fraction = gpu_fraction(predicted, gpu_memory_gib=card.memory_gib) if card.memory_gib else None
+    fraction = gpu_fraction(predicted, card_gib=hardware.card_gib) if hardware.card_gib else None
     flops = _flops_per_clip(split, extent)
-    clips_per_s = card.tflops * 1e12 / flops if card.tflops else None
+    clips_per_s = hardware.tflops * 1e12 / flops if hardware.tflops else None
     return {
         "batch_size": split.training.batch_size,
         "gradient_accumulation_steps": split.training.gradient_accumulation_steps,
@@ -82,9 +84,9 @@ def _row(split: Baseline, card: Card, extent: Extent | None, examples: int | Non
         "evaluation_gib": prediction.evaluation_gib,
         "predicted_memory_gib": predicted,
         "parts": prediction.parts_gib(),
-        "fits": predicted <= card.memory_gib if card.memory_gib else None,
+        "fits": predicted <= hardware.card_gib if hardware.card_gib else None,
         "gpu_fraction": fraction,
-        "side_by_side": math.floor(1 / fraction + 1e-9) if fraction else (0 if card.memory_gib else None),
+        "side_by_side": math.floor(1 / fraction + 1e-9) if fraction else (0 if hardware.card_gib else None),
         "train_tflop_per_clip": flops / 1e12,
         "train_examples_per_s": clips_per_s,
         "examples": examples,
@@ -92,7 +94,7 @@ def _row(split: Baseline, card: Card, extent: Extent | None, examples: int | Non
     }
 
 
-def _predict(config: Baseline, extent: Extent | None) -> Prediction:
+def _predict(config: Baseline, extent: Extent | None) -> PredictedPeak:
     return predict(config, longest_clip_s=extent.longest_clip_s if extent else None, label_tokens=_label_tokens(extent))
 
 
@@ -101,7 +103,7 @@ def _label_tokens(extent: Extent | None) -> int | None:
 
 
 def _flops_per_clip(config: Baseline, extent: Extent | None) -> float:
-    """Of a clip of mean length in a batch of its like; without a corpus, of the longest."""
+    """What training on a clip of mean length costs in a batch of its like; without a corpus, on the longest."""
     if extent is None:
         return train_flops_per_clip(step_shape(config))
     tokens = estimated_label_tokens(extent.mean_text_bytes)
@@ -123,25 +125,25 @@ def _examples(config: Baseline, space: SearchSpace, extent: Extent | None) -> in
 
 
 def _checkpoint_gib(config: Baseline) -> float:
-    """Weights and AdamW's moments in float32."""
+    """The size of a checkpoint: weights and AdamW's moments in float32."""
     v = VARIANTS[config.model.variant]
     frozen = v.encoder_parameters if config.model.freeze_encoder else v.fixed_parameters
     return FLOAT_BYTES * (v.parameters + 2 * (v.parameters - frozen)) / GIB
 
 
-def _changes(config: Baseline, card: Card, extent: Extent | None) -> Iterator[dict[str, Any]]:
-    """What would take less memory: each change alone, all of those together, and a smaller Whisper."""
+def _changes(config: Baseline, hardware: Hardware, extent: Extent | None) -> Iterator[dict[str, Any]]:
+    """Changes that would take less memory: each alone, all of those together, and a smaller Whisper."""
     before = _predict(config, extent).predicted_memory_gib
     samples = list(_reliefs(config, extent))
     together = {key: value for sample in samples for key, value in sample.items()}
-    for sample in [*samples, *([together] if len(samples) > 1 else []), *_smaller_variant(config, card, extent)]:
+    for sample in [*samples, *([together] if len(samples) > 1 else []), *_smaller_variant(config, hardware, extent)]:
         after = _predict(apply_sample(config, sample), extent).predicted_memory_gib
         if after < before - _LEAST_GAIN_GIB:
             yield {
                 "change": sample,
                 "predicted_memory_gib": after,
                 "gain_gib": before - after,
-                "fits": after <= card.memory_gib if card.memory_gib else None,
+                "fits": after <= hardware.card_gib if hardware.card_gib else None,
             }
 
 
@@ -159,15 +161,16 @@ def _reliefs(config: Baseline, extent: Extent | None) -> Iterator[Sample]:
         yield {"evaluation.batch_size": max(1, config.evaluation.batch_size // 4)}
 
 
-def _smaller_variant(config: Baseline, card: Card, extent: Extent | None) -> Iterator[Sample]:
-    """The largest that fits; where none does, or no card is named, the next smaller one."""
+def _smaller_variant(config: Baseline, hardware: Hardware, extent: Extent | None) -> Iterator[Sample]:
+    """The largest of the smaller variants that fits; where none does, or no card is named, the next smaller one."""
     size = VARIANTS[config.model.variant].parameters
     smaller = sorted((v for v in VARIANTS.values() if v.parameters < size), key=lambda v: -v.parameters)
     samples = [_of_variant(config, variant.name) for variant in smaller]
     fitting = (
         sample
         for sample in samples
-        if card.memory_gib and _predict(apply_sample(config, sample), extent).predicted_memory_gib <= card.memory_gib
+        if hardware.card_gib
+        and _predict(apply_sample(config, sample), extent).predicted_memory_gib <= hardware.card_gib
     )
     if samples:
         yield next(fitting, samples[0])
@@ -178,20 +181,20 @@ def _of_variant(config: Baseline, name: str) -> Sample:
     return {"model.variant": name, "model.pretrained": weights if config.model.pretrained else None}
 
 
-def _refuse_hopeless(config: Baseline, memory_gib: float, extent: Extent | None) -> None:
-    """A card on which nothing fits, whatever is changed, is a mistake in the question."""
+def _refuse_hopeless(config: Baseline, card_gib: float, extent: Extent | None) -> None:
+    """Refuse a card on which nothing fits, whatever is changed: it is a mistake in the question."""
     least = apply_sample(config, {"training.batch_size": 1, "training.gradient_accumulation_steps": 1})
     for sample in [*_reliefs(least, extent), _of_variant(least, "tiny")]:
         least = apply_sample(least, sample)
     least_gib = _predict(least, extent).predicted_memory_gib
-    if least_gib > memory_gib:
+    if least_gib > card_gib:
         raise InputError(
-            f"--gpu-memory {memory_gib:g}: too small for any sample: even whisper-tiny, with all that saves memory, "
+            f"--gpu-memory {card_gib:g}: too small for any sample: even whisper-tiny, with all that saves memory, "
             f"takes {least_gib:.1f} GiB; name a card's whole memory in GiB"
         )
 
 
-def _assumptions(config: Baseline, card: Card, extent: Extent | None) -> list[str]:
+def _assumptions(config: Baseline, hardware: Hardware, extent: Extent | None) -> list[str]:
     window_s = longest_window_s(config, extent.longest_clip_s if extent else None)
     tokens = longest_label_tokens(config, _label_tokens(extent))
     if extent is None:
@@ -206,8 +209,8 @@ def _assumptions(config: Baseline, card: Card, extent: Extent | None) -> list[st
             f"{extent.longest_text_bytes} bytes"
         )
     speed = (
-        f"{card.tflops:g} TFLOP/s sustained, as given"
-        if card.tflops
+        f"{hardware.tflops:g} TFLOP/s sustained, as given"
+        if hardware.tflops
         else "speed and hours are unknown: say what the card sustains with --gpu-tflops"
     )
     return [lengths, f"CUDA context and allocator slack: {CALIBRATION.source}", speed]

@@ -9,12 +9,12 @@ held against the real step on fake tensors (tests/memory/step_trace.py), within 
 from dataclasses import dataclass, fields, replace
 from typing import Self
 
+from raytrain.config.constants import FULL_WINDOW_S, GIB
 from raytrain.whisper.variants import Variant
-from raytrain.whisper.window import FULL_WINDOW_S, frames
+from raytrain.whisper.window import frames
 
-GIB = 2**30
 FLOAT_BYTES = 4
-"""A float32: weights, gradients, optimizer moments, layer norms and the stream between layers, always."""
+"""Bytes of a float32: weights, gradients, optimizer moments, layer norms and the stream between layers, always."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,17 +23,17 @@ class StepShape:
 
     variant: Variant
     batch_size: int
-    """Clips of a micro-batch."""
+    """Clips in a micro-batch."""
     window_s: float
     label_tokens: int
     """Decoder positions of the longest transcript of the micro-batch."""
     precision: str = "fp16"
-    """fp16, bf16 or auto: half precision under autocast with float32 weights; fp32."""
+    """fp16, bf16 or auto, which are half precision under autocast with float32 weights, or fp32."""
     gradient_checkpointing: bool = False
     freeze_encoder: bool = False
     dropout: float = 0.0
     accumulates: bool = True
-    """More than one micro-batch a step: gradients are there before the peak, not only after it."""
+    """Whether a step has several micro-batches, so that gradients are there before the peak, not only after it."""
 
     def __post_init__(self) -> None:
         if self.batch_size < 1 or self.label_tokens < 1 or not 0 < self.window_s <= FULL_WINDOW_S:
@@ -41,11 +41,12 @@ class StepShape:
 
     @property
     def half(self) -> bool:
+        """Whether matrix products are in half precision."""
         return self.precision != "fp32"
 
     @property
     def positions(self) -> int:
-        """What the encoder attends over: two mel frames each."""
+        """The encoder's positions, of two mel frames each."""
         return frames(self.window_s) // 2
 
 
@@ -68,6 +69,7 @@ class Parts:
         return sum(getattr(self, field.name) for field in fields(self))
 
     def plus(self, **bytes_by_part: float) -> Self:
+        """These parts with so many bytes more."""
         return replace(self, **{name: getattr(self, name) + more for name, more in bytes_by_part.items()})
 
     def as_gib(self) -> dict[str, float]:
@@ -75,7 +77,7 @@ class Parts:
 
 
 def step_peak(shape: StepShape) -> Parts:
-    """What is alive at the highest summit of a training step."""
+    """The parts alive at the highest summit of a training step."""
     return max(step_summits(shape).values(), key=lambda parts: parts.total)
 
 
@@ -124,7 +126,7 @@ class _Sizes:
         )
 
     def held(self, *, made: int = 0) -> Parts:
-        """The same when this micro-batch has made the gradients of so many; an earlier one has left all of them."""
+        """The fixed parts when this micro-batch has made so many gradients; an earlier one has left all of them."""
         return self.fixed(gradients=self.trained if self.shape.accumulates else made)
 
     def cast(self, parameters: float) -> float:
@@ -140,7 +142,7 @@ class _Sizes:
 
     @property
     def stem_cast(self) -> float:
-        """The convolutions', which are not recomputed."""
+        """Casts of the convolutions, which are not recomputed."""
         v = self.shape.variant
         return 0 if self.shape.freeze_encoder else self.cast(3 * v.width * (v.num_mel_bins + v.width))
 
@@ -214,7 +216,7 @@ class _Sizes:
         )
 
     def kept_below_head(self) -> Parts:
-        """The same once the token embedding's cast has served the head's backward pass."""
+        """What the forward pass leaves, once the token embedding's cast has served the head's backward pass."""
         return self.kept().plus(casts=-self.cast(self.Vd))
 
     # -- summits ------------------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from raytrain.results.description import Description, read_description
 from raytrain.results.known_settings import require_valid
 from raytrain.results.records import TrialRecord
 from raytrain.results.transcripts import read_rows
-from raytrain.whisper.locate import missing
+from raytrain.whisper.folders import missing
 
 RAYTRAIN = "raytrain.json"
 UTTERANCES = "utterances.jsonl"

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from raytrain.config.constants import GIB
 from raytrain.errors import InputError
-from raytrain.results.provenance import GIB
 
 _SPARE_BYTES = 16 * 2**20
 """For tokenizers, texts and a zip's directory."""

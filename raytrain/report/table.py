@@ -8,11 +8,10 @@ from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 
+from raytrain.config.constants import AGE_BUCKETS
 from raytrain.results.choose import peak_memory_gib
 from raytrain.results.records import TrialRecord
 from raytrain.results.wording import number_text, short, split_text
-
-AGE_BUCKETS = ("3-4", "5-7", "8-11", "12+", "unknown")
 
 
 @dataclass(frozen=True, kw_only=True)

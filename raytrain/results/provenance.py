@@ -9,11 +9,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from raytrain.config.constants import GIB
+
 _PACKAGES = (
     "raytrain", "ray", "torch", "transformers", "datasets", "optuna", "wandb", "jiwer", "numpy", "pyarrow",
     "soundfile", "soxr", "tokenizers", "safetensors", "pydantic",
 )  # fmt: skip
-GIB = 2**30
 
 
 def provenance(command_line: Sequence[str], seeds: Mapping[str, int]) -> dict[str, Any]:

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from raytrain.speech.examine import LONGEST_WINDOW_S, Examined, examine
+from raytrain.config.constants import FULL_WINDOW_S
+from raytrain.speech.examine import Examined, examine
 from raytrain.speech.manifest import iterate_manifest
 from raytrain.speech.problems import Kind, Problem, Tally
 from raytrain.speech.progress_bar import Progress
@@ -56,7 +57,7 @@ def check(
 def _label_problems(item: Examined, max_label_tokens: int, count_tokens: CountTokens) -> list[Problem]:
     """A transcript that is too long to be a label. A clip over 30 s is never trained on, and needs no label."""
     utterance = item.utterance
-    if utterance is None or item.duration_s > LONGEST_WINDOW_S:
+    if utterance is None or item.duration_s > FULL_WINDOW_S:
         return []
     text = utterance.orthographic_text
     # A token of Whisper's stands for one byte or more, and never for two words: few texts need the tokenizer itself.

@@ -10,11 +10,11 @@ from itertools import islice
 
 import numpy as np
 
+from raytrain.config.constants import FULL_WINDOW_S
 from raytrain.speech.audio import SAMPLE_RATE, UnusableAudioError, decode
 from raytrain.speech.manifest import Utterance
 from raytrain.speech.problems import Kind, Problem
 
-LONGEST_WINDOW_S = 30.0
 _MOST_WORKERS = 16  # beyond this the one thread that collects is the limit
 _NO_SAMPLES = np.zeros(0, np.int16)
 
@@ -78,7 +78,7 @@ def _read_audio(utterance: Utterance) -> bytes:
 
 
 def _notes(utterance: Utterance, duration_s: float) -> Iterator[Problem]:
-    if duration_s > LONGEST_WINDOW_S:
+    if duration_s > FULL_WINDOW_S:
         message = f"{duration_s:.1f} s: left out of training, scored in windows"
         yield Problem(utterance.line, utterance.utterance_id, Kind.OVER_30_S, message)
     declared_s = utterance.duration_s

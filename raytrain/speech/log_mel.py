@@ -6,10 +6,11 @@ from functools import cache
 import numpy as np
 import torch
 
+from raytrain.config.constants import FRAMES_PER_SECOND
 from raytrain.speech.audio import SAMPLE_RATE
 
-N_FFT, HOP = 400, 160
-FRAMES_PER_SECOND = SAMPLE_RATE // HOP
+N_FFT, HOP = 400, SAMPLE_RATE // FRAMES_PER_SECOND
+"""Samples of a Fourier transform, and from one to the next."""
 _FLOOR = 1e-10
 
 

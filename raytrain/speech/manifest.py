@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from raytrain.config.constants import AGE_BUCKETS
 from raytrain.errors import InputError
 from raytrain.speech.problems import Kind, Problem
 
-AGE_BUCKETS = ("3-4", "5-7", "8-11", "12+", "unknown")
 DEMO_MANIFEST = Path(__file__).parent / "demo" / "manifest.jsonl"
 _REQUIRED = ("utterance_id", "child_id", "audio_path", "orthographic_text")
 

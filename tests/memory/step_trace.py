@@ -1,7 +1,7 @@
 """The real training step on fake tensors: a StepShape in, the bytes alive at the peak of each phase out.
 
 torch's FakeTensorMode runs every operation on shapes alone, so that large-v3 is traced on a laptop; a tracker follows
-the storages that are alive. It is the yardstick of the formula in step_memory.py. What it runs on are CPU tensors made
+the storages that are alive. It is the yardstick of the formula in step_peak.py. What it runs on are CPU tensors made
 to behave like CUDA's where the two keep different ones: dropout's mask is one byte an element, the loss is computed
 from half precision logits without a float32 copy of them, and attention is told that it is causal, not given a mask.
 One difference is left: CUDA's attention hands its output over in the order the next layer wants, and keeps it once,

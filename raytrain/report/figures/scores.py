@@ -6,6 +6,7 @@ from functools import partial
 from itertools import pairwise
 from typing import Any
 
+from raytrain.config.constants import AGE_BUCKETS
 from raytrain.report.figures.marks import (
     BOTTOM,
     HEIGHT,
@@ -26,7 +27,6 @@ from raytrain.report.figures.marks import (
 from raytrain.report.figures.scales import Doublings, Scale, spanning, tick_text
 from raytrain.report.figures.trials import PLOT, outcome_key, role, tip, trial_marks
 from raytrain.report.study_results import StudyResults, memory_name, varied_keys
-from raytrain.report.table import AGE_BUCKETS
 from raytrain.results.records import Outcome, TrialRecord
 from raytrain.results.transcripts import counts
 from raytrain.results.word_errors import WordErrors

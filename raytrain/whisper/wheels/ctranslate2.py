@@ -11,6 +11,7 @@ import numpy as np
 
 _VERSION = 6
 _TYPES: dict[int, Any] = {0: np.float32, 1: np.int8, 2: np.int16, 3: np.int32, 4: np.float16}
+"""NumPy's type for each of the form's codes of element types."""
 
 
 class NotReadable(ValueError):
@@ -18,7 +19,7 @@ class NotReadable(ValueError):
 
 
 def read_whisper(data: bytes) -> dict[str, np.ndarray]:
-    """Every variable by its CTranslate2 name; arrays are views into `data`."""
+    """All variables by their CTranslate2 names; the arrays are views into `data`."""
     cursor = _Cursor(data)
     (version,) = cursor.take("I")
     if version != _VERSION:
@@ -39,7 +40,7 @@ def read_whisper(data: bytes) -> dict[str, np.ndarray]:
 
 
 def to_transformers(variables: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """WhisperForConditionalGeneration's tensors in float32; the output layer is the embedding and is not repeated."""
+    """WhisperForConditionalGeneration's state dict in float32, without its output layer, which is the embedding."""
     state = {"model.decoder.embed_tokens.weight": variables["decoder/embeddings/weight"]}
     for name in ("conv1", "conv2"):
         state |= _linear(variables, f"encoder/{name}", f"model.encoder.{name}")
@@ -82,7 +83,7 @@ def _norm(variables: dict[str, np.ndarray], source: str, target: str) -> dict[st
 def _fused(
     variables: dict[str, np.ndarray], source: str, target: str, projections: tuple[str, ...]
 ) -> dict[str, np.ndarray]:
-    """Projections that were stacked into one matrix. The key's has no bias in Whisper; the stack holds zeros there."""
+    """Split projections that were stacked into one matrix. Whisper's keys have no bias; the stack holds zeros there."""
     whole = _linear(variables, source, source)
     weights, biases = (np.split(whole[f"{source}.{kind}"], len(projections)) for kind in ("weight", "bias"))
     state = {}
@@ -96,7 +97,7 @@ def _fused(
 
 
 class _Cursor:
-    """A place in the bytes that moves on as they are read."""
+    """A reader of bytes that remembers its position."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data

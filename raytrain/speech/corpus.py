@@ -14,15 +14,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from raytrain.errors import InputError
+from raytrain.files import write_json
 from raytrain.speech.audio import to_float
 from raytrain.speech.manifest import DEMO_MANIFEST, Utterance, iterate_manifest
 from raytrain.speech.problems import Tally
-from raytrain.speech.progress_bar import Progress
+from raytrain.speech.progress_bar import ProgressCallback
 from raytrain.speech.shards import TooManyBadError, shard_paths, write_shards
 
 logger = logging.getLogger("raytrain")
 
-FORMAT_VERSION = 1
+_FORMAT_VERSION = 1
 _DESCRIPTION = "corpus.json"
 
 
@@ -33,11 +34,10 @@ class Corpus:
         description = json.loads((folder / _DESCRIPTION).read_text(encoding="utf-8"))
         self.folder = folder
         self.synthetic: bool = description["synthetic"]
-        """The demo corpus, made by text-to-speech: a WER on it says nothing about real children."""
+        """Whether it is the demo corpus, made by text-to-speech: a WER on it says nothing about real children."""
         self.problems = Tally.from_dict(description["tally"])
         """How many utterances were left out, and why; and what was noted."""
-        dataset = _open_shards(folder)
-        self._table = dataset.data
+        self._table = _open_shards(folder).data
         self.utterance_ids: list[str] = self._table["utterance_id"].to_pylist()
         self.child_ids: list[str] = self._table["child_id"].to_pylist()
         self.age_buckets: list[str] = self._table["age_bucket"].to_pylist()
@@ -70,7 +70,7 @@ def prepare(
     *,
     max_bad_share: float = 0.02,
     cache: Path | None = None,
-    progress: Progress = lambda done, total: None,
+    progress: ProgressCallback = lambda done, total: None,
 ) -> Corpus:
     """The prepared form of a manifest, made now or found in the cache; a second process waits for the first.
 
@@ -93,16 +93,16 @@ def prepare(
 
 
 class _Survey(NamedTuple):
-    """What a look at a manifest tells before any sound is read."""
+    """What a look at a manifest shows before any sound is read."""
 
     key: str
     num_lines: int
-    """Everything its reader gives: utterances, and problems fatal or noted."""
+    """Everything that the manifest's reader gives: utterances, and problems fatal or noted."""
     num_utterances: int
 
 
 def _survey(manifest: Path) -> _Survey:
-    known = hashlib.sha256(f"{FORMAT_VERSION} {manifest}\n".encode(errors="surrogateescape"))
+    known = hashlib.sha256(f"{_FORMAT_VERSION} {manifest}\n".encode(errors="surrogateescape"))
     num_lines = num_utterances = 0
     for item in iterate_manifest(manifest):
         num_lines += 1
@@ -116,13 +116,13 @@ def _survey(manifest: Path) -> _Survey:
     return _Survey(known.hexdigest()[:24], num_lines, num_utterances)
 
 
-def _make(folder: Path, manifest: Path, seen: _Survey, max_bad_share: float, progress: Progress) -> None:
-    """Written beside its place and moved there at the end: nobody ever sees half a corpus."""
+def _make(folder: Path, manifest: Path, seen: _Survey, max_bad_share: float, progress: ProgressCallback) -> None:
+    """Write a corpus beside its place and move it there at the end: nobody ever sees half a corpus."""
     unfinished = folder.with_suffix(".unfinished")
     most_bad = max_bad_share * seen.num_utterances
     try:
         unfinished.mkdir(exist_ok=True)
-        tally = write_shards(manifest, unfinished, most_bad=most_bad, progress=_counter(progress, seen.num_lines))
+        tally = write_shards(manifest, unfinished, num_lines=seen.num_lines, most_bad=most_bad, progress=progress)
     except TooManyBadError as error:
         raise InputError(_refusal(manifest, error.tally, seen.num_utterances, max_bad_share)) from None
     except OSError as error:
@@ -132,11 +132,18 @@ def _make(folder: Path, manifest: Path, seen: _Survey, max_bad_share: float, pro
             f"{folder.parent}: {os.strerror(error.errno)}; make room, or name a folder on another disk in "
             "RAYTRAIN_CACHE"
         ) from None
-    _describe(unfinished, manifest, tally)
+    description = {
+        "format_version": _FORMAT_VERSION,
+        "manifest": str(manifest),
+        "synthetic": manifest == DEMO_MANIFEST.absolute(),
+        "tally": tally.as_dict(),
+    }
+    write_json(unfinished / _DESCRIPTION, description)
     unfinished.replace(folder)
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:
+    """A file's size and time of change; None where it cannot be asked."""
     try:
         status = os.stat(path)  # noqa: PTH116  # half the time of Path.stat, half a million times
     except OSError:
@@ -161,7 +168,7 @@ def _made(corpora: Path) -> Path:
 
 @contextmanager
 def _alone(lock: Path) -> Iterator[None]:
-    """One process at a time; the lock goes with the process that held it, killed or not."""
+    """Let one process at a time; the lock goes with the process that held it, killed or not."""
     with lock.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -169,27 +176,6 @@ def _alone(lock: Path) -> Iterator[None]:
             logger.info("another process is preparing this corpus (%s); waiting for it", lock.stem)
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
-
-
-def _counter(progress: Progress, total: int) -> Callable[[int], None]:
-    done = 0
-
-    def count(lines: int) -> None:
-        nonlocal done
-        done += lines
-        progress(done, total)
-
-    return count
-
-
-def _describe(folder: Path, manifest: Path, tally: Tally) -> None:
-    description: dict[str, Any] = {
-        "format_version": FORMAT_VERSION,
-        "manifest": str(manifest),
-        "synthetic": manifest == DEMO_MANIFEST.absolute(),
-        "tally": tally.as_dict(),
-    }
-    (folder / _DESCRIPTION).write_text(json.dumps(description, indent=2, ensure_ascii=False), encoding="utf-8")
 
 
 def _refusal(manifest: Path, tally: Tally, num_utterances: int, max_bad_share: float) -> str:

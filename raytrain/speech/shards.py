@@ -5,7 +5,6 @@ A shard counts once its JSON stands beside it: a preparation that was stopped go
 
 import json
 import os
-from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 from typing import Self
@@ -13,9 +12,11 @@ from typing import Self
 import numpy as np
 import pyarrow as pa
 
+from raytrain.files import write_json
 from raytrain.speech.examine import Examined, examine
 from raytrain.speech.manifest import iterate_manifest
 from raytrain.speech.problems import Tally
+from raytrain.speech.progress_bar import ProgressCallback
 
 SCHEMA = pa.schema(
     {
@@ -33,26 +34,26 @@ _BATCH_CLIPS, _BATCH_BYTES = 256, 2**25
 
 
 class TooManyBadError(ValueError):
-    """Preparing was given up: more utterances are unusable than was allowed."""
+    """Preparing was given up: more utterances are unusable than is allowed."""
 
     def __init__(self, tally: Tally) -> None:
         super().__init__(tally.describe())
         self.tally = tally
 
 
-def write_shards(manifest: Path, folder: Path, *, most_bad: float, progress: Callable[[int], None]) -> Tally:
+def write_shards(manifest: Path, folder: Path, *, num_lines: int, most_bad: float, progress: ProgressCallback) -> Tally:
     """Write the shards that are not there yet; the counts over all of them. Gives up once over `most_bad` are bad."""
-    tally, lines_done, number = Tally(), 0, 0
+    tally, done, number = Tally(), 0, 0
     while (finished := _finished(folder, number)) is not None:
-        tally, lines_done, number = tally + finished[0], lines_done + finished[1], number + 1
-    progress(lines_done)
-    lines = islice(iterate_manifest(manifest), lines_done, None)
-    examined = examine(lines)
+        tally, done, number = tally + finished[0], done + finished[1], number + 1
+    progress(done, num_lines)
+    examined = examine(islice(iterate_manifest(manifest), done, None))
     while True:
         with _ShardWriter(folder, number) as shard:
             for item in islice(examined, _SHARD_LINES):
                 shard.add(item)
-                progress(1)
+                done += 1
+                progress(done, num_lines)
                 if tally.num_left_out + shard.tally.num_left_out > most_bad:
                     raise TooManyBadError(tally + shard.tally)
                 if shard.num_bytes >= _SHARD_BYTES:
@@ -80,6 +81,7 @@ class _ShardWriter:
         self.tally = Tally()
 
     def add(self, item: Examined) -> None:
+        """Count a line in, and take up its utterance where it is usable."""
         self.num_lines += 1
         for problem in item.problems:
             self.tally.add(problem)
@@ -106,10 +108,7 @@ class _ShardWriter:
             return
         with self._path.open("rb") as file:
             os.fsync(file.fileno())  # on the disk before its JSON says that it is whole
-        done = self._path.with_suffix(".json")
-        unfinished = done.with_suffix(".tmp")
-        unfinished.write_text(json.dumps({"lines": self.num_lines, "tally": self.tally.as_dict()}))
-        unfinished.replace(done)
+        write_json(self._path.with_suffix(".json"), {"lines": self.num_lines, "tally": self.tally.as_dict()})
 
     def _write_batch(self) -> None:
         utterances = [item.utterance for item in self._batch if item.utterance is not None]

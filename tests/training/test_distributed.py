@@ -1,6 +1,5 @@
 """What workers tell each other: gradients in buckets of any size."""
 
-
 import pytest
 import torch
 from small_runs import on_two_workers

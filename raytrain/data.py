@@ -7,7 +7,7 @@ from typing import Any
 from raytrain.cli import Parser, log_to_stderr, print_json, run_door, say
 from raytrain.config.constants import GIB
 from raytrain.errors import InputError
-from raytrain.speech.check import Checked, check
+from raytrain.speech.check import check
 from raytrain.speech.corpus import Corpus, prepare
 from raytrain.speech.manifest import manifest_path
 from raytrain.speech.progress_bar import progress_on_stderr
@@ -31,7 +31,9 @@ def _check(arguments: argparse.Namespace) -> int:
     if not checked.tally.usable and not checked.problems:
         raise InputError(f"{arguments.manifest}: holds no utterances; one JSON object a line is wanted")
     if arguments.json:
-        print_json({"manifest": str(manifest), **_described(checked)})
+        found = {"children": checked.num_children, "hours": checked.hours}
+        problems = [problem.as_dict() for problem in checked.problems]
+        print_json({"manifest": str(manifest), **checked.tally.as_dict(), **found, "problems": problems})
     else:
         for problem in checked.problems:
             print(f"{arguments.manifest}: {'' if problem.fatal else 'note: '}{problem}")
@@ -45,24 +47,15 @@ def _prepare(arguments: argparse.Namespace) -> int:
     manifest = manifest_path(arguments.manifest)
     with progress_on_stderr("preparing") as progress:
         corpus = prepare(manifest, max_bad_share=arguments.max_bad_share, progress=progress)
+    summary = _summary(corpus)
     if arguments.json:
-        print_json({"manifest": str(manifest), **_summary(corpus)})
+        print_json({"manifest": str(manifest), **summary})
     else:
-        summary = _summary(corpus)
         if corpus.synthetic:
             say("the demo corpus is synthetic: word error rates on it say nothing about real children")
         print(f"{summary['folder']}: {summary['gib']:.2f} GiB")
         print(f"{corpus.problems.describe()}; {summary['children']} children, {summary['hours']:.2f} h")
     return 0
-
-
-def _described(checked: Checked) -> dict[str, Any]:
-    return {
-        **checked.tally.as_dict(),
-        "children": checked.num_children,
-        "hours": checked.hours,
-        "problems": [problem.as_dict() for problem in checked.problems],
-    }
 
 
 def _summary(corpus: Corpus) -> dict[str, Any]:
@@ -88,7 +81,7 @@ def _count_tokens(text: str) -> int | None:
 
 @cache
 def _tokenizer() -> Any:
-    """Of any Whisper on this machine: they all cut English alike, and checking should fetch nothing."""
+    """The tokenizer of any Whisper on this machine: they all cut English alike, and checking should fetch nothing."""
     from raytrain.whisper.folders import known_folders
     from raytrain.whisper.tokenizer import load_tokenizer
 

@@ -23,6 +23,7 @@ _HEADINGS = (
 
 
 def main() -> None:
+    """Run the door."""
     run_door(_plan)
 
 
@@ -35,7 +36,7 @@ def _plan() -> int:
     for name, value in (("--gpu-memory", card_gib), ("--gpu-tflops", arguments.gpu_tflops)):
         if value is not None and not 0 < value < float("inf"):
             raise InputError(f"{name} {value:g}: must be above 0")
-    # A plan may be made before the data have arrived; and the demo corpus tells nothing about anybody's clips.
+    # A plan may be made before the data have arrived; and the demo corpus shows nothing about anybody's clips.
     manifest = Path(baseline.data.train_manifest).expanduser()
     known = extent(manifest, longest_s=baseline.audio.max_window_s) if manifest.is_file() else None
     planned = plan(baseline, space, Hardware(card_gib=card_gib, tflops=arguments.gpu_tflops), extent=known)

@@ -15,7 +15,7 @@ import torch
 
 from raytrain.config.baseline import Baseline
 from raytrain.config.constants import GIB
-from raytrain.memory.prediction import PredictedPeak, longest_window_s, predict
+from raytrain.memory.prediction import SLACK_GIB, SLACK_SHARE, PredictedPeak, longest_window_s, predict
 from raytrain.training import precision as precisions
 from raytrain.training.distributed import OutOfMemory, run_on_all_or_none
 from raytrain.training.feed import MicroBatch, StepData
@@ -35,7 +35,7 @@ _LABEL_TOKENS = 40
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
-    """What one row measures."""
+    """A run whose memory is measured for one row."""
 
     variant: str
     batch_size: int
@@ -70,7 +70,8 @@ class Point:
 
 
 def grid(card_gib: float) -> list[Point]:
-    """From tiny to medium, short windows and the full one, up to what is predicted to fill four fifths of the card."""
+    """Points from tiny to medium, at a short window and the full one, that are predicted to take less than four fifths
+    of the card."""
     points = (
         Point(variant=variant, batch_size=clips, window_s=window_s, gradient_checkpointing=again, precision=precision)
         for variant, clips, window_s, again, precision in itertools.product(
@@ -90,7 +91,7 @@ def measure_grid(points: Sequence[Point], *, device: torch.device) -> Iterator[d
 
 
 def measure(point: Point, *, device: torch.device) -> dict[str, Any]:
-    """One point: predicted, and on CUDA measured, in training and in scoring."""
+    """The row of a point: memory predicted, and on CUDA measured, in training and in scoring."""
     config = point.baseline()
     prediction = predict(config, label_tokens=point.label_tokens)
     row: dict[str, Any] = {
@@ -120,23 +121,18 @@ def _measured(config: Baseline, point: Point, prediction: PredictedPeak, device:
     meter = MemoryMeter(device)
     _decode(whisper, config, precision, new_tokens=point.label_tokens)
     scoring = meter.peaks()
-    reserved = training["peak_memory_reserved_gib"]
+    reserved_gib, allocated_gib = (training[f"peak_memory_{kind}_gib"] for kind in ("reserved", "allocated"))
+    # The context is outside the allocator, on both sides of the ratio.
+    predicted_gib = prediction.step_gib * (1 + SLACK_SHARE) + SLACK_GIB
     return {
         "outcome": "completed",
         "precision_used": precision.name,
         "training": training,
         "scoring": scoring,
         "context_gib": _context_gib(device),
-        # The context is outside the allocator, on both sides of the ratio.
-        "ratio": None if reserved is None else _reserved_for(prediction.step_gib, prediction) / reserved,
-        "ratio_of_live_tensors": None
-        if training["peak_memory_allocated_gib"] is None
-        else prediction.step_gib / training["peak_memory_allocated_gib"],
+        "ratio": None if reserved_gib is None else predicted_gib / reserved_gib,
+        "ratio_of_live_tensors": None if allocated_gib is None else prediction.step_gib / allocated_gib,
     }
-
-
-def _reserved_for(live_gib: float, prediction: PredictedPeak) -> float:
-    return live_gib * (1 + prediction.calibration.slack_share) + prediction.calibration.slack_gib
 
 
 def _train(whisper: Whisper, config: Baseline, precision: Precision, *, label_tokens: int) -> None:
@@ -180,7 +176,7 @@ def _decode(whisper: Whisper, config: Baseline, precision: Precision, *, new_tok
 
 
 def _context_gib(device: torch.device) -> float | None:
-    """What the card lacks beyond PyTorch's own: right where nobody else uses the card."""
+    """The memory of the card that neither is free nor PyTorch's: the context, where nobody else uses the card."""
     if device.type != "cuda":
         return None
     free, total = torch.cuda.mem_get_info(device)
@@ -188,7 +184,7 @@ def _context_gib(device: torch.device) -> float | None:
 
 
 def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Predicted over measured, of the rows that have both."""
+    """The ratios of predicted to measured memory, of the rows that have both."""
     ratios = [row["ratio"] for row in rows if row.get("ratio") is not None]
     if not ratios:
         return {"points": 0, "min": None, "median": None, "max": None}

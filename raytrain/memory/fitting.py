@@ -26,13 +26,8 @@ class Peak:
     """The peak of a trial that fitted; None for one that ran out of memory."""
 
 
-def may_launch(predicted_gib: float, peaks: Sequence[Peak], *, limit_gib: float) -> bool:
-    """Whether a sample will stay within the limit, going by the trials that have ended."""
-    return predicted_gib <= largest_launchable_gib(peaks, limit_gib=limit_gib)
-
-
 def largest_launchable_gib(peaks: Sequence[Peak], *, limit_gib: float) -> float:
-    """The largest prediction that the limit still holds, at the upper end of what the factor may be."""
+    """The largest predicted peak that stays within the limit, going by the trials that have ended."""
     by_factor = limit_gib / upper_factor(peaks)
     too_large = [peak.predicted_gib / (1 + _STEP_BACK) for peak in peaks if peak.measured_gib is None]
     return min([by_factor, *too_large])

@@ -14,16 +14,13 @@ from raytrain.errors import InputError
 from raytrain.memory.flops import train_flops_per_clip
 from raytrain.memory.prediction import (
     ASSUMED_LABEL_TOKENS,
-    CALIBRATION,
-    PredictedPeak,
+    CALIBRATION_SOURCE,
     estimated_label_tokens,
     gpu_fraction,
-    longest_label_tokens,
-    longest_window_s,
     predict,
     step_shape,
 )
-from raytrain.memory.step_peak import FLOAT_BYTES
+from raytrain.memory.step_peak import FLOAT_BYTES, StepShape
 from raytrain.search.axes import Axes, Sample
 from raytrain.speech.extent import Extent
 from raytrain.whisper.variants import VARIANTS
@@ -41,22 +38,27 @@ class Hardware:
     tflops: float | None = None
     """The TFLOP/s it sustains in training: about a third of the data sheet's dense half-precision figure."""
 
+    def fits(self, peak_gib: float) -> bool | None:
+        """Whether a run with this peak fits; None where no card is known."""
+        return peak_gib <= self.card_gib if self.card_gib else None
+
 
 def plan(baseline: Baseline, space: SearchSpace, hardware: Hardware, *, extent: Extent | None = None) -> dict[str, Any]:
     """Everything `python -m raytrain.plan` prints, as JSON: memory in GiB, unknown numbers null."""
     splits = [apply_sample(baseline, sample) for sample in Axes(space, baseline).splits()]
     rows = [_row(split, hardware, extent, _examples(split, space, extent)) for split in splits]
     fitting = [row["batch_size"] for row in rows if row["fits"]]
-    smallest = min(splits, key=lambda split: _predict(split, extent).predicted_memory_gib)
+    smallest = min(splits, key=lambda split: _peak_gib(split, extent))
     starting_point = baseline if fitting else smallest
+    shape = step_shape(baseline, **_longest(extent))
     if hardware.card_gib is not None and not fitting:
         _refuse_hopeless(smallest, hardware.card_gib, extent)
     return {
         "variant": baseline.model.variant,
         "gpu_memory_gib": hardware.card_gib,
-        "window_s": longest_window_s(baseline, extent.longest_clip_s if extent else None),
-        "label_tokens": longest_label_tokens(baseline, _label_tokens(extent)),
-        "assumptions": _assumptions(baseline, hardware, extent),
+        "window_s": shape.window_s,
+        "label_tokens": shape.label_tokens,
+        "assumptions": _assumptions(shape, hardware, extent),
         "rows": rows,
         "largest_fitting_batch_size": max(fitting, default=None),
         "baseline": _row(baseline, hardware, extent, _examples(baseline, space, extent)),
@@ -71,7 +73,7 @@ def plan(baseline: Baseline, space: SearchSpace, hardware: Hardware, *, extent: 
 
 
 def _row(split: Baseline, hardware: Hardware, extent: Extent | None, examples: int | None) -> dict[str, Any]:
-    prediction = _predict(split, extent)
+    prediction = predict(split, **_longest(extent))
     predicted = prediction.predicted_memory_gib
     fraction = gpu_fraction(predicted, card_gib=hardware.card_gib) if hardware.card_gib else None
     flops = _flops_per_clip(split, extent)
@@ -84,7 +86,7 @@ def _row(split: Baseline, hardware: Hardware, extent: Extent | None, examples: i
         "evaluation_gib": prediction.evaluation_gib,
         "predicted_memory_gib": predicted,
         "parts": prediction.parts_gib(),
-        "fits": predicted <= hardware.card_gib if hardware.card_gib else None,
+        "fits": hardware.fits(predicted),
         "gpu_fraction": fraction,
         "side_by_side": math.floor(1 / fraction + 1e-9) if fraction else (0 if hardware.card_gib else None),
         "train_tflop_per_clip": flops / 1e12,
@@ -94,12 +96,18 @@ def _row(split: Baseline, hardware: Hardware, extent: Extent | None, examples: i
     }
 
 
-def _predict(config: Baseline, extent: Extent | None) -> PredictedPeak:
-    return predict(config, longest_clip_s=extent.longest_clip_s if extent else None, label_tokens=_label_tokens(extent))
+def _peak_gib(config: Baseline, extent: Extent | None) -> float:
+    return predict(config, **_longest(extent)).predicted_memory_gib
 
 
-def _label_tokens(extent: Extent | None) -> int | None:
-    return estimated_label_tokens(extent.longest_text_bytes) if extent else None
+def _longest(extent: Extent | None) -> dict[str, Any]:
+    """The longest clip and transcript of a corpus, as predict and step_shape take them."""
+    if extent is None:
+        return {}
+    return {
+        "longest_clip_s": extent.longest_clip_s,
+        "label_tokens": estimated_label_tokens(extent.longest_text_bytes),
+    }
 
 
 def _flops_per_clip(config: Baseline, extent: Extent | None) -> float:
@@ -133,24 +141,24 @@ def _checkpoint_gib(config: Baseline) -> float:
 
 def _changes(config: Baseline, hardware: Hardware, extent: Extent | None) -> Iterator[dict[str, Any]]:
     """Changes that would take less memory: each alone, all of those together, and a smaller Whisper."""
-    before = _predict(config, extent).predicted_memory_gib
+    before = _peak_gib(config, extent)
     samples = list(_reliefs(config, extent))
     together = {key: value for sample in samples for key, value in sample.items()}
     for sample in [*samples, *([together] if len(samples) > 1 else []), *_smaller_variant(config, hardware, extent)]:
-        after = _predict(apply_sample(config, sample), extent).predicted_memory_gib
+        after = _peak_gib(apply_sample(config, sample), extent)
         if after < before - _LEAST_GAIN_GIB:
             yield {
                 "change": sample,
                 "predicted_memory_gib": after,
                 "gain_gib": before - after,
-                "fits": after <= hardware.card_gib if hardware.card_gib else None,
+                "fits": hardware.fits(after),
             }
 
 
 def _reliefs(config: Baseline, extent: Extent | None) -> Iterator[Sample]:
     if not config.model.gradient_checkpointing:
         yield {"model.gradient_checkpointing": True}
-    window_s = longest_window_s(config, extent.longest_clip_s if extent else None)
+    window_s = step_shape(config, **_longest(extent)).window_s
     for shorter in (shorter for shorter in _SHORTER_WINDOWS_S if shorter < window_s):
         yield {"audio.window": "fitted", "audio.max_window_s": shorter}
     if not config.model.freeze_encoder:
@@ -166,12 +174,7 @@ def _smaller_variant(config: Baseline, hardware: Hardware, extent: Extent | None
     size = VARIANTS[config.model.variant].parameters
     smaller = sorted((v for v in VARIANTS.values() if v.parameters < size), key=lambda v: -v.parameters)
     samples = [_of_variant(config, variant.name) for variant in smaller]
-    fitting = (
-        sample
-        for sample in samples
-        if hardware.card_gib
-        and _predict(apply_sample(config, sample), extent).predicted_memory_gib <= hardware.card_gib
-    )
+    fitting = (sample for sample in samples if hardware.fits(_peak_gib(apply_sample(config, sample), extent)))
     if samples:
         yield next(fitting, samples[0])
 
@@ -186,7 +189,7 @@ def _refuse_hopeless(config: Baseline, card_gib: float, extent: Extent | None) -
     least = apply_sample(config, {"training.batch_size": 1, "training.gradient_accumulation_steps": 1})
     for sample in [*_reliefs(least, extent), _of_variant(least, "tiny")]:
         least = apply_sample(least, sample)
-    least_gib = _predict(least, extent).predicted_memory_gib
+    least_gib = _peak_gib(least, extent)
     if least_gib > card_gib:
         raise InputError(
             f"--gpu-memory {card_gib:g}: too small for any sample: even whisper-tiny, with all that saves memory, "
@@ -194,18 +197,16 @@ def _refuse_hopeless(config: Baseline, card_gib: float, extent: Extent | None) -
         )
 
 
-def _assumptions(config: Baseline, hardware: Hardware, extent: Extent | None) -> list[str]:
-    window_s = longest_window_s(config, extent.longest_clip_s if extent else None)
-    tokens = longest_label_tokens(config, _label_tokens(extent))
+def _assumptions(shape: StepShape, hardware: Hardware, extent: Extent | None) -> list[str]:
     if extent is None:
         lengths = (
-            f"no prepared corpus of your own: windows of {window_s:g} s (audio.max_window_s), labels of {tokens} "
-            f"tokens (data.max_label_tokens or {ASSUMED_LABEL_TOKENS}, whichever is less)"
+            f"no prepared corpus of your own: windows of {shape.window_s:g} s (audio.max_window_s), labels of "
+            f"{shape.label_tokens} tokens (data.max_label_tokens or {ASSUMED_LABEL_TOKENS}, whichever is less)"
         )
     else:
         lengths = (
-            f"{extent.clips} clips prepared: windows of up to {window_s:g} s for the longest of "
-            f"{extent.longest_clip_s:.1f} s, labels of about {tokens} tokens for the longest of "
+            f"{extent.clips} clips prepared: windows of up to {shape.window_s:g} s for the longest of "
+            f"{extent.longest_clip_s:.1f} s, labels of about {shape.label_tokens} tokens for the longest of "
             f"{extent.longest_text_bytes} bytes"
         )
     speed = (
@@ -213,4 +214,4 @@ def _assumptions(config: Baseline, hardware: Hardware, extent: Extent | None) ->
         if hardware.tflops
         else "speed and hours are unknown: say what the card sustains with --gpu-tflops"
     )
-    return [lengths, f"CUDA context and allocator slack: {CALIBRATION.source}", speed]
+    return [lengths, f"CUDA context and allocator slack: {CALIBRATION_SOURCE}", speed]

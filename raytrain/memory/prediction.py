@@ -1,7 +1,7 @@
 """GPU memory before it is spent: a baseline in, the predicted peak of its training and scoring out. Plain Python.
 
 Live tensors are counted by step_peak.py and decoding_peak.py. Here what no count of tensors gives is added: the
-CUDA context, and what the caching allocator reserves beyond the tensors. Those are for measurements to calibrate.
+CUDA context, and what the caching allocator reserves beyond the tensors.
 """
 
 import math
@@ -24,26 +24,15 @@ _BYTES_PER_TOKEN = 3
 """Fewer than English text has, which is about 4: names and slips of the tongue take more tokens."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Calibration:
-    """What lies between live tensors and the card, and how it is known."""
-
-    context_gib: float
-    """The CUDA context with the kernels loaded into it: outside PyTorch's allocator."""
-    slack_share: float
-    """Reserved beyond the live tensors, as a share of them: blocks rounded up and cut into pieces."""
-    slack_gib: float
-    """Reserved whatever the size: cuBLAS's workspaces and a first block of each kind."""
-    source: str
-    """How these numbers are known."""
-
-
-CALIBRATION = Calibration(
-    context_gib=0.5,
-    slack_share=0.08,
-    slack_gib=0.06,
-    source="estimate, none measured: `python -m raytrain.bench memory` on a GPU measures them",
-)
+# Estimates: what lies between live tensors and the card is for measurements to calibrate.
+CONTEXT_GIB = 0.5
+"""The CUDA context with the kernels loaded into it, which lies outside PyTorch's allocator."""
+SLACK_SHARE = 0.08
+"""What is reserved beyond the live tensors, as a share of them: blocks rounded up and cut into pieces."""
+SLACK_GIB = 0.06
+"""What is reserved whatever the size: cuBLAS's workspaces and a first block of each kind."""
+CALIBRATION_SOURCE = "estimate, none measured: `python -m raytrain.bench memory` on a GPU measures them"
+"""How the context and the slack are known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +43,6 @@ class PredictedPeak:
     """Bytes at the peak of a training step."""
     evaluation: Parts
     """Bytes at the peak of scoring a batch."""
-    calibration: Calibration = CALIBRATION
 
     @property
     def step_gib(self) -> float:
@@ -69,7 +57,7 @@ class PredictedPeak:
     @property
     def slack_gib(self) -> float:
         """What the allocator reserves beyond live tensors."""
-        return self.calibration.slack_share * max(self.step_gib, self.evaluation_gib) + self.calibration.slack_gib
+        return SLACK_SHARE * max(self.step_gib, self.evaluation_gib) + SLACK_GIB
 
     @property
     def reserved_gib(self) -> float:
@@ -79,14 +67,14 @@ class PredictedPeak:
     @property
     def predicted_memory_gib(self) -> float:
         """All that must fit on the card: reserved memory and the CUDA context."""
-        return self.reserved_gib + self.calibration.context_gib
+        return self.reserved_gib + CONTEXT_GIB
 
     def parts_gib(self) -> dict[str, float]:
         """The parts of predicted_memory_gib: those of the step, what scoring takes beyond them, context and slack."""
         return {
             **self.step.as_gib(),
             "evaluation_beyond_step": max(0.0, self.evaluation_gib - self.step_gib),
-            "cuda_context": self.calibration.context_gib,
+            "cuda_context": CONTEXT_GIB,
             "allocator_slack": self.slack_gib,
         }
 
@@ -112,7 +100,7 @@ def step_shape(
         variant=VARIANTS[baseline.model.variant],
         batch_size=baseline.training.batch_size,
         window_s=longest_window_s(baseline, longest_clip_s),
-        label_tokens=longest_label_tokens(baseline, label_tokens),
+        label_tokens=_longest_label_tokens(baseline, label_tokens),
         precision=baseline.training.precision,
         gradient_checkpointing=baseline.model.gradient_checkpointing,
         freeze_encoder=baseline.model.freeze_encoder,
@@ -127,7 +115,7 @@ def decoding_shape(
     """The shape of the largest batch that is scored between steps. A clip over the window is decoded in parts, and how
     much is said in one of them is unknown."""
     in_parts = longest_clip_s is not None and longest_clip_s > baseline.audio.max_window_s
-    tokens = longest_label_tokens(baseline, label_tokens)
+    tokens = _longest_label_tokens(baseline, label_tokens)
     return DecodingShape(
         variant=VARIANTS[baseline.model.variant],
         batch_size=baseline.evaluation.batch_size,
@@ -149,7 +137,7 @@ def longest_window_s(baseline: Baseline, longest_clip_s: float | None = None) ->
     return fitted_seconds(min(longest_clip_s, audio.max_window_s), audio, extra_s=audio.jitter_s)
 
 
-def longest_label_tokens(baseline: Baseline, label_tokens: int | None = None) -> int:
+def _longest_label_tokens(baseline: Baseline, label_tokens: int | None) -> int:
     """Label tokens of the longest transcript that trains; without a corpus an assumption, within the limit set."""
     return min(label_tokens or ASSUMED_LABEL_TOKENS, baseline.data.max_label_tokens)
 
@@ -172,13 +160,7 @@ def gpu_fraction(predicted_gib: float, *, card_gib: float, margin: float = FRACT
     return min(1.0, math.ceil(100 * predicted_gib * margin / card_gib - 1e-9) / 100)
 
 
-def allocator_share(
-    *,
-    card_gib: float,
-    gpu_fraction: float = 1.0,
-    cap_gib: float | None = None,
-    context_gib: float = CALIBRATION.context_gib,
-) -> float | None:
+def allocator_share(*, card_gib: float, gpu_fraction: float = 1.0, cap_gib: float | None = None) -> float | None:
     """The share of a card's memory that PyTorch's allocator may take, for a trial that is given a part of the card.
 
     None where the trial has the whole card. `cap_gib`, scaling.gpu_memory_gib, makes any card behave like a smaller
@@ -187,9 +169,9 @@ def allocator_share(
     given_gib = min(gpu_fraction * card_gib, cap_gib or card_gib)
     if given_gib >= card_gib:
         return None
-    if given_gib <= context_gib:
+    if given_gib <= CONTEXT_GIB:
         raise InputError(
             f"scaling: {given_gib:.2f} GiB of a card of {card_gib:.1f} leave nothing beside the CUDA context's "
-            f"{context_gib:g}; raise gpu_memory_gib or gpu_fraction"
+            f"{CONTEXT_GIB:g}; raise gpu_memory_gib or gpu_fraction"
         )
-    return (given_gib - context_gib) / card_gib
+    return (given_gib - CONTEXT_GIB) / card_gib

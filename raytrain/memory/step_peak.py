@@ -66,6 +66,7 @@ class Parts:
 
     @property
     def total(self) -> float:
+        """The sum of all parts."""
         return sum(getattr(self, field.name) for field in fields(self))
 
     def plus(self, **bytes_by_part: float) -> Self:
@@ -73,6 +74,7 @@ class Parts:
         return replace(self, **{name: getattr(self, name) + more for name, more in bytes_by_part.items()})
 
     def as_gib(self) -> dict[str, float]:
+        """Each part in GiB."""
         return {field.name: getattr(self, field.name) / GIB for field in fields(self)}
 
 
@@ -180,8 +182,8 @@ class _Sizes:
     # -- summits ------------------------------------------------------------------------------------------------------
 
     def encoder_forward(self) -> Parts:
-        """At the GELU of the last layer: the layer's middle state, its normed form, the wide linear and the GELU; and
-        the convolutions' output, which the encoder does not let go of."""
+        """The parts at the GELU of the last layer: its middle state, the normed form of that, the wide linear and the
+        GELU; and the convolutions' output, which the encoder does not let go of."""
         working = (2 * FLOAT_BYTES + 9 * self.s) * self.Sd
         if self.frozen:
             working += FLOAT_BYTES * self.Sd  # the layer's input, else among those kept
@@ -192,8 +194,8 @@ class _Sizes:
         )
 
     def loss(self) -> Parts:
-        """Before the casts are let go: the logits, and either the model's inputs and outputs or log-probabilities in
-        float32; or, when recomputing, the keys and values of the last decoder layer in the making."""
+        """The parts before the casts are let go: the logits, and either the model's inputs and outputs or
+        log-probabilities in float32; or, when recomputing, keys and values of the last decoder layer in the making."""
         unkept = self.encoder_output - self.encoder_output_kept
         at_logits = self.mel_given + unkept + self.s * self.UV
         at_loss = (self.s + FLOAT_BYTES) * self.UV
@@ -202,7 +204,7 @@ class _Sizes:
         return replace(self.kept(), casts=casts, head=max(at_logits, at_loss, keys_and_values))
 
     def loss_backward(self) -> Parts:
-        """Log-probabilities and their gradient in float32, and the logits' gradient."""
+        """The parts at the loss: log-probabilities and their gradient in float32, and the logits' gradient."""
         return self.kept().plus(head=(2 * FLOAT_BYTES + self.s) * self.UV)
 
     def head_gradient(self) -> Parts:
@@ -212,8 +214,8 @@ class _Sizes:
         return max(beside_logits, in_float, key=lambda parts: parts.total)
 
     def decoder_backward(self) -> Parts:
-        """In the last layer, at the gradients of keys and values over the encoder's output. The embedding's gradient
-        waits for its other half."""
+        """The parts in the last layer, at the gradients of keys and values over the encoder's output. The embedding's
+        gradient waits for its other half."""
         parts = self.kept_below_head().plus(head=FLOAT_BYTES * self.Vd, encoder_activations=2 * self.s * self.Sd)
         if self.recomputes:
             layer = self.cast(28 * self.d * self.d // 2)
@@ -222,7 +224,7 @@ class _Sizes:
         return parts
 
     def embedding_gradient(self) -> Parts:
-        """The decoder is done: both halves of the token embedding's gradient and their sum, beside the encoder."""
+        """The parts when the decoder is done: both halves of the token embedding's gradient, their sum, the encoder."""
         gradient = 0 if self.frozen else FLOAT_BYTES * self.Sd
         return self.held(made=self.shape.variant.decoder_parameters - self.Vd).plus(
             casts=self.stem_cast if self.recomputes else self.encoder_cast,
@@ -231,8 +233,8 @@ class _Sizes:
         )
 
     def encoder_backward(self) -> dict[str, Parts]:
-        """In a layer, at the gradient of the GELU's output: everything of the layer, the stream's gradient and what
-        half precision or dropout make of it. The last layer comes first, with most activations; the first last, with
+        """The parts at the gradient of the GELU's output: everything of the layer, the stream's gradient and what half
+        precision or dropout make of it. The last layer comes first, with most activations; the first last, with
         most gradients."""
         recomputes = self.recomputes
         copied = self.s if self.shape.half or self.shape.dropout else 0

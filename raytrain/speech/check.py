@@ -42,8 +42,7 @@ def check(
     for item in examine(iterate_manifest(manifest)):
         found = [*item.problems, *_label_problems(item, max_label_tokens, count_tokens)]
         problems.extend(found)
-        for problem in found:
-            tally.add(problem)
+        tally.add(found)
         if item.utterance is not None and not any(problem.fatal for problem in found):
             tally.usable += 1
             children.add(item.utterance.child_id)

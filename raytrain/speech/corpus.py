@@ -51,6 +51,7 @@ class Corpus:
         """One utterance's sound: float32 in [-1, 1) at 16 kHz, a copy of its own."""
         if not -len(self) <= index < len(self):
             raise IndexError(f"utterance {index} of {len(self)}")
+        # datasets' own slice finds the row by bisection, where pyarrow's walks over all batches before it.
         row = self._table.fast_slice(int(index) % len(self), 1)
         return to_float(row["samples"].chunk(0).flatten().to_numpy(zero_copy_only=True))
 
@@ -193,7 +194,7 @@ def _refusal(manifest: Path, tally: Tally, num_utterances: int, max_bad_share: f
 
 def _open_shards(folder: Path) -> Any:
     """The shards as one memory-mapped dataset."""
-    # Imported here: it takes a second or two, and a typo in a configuration is told sooner.
+    # Imported here: it takes a second or two, and a typo in a configuration shall show sooner.
     from datasets import Dataset, concatenate_datasets
 
     return concatenate_datasets([Dataset.from_file(str(path)) for path in shard_paths(folder)])

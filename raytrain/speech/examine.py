@@ -23,12 +23,13 @@ class Examined:
     """One line of a manifest after its audio was read."""
 
     utterance: Utterance | None
-    """None where the line is unusable."""
+    """The line's utterance; None where the line is unusable."""
     samples: np.ndarray
     problems: tuple[ManifestProblem, ...]
 
     @property
     def duration_s(self) -> float:
+        """Seconds of sound."""
         return len(self.samples) / SAMPLE_RATE
 
 

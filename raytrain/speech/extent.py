@@ -4,6 +4,10 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+from pyarrow import compute
+
 from raytrain.speech.corpus import corpora_folder
 from raytrain.speech.shards import shard_paths
 
@@ -24,10 +28,6 @@ def extent(manifest: Path, *, longest_s: float, cache: Path | None = None) -> Ex
     folder = _prepared(manifest.absolute(), corpora_folder(cache))
     if folder is None:
         return None
-    import numpy as np
-    import pyarrow as pa
-    from pyarrow import compute
-
     tables = [pa.ipc.open_stream(pa.memory_map(str(path))).read_all() for path in shard_paths(folder)]
     table = pa.concat_tables(tables).select(["duration_s", "text"])
     durations = table["duration_s"].to_numpy()

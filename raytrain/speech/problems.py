@@ -1,6 +1,7 @@
 """What can be wrong with an utterance: a closed set of kinds, a problem with its place, and counts of them that add."""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any, Self
@@ -71,6 +72,7 @@ class Tally:
 
     @property
     def num_left_out(self) -> int:
+        """The number of utterances that are left out."""
         return self.left_out.total()
 
     @property
@@ -79,11 +81,12 @@ class Tally:
         total = self.usable + self.num_left_out
         return self.num_left_out / total if total else 0.0
 
-    def add(self, problem: ManifestProblem) -> None:
-        """Count a problem in."""
-        (self.left_out if problem.fatal else self.noted)[problem.kind] += 1
-        if problem.fatal and len(self.first) < _FIRST_KEPT:
-            self.first.append(str(problem))
+    def add(self, problems: Iterable[ManifestProblem]) -> None:
+        """Count problems in."""
+        for problem in problems:
+            (self.left_out if problem.fatal else self.noted)[problem.kind] += 1
+            if problem.fatal and len(self.first) < _FIRST_KEPT:
+                self.first.append(str(problem))
 
     def __add__(self, other: Self) -> Self:
         return type(self)(
@@ -113,6 +116,7 @@ class Tally:
 
     @classmethod
     def from_dict(cls, stored: dict[str, Any]) -> Self:
+        """The tally that as_dict gave."""
         return cls(stored["usable"], Counter(stored["left_out"]), Counter(stored["noted"]), list(stored["first"]))
 
 

@@ -7,7 +7,6 @@ import json
 import os
 from itertools import islice
 from pathlib import Path
-from typing import Self
 
 import numpy as np
 import pyarrow as pa
@@ -49,7 +48,8 @@ def write_shards(manifest: Path, folder: Path, *, num_lines: int, most_bad: floa
     progress(done, num_lines)
     examined = examine(islice(iterate_manifest(manifest), done, None))
     while True:
-        with _ShardWriter(folder, number) as shard:
+        shard = _ShardWriter(_shard(folder, number))
+        with shard.stream:
             for item in islice(examined, _SHARD_LINES):
                 shard.add(item)
                 done += 1
@@ -58,6 +58,8 @@ def write_shards(manifest: Path, folder: Path, *, num_lines: int, most_bad: floa
                     raise TooManyBadError(tally + shard.tally)
                 if shard.num_bytes >= _SHARD_BYTES:
                     break
+            shard.write_batch()
+        shard.finish()
         if not shard.num_lines:
             return tally
         tally, number = tally + shard.tally, number + 1
@@ -69,11 +71,11 @@ def shard_paths(folder: Path) -> list[Path]:
 
 
 class _ShardWriter:
-    """One Arrow stream in the making. Leaving it without an error makes it count; an empty one leaves no file."""
+    """One Arrow stream in the making, which counts once it is finished; an empty one leaves no file."""
 
-    def __init__(self, folder: Path, number: int) -> None:
-        self._path = _shard(folder, number)
-        self._stream = pa.ipc.new_stream(str(self._path), SCHEMA)
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.stream = pa.ipc.new_stream(str(path), SCHEMA)
         self._batch: list[Examined] = []
         self._batch_bytes = 0
         self.num_lines = 0
@@ -83,8 +85,7 @@ class _ShardWriter:
     def add(self, item: Examined) -> None:
         """Count a line in, and take up its utterance where it is usable."""
         self.num_lines += 1
-        for problem in item.problems:
-            self.tally.add(problem)
+        self.tally.add(item.problems)
         if item.utterance is None:
             return
         self.tally.usable += 1
@@ -92,17 +93,10 @@ class _ShardWriter:
         self._batch_bytes += item.samples.nbytes
         self.num_bytes += item.samples.nbytes
         if len(self._batch) >= _BATCH_CLIPS or self._batch_bytes >= _BATCH_BYTES:
-            self._write_batch()
+            self.write_batch()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, failed: type[BaseException] | None, *details: object) -> None:
-        if failed is None and self._batch:
-            self._write_batch()
-        self._stream.close()
-        if failed is not None:
-            return
+    def finish(self) -> None:
+        """Let the shard count."""
         if not self.num_lines:
             self._path.unlink()
             return
@@ -110,7 +104,10 @@ class _ShardWriter:
             os.fsync(file.fileno())  # on the disk before its JSON says that it is whole
         write_json(self._path.with_suffix(".json"), {"lines": self.num_lines, "tally": self.tally.as_dict()})
 
-    def _write_batch(self) -> None:
+    def write_batch(self) -> None:
+        """Write what was taken up since the last batch."""
+        if not self._batch:
+            return
         utterances = [item.utterance for item in self._batch if item.utterance is not None]
         offsets = np.cumsum([0, *(len(item.samples) for item in self._batch)], dtype=np.int32)
         columns = {
@@ -122,7 +119,7 @@ class _ShardWriter:
             "duration_s": np.array([item.duration_s for item in self._batch], np.float32),
             "samples": pa.ListArray.from_arrays(offsets, np.concatenate([item.samples for item in self._batch])),
         }
-        self._stream.write_batch(pa.RecordBatch.from_pydict(columns, schema=SCHEMA))
+        self.stream.write_batch(pa.RecordBatch.from_pydict(columns, schema=SCHEMA))
         self._batch, self._batch_bytes = [], 0
 
 

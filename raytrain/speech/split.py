@@ -20,7 +20,7 @@ class Split:
     train_children: tuple[str, ...]
     validation_children: tuple[str, ...]
     description: dict[str, Any]
-    """How it was drawn, and each half's utterances by age bucket."""
+    """How the split was drawn, and each half's utterances by age bucket."""
 
     def as_dict(self) -> dict[str, Any]:
         """The split as JSON has it: enough to see, and to check, who trained and who was scored."""

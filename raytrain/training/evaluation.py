@@ -46,7 +46,7 @@ class _Piece:
     """What one row of a batch decodes: a clip, or one of the consecutive parts of a clip too long for the window."""
 
     index: int
-    """Of the utterance in the corpus."""
+    """The utterance's place in the corpus."""
     start: int
     """The first sample."""
     end: int

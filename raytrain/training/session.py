@@ -163,6 +163,7 @@ class _Session:
         _say(_left_out(len(self.plan.left_out), f"clips over {config.audio.max_window_s:g} s"))
 
     def train_and_score(self, *, score_first: bool, probe: bool) -> None:
+        """The run, from its start or from where it had come to, to its last row."""
         steps_done = self.resumed.step if self.resumed is not None else 0
         if self._is_over(steps_done):  # killed after its last checkpoint, before anybody heard of it
             self.rows.finished(Outcome.COMPLETED)

@@ -154,9 +154,9 @@ def test_a_forward_of_small_takes_a_third_of_a_training_step(window_s: float, gf
 
 
 def test_the_allocator_is_given_its_part_of_the_card_without_the_context() -> None:
-    assert allocator_share(card_gib=80, cap_gib=8, context_gib=0.5) == 7.5 / 80
-    assert allocator_share(card_gib=8, gpu_fraction=0.25, context_gib=0.5) == 1.5 / 8
-    assert allocator_share(card_gib=80, gpu_fraction=0.05, cap_gib=8, context_gib=0.5) == 3.5 / 80
+    assert allocator_share(card_gib=80, cap_gib=8) == 7.5 / 80
+    assert allocator_share(card_gib=8, gpu_fraction=0.25) == 1.5 / 8
+    assert allocator_share(card_gib=80, gpu_fraction=0.05, cap_gib=8) == 3.5 / 80
 
 
 def test_a_whole_card_is_not_capped() -> None:
@@ -166,4 +166,4 @@ def test_a_whole_card_is_not_capped() -> None:
 
 def test_a_part_that_only_holds_the_context_is_refused() -> None:
     with pytest.raises(InputError, match=r"scaling: 0\.40 GiB of a card of 8\.0 leave nothing"):
-        allocator_share(card_gib=8, gpu_fraction=0.05, context_gib=0.5)
+        allocator_share(card_gib=8, gpu_fraction=0.05)

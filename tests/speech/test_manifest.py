@@ -1,4 +1,4 @@
-"""Manifests as they come: what is read, what is told with its line, and nothing that crashes."""
+"""Manifests as they come: what is read, what is reported with its line, and nothing that crashes."""
 
 import json
 from pathlib import Path

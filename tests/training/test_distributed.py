@@ -1,4 +1,4 @@
-"""What workers tell each other: gradients in buckets of any size."""
+"""What workers send each other: gradients in buckets of any size."""
 
 import pytest
 import torch

@@ -88,8 +88,8 @@ def test_two_workers_score_as_one(by_sixteen: Evaluated, two_workers: list[tuple
 
 
 def test_when_one_worker_runs_out_of_memory_all_stop(two_workers: list[tuple[Evaluated, str]]) -> None:
-    told = [message for _, message in two_workers]
-    assert told == ["step 1: another worker ran out of memory", "step 1: tried to allocate 524288.00 GiB"]
+    messages = [message for _, message in two_workers]
+    assert messages == ["step 1: another worker ran out of memory", "step 1: tried to allocate 524288.00 GiB"]
 
 
 def test_a_clip_may_take_eight_tokens_more_than_the_longest_reference_and_memory_is_predicted_for_these(

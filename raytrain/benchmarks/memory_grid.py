@@ -7,6 +7,7 @@ is predicted for it stands beside what the allocator reserved.
 import gc
 import itertools
 import statistics
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -136,43 +137,36 @@ def _measured(config: Baseline, point: Point, prediction: PredictedPeak, device:
 
 
 def _train(whisper: Whisper, config: Baseline, precision: Precision, *, label_tokens: int) -> None:
-    clips, window = config.training.batch_size, frames(longest_window_s(config))
-    optimizer = make_optimizer(whisper.model.named_parameters(), config.training)
+    window_s, accumulation = longest_window_s(config), config.training.gradient_accumulation_steps
+    examples = config.training.batch_size * accumulation
     silence = MicroBatch(
-        torch.zeros(clips, VARIANTS[config.model.variant].num_mel_bins, window),
-        torch.full((clips, label_tokens), _TEXT_TOKEN),
+        _silence(config, config.training.batch_size),
+        torch.full((config.training.batch_size, label_tokens), _TEXT_TOKEN),
     )
-    accumulation = config.training.gradient_accumulation_steps
-    data = (
-        StepData(
-            step=step,
-            epoch=0,
-            examples=clips * accumulation,
-            tokens=clips * accumulation * label_tokens,
-            window_s=longest_window_s(config),
-            micro_batches=[silence] * accumulation,
-        )
-        for step in range(_STEPS)
-    )
-    for _ in train(
+    steps = train(
         whisper,
-        data,
-        optimizer,
+        [
+            StepData(step, 0, examples, examples * label_tokens, window_s, [silence] * accumulation)
+            for step in range(_STEPS)
+        ],
+        make_optimizer(whisper.model.named_parameters(), config.training),
         precision.gradient_scaler(),
         training=config.training,
         precision=precision,
         learning_rate=lambda step: config.training.learning_rate,
-    ):
-        pass
+    )
+    deque(steps, maxlen=0)
 
 
 def _decode(whisper: Whisper, config: Baseline, precision: Precision, *, new_tokens: int) -> None:
-    mel = torch.zeros(
-        config.evaluation.batch_size, VARIANTS[config.model.variant].num_mel_bins, frames(longest_window_s(config))
-    )
+    mel = _silence(config, config.evaluation.batch_size)
     whisper.model.eval()
     with torch.no_grad(), precision.autocast():
         transcribe(whisper, mel.to(precision.device), num_beams=1, max_new_tokens=new_tokens)
+
+
+def _silence(config: Baseline, clips: int) -> torch.Tensor:
+    return torch.zeros(clips, VARIANTS[config.model.variant].num_mel_bins, frames(longest_window_s(config)))
 
 
 def _context_gib(device: torch.device) -> float | None:

@@ -13,6 +13,7 @@ from raytrain.speech.problems import Kind, ManifestProblem
 
 DEMO_MANIFEST = Path(__file__).parent / "demo" / "manifest.jsonl"
 _REQUIRED = ("utterance_id", "child_id", "audio_path", "orthographic_text")
+_TEXTS = (*_REQUIRED, "session_id", "md5_hash")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,19 +129,16 @@ def _wrong_type(name: str, value: Any) -> str | None:
     """What is wrong with a field's value, or None. Unknown fields may hold anything."""
     if value is None:
         return None
-    if name in _REQUIRED or name in ("session_id", "md5_hash"):
-        if not isinstance(value, str):
-            return f"{name} is {value!r:.40}, not a string"
-        if name == "audio_path" and "\0" in value:
-            return "audio_path holds a null character"
-        if name in ("utterance_id", "child_id", "audio_path") and not value.strip():
-            return f"{name} is empty"
-    elif name == "audio_duration_sec":
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e9:
-            return f"{name} is {value!r:.40}, not a number of seconds"
-    elif name == "filesize_bytes" and (
-        isinstance(value, bool) or not isinstance(value, int | float) or value < 0 or value != value // 1
-    ):
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if name in _TEXTS and not isinstance(value, str):
+        return f"{name} is {value!r:.40}, not a string"
+    if name == "audio_path" and "\0" in value:
+        return "audio_path holds a null character"
+    if name in ("utterance_id", "child_id", "audio_path") and not value.strip():
+        return f"{name} is empty"
+    if name == "audio_duration_sec" and not (is_number and 0 <= value < 1e9):
+        return f"{name} is {value!r:.40}, not a number of seconds"
+    if name == "filesize_bytes" and not (is_number and value >= 0 and value == value // 1):
         return f"{name} is {value!r:.40}, not a whole number"
     return None
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from raytrain.cli import Parser, print_json, run_door, say
+from raytrain.config.constants import GIB
 from raytrain.errors import InputError
 from raytrain.files import read_json, write_json
 from raytrain.results.provenance import command_line, provenance
@@ -37,7 +38,7 @@ def _memory(arguments: argparse.Namespace) -> Measured:
 
     card = torch.cuda.get_device_properties(0)
     rows = []
-    for row in measure_grid(grid(card.total_memory / 2**30), device=torch.device("cuda")):
+    for row in measure_grid(grid(card.total_memory / GIB), device=torch.device("cuda")):
         rows.append(row)
         ratio = f"predicted / measured {row['ratio']:.3f}" if row.get("ratio") else row["outcome"]
         say(f"{row['variant']} {row['batch_size']} x {row['window_s']:g} s {row['precision']}: {ratio}")

@@ -5,8 +5,9 @@ from functools import cache
 from typing import Any
 
 from raytrain.cli import Parser, log_to_stderr, print_json, run_door, say
+from raytrain.config.constants import GIB
 from raytrain.errors import InputError
-from raytrain.speech.check import Checked, check
+from raytrain.speech.check import check
 from raytrain.speech.corpus import Corpus, prepare
 from raytrain.speech.manifest import manifest_path
 from raytrain.speech.progress_bar import progress_on_stderr
@@ -34,7 +35,9 @@ def _check(arguments: argparse.Namespace) -> int:
     if not checked.tally.usable and not checked.problems:
         raise InputError(f"{arguments.manifest}: holds no utterances; one JSON object a line is wanted")
     if arguments.json:
-        print_json({"manifest": str(manifest), **_described(checked)})
+        found = {"children": checked.num_children, "hours": checked.hours}
+        problems = [problem.as_dict() for problem in checked.problems]
+        print_json({"manifest": str(manifest), **checked.tally.as_dict(), **found, "problems": problems})
     else:
         for problem in checked.problems:
             print(f"{arguments.manifest}: {'' if problem.fatal else 'note: '}{problem}")
@@ -48,10 +51,10 @@ def _prepare(arguments: argparse.Namespace) -> int:
     manifest = manifest_path(arguments.manifest)
     with progress_on_stderr("preparing") as progress:
         corpus = prepare(manifest, max_bad_share=arguments.max_bad_share, progress=progress)
+    summary = _summary(corpus)
     if arguments.json:
-        print_json({"manifest": str(manifest), **_summary(corpus)})
+        print_json({"manifest": str(manifest), **summary})
     else:
-        summary = _summary(corpus)
         if corpus.synthetic:
             say("the demo corpus is synthetic: word error rates on it say nothing about real children")
         print(f"{summary['folder']}: {summary['gib']:.2f} GiB")
@@ -59,19 +62,10 @@ def _prepare(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _described(checked: Checked) -> dict[str, Any]:
-    return {
-        **checked.tally.as_dict(),
-        "children": checked.num_children,
-        "hours": checked.hours,
-        "problems": [problem.as_dict() for problem in checked.problems],
-    }
-
-
 def _summary(corpus: Corpus) -> dict[str, Any]:
     return {
         "folder": str(corpus.folder),
-        "gib": sum(path.stat().st_size for path in corpus.folder.iterdir()) / 2**30,
+        "gib": sum(path.stat().st_size for path in corpus.folder.iterdir()) / GIB,
         "children": len(set(corpus.child_ids)),
         "hours": float(corpus.durations_s.sum(dtype=float)) / 3600,
         "synthetic": corpus.synthetic,
@@ -92,7 +86,7 @@ def _count_tokens(text: str) -> int | None:
 @cache
 def _tokenizer() -> Any:
     """The tokenizer of any Whisper on this machine: they all cut English alike, and checking should fetch nothing."""
-    from raytrain.whisper.locate import known_folders
+    from raytrain.whisper.folders import known_folders
     from raytrain.whisper.tokenizer import load_tokenizer
 
     folder = next(known_folders(), None)

@@ -13,7 +13,7 @@ from rich.table import Table
 from raytrain.cli import Parser, print_json, run_door, say
 from raytrain.config.reader import load_baseline, load_space, split_overrides
 from raytrain.errors import InputError
-from raytrain.memory.planning import Card, plan
+from raytrain.memory.planning import Hardware, plan
 from raytrain.speech.extent import extent
 
 _HEADINGS = (
@@ -23,6 +23,7 @@ _HEADINGS = (
 
 
 def main() -> None:
+    """Run the door."""
     run_door(_plan)
 
 
@@ -31,14 +32,14 @@ def _plan() -> int:
     for_baseline, for_space = split_overrides(arguments.overrides)
     baseline = load_baseline(arguments.baseline or "small", for_baseline)
     space = load_space(arguments.space or "batching", for_space, baseline=baseline)
-    memory_gib = arguments.gpu_memory if arguments.gpu_memory is not None else baseline.scaling.gpu_memory_gib
-    for name, value in (("--gpu-memory", memory_gib), ("--gpu-tflops", arguments.gpu_tflops)):
+    card_gib = arguments.gpu_memory if arguments.gpu_memory is not None else baseline.scaling.gpu_memory_gib
+    for name, value in (("--gpu-memory", card_gib), ("--gpu-tflops", arguments.gpu_tflops)):
         if value is not None and not 0 < value < float("inf"):
             raise InputError(f"{name} {value:g}: must be above 0")
-    # A plan may be made before the data have arrived; and the demo corpus tells nothing about anybody's clips.
+    # A plan may be made before the data have arrived; and the demo corpus shows nothing about anybody's clips.
     manifest = Path(baseline.data.train_manifest).expanduser()
     known = extent(manifest, longest_s=baseline.audio.max_window_s) if manifest.is_file() else None
-    planned = plan(baseline, space, Card(memory_gib=memory_gib, tflops=arguments.gpu_tflops), extent=known)
+    planned = plan(baseline, space, Hardware(card_gib=card_gib, tflops=arguments.gpu_tflops), extent=known)
     if arguments.json:
         print_json(planned)
     else:

@@ -21,6 +21,7 @@ from raytrain.archive.checksums import FILE_NAME, Manifest, faults
 from raytrain.archive.journal import Move
 from raytrain.archive.s3 import RemoteFolder
 from raytrain.archive.tree import copy_tree, dress, let_write, remove_tree, scan
+from raytrain.config.constants import GIB
 from raytrain.errors import Damaged, InputError
 from raytrain.files import move as rename
 from raytrain.files import write_text
@@ -151,7 +152,7 @@ def _require_whole(move: Move, found: list[str]) -> None:
 
 
 def _size(size_bytes: int) -> str:
-    return f"{size_bytes / 2**30:.1f} GiB" if size_bytes >= 2**30 else f"{size_bytes / 2**20:.1f} MiB"
+    return f"{size_bytes / GIB:.1f} GiB" if size_bytes >= GIB else f"{size_bytes / 2**20:.1f} MiB"
 
 
 def _settle_rename(move: Move, manifest: Manifest) -> None:

@@ -7,6 +7,7 @@ is predicted for it stands beside what the allocator reserved.
 import gc
 import itertools
 import statistics
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,8 +15,8 @@ from typing import Any
 import torch
 
 from raytrain.config.baseline import Baseline
-from raytrain.memory.prediction import Prediction, longest_window_s, predict
-from raytrain.memory.step_peak import GIB
+from raytrain.config.constants import GIB
+from raytrain.memory.prediction import SLACK_GIB, SLACK_SHARE, PredictedPeak, longest_window_s, predict
 from raytrain.training import precision as precisions
 from raytrain.training.distributed import OutOfMemory, run_on_all_or_none
 from raytrain.training.feed import MicroBatch, StepData
@@ -36,7 +37,7 @@ _PRECISIONS: tuple[Asked, ...] = ("bf16", "fp32")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
-    """What one row measures."""
+    """A run whose memory is measured for one row."""
 
     variant: str
     batch_size: int
@@ -71,7 +72,8 @@ class Point:
 
 
 def grid(card_gib: float) -> list[Point]:
-    """From tiny to medium, short windows and the full one, up to what is predicted to fill four fifths of the card."""
+    """Points from tiny to medium, at a short window and the full one, that are predicted to take less than four fifths
+    of the card."""
     points = (
         Point(variant=variant, batch_size=clips, window_s=window_s, gradient_checkpointing=again, precision=precision)
         for variant, clips, window_s, again, precision in itertools.product(
@@ -91,7 +93,7 @@ def measure_grid(points: Sequence[Point], *, device: torch.device) -> Iterator[d
 
 
 def measure(point: Point, *, device: torch.device) -> dict[str, Any]:
-    """One point: predicted, and on CUDA measured, in training and in scoring."""
+    """The row of a point: memory predicted, and on CUDA measured, in training and in scoring."""
     config = point.baseline()
     prediction = predict(config, label_tokens=point.label_tokens)
     row: dict[str, Any] = {
@@ -109,7 +111,7 @@ def measure(point: Point, *, device: torch.device) -> dict[str, Any]:
     return row
 
 
-def _measured(config: Baseline, point: Point, prediction: Prediction, device: torch.device) -> dict[str, Any]:
+def _measured(config: Baseline, point: Point, prediction: PredictedPeak, device: torch.device) -> dict[str, Any]:
     precision = precisions.resolve(point.precision, device=device)
     whisper = load(config.model, seed=0)
     whisper.model.to(device)
@@ -121,67 +123,55 @@ def _measured(config: Baseline, point: Point, prediction: Prediction, device: to
     meter = MemoryMeter(device)
     _decode(whisper, config, precision, new_tokens=point.label_tokens)
     scoring = meter.peaks()
-    reserved = training["peak_memory_reserved_gib"]
+    reserved_gib, allocated_gib = (training[f"peak_memory_{kind}_gib"] for kind in ("reserved", "allocated"))
+    # The context is outside the allocator, on both sides of the ratio.
+    predicted_gib = prediction.step_gib * (1 + SLACK_SHARE) + SLACK_GIB
     return {
         "outcome": "completed",
         "precision_used": precision.name,
         "training": training,
         "scoring": scoring,
         "context_gib": _context_gib(device),
-        # The context is outside the allocator, on both sides of the ratio.
-        "ratio": None if reserved is None else _reserved_for(prediction.step_gib, prediction) / reserved,
-        "ratio_of_live_tensors": None
-        if training["peak_memory_allocated_gib"] is None
-        else prediction.step_gib / training["peak_memory_allocated_gib"],
+        "ratio": None if reserved_gib is None else predicted_gib / reserved_gib,
+        "ratio_of_live_tensors": None if allocated_gib is None else prediction.step_gib / allocated_gib,
     }
 
 
-def _reserved_for(live_gib: float, prediction: Prediction) -> float:
-    return live_gib * (1 + prediction.calibration.slack_share) + prediction.calibration.slack_gib
-
-
 def _train(whisper: Whisper, config: Baseline, precision: Precision, *, label_tokens: int) -> None:
-    clips, window = config.training.batch_size, frames(longest_window_s(config))
-    optimizer = make_optimizer(whisper.model.named_parameters(), config.training)
+    window_s, accumulation = longest_window_s(config), config.training.gradient_accumulation_steps
+    examples = config.training.batch_size * accumulation
     silence = MicroBatch(
-        torch.zeros(clips, VARIANTS[config.model.variant].num_mel_bins, window),
-        torch.full((clips, label_tokens), _TEXT_TOKEN),
+        _silence(config, config.training.batch_size),
+        torch.full((config.training.batch_size, label_tokens), _TEXT_TOKEN),
     )
-    accumulation = config.training.gradient_accumulation_steps
-    data = (
-        StepData(
-            step=step,
-            epoch=0,
-            examples=clips * accumulation,
-            tokens=clips * accumulation * label_tokens,
-            window_s=longest_window_s(config),
-            micro_batches=[silence] * accumulation,
-        )
-        for step in range(_STEPS)
-    )
-    for _ in train(
+    steps = train(
         whisper,
-        data,
-        optimizer,
+        [
+            StepData(step, 0, examples, examples * label_tokens, window_s, [silence] * accumulation)
+            for step in range(_STEPS)
+        ],
+        make_optimizer(whisper.model.named_parameters(), config.training),
         precision.gradient_scaler(),
         training=config.training,
         precision=precision,
         learning_rate=lambda step: config.training.learning_rate,
-    ):
-        pass
+    )
+    deque(steps, maxlen=0)
 
 
 def _decode(whisper: Whisper, config: Baseline, precision: Precision, *, new_tokens: int) -> None:
-    mel = torch.zeros(
-        config.evaluation.batch_size, VARIANTS[config.model.variant].num_mel_bins, frames(longest_window_s(config))
-    )
+    mel = _silence(config, config.evaluation.batch_size)
     whisper.model.eval()
     with torch.no_grad(), precision.autocast():
         transcribe(whisper, mel.to(precision.device), num_beams=1, max_new_tokens=new_tokens)
 
 
+def _silence(config: Baseline, clips: int) -> torch.Tensor:
+    return torch.zeros(clips, VARIANTS[config.model.variant].num_mel_bins, frames(longest_window_s(config)))
+
+
 def _context_gib(device: torch.device) -> float | None:
-    """What the card lacks beyond PyTorch's own: right where nobody else uses the card."""
+    """The memory of the card that neither is free nor PyTorch's: the context, where nobody else uses the card."""
     if device.type != "cuda":
         return None
     free, total = torch.cuda.mem_get_info(device)
@@ -189,7 +179,7 @@ def _context_gib(device: torch.device) -> float | None:
 
 
 def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Predicted over measured, of the rows that have both."""
+    """The ratios of predicted to measured memory, of the rows that have both."""
     ratios = [row["ratio"] for row in rows if row.get("ratio") is not None]
     if not ratios:
         return {"points": 0, "min": None, "median": None, "max": None}

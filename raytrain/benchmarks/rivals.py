@@ -11,7 +11,7 @@ import optuna
 from optuna.trial import TrialState
 
 from raytrain.benchmarks.surfaces import ACCUMULATION, BATCH, RATE, Ended, Surface
-from raytrain.memory.fitting import Peak, may_launch
+from raytrain.memory.fitting import Peak, largest_launchable_gib
 from raytrain.results.records import WORST_OBJECTIVE
 from raytrain.search.axes import Sample
 from raytrain.search.encoding import Tried
@@ -60,7 +60,8 @@ class OurSampler(Rival):
         return propose(self._surface.axes, self._tried, search=self._search, number=number, fits=self._fits)
 
     def _fits(self, sample: Sample) -> bool:
-        return may_launch(self._surface.predicted_gib(sample), self._peaks, limit_gib=self._surface.wall_gib)
+        most_gib = largest_launchable_gib(self._peaks, limit_gib=self._surface.wall_gib)
+        return self._surface.predicted_gib(sample) <= most_gib
 
 
 class StockOptuna(Rival):

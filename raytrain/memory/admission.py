@@ -6,88 +6,86 @@ Where a card is not known and no limit is set nothing is refused, and every tria
 from collections.abc import Iterable
 
 from raytrain.config.baseline import Baseline
-from raytrain.memory.fitting import Peak, may_launch, upper_factor
+from raytrain.memory.fitting import Peak, largest_launchable_gib, upper_factor
 from raytrain.memory.footprint import Footprint
-from raytrain.memory.prediction import CALIBRATION, FRACTION_MARGIN, gpu_fraction
+from raytrain.memory.prediction import CONTEXT_GIB, FRACTION_MARGIN, gpu_fraction
 from raytrain.results.records import Outcome, TrialRecord
-
-_CONTEXT_GIB = CALIBRATION.context_gib
 
 
 class Admission:
-    """Reserved memory is compared with the limit, as it is measured; with the card, what lies beside it counts too."""
+    """Judges samples by their predicted memory. Reserved memory is compared with the limit, as it is measured; with the
+    card, what lies beside it counts too."""
 
     def __init__(self, footprint: Footprint, *, card_gib: float | None, limit_gib: float | None) -> None:
         """`card_gib` is the largest card's: what does not fit there fits nowhere."""
         self._footprint, self._card_gib = footprint, card_gib
-        bounds = []
+        bounds = []  # the most that may be reserved, what lies beside it, and both in words
         if card_gib is not None:
-            bounds.append((card_gib - _CONTEXT_GIB, card_gib, _CONTEXT_GIB, f"the card has {card_gib:.4g}"))
+            bounds.append((card_gib - CONTEXT_GIB, CONTEXT_GIB, f"the card has {card_gib:.4g}"))
         if limit_gib is not None:
-            bounds.append((limit_gib, limit_gib, 0.0, f"search.memory_limit_gib is {limit_gib:.4g}"))
+            bounds.append((limit_gib, 0.0, f"search.memory_limit_gib is {limit_gib:.4g}"))
         self._bound = min(bounds, default=None)
         self._peaks: list[Peak] = []
 
     @property
     def refuses(self) -> bool:
-        """Whether anything can be refused."""
+        """Whether there is a bound by which samples are refused."""
         return self._bound is not None
 
     def predicted_gib(self, config: Baseline) -> float:
+        """The predicted peak of a run, in all."""
         return self._footprint.predict(config).predicted_memory_gib
 
     def refusal(self, config: Baseline) -> str | None:
         """Why this is never launched, in a line; None where it may fit."""
-        if self._bound is None or self._missed_gib(config) <= 0:
+        if self._bound is None:
             return None
-        reserved_gib, _, context_gib, bound = self._bound
-        return f"predicted {reserved_gib + self._missed_gib(config) + context_gib:.1f} GiB, {bound}"
+        most_gib, beside_gib, bound = self._bound
+        reserved_gib = self._footprint.predict(config).reserved_gib
+        return None if reserved_gib <= most_gib else f"predicted {reserved_gib + beside_gib:.1f} GiB, {bound}"
 
     def will_fit(self, config: Baseline) -> bool:
-        """Going by the trials that have ended; while none has, with room for what a prediction may be off."""
+        """Whether a sample will fit, going by the trials that have ended; while none has, with room for what a
+        prediction may be off."""
         if self._bound is None:
             return True
-        return may_launch(self._reserved_gib(config), self._peaks, limit_gib=self._bound[0])
+        reserved_gib = self._footprint.predict(config).reserved_gib
+        return reserved_gib <= largest_launchable_gib(self._peaks, limit_gib=self._bound[0])
 
     def part(self, config: Baseline, card_gib: float | None) -> float | None:
-        """Of a card of this size, for one worker, with as much room as the trials so far say that a prediction may be
-        off; None where the card is too small."""
+        """The share that a worker gets of a card of this size, with as much room as the trials so far say that a
+        prediction may be off; None where the card is too small."""
         scaling = config.scaling
         if scaling.gpu_fraction != "auto":
             return scaling.gpu_fraction
-        size_gib = as_capped(card_gib, config)
-        if size_gib is None:
+        card_gib = as_capped(card_gib, config)
+        if card_gib is None:
             return 1.0
         margin = max(FRACTION_MARGIN, upper_factor(self._peaks))
-        own = gpu_fraction(self.predicted_gib(config), gpu_memory_gib=size_gib, margin=margin)
+        own = gpu_fraction(self.predicted_gib(config), card_gib=card_gib, margin=margin)
         # NCCL, which several workers talk by, refuses two on one card.
         return own if scaling.num_workers == 1 or own is None else 1.0
 
     def learn(self, records: Iterable[TrialRecord]) -> None:
-        """From all that have ended so far."""
-        peaks = (self._peak(record) for record in records if record.predicted_memory_gib is not None)
-        self._peaks = [peak for peak in peaks if peak is not None]
+        """Go by all trials that have ended so far."""
+        self._peaks = [peak for record in records if (peak := self._peak(record)) is not None]
 
     def _peak(self, record: TrialRecord) -> Peak | None:
-        predicted_gib = (record.predicted_memory_gib or 0.0) - _CONTEXT_GIB
+        if record.predicted_memory_gib is None:
+            return None
+        predicted_gib = record.predicted_memory_gib - CONTEXT_GIB
         if record.outcome is Outcome.OUT_OF_MEMORY and record.gpu_fraction is not None:
             given_gib = record.gpu_share_gib
             if given_gib is None or self._card_gib is None or given_gib >= self._card_gib:
                 return Peak(predicted_gib=predicted_gib, measured_gib=None)
-            # It outgrew its share, not the largest card: that tells how far predictions are off, at least.
-            at_least_gib = max(given_gib - _CONTEXT_GIB, predicted_gib) * FRACTION_MARGIN
+            # It outgrew its share, not the largest card: that shows how far predictions are off, at least.
+            at_least_gib = max(given_gib - CONTEXT_GIB, predicted_gib) * FRACTION_MARGIN
             return Peak(predicted_gib=predicted_gib, measured_gib=at_least_gib)
         if record.peak_memory_reserved_gib is None:
             return None
         return Peak(predicted_gib=predicted_gib, measured_gib=record.peak_memory_reserved_gib)
 
-    def _reserved_gib(self, config: Baseline) -> float:
-        return self._footprint.predict(config).reserved_gib
-
-    def _missed_gib(self, config: Baseline) -> float:
-        return self._reserved_gib(config) - self._bound[0] if self._bound is not None else 0.0
-
 
 def as_capped(card_gib: float | None, config: Baseline) -> float | None:
-    """What a trial sees of a card: scaling.gpu_memory_gib makes any behave like a smaller one."""
+    """The size of the card that a trial sees: scaling.gpu_memory_gib makes any card behave like a smaller one."""
     return min((size for size in (card_gib, config.scaling.gpu_memory_gib) if size is not None), default=None)

@@ -7,11 +7,9 @@ remembers of them. Gradients are gone by then.
 from dataclasses import dataclass
 
 from raytrain.memory.step_peak import FLOAT_BYTES, Parts
+from raytrain.whisper.labels import PROMPT_TOKENS
 from raytrain.whisper.variants import Variant
 from raytrain.whisper.window import frames
-
-_PROMPT = 4
-"""Start, language, task, no timestamps: decoded at once, with logits for each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,12 +20,12 @@ class DecodingShape:
     batch_size: int
     window_s: float
     new_tokens: int
-    """The most a transcript may take."""
+    """The most tokens that a transcript may take."""
     num_beams: int = 1
     precision: str = "fp16"
     freeze_encoder: bool = False
     trains: bool = True
-    """An optimizer's moments are there."""
+    """Whether an optimizer's moments are there."""
 
 
 def decoding_peak(shape: DecodingShape) -> Parts:
@@ -56,15 +54,15 @@ def decoding_peak(shape: DecodingShape) -> Parts:
         decoder_activations=2
         * s
         * v.decoder_layers
-        * (states * shape.num_beams + rows * (_PROMPT + shape.new_tokens) * v.width),
+        * (states * shape.num_beams + rows * (PROMPT_TOKENS + shape.new_tokens) * v.width),
     )
     keys = s * states * shape.num_beams
     # The last layer's, as they come from the linear layer and as they are put into the cache. The head is yet to come.
     first_token = decoding.plus(decoder_activations=2 * keys, casts=-s * v.vocab_size * v.width if half else 0)
-    # Logits of the prompt; then logits in float32 and as log-probabilities; or these beside one layer's keys, put into
-    # the order of the beams.
+    # Logits of the prompt, which is decoded at once; then logits in float32 and as log-probabilities; or these beside
+    # one layer's keys, put into the order of the beams.
     scores = rows * v.vocab_size
-    logits = scores * max(FLOAT_BYTES + _PROMPT * s, 2 * FLOAT_BYTES + s)
+    logits = scores * max(FLOAT_BYTES + PROMPT_TOKENS * s, 2 * FLOAT_BYTES + s)
     reordered = keys + scores * 2 * FLOAT_BYTES if shape.num_beams > 1 else 0
     last_token = decoding.plus(head=max(logits, reordered))
     return max(encoding, first_token, last_token, key=lambda parts: parts.total)

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 UNMEASURED_FACTOR = 1.2
-"""What a peak is taken to be at most, times its prediction, while no trial has shown one."""
+"""The largest factor between a peak and its prediction that is reckoned with while no trial has shown one."""
 _SCATTER = 0.02
-"""A trial's peak around the common factor, as a share of it: windows and transcripts fall differently."""
+"""How far a trial's peak lies from the common factor, as a share of it: windows and transcripts fall differently."""
 _STEP_BACK = 0.05
-"""After a trial ran out of memory, nothing is launched whose prediction is not smaller by this share: the trial tells
+"""After a trial ran out of memory, nothing is launched whose prediction is not smaller by this share: the trial shows
 that it did not fit, not by how much."""
 
 
@@ -26,21 +26,16 @@ class Peak:
     """The peak of a trial that fitted; None for one that ran out of memory."""
 
 
-def may_launch(predicted_gib: float, peaks: Sequence[Peak], *, limit_gib: float) -> bool:
-    """Whether a sample will stay within the limit, going by the trials that have ended."""
-    return predicted_gib <= largest_launchable_gib(peaks, limit_gib=limit_gib)
-
-
 def largest_launchable_gib(peaks: Sequence[Peak], *, limit_gib: float) -> float:
-    """The largest prediction that the limit still holds, at the upper end of what the factor may be."""
+    """The largest predicted peak that stays within the limit, going by the trials that have ended."""
     by_factor = limit_gib / upper_factor(peaks)
     too_large = [peak.predicted_gib / (1 + _STEP_BACK) for peak in peaks if peak.measured_gib is None]
     return min([by_factor, *too_large])
 
 
 def upper_factor(peaks: Sequence[Peak]) -> float:
-    """What a peak is at most, times its prediction: the mean seen, and beyond it twice what trials scatter, since the
-    mean may be low and the next trial high.
+    """The factor between a peak and its prediction, at most: the mean seen, and beyond it twice what trials scatter,
+    since the mean may be low and the next trial high.
 
     Where trials scatter more than expected, the prediction is off by more than a factor, and the margin grows with it.
     """

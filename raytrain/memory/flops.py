@@ -4,10 +4,8 @@ from raytrain.memory.step_peak import StepShape
 
 
 def train_flops_per_clip(shape: StepShape) -> float:
-    """Forward, the backward pass at twice that, and once more forward where layers are recomputed.
-
-    A frozen encoder runs forward alone.
-    """
+    """Floating-point operations of the forward pass, of the backward pass, which takes twice as many, and of one more
+    forward pass where layers are recomputed. A frozen encoder runs forward alone."""
     v, positions, tokens = shape.variant, shape.positions, shape.label_tokens
     d = v.width
     convolutions = 12 * v.num_mel_bins * d * positions + 6 * d * d * positions

@@ -7,22 +7,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from raytrain.config.baseline import Baseline
+from raytrain.config.constants import GIB
 from raytrain.config.reader import apply_sample
 from raytrain.config.space import SearchSpace
 from raytrain.errors import InputError
 from raytrain.memory.flops import train_flops_per_clip
 from raytrain.memory.prediction import (
     ASSUMED_LABEL_TOKENS,
-    CALIBRATION,
-    Prediction,
+    CALIBRATION_SOURCE,
     estimated_label_tokens,
     gpu_fraction,
-    longest_label_tokens,
-    longest_window_s,
     predict,
     step_shape,
 )
-from raytrain.memory.step_peak import FLOAT_BYTES, GIB
+from raytrain.memory.step_peak import FLOAT_BYTES, StepShape
 from raytrain.search.axes import Axes, Sample
 from raytrain.speech.extent import Extent
 from raytrain.whisper.variants import VARIANTS, Variant
@@ -32,48 +30,54 @@ _LEAST_GAIN_GIB = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)
-class Card:
-    """The hardware asked about."""
+class Hardware:
+    """The GPU asked about."""
 
-    memory_gib: float | None
+    card_gib: float | None
+    """The size of its memory."""
     tflops: float | None = None
-    """What it sustains in training, in TFLOP/s: about a third of the data sheet's dense half-precision figure."""
+    """The TFLOP/s it sustains in training: about a third of the data sheet's dense half-precision figure."""
+
+    def fits(self, peak_gib: float) -> bool | None:
+        """Whether a run with this peak fits; None where no card is known."""
+        return peak_gib <= self.card_gib if self.card_gib else None
 
 
-def plan(baseline: Baseline, space: SearchSpace, card: Card, *, extent: Extent | None = None) -> dict[str, Any]:
+def plan(baseline: Baseline, space: SearchSpace, hardware: Hardware, *, extent: Extent | None = None) -> dict[str, Any]:
     """Everything `python -m raytrain.plan` prints, as JSON: memory in GiB, unknown numbers null."""
     splits = [apply_sample(baseline, sample) for sample in Axes(space, baseline).splits()]
-    rows = [_row(split, card, extent, _examples(split, space, extent)) for split in splits]
+    rows = [_row(split, hardware, extent, _examples(split, space, extent)) for split in splits]
     fitting = [row["batch_size"] for row in rows if row["fits"]]
-    smallest = min(splits, key=lambda split: _predict(split, extent).predicted_memory_gib)
+    smallest = min(splits, key=lambda split: _peak_gib(split, extent))
     starting_point = baseline if fitting else smallest
-    if card.memory_gib is not None and not fitting:
-        _refuse_hopeless(smallest, card.memory_gib, extent)
+    shape = step_shape(baseline, **_longest(extent))
+    if hardware.card_gib is not None and not fitting:
+        _refuse_hopeless(smallest, hardware.card_gib, extent)
     return {
         "variant": baseline.model.variant,
-        "gpu_memory_gib": card.memory_gib,
-        "window_s": longest_window_s(baseline, extent.longest_clip_s if extent else None),
-        "label_tokens": longest_label_tokens(baseline, _label_tokens(extent)),
-        "assumptions": _assumptions(baseline, card, extent),
+        "gpu_memory_gib": hardware.card_gib,
+        "window_s": shape.window_s,
+        "label_tokens": shape.label_tokens,
+        "assumptions": _assumptions(shape, hardware, extent),
         "rows": rows,
         "largest_fitting_batch_size": max(fitting, default=None),
-        "baseline": _row(baseline, card, extent, _examples(baseline, space, extent)),
+        "baseline": _row(baseline, hardware, extent, _examples(baseline, space, extent)),
         "changes_from": {
             "training.batch_size": starting_point.training.batch_size,
             "training.gradient_accumulation_steps": starting_point.training.gradient_accumulation_steps,
         },
-        "changes": list(_changes(starting_point, card, extent)),
+        "changes": list(_changes(starting_point, hardware, extent)),
         "checkpoint_gib": _checkpoint_gib(baseline),
         "run_checkpoints_gib": _checkpoint_gib(baseline) * (baseline.training.keep_best + 1),
     }
 
 
-def _row(split: Baseline, card: Card, extent: Extent | None, examples: int | None) -> dict[str, Any]:
-    prediction = _predict(split, extent)
+def _row(split: Baseline, hardware: Hardware, extent: Extent | None, examples: int | None) -> dict[str, Any]:
+    prediction = predict(split, **_longest(extent))
     predicted = prediction.predicted_memory_gib
-    fraction = gpu_fraction(predicted, gpu_memory_gib=card.memory_gib) if card.memory_gib else None
+    fraction = gpu_fraction(predicted, card_gib=hardware.card_gib) if hardware.card_gib else None
     flops = _flops_per_clip(split, extent)
-    clips_per_s = card.tflops * 1e12 / flops if card.tflops else None
+    clips_per_s = hardware.tflops * 1e12 / flops if hardware.tflops else None
     return {
         "batch_size": split.training.batch_size,
         "gradient_accumulation_steps": split.training.gradient_accumulation_steps,
@@ -82,9 +86,9 @@ def _row(split: Baseline, card: Card, extent: Extent | None, examples: int | Non
         "evaluation_gib": prediction.evaluation_gib,
         "predicted_memory_gib": predicted,
         "parts": prediction.parts_gib(),
-        "fits": predicted <= card.memory_gib if card.memory_gib else None,
+        "fits": hardware.fits(predicted),
         "gpu_fraction": fraction,
-        "side_by_side": math.floor(1 / fraction + 1e-9) if fraction else (0 if card.memory_gib else None),
+        "side_by_side": math.floor(1 / fraction + 1e-9) if fraction else (0 if hardware.card_gib else None),
         "train_tflop_per_clip": flops / 1e12,
         "train_examples_per_s": clips_per_s,
         "examples": examples,
@@ -92,16 +96,22 @@ def _row(split: Baseline, card: Card, extent: Extent | None, examples: int | Non
     }
 
 
-def _predict(config: Baseline, extent: Extent | None) -> Prediction:
-    return predict(config, longest_clip_s=extent.longest_clip_s if extent else None, label_tokens=_label_tokens(extent))
+def _peak_gib(config: Baseline, extent: Extent | None) -> float:
+    return predict(config, **_longest(extent)).predicted_memory_gib
 
 
-def _label_tokens(extent: Extent | None) -> int | None:
-    return estimated_label_tokens(extent.longest_text_bytes) if extent else None
+def _longest(extent: Extent | None) -> dict[str, Any]:
+    """The longest clip and transcript of a corpus, as predict and step_shape take them."""
+    if extent is None:
+        return {}
+    return {
+        "longest_clip_s": extent.longest_clip_s,
+        "label_tokens": estimated_label_tokens(extent.longest_text_bytes),
+    }
 
 
 def _flops_per_clip(config: Baseline, extent: Extent | None) -> float:
-    """Of a clip of mean length in a batch of its like; without a corpus, of the longest."""
+    """What training on a clip of mean length costs in a batch of its like; without a corpus, on the longest."""
     if extent is None:
         return train_flops_per_clip(step_shape(config))
     tokens = estimated_label_tokens(extent.mean_text_bytes)
@@ -123,32 +133,32 @@ def _examples(config: Baseline, space: SearchSpace, extent: Extent | None) -> in
 
 
 def _checkpoint_gib(config: Baseline) -> float:
-    """Weights and AdamW's moments in float32."""
+    """The size of a checkpoint: weights and AdamW's moments in float32."""
     v = VARIANTS[config.model.variant]
     frozen = v.encoder_parameters if config.model.freeze_encoder else v.fixed_parameters
     return FLOAT_BYTES * (v.parameters + 2 * (v.parameters - frozen)) / GIB
 
 
-def _changes(config: Baseline, card: Card, extent: Extent | None) -> Iterator[dict[str, Any]]:
-    """What would take less memory: each change alone, all of those together, and a smaller Whisper."""
-    before = _predict(config, extent).predicted_memory_gib
+def _changes(config: Baseline, hardware: Hardware, extent: Extent | None) -> Iterator[dict[str, Any]]:
+    """Changes that would take less memory: each alone, all of those together, and a smaller Whisper."""
+    before = _peak_gib(config, extent)
     samples = list(_reliefs(config, extent))
     together = {key: value for sample in samples for key, value in sample.items()}
-    for sample in [*samples, *([together] if len(samples) > 1 else []), *_smaller_variant(config, card, extent)]:
-        after = _predict(apply_sample(config, sample), extent).predicted_memory_gib
+    for sample in [*samples, *([together] if len(samples) > 1 else []), *_smaller_variant(config, hardware, extent)]:
+        after = _peak_gib(apply_sample(config, sample), extent)
         if after < before - _LEAST_GAIN_GIB:
             yield {
                 "change": sample,
                 "predicted_memory_gib": after,
                 "gain_gib": before - after,
-                "fits": after <= card.memory_gib if card.memory_gib else None,
+                "fits": hardware.fits(after),
             }
 
 
 def _reliefs(config: Baseline, extent: Extent | None) -> Iterator[Sample]:
     if not config.model.gradient_checkpointing:
         yield {"model.gradient_checkpointing": True}
-    window_s = longest_window_s(config, extent.longest_clip_s if extent else None)
+    window_s = step_shape(config, **_longest(extent)).window_s
     for shorter in (shorter for shorter in _SHORTER_WINDOWS_S if shorter < window_s):
         yield {"audio.window": "fitted", "audio.max_window_s": shorter}
     if not config.model.freeze_encoder:
@@ -159,17 +169,13 @@ def _reliefs(config: Baseline, extent: Extent | None) -> Iterator[Sample]:
         yield {"evaluation.batch_size": max(1, config.evaluation.batch_size // 4)}
 
 
-def _smaller_variant(config: Baseline, card: Card, extent: Extent | None) -> Iterator[Sample]:
-    """The largest that fits; where none does, or no card is named, the next smaller one."""
+def _smaller_variant(config: Baseline, hardware: Hardware, extent: Extent | None) -> Iterator[Sample]:
+    """The largest of the smaller variants that fits; where none does, or no card is named, the next smaller one."""
     size = VARIANTS[config.model.variant].parameters
     # The English-only twin of a size has a token less: it is no smaller one.
     smaller = sorted((v for v in VARIANTS.values() if v.parameters < 0.99 * size), key=lambda v: -v.parameters)
     samples = [_of_variant(config, variant) for variant in smaller]
-    fitting = (
-        sample
-        for sample in samples
-        if card.memory_gib and _predict(apply_sample(config, sample), extent).predicted_memory_gib <= card.memory_gib
-    )
+    fitting = (sample for sample in samples if hardware.fits(_peak_gib(apply_sample(config, sample), extent)))
     if samples:
         yield next(fitting, samples[0])
 
@@ -179,36 +185,34 @@ def _of_variant(config: Baseline, variant: Variant) -> Sample:
     return {"model.variant": variant.name, "model.pretrained": weights}
 
 
-def _refuse_hopeless(config: Baseline, memory_gib: float, extent: Extent | None) -> None:
-    """A card on which nothing fits, whatever is changed, is a mistake in the question."""
+def _refuse_hopeless(config: Baseline, card_gib: float, extent: Extent | None) -> None:
+    """Refuse a card on which nothing fits, whatever is changed: it is a mistake in the question."""
     least = apply_sample(config, {"training.batch_size": 1, "training.gradient_accumulation_steps": 1})
     for sample in [*_reliefs(least, extent), _of_variant(least, VARIANTS["tiny"])]:
         least = apply_sample(least, sample)
-    least_gib = _predict(least, extent).predicted_memory_gib
-    if least_gib > memory_gib:
+    least_gib = _peak_gib(least, extent)
+    if least_gib > card_gib:
         raise InputError(
-            f"--gpu-memory {memory_gib:g}: too small for any sample: even whisper-tiny, with all that saves memory, "
+            f"--gpu-memory {card_gib:g}: too small for any sample: even whisper-tiny, with all that saves memory, "
             f"takes {least_gib:.1f} GiB; name a card's whole memory in GiB"
         )
 
 
-def _assumptions(config: Baseline, card: Card, extent: Extent | None) -> list[str]:
-    window_s = longest_window_s(config, extent.longest_clip_s if extent else None)
-    tokens = longest_label_tokens(config, _label_tokens(extent))
+def _assumptions(shape: StepShape, hardware: Hardware, extent: Extent | None) -> list[str]:
     if extent is None:
         lengths = (
-            f"no prepared corpus of your own: windows of {window_s:g} s (audio.max_window_s), labels of {tokens} "
-            f"tokens (data.max_label_tokens or {ASSUMED_LABEL_TOKENS}, whichever is less)"
+            f"no prepared corpus of your own: windows of {shape.window_s:g} s (audio.max_window_s), labels of "
+            f"{shape.label_tokens} tokens (data.max_label_tokens or {ASSUMED_LABEL_TOKENS}, whichever is less)"
         )
     else:
         lengths = (
-            f"{extent.clips} clips prepared: windows of up to {window_s:g} s for the longest of "
-            f"{extent.longest_clip_s:.1f} s, labels of about {tokens} tokens for the longest of "
+            f"{extent.clips} clips prepared: windows of up to {shape.window_s:g} s for the longest of "
+            f"{extent.longest_clip_s:.1f} s, labels of about {shape.label_tokens} tokens for the longest of "
             f"{extent.longest_text_bytes} bytes"
         )
     speed = (
-        f"{card.tflops:g} TFLOP/s sustained, as given"
-        if card.tflops
+        f"{hardware.tflops:g} TFLOP/s sustained, as given"
+        if hardware.tflops
         else "speed and hours are unknown: say what the card sustains with --gpu-tflops"
     )
-    return [lengths, f"CUDA context and allocator slack: {CALIBRATION.source}", speed]
+    return [lengths, f"CUDA context and allocator slack: {CALIBRATION_SOURCE}", speed]

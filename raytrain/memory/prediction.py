@@ -1,72 +1,63 @@
 """GPU memory before it is spent: a baseline in, the predicted peak of its training and scoring out. Plain Python.
 
-Live tensors are counted by step_memory.py and decoding_memory.py. Here what no count of tensors gives is added: the
-CUDA context, and what the caching allocator reserves beyond the tensors. Those are for measurements to calibrate.
+Live tensors are counted by step_peak.py and decoding_peak.py. Here what no count of tensors gives is added: the
+CUDA context, and what the caching allocator reserves beyond the tensors.
 """
 
 import math
 from dataclasses import dataclass, replace
 
 from raytrain.config.baseline import Baseline
+from raytrain.config.constants import FULL_WINDOW_S, GIB
 from raytrain.errors import InputError
 from raytrain.memory.decoding_peak import DecodingShape, decoding_peak
-from raytrain.memory.step_peak import GIB, Parts, StepShape, step_peak
+from raytrain.memory.step_peak import Parts, StepShape, step_peak
+from raytrain.whisper.labels import PROMPT_TOKENS, most_new_tokens
 from raytrain.whisper.variants import MAX_TARGET_POSITIONS, VARIANTS
-from raytrain.whisper.window import FULL_WINDOW_S, fitted_seconds
+from raytrain.whisper.window import fitted_seconds
 
 ASSUMED_LABEL_TOKENS = 64
-"""A transcript's decoder positions where no corpus tells: about 40 words, twice what most classroom clips hold."""
+"""A transcript's label tokens where no corpus is known: about 40 words, twice what most classroom clips hold."""
 FRACTION_MARGIN = 1.05
-"""What a trial is given beyond its prediction where several share a card."""
-_MORE_TOKENS = 8
-"""What scoring may emit beyond the longest reference."""
+"""A trial's share of a card, times its prediction, where several share one."""
 _BYTES_PER_TOKEN = 3
-"""English text takes about 4 bytes a token; names and slips of the tongue take fewer."""
-_PROMPT_TOKENS = 4
+"""Fewer than English text has, which is about 4: names and slips of the tongue take more tokens."""
+
+
+# Estimates: what lies between live tensors and the card is for measurements to calibrate.
+CONTEXT_GIB = 0.5
+"""The CUDA context with the kernels loaded into it, which lies outside PyTorch's allocator."""
+SLACK_SHARE = 0.08
+"""What is reserved beyond the live tensors, as a share of them: blocks rounded up and cut into pieces."""
+SLACK_GIB = 0.06
+"""What is reserved whatever the size: cuBLAS's workspaces and a first block of each kind."""
+CALIBRATION_SOURCE = "estimate, none measured: `python -m raytrain.bench memory` on a GPU measures them"
+"""How the context and the slack are known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Calibration:
-    """What lies between live tensors and the card, and how it is known."""
-
-    context_gib: float
-    """The CUDA context with the kernels loaded into it: outside PyTorch's allocator."""
-    slack_share: float
-    """Reserved beyond the live tensors, as a share of them: blocks rounded up and cut into pieces."""
-    slack_gib: float
-    """Reserved whatever the size: cuBLAS's workspaces and a first block of each kind."""
-    source: str
-
-
-CALIBRATION = Calibration(
-    context_gib=0.5,
-    slack_share=0.08,
-    slack_gib=0.06,
-    source="estimate, none measured: `python -m raytrain.bench memory` on a GPU measures them",
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prediction:
+class PredictedPeak:
     """The peak of a run on one GPU."""
 
     step: Parts
+    """Bytes at the peak of a training step."""
     evaluation: Parts
-    calibration: Calibration = CALIBRATION
+    """Bytes at the peak of scoring a batch."""
 
     @property
     def step_gib(self) -> float:
-        """Live tensors at the peak of a training step."""
+        """GiB of live tensors at the peak of a training step."""
         return self.step.total / GIB
 
     @property
     def evaluation_gib(self) -> float:
-        """Live tensors at the peak of scoring a batch."""
+        """GiB of live tensors at the peak of scoring a batch."""
         return self.evaluation.total / GIB
 
     @property
     def slack_gib(self) -> float:
-        return self.calibration.slack_share * max(self.step_gib, self.evaluation_gib) + self.calibration.slack_gib
+        """What the allocator reserves beyond live tensors."""
+        return SLACK_SHARE * max(self.step_gib, self.evaluation_gib) + SLACK_GIB
 
     @property
     def reserved_gib(self) -> float:
@@ -75,25 +66,27 @@ class Prediction:
 
     @property
     def predicted_memory_gib(self) -> float:
-        """What must fit on the card."""
-        return self.reserved_gib + self.calibration.context_gib
+        """All that must fit on the card: reserved memory and the CUDA context."""
+        return self.reserved_gib + CONTEXT_GIB
 
     def parts_gib(self) -> dict[str, float]:
         """The parts of predicted_memory_gib: those of the step, what scoring takes beyond them, context and slack."""
         return {
             **self.step.as_gib(),
             "evaluation_beyond_step": max(0.0, self.evaluation_gib - self.step_gib),
-            "cuda_context": self.calibration.context_gib,
+            "cuda_context": CONTEXT_GIB,
             "allocator_slack": self.slack_gib,
         }
 
 
-def predict(baseline: Baseline, *, longest_clip_s: float | None = None, label_tokens: int | None = None) -> Prediction:
-    """For the longest clip and transcript of a corpus, or where they are not known, for what the baseline allows."""
+def predict(
+    baseline: Baseline, *, longest_clip_s: float | None = None, label_tokens: int | None = None
+) -> PredictedPeak:
+    """The peak with a corpus' longest clip and transcript or, where they are unknown, with what the baseline allows."""
     scoring = decoding_shape(baseline, longest_clip_s=longest_clip_s, label_tokens=label_tokens)
     # Published weights are scored once before they learn, at the full window they were made for.
     first = replace(scoring, window_s=FULL_WINDOW_S, trains=False)
-    return Prediction(
+    return PredictedPeak(
         step=step_peak(step_shape(baseline, longest_clip_s=longest_clip_s, label_tokens=label_tokens)),
         evaluation=max(decoding_peak(scoring), decoding_peak(first), key=lambda parts: parts.total),
     )
@@ -102,11 +95,12 @@ def predict(baseline: Baseline, *, longest_clip_s: float | None = None, label_to
 def step_shape(
     baseline: Baseline, *, longest_clip_s: float | None = None, label_tokens: int | None = None
 ) -> StepShape:
+    """The shape of the largest training step."""
     return StepShape(
         variant=VARIANTS[baseline.model.variant],
         batch_size=baseline.training.batch_size,
         window_s=longest_window_s(baseline, longest_clip_s),
-        label_tokens=longest_label_tokens(baseline, label_tokens),
+        label_tokens=_longest_label_tokens(baseline, label_tokens),
         precision=baseline.training.precision,
         gradient_checkpointing=baseline.model.gradient_checkpointing,
         freeze_encoder=baseline.model.freeze_encoder,
@@ -118,15 +112,15 @@ def step_shape(
 def decoding_shape(
     baseline: Baseline, *, longest_clip_s: float | None = None, label_tokens: int | None = None
 ) -> DecodingShape:
-    """The largest batch that scoring between steps meets. A clip over the window is decoded in parts, and what may be
-    said in one of them is unknown."""
+    """The shape of the largest batch that is scored between steps. A clip over the window is decoded in parts, and how
+    much is said in one of them is unknown."""
     in_parts = longest_clip_s is not None and longest_clip_s > baseline.audio.max_window_s
-    tokens = MAX_TARGET_POSITIONS if in_parts else longest_label_tokens(baseline, label_tokens) + _MORE_TOKENS
+    tokens = _longest_label_tokens(baseline, label_tokens)
     return DecodingShape(
         variant=VARIANTS[baseline.model.variant],
         batch_size=baseline.evaluation.batch_size,
         window_s=longest_window_s(baseline, longest_clip_s),
-        new_tokens=min(tokens, MAX_TARGET_POSITIONS),
+        new_tokens=MAX_TARGET_POSITIONS if in_parts else most_new_tokens(tokens),
         num_beams=baseline.evaluation.num_beams,
         precision=baseline.training.precision,
         freeze_encoder=baseline.model.freeze_encoder,
@@ -143,46 +137,41 @@ def longest_window_s(baseline: Baseline, longest_clip_s: float | None = None) ->
     return fitted_seconds(min(longest_clip_s, audio.max_window_s), audio, extra_s=audio.jitter_s)
 
 
-def longest_label_tokens(baseline: Baseline, label_tokens: int | None = None) -> int:
-    """The longest transcript that trains; without a corpus an assumption, within the limit set."""
+def _longest_label_tokens(baseline: Baseline, label_tokens: int | None) -> int:
+    """Label tokens of the longest transcript that trains; without a corpus an assumption, within the limit set."""
     return min(label_tokens or ASSUMED_LABEL_TOKENS, baseline.data.max_label_tokens)
 
 
 def estimated_label_tokens(text_bytes: float) -> int:
     """About how many label tokens a transcript has, rather too many than too few, without a tokenizer."""
-    return math.ceil(text_bytes / _BYTES_PER_TOKEN) + _PROMPT_TOKENS
+    return math.ceil(text_bytes / _BYTES_PER_TOKEN) + PROMPT_TOKENS
 
 
-def gpu_fraction(predicted_gib: float, *, gpu_memory_gib: float, margin: float = FRACTION_MARGIN) -> float | None:
-    """The share of a card that a trial asks for, in percent rounded up; None where even a whole card is too small.
+def gpu_fraction(predicted_gib: float, *, card_gib: float, margin: float = FRACTION_MARGIN) -> float | None:
+    """The share of a card that a trial asks for, rounded up to a hundredth; None where a whole card is too small.
 
     The margin is waived where it alone would make a trial too big for a card of its own.
     """
-    if predicted_gib <= 0 or gpu_memory_gib <= 0 or margin < 1:
-        raise ValueError(f"{predicted_gib} GiB on a card of {gpu_memory_gib} GiB with a margin of {margin}")
-    if predicted_gib > gpu_memory_gib:
+    if predicted_gib <= 0 or card_gib <= 0 or margin < 1:
+        raise ValueError(f"{predicted_gib} GiB on a card of {card_gib} GiB with a margin of {margin}")
+    if predicted_gib > card_gib:
         return None
     # Ray counts in ten thousandths; the tolerance keeps an exact quarter at 0.25.
-    return min(1.0, math.ceil(100 * predicted_gib * margin / gpu_memory_gib - 1e-9) / 100)
+    return min(1.0, math.ceil(100 * predicted_gib * margin / card_gib - 1e-9) / 100)
 
 
-def allocator_share(
-    *,
-    card_gib: float,
-    gpu_fraction: float = 1.0,
-    gpu_memory_gib: float | None = None,
-    context_gib: float = CALIBRATION.context_gib,
-) -> float | None:
+def allocator_share(*, card_gib: float, gpu_fraction: float = 1.0, cap_gib: float | None = None) -> float | None:
     """The share of a card's memory that PyTorch's allocator may take, for a trial that is given a part of the card.
 
-    None where the trial has the whole card. The CUDA context lies outside the allocator and counts all the same.
+    None where the trial has the whole card. `cap_gib`, scaling.gpu_memory_gib, makes any card behave like a smaller
+    one. The CUDA context lies outside the allocator and counts all the same.
     """
-    given_gib = min(gpu_fraction * card_gib, gpu_memory_gib or card_gib)
+    given_gib = min(gpu_fraction * card_gib, cap_gib or card_gib)
     if given_gib >= card_gib:
         return None
-    if given_gib <= context_gib:
+    if given_gib <= CONTEXT_GIB:
         raise InputError(
             f"scaling: {given_gib:.2f} GiB of a card of {card_gib:.1f} leave nothing beside the CUDA context's "
-            f"{context_gib:g}; raise gpu_memory_gib or gpu_fraction"
+            f"{CONTEXT_GIB:g}; raise gpu_memory_gib or gpu_fraction"
         )
-    return (given_gib - context_gib) / card_gib
+    return (given_gib - CONTEXT_GIB) / card_gib

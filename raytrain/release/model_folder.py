@@ -32,6 +32,9 @@ def set_prediction(folder: Path, prediction: Prediction) -> None:
     """Make plain generate() transcribe as the run's configuration says."""
     path = folder / "generation_config.json"
     settings: dict[str, Any] = read_json(path)
+    # Checkpoints of earlier versions hold settings of training here; with use_cache false they decode ten times slower.
+    for name in [key for key in settings if key in ("use_cache", "apply_spec_augment") or "drop" in key]:
+        del settings[name]
     settings["num_beams"] = prediction.num_beams
     # Not max_length: how much of the prompt it counts depends on the version of transformers.
     settings.pop("max_length", None)

@@ -19,7 +19,7 @@ from raytrain.results.records import TrialRecord
 from raytrain.results.study_results import load_study
 from raytrain.results.transcripts import read_rows
 from raytrain.trial.storage import noted_checkpoints
-from raytrain.whisper.locate import missing
+from raytrain.whisper.folders import missing
 
 RAYTRAIN = "raytrain.json"
 UTTERANCES = "utterances.jsonl"

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from raytrain.config.constants import GIB
 from raytrain.errors import InputError
 from raytrain.files import is_disk_fault, whole_folder
-from raytrain.results.provenance import GIB
 
 _SPARE_BYTES = 16 * 2**20
 """Room for tokenizers, texts and a zip's directory."""

@@ -8,9 +8,9 @@ from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 
+from raytrain.config.constants import AGE_BUCKETS
 from raytrain.results.choose import peak_memory_gib
 from raytrain.results.records import TrialRecord
-from raytrain.results.word_errors import AGE_BUCKETS
 from raytrain.results.wording import number_text, short, split_text
 
 HEADINGS = ("trial", "batch × accumulation = effective", "learning rate")

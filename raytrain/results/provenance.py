@@ -11,11 +11,12 @@ from typing import Any
 
 import psutil
 
+from raytrain.config.constants import GIB
+
 _PACKAGES = (
     "raytrain", "ray", "torch", "transformers", "datasets", "optuna", "wandb", "jiwer", "numpy", "pyarrow",
     "soundfile", "soxr", "tokenizers", "safetensors", "pydantic",
 )  # fmt: skip
-GIB = 2**30
 
 
 def provenance(command_line: Sequence[str], seeds: Mapping[str, int]) -> dict[str, Any]:

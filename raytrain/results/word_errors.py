@@ -4,9 +4,6 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Self
 
-AGE_BUCKETS = ("3-4", "5-7", "8-11", "12+", "unknown")
-"""The ages that errors are counted by, youngest first."""
-
 
 @dataclass(frozen=True, slots=True)
 class WordErrors:

@@ -16,7 +16,7 @@ _UNKNOWN_FRAMES = 2**62  # a FLAC written to a pipe does not know its own length
 
 
 class UnusableAudioError(ValueError):
-    """A file that is no speech: its kind, and what was found."""
+    """A file that holds no speech: the kind of problem, and what was found."""
 
     def __init__(self, kind: Kind, message: str) -> None:
         super().__init__(message)
@@ -32,7 +32,7 @@ def decode(data: bytes) -> np.ndarray:
         raise UnusableAudioError(Kind.ZERO_LENGTH, "the file is empty")
     try:
         with soundfile.SoundFile(io.BytesIO(data)) as file:
-            _refuse_what_the_header_tells(file)
+            _check_header(file)
             blocks = list(_at_16_khz(_mono_blocks(file), file.samplerate))
     except soundfile.SoundFileError as error:
         raise UnusableAudioError(Kind.UNDECODABLE, re.sub(r"^Error opening <.*?>: ", "", str(error))) from error
@@ -47,11 +47,12 @@ def to_float(samples: np.ndarray) -> np.ndarray:
     return samples.astype(np.float32) * np.float32(1 / 32768)
 
 
-def _refuse_what_the_header_tells(file: soundfile.SoundFile) -> None:
+def _check_header(file: soundfile.SoundFile) -> None:
+    """Refuse a file whose header is damaged, or whose sound was cut."""
     # A damaged header can ask for terabytes of resampled silence.
     if not 1_000 <= file.samplerate <= 1_000_000:
         raise UnusableAudioError(Kind.UNDECODABLE, f"a sample rate of {file.samplerate} Hz")
-    # libsndfile shortens a cut WAV quietly; only its log tells. A size of 0 or about 2**32 is a stream's placeholder.
+    # libsndfile shortens a cut WAV quietly; only its log says so. A size of 0 or about 2**32 is a stream's placeholder.
     cut = re.search(r"^data : (\d+) \(should be (\d+)\)", file.extra_info, re.MULTILINE)
     if cut and int(cut[2]) < int(cut[1]) < 2**31 - 1:
         raise UnusableAudioError(Kind.UNDECODABLE, f"truncated: {cut[2]} of {cut[1]} bytes of sound")

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from raytrain.config.baseline import Audio
+from raytrain.config.random_streams import RandomStream
 from raytrain.errors import InputError
 
-POOL_BATCHES = 20
-"""Effective batches sorted by length together: measured, 1.34 encoder frames per frame of speech; unsorted 2.27."""
-
-_SHUFFLE, _JITTER = 0, 1  # streams of one seed, so that the order and the extra windows are independent draws
+_POOL_BATCHES = 20
+"""Effective batches that are sorted by length together: measured, 1.34 encoder frames per frame of speech; unsorted
+2.27."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +24,12 @@ class EffectiveBatch:
     """The utterances of one optimizer step over all micro-batches and workers, drawn first and split afterwards."""
 
     step: int
-    """0-based."""
+    """The number of the optimizer step, from 0."""
     epoch: int
     indices: np.ndarray
-    """Into the corpus."""
+    """The utterances' places in the corpus."""
     longest_s: float
+    """Seconds of the longest clip."""
     extra_s: float
     """Random extra audio window, the same for the whole effective batch: Whisper's encoder has no attention mask, so
     that micro-batches at different windows would be different steps."""
@@ -46,7 +47,7 @@ class BatchPlan:
         audio: Audio,
         indices: Sequence[int] | np.ndarray | None = None,
     ) -> None:
-        """`indices` restricts the plan to a part of the corpus, such as its training half. Longer clips than
+        """`indices` restricts the plan to a part of the corpus, such as its training half. Clips longer than
         `audio.max_window_s` are left out; `left_out` holds them, to be counted."""
         self.durations_s = np.asarray(durations_s, dtype=np.float64)
         wanted = np.arange(len(self.durations_s)) if indices is None else np.asarray(indices, dtype=np.int64)
@@ -68,7 +69,7 @@ class BatchPlan:
         if self._epoch_in_hand[0] != epoch:  # sorting half a million lengths each step would be felt
             self._epoch_in_hand = (epoch, self._epoch(epoch))
         chosen = self._epoch_in_hand[1][position]
-        extra_s = np.random.default_rng([self._seed, _JITTER, step]).uniform(0.0, self._jitter_s)
+        extra_s = np.random.default_rng([self._seed, RandomStream.EXTRA_WINDOW, step]).uniform(0.0, self._jitter_s)
         return EffectiveBatch(step, epoch, chosen, float(self.durations_s[chosen].max()), float(extra_s))
 
     def examples_after(self, steps: int) -> int:
@@ -82,16 +83,16 @@ class BatchPlan:
         return epochs * self.steps_per_epoch + math.ceil(rest / self.effective_batch_size)
 
     def _epoch(self, epoch: int) -> list[np.ndarray]:
-        """Shuffled; pools sorted by length and cut; the whole batches shuffled again, the short one at the end."""
+        """An epoch's batches: shuffled, sorted by length in pools and cut, shuffled again; the short one at the end."""
         size = self.effective_batch_size
-        random = np.random.default_rng([self._seed, _SHUFFLE, epoch])
+        random = np.random.default_rng([self._seed, RandomStream.ORDER, epoch])
         order = random.permutation(self.indices)
         whole = len(order) // size * size
         # The short batch is cut off before sorting: a chance sample, not the longest or the shortest of a pool.
         batches: list[np.ndarray] = []
-        for start in range(0, whole, POOL_BATCHES * size):
-            pool = order[start : min(start + POOL_BATCHES * size, whole)]
+        for start in range(0, whole, _POOL_BATCHES * size):
+            pool = order[start : min(start + _POOL_BATCHES * size, whole)]
             pool = pool[np.argsort(self.durations_s[pool], kind="stable")]
-            batches += [pool[cut : cut + size] for cut in range(0, len(pool), size)]
+            batches += np.split(pool, len(pool) // size)
         batches = [batches[place] for place in random.permutation(len(batches))]
         return [*batches, order[whole:]] if whole < len(order) else batches

@@ -4,23 +4,24 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from raytrain.speech.examine import LONGEST_WINDOW_S, Examined, examine
+from raytrain.config.constants import FULL_WINDOW_S
+from raytrain.speech.examine import Examined, examine
 from raytrain.speech.manifest import iterate_manifest
-from raytrain.speech.problems import Kind, Problem, Tally
-from raytrain.speech.progress_bar import Progress
+from raytrain.speech.problems import Kind, ManifestProblem, Tally
+from raytrain.speech.progress_bar import ProgressCallback
 
 _MOST_SPECIAL_TOKENS = 8  # language, task, no timestamps, the leading space and the end of text, and some to spare
 _FEWEST_SPECIAL_TOKENS = 2  # no timestamps, the end of text
 
 CountTokens = Callable[[str], int | None]
-"""The label tokens of a transcript: Whisper's tokenizer, brought by the caller. None: there is none at hand."""
+"""Called with a transcript for its label tokens, which Whisper's tokenizer counts; None where none is at hand."""
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
     """What a manifest holds: the children and hours that are usable, and the problems in the manifest's order."""
 
-    problems: tuple[Problem, ...]
+    problems: tuple[ManifestProblem, ...]
     tally: Tally
     num_children: int
     hours: float
@@ -31,18 +32,17 @@ def check(
     *,
     max_label_tokens: int = 448,
     count_tokens: CountTokens = lambda text: None,
-    progress: Progress = lambda done, total: None,
+    progress: ProgressCallback = lambda done, total: None,
 ) -> Checked:
     """Read everything a manifest names; nothing is written."""
     with manifest.open("rb") as file:
         num_lines = sum(1 for _ in file)
-    problems: list[Problem] = []
+    problems: list[ManifestProblem] = []
     tally, children, seconds, line = Tally(), set[str](), 0.0, 0
     for item in examine(iterate_manifest(manifest)):
         found = [*item.problems, *_label_problems(item, max_label_tokens, count_tokens)]
         problems.extend(found)
-        for problem in found:
-            tally.add(problem)
+        tally.add(found)
         if item.utterance is not None and not any(problem.fatal for problem in found):
             tally.usable += 1
             children.add(item.utterance.child_id)
@@ -53,10 +53,10 @@ def check(
     return Checked(tuple(problems), tally, len(children), seconds / 3600)
 
 
-def _label_problems(item: Examined, max_label_tokens: int, count_tokens: CountTokens) -> list[Problem]:
-    """A transcript that is too long to be a label. A clip over 30 s is never trained on, and needs no label."""
+def _label_problems(item: Examined, max_label_tokens: int, count_tokens: CountTokens) -> list[ManifestProblem]:
+    """Whether a transcript is too long to be a label. A clip over 30 s is never trained on, and needs no label."""
     utterance = item.utterance
-    if utterance is None or item.duration_s > LONGEST_WINDOW_S:
+    if utterance is None or item.duration_s > FULL_WINDOW_S:
         return []
     text = utterance.orthographic_text
     # A token of Whisper's stands for one byte or more, and never for two words: few texts need the tokenizer itself.
@@ -70,4 +70,4 @@ def _label_problems(item: Examined, max_label_tokens: int, count_tokens: CountTo
         kind, message = Kind.LABEL_TOO_LONG, f"{num_tokens} tokens or more; the limit is {max_label_tokens}"
     else:
         return []
-    return [Problem(utterance.line, utterance.utterance_id, kind, message)]
+    return [ManifestProblem(utterance.line, utterance.utterance_id, kind, message)]

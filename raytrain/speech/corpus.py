@@ -15,12 +15,12 @@ from raytrain.files import ProcessLock, is_full, move, write_json
 from raytrain.speech.audio import to_float
 from raytrain.speech.manifest import DEMO_MANIFEST, Utterance, iterate_manifest
 from raytrain.speech.problems import Tally
-from raytrain.speech.progress_bar import Progress
+from raytrain.speech.progress_bar import ProgressCallback
 from raytrain.speech.shards import TooManyBadError, shard_paths, write_shards
 
 logger = logging.getLogger("raytrain")
 
-FORMAT_VERSION = 1
+_FORMAT_VERSION = 1
 _DESCRIPTION = "corpus.json"
 
 
@@ -31,11 +31,10 @@ class Corpus:
         description = json.loads((folder / _DESCRIPTION).read_text(encoding="utf-8"))
         self.folder = folder
         self.synthetic: bool = description["synthetic"]
-        """Whether this is the demo corpus, made by text-to-speech: a WER on it says nothing about real children."""
+        """Whether it is the demo corpus, made by text-to-speech: a WER on it says nothing about real children."""
         self.problems = Tally.from_dict(description["tally"])
-        """Counts of utterances used, left out by reason, and noted."""
-        dataset = _open_shards(folder)
-        self._table = dataset.data
+        """How many utterances were left out, and why; and what was noted."""
+        self._table = _open_shards(folder).data
         self.utterance_ids: list[str] = self._table["utterance_id"].to_pylist()
         self.child_ids: list[str] = self._table["child_id"].to_pylist()
         self.age_buckets: list[str] = self._table["age_bucket"].to_pylist()
@@ -49,6 +48,7 @@ class Corpus:
         """One utterance's sound: float32 in [-1, 1) at 16 kHz, a copy of its own."""
         if not -len(self) <= index < len(self):
             raise IndexError(f"utterance {index} of {len(self)}")
+        # datasets' own slice finds the row by bisection, where pyarrow's walks over all batches before it.
         row = self._table.fast_slice(int(index) % len(self), 1)
         return to_float(row["samples"].chunk(0).flatten().to_numpy(zero_copy_only=True))
 
@@ -68,7 +68,7 @@ def prepare(
     *,
     max_bad_share: float = 0.02,
     cache: Path | None = None,
-    progress: Progress = lambda done, total: None,
+    progress: ProgressCallback = lambda done, total: None,
 ) -> Corpus:
     """The prepared form of a manifest, made now or found in the cache; a second process waits for the first.
 
@@ -95,12 +95,12 @@ class _Survey(NamedTuple):
 
     key: str
     num_lines: int
-    """Lines that the manifest's reader gives: utterances, and problems fatal or noted."""
+    """Everything that the manifest's reader gives: utterances, and problems fatal or noted."""
     num_utterances: int
 
 
 def _survey(manifest: Path) -> _Survey:
-    known = hashlib.sha256(f"{FORMAT_VERSION} {manifest}\n".encode(errors="surrogateescape"))
+    known = hashlib.sha256(f"{_FORMAT_VERSION} {manifest}\n".encode(errors="surrogateescape"))
     num_lines = num_utterances = 0
     for item in iterate_manifest(manifest):
         num_lines += 1
@@ -114,13 +114,13 @@ def _survey(manifest: Path) -> _Survey:
     return _Survey(known.hexdigest()[:24], num_lines, num_utterances)
 
 
-def _make(folder: Path, manifest: Path, seen: _Survey, max_bad_share: float, progress: Progress) -> None:
-    """Make a corpus beside its place and move it there at the end: nobody ever sees half of one."""
+def _make(folder: Path, manifest: Path, seen: _Survey, max_bad_share: float, progress: ProgressCallback) -> None:
+    """Make a corpus beside its place and move it there at the end: nobody ever sees half a corpus."""
     unfinished = folder.with_suffix(".unfinished")
     most_bad = max_bad_share * seen.num_utterances
     try:
         unfinished.mkdir(exist_ok=True)
-        tally = write_shards(manifest, unfinished, most_bad=most_bad, progress=_counter(progress, seen.num_lines))
+        tally = write_shards(manifest, unfinished, num_lines=seen.num_lines, most_bad=most_bad, progress=progress)
         _describe(unfinished, manifest, tally)
         move(unfinished, folder)
     except TooManyBadError as error:
@@ -135,6 +135,7 @@ def _make(folder: Path, manifest: Path, seen: _Survey, max_bad_share: float, pro
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:
+    """A file's size and time of change; None where it cannot be asked."""
     try:
         status = os.stat(path)  # noqa: PTH116  # half the time of Path.stat, half a million times
     except OSError:
@@ -161,20 +162,9 @@ def _wait(folder: Path) -> None:
     logger.info("another process is preparing this corpus (%s); waiting for it", folder.name)
 
 
-def _counter(progress: Progress, total: int) -> Callable[[int], None]:
-    done = 0
-
-    def count(lines: int) -> None:
-        nonlocal done
-        done += lines
-        progress(done, total)
-
-    return count
-
-
 def _describe(folder: Path, manifest: Path, tally: Tally) -> None:
     description: dict[str, Any] = {
-        "format_version": FORMAT_VERSION,
+        "format_version": _FORMAT_VERSION,
         "manifest": str(manifest),
         "synthetic": manifest == DEMO_MANIFEST.absolute(),
         "tally": tally.as_dict(),
@@ -197,7 +187,7 @@ def _refusal(manifest: Path, tally: Tally, num_utterances: int, max_bad_share: f
 
 def _open_shards(folder: Path) -> Any:
     """The shards as one memory-mapped dataset."""
-    # Imported here: it takes a second or two, and a typo in a configuration is reported sooner.
+    # Imported here: it takes a second or two, and a typo in a configuration shall show sooner.
     from datasets import Dataset, concatenate_datasets
 
     return concatenate_datasets([Dataset.from_file(str(path)) for path in shard_paths(folder)])

@@ -6,59 +6,58 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
 
 import numpy as np
 
+from raytrain.config.constants import FULL_WINDOW_S
 from raytrain.speech.audio import SAMPLE_RATE, UnusableAudioError, decode
 from raytrain.speech.manifest import Utterance
-from raytrain.speech.problems import Kind, Problem
+from raytrain.speech.problems import Kind, ManifestProblem
 
-LONGEST_WINDOW_S = 30.0
 _MOST_WORKERS = 16  # beyond this the one thread that collects is the limit
 _NO_SAMPLES = np.zeros(0, np.int16)
 
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """One line of a manifest after its audio was read. The utterance is None when the line is unusable."""
+    """One line of a manifest after its audio was read."""
 
     utterance: Utterance | None
+    """The line's utterance; None where the line is unusable."""
     samples: np.ndarray
-    problems: tuple[Problem, ...]
+    problems: tuple[ManifestProblem, ...]
 
     @property
     def duration_s(self) -> float:
+        """Seconds of sound."""
         return len(self.samples) / SAMPLE_RATE
 
 
-def examine(lines: Iterable[Utterance | Problem]) -> Iterator[Examined]:
-    """Decoded in parallel, by threads: the decoders let others run. Only a few clips are held at once."""
+def examine(lines: Iterable[Utterance | ManifestProblem]) -> Iterator[Examined]:
+    """Decode in parallel, by threads: the decoders let others run. Only a few clips are held at once."""
     workers = min(_MOST_WORKERS, os.cpu_count() or 1)
-    source = iter(lines)
+    waiting: deque[Future[Examined]] = deque()
     with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
-        waiting: deque[Future[Examined]] = deque()
-        for line in islice(source, 4 * workers):
+        for line in lines:
             waiting.append(pool.submit(_examine_line, line))
+            if len(waiting) >= 4 * workers:
+                yield waiting.popleft().result()
         while waiting:
-            examined = waiting.popleft().result()
-            for line in islice(source, 1):
-                waiting.append(pool.submit(_examine_line, line))
-            yield examined
+            yield waiting.popleft().result()
 
 
-def _examine_line(line: Utterance | Problem) -> Examined:
-    if isinstance(line, Problem):
+def _examine_line(line: Utterance | ManifestProblem) -> Examined:
+    if isinstance(line, ManifestProblem):
         return Examined(None, _NO_SAMPLES, (line,))
     try:
         samples = decode(_read_audio(line))
     except UnusableAudioError as error:
-        return Examined(None, _NO_SAMPLES, (Problem(line.line, line.utterance_id, error.kind, str(error)),))
+        return Examined(None, _NO_SAMPLES, (ManifestProblem(line.line, line.utterance_id, error.kind, str(error)),))
     return Examined(line, samples, tuple(_notes(line, len(samples) / SAMPLE_RATE)))
 
 
 def _read_audio(utterance: Utterance) -> bytes:
-    """The file's bytes, once they are those that the manifest speaks of."""
+    """The file's bytes; UnusableAudioError where they are not those that the manifest speaks of."""
     path = utterance.audio_path
     try:
         if not path.is_file():
@@ -77,11 +76,11 @@ def _read_audio(utterance: Utterance) -> bytes:
     return data
 
 
-def _notes(utterance: Utterance, duration_s: float) -> Iterator[Problem]:
-    if duration_s > LONGEST_WINDOW_S:
+def _notes(utterance: Utterance, duration_s: float) -> Iterator[ManifestProblem]:
+    if duration_s > FULL_WINDOW_S:
         message = f"{duration_s:.1f} s: left out of training, scored in windows"
-        yield Problem(utterance.line, utterance.utterance_id, Kind.OVER_30_S, message)
+        yield ManifestProblem(utterance.line, utterance.utterance_id, Kind.OVER_30_S, message)
     declared_s = utterance.duration_s
     if declared_s is not None and abs(duration_s - declared_s) > max(0.1, 0.02 * declared_s):
         message = f"{duration_s:.2f} s of sound, the manifest says {declared_s:.2f} s"
-        yield Problem(utterance.line, utterance.utterance_id, Kind.DURATION, message)
+        yield ManifestProblem(utterance.line, utterance.utterance_id, Kind.DURATION, message)

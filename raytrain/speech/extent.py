@@ -4,15 +4,18 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+from pyarrow import compute
+
 from raytrain.speech.corpus import corpora_folder
 from raytrain.speech.shards import shard_paths
 
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """Sizes of a corpus, of the clips up to some longest one."""
+    """Sizes of a prepared corpus, of its clips up to some length."""
 
-    folder: Path
     clips: int
     longest_clip_s: float
     mean_clip_s: float
@@ -21,14 +24,10 @@ class Extent:
 
 
 def extent(manifest: Path, *, longest_s: float, cache: Path | None = None) -> Extent | None:
-    """Of the clips up to `longest_s`; None where the manifest was not prepared yet, or has changed since."""
+    """The sizes of clips up to `longest_s`; None where the manifest was not prepared yet, or has changed since."""
     folder = _prepared(manifest.absolute(), corpora_folder(cache))
     if folder is None:
         return None
-    import numpy as np
-    import pyarrow as pa
-    from pyarrow import compute
-
     tables = [pa.ipc.open_stream(pa.memory_map(str(path))).read_all() for path in shard_paths(folder)]
     table = pa.concat_tables(tables).select(["duration_s", "text"])
     durations = table["duration_s"].to_numpy()
@@ -37,7 +36,6 @@ def extent(manifest: Path, *, longest_s: float, cache: Path | None = None) -> Ex
     if not taken.any():
         return None
     return Extent(
-        folder=folder,
         clips=int(np.count_nonzero(taken)),
         longest_clip_s=float(durations[taken].max()),
         mean_clip_s=float(durations[taken].mean()),

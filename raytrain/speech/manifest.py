@@ -7,30 +7,32 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from raytrain.config.constants import AGE_BUCKETS
 from raytrain.errors import InputError
-from raytrain.speech.problems import Kind, Problem
+from raytrain.speech.problems import Kind, ManifestProblem
 
-AGE_BUCKETS = ("3-4", "5-7", "8-11", "12+", "unknown")
 DEMO_MANIFEST = Path(__file__).parent / "demo" / "manifest.jsonl"
 _REQUIRED = ("utterance_id", "child_id", "audio_path", "orthographic_text")
+_TEXTS = (*_REQUIRED, "session_id", "md5_hash")
 
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """One line of a manifest. What is None was not given, and is not checked."""
+    """One line of a manifest. A field that was not given is None, and is not checked."""
 
     utterance_id: str
     child_id: str
     audio_path: Path
     age_bucket: str
-    """The bucket it is scored in: one of AGE_BUCKETS."""
+    """The bucket that the utterance is scored in, one of AGE_BUCKETS."""
     orthographic_text: str
     duration_s: float | None
-    """As the manifest declares it; the audio decides."""
+    """The duration that the manifest declares; the audio decides."""
     session_id: str | None
     md5_hash: str | None
     filesize_bytes: int | None
     line: int
+    """The line's number, from 1."""
 
 
 def manifest_path(name_or_path: str | Path) -> Path:
@@ -45,22 +47,10 @@ def manifest_path(name_or_path: str | Path) -> Path:
     return path
 
 
-def read_manifest(path: Path) -> tuple[list[Utterance], list[Problem]]:
-    """All of a manifest at once; `iterate_manifest` holds one line at a time."""
-    utterances: list[Utterance] = []
-    problems: list[Problem] = []
-    for item in iterate_manifest(path):
-        if isinstance(item, Utterance):
-            utterances.append(item)
-        else:
-            problems.append(item)
-    return utterances, problems
-
-
-def iterate_manifest(path: Path) -> Iterator[Utterance | Problem]:
+def iterate_manifest(path: Path) -> Iterator[Utterance | ManifestProblem]:
     """Each line as an utterance or the problem with it, in order; an age bucket outside the list is noted once."""
     first_line_of: dict[str, int] = {}
-    told_buckets: set[str] = set()
+    noted_buckets: set[str] = set()
     try:
         with path.open("rb") as file:
             for line, raw in enumerate(file, start=1):
@@ -69,20 +59,20 @@ def iterate_manifest(path: Path) -> Iterator[Utterance | Problem]:
                 if not raw.strip():
                     continue
                 fields = _parse(raw, line)
-                if isinstance(fields, Problem):
+                if isinstance(fields, ManifestProblem):
                     yield fields
                     continue
                 utterance = _utterance(fields, line, path.parent, first_line_of)
                 bucket = fields.get("age_bucket")
-                if isinstance(utterance, Utterance) and bucket not in AGE_BUCKETS and str(bucket) not in told_buckets:
-                    told_buckets.add(str(bucket))
-                    yield Problem(line, utterance.utterance_id, Kind.AGE_BUCKET, _strange_bucket(bucket))
+                if isinstance(utterance, Utterance) and bucket not in AGE_BUCKETS and str(bucket) not in noted_buckets:
+                    noted_buckets.add(str(bucket))
+                    yield ManifestProblem(line, utterance.utterance_id, Kind.AGE_BUCKET, _strange_bucket(bucket))
                 yield utterance
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def _parse(raw: bytes, line: int) -> dict[str, Any] | Problem:
+def _parse(raw: bytes, line: int) -> dict[str, Any] | ManifestProblem:
     try:
         text = raw.decode("utf-8")
         fields = json.loads(text)
@@ -90,31 +80,36 @@ def _parse(raw: bytes, line: int) -> dict[str, Any] | Problem:
             # JSON can spell half a surrogate pair (\ud800), which no file and no Arrow column can hold.
             json.dumps(fields, ensure_ascii=False).encode("utf-8")
     except UnicodeError as error:
-        return Problem(line, None, Kind.BAD_UTF8, f"not UTF-8: {error.reason if hasattr(error, 'reason') else error}")
+        return ManifestProblem(
+            line, None, Kind.BAD_UTF8, f"not UTF-8: {error.reason if hasattr(error, 'reason') else error}"
+        )
     except (ValueError, RecursionError) as error:
-        return Problem(line, None, Kind.BAD_JSON, f"not a JSON object: {error}")
+        return ManifestProblem(line, None, Kind.BAD_JSON, f"not a JSON object: {error}")
     if not isinstance(fields, dict):
-        return Problem(line, None, Kind.BAD_JSON, f"a JSON object is wanted, this is a {type(fields).__name__}")
+        return ManifestProblem(line, None, Kind.BAD_JSON, f"a JSON object is wanted, this is a {type(fields).__name__}")
     # pandas writes NaN for a value that is not there.
     return {key: None if isinstance(value, float) and math.isnan(value) else value for key, value in fields.items()}
 
 
 def _utterance(
     fields: Mapping[str, Any], line: int, folder: Path, first_line_of: dict[str, int]
-) -> Utterance | Problem:
+) -> Utterance | ManifestProblem:
     """The line's utterance, or the first thing that keeps it from being one."""
-    utterance_id = _id_of(fields)
+    given = fields.get("utterance_id")
+    utterance_id = given if isinstance(given, str) and given.strip() else None
     missing = [name for name in _REQUIRED if fields.get(name) is None]
     if missing:
-        return Problem(line, utterance_id, Kind.MISSING_FIELD, f"missing: {', '.join(missing)}")
+        return ManifestProblem(line, utterance_id, Kind.MISSING_FIELD, f"missing: {', '.join(missing)}")
     wrong = [message for name in fields if (message := _wrong_type(name, fields[name]))]
     if wrong or utterance_id is None:
-        return Problem(line, utterance_id, Kind.WRONG_TYPE, "; ".join(wrong))
+        return ManifestProblem(line, utterance_id, Kind.WRONG_TYPE, "; ".join(wrong))
     if utterance_id in first_line_of:
-        return Problem(line, utterance_id, Kind.DUPLICATE_ID, f"first seen at line {first_line_of[utterance_id]}")
+        return ManifestProblem(
+            line, utterance_id, Kind.DUPLICATE_ID, f"first seen at line {first_line_of[utterance_id]}"
+        )
     first_line_of[utterance_id] = line
     if not fields["orthographic_text"].strip():
-        return Problem(line, utterance_id, Kind.EMPTY_TRANSCRIPT, "orthographic_text is empty")
+        return ManifestProblem(line, utterance_id, Kind.EMPTY_TRANSCRIPT, "orthographic_text is empty")
     bucket, size, duration_s = (fields.get(name) for name in ("age_bucket", "filesize_bytes", "audio_duration_sec"))
     return Utterance(
         utterance_id=utterance_id,
@@ -134,26 +129,18 @@ def _wrong_type(name: str, value: Any) -> str | None:
     """What is wrong with a field's value, or None. Unknown fields may hold anything."""
     if value is None:
         return None
-    if name in _REQUIRED or name in ("session_id", "md5_hash"):
-        if not isinstance(value, str):
-            return f"{name} is {value!r:.40}, not a string"
-        if name == "audio_path" and "\0" in value:
-            return "audio_path holds a null character"
-        if name in ("utterance_id", "child_id", "audio_path") and not value.strip():
-            return f"{name} is empty"
-    elif name == "audio_duration_sec":
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e9:
-            return f"{name} is {value!r:.40}, not a number of seconds"
-    elif name == "filesize_bytes" and (
-        isinstance(value, bool) or not isinstance(value, int | float) or value < 0 or value != value // 1
-    ):
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if name in _TEXTS and not isinstance(value, str):
+        return f"{name} is {value!r:.40}, not a string"
+    if name == "audio_path" and "\0" in value:
+        return "audio_path holds a null character"
+    if name in ("utterance_id", "child_id", "audio_path") and not value.strip():
+        return f"{name} is empty"
+    if name == "audio_duration_sec" and not (is_number and 0 <= value < 1e9):
+        return f"{name} is {value!r:.40}, not a number of seconds"
+    if name == "filesize_bytes" and not (is_number and value >= 0 and value == value // 1):
         return f"{name} is {value!r:.40}, not a whole number"
     return None
-
-
-def _id_of(fields: Mapping[str, Any]) -> str | None:
-    value = fields.get("utterance_id")
-    return value if isinstance(value, str) and value.strip() else None
 
 
 def _strange_bucket(bucket: Any) -> str:

@@ -1,14 +1,17 @@
 """What can be wrong with an utterance: a closed set of kinds, a problem with its place, and counts of them that add."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any, Self
 
-FIRST_KEPT = 5
+_FIRST_KEPT = 5
 
 
 class Kind(StrEnum):
+    """What can be wrong with an utterance, or worth noting."""
+
     BAD_UTF8 = "bad_utf8"
     BAD_JSON = "bad_json"
     MISSING_FIELD = "missing_field"
@@ -28,34 +31,31 @@ class Kind(StrEnum):
     LABEL_NOT_COUNTED = "label_not_counted"
 
 
-NOTED = frozenset({Kind.OVER_30_S, Kind.AGE_BUCKET, Kind.DURATION, Kind.LABEL_NOT_COUNTED})
+_NOTED = frozenset({Kind.OVER_30_S, Kind.AGE_BUCKET, Kind.DURATION, Kind.LABEL_NOT_COUNTED})
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class ManifestProblem:
     """One thing wrong (fatal: the utterance is left out) or worth noting (it is kept) at one line of a manifest."""
 
     line: int
+    """The line's number, from 1."""
     utterance_id: str | None
     kind: Kind
     message: str
 
     @property
     def fatal(self) -> bool:
-        return self.kind not in NOTED
+        """Whether the utterance is left out."""
+        return self.kind not in _NOTED
 
     def __str__(self) -> str:
         who = "" if self.utterance_id is None else f" {self.utterance_id}:"
         return f"line {self.line}:{who} {self.kind}: {self.message}"
 
     def as_dict(self) -> dict[str, Any]:
-        return {
-            "line": self.line,
-            "utterance_id": self.utterance_id,
-            "kind": str(self.kind),
-            "fatal": self.fatal,
-            "message": self.message,
-        }
+        """The problem as JSON has it."""
+        return {**asdict(self), "fatal": self.fatal}
 
 
 @dataclass(slots=True)
@@ -64,33 +64,36 @@ class Tally:
 
     usable: int = 0
     left_out: Counter[str] = field(default_factory=Counter)
+    """Utterances left out, by kind."""
     noted: Counter[str] = field(default_factory=Counter)
+    """What was noted of utterances that are kept, by kind."""
     first: list[str] = field(default_factory=list)
     """The first few fatal problems, for the message of a refusal."""
 
     @property
     def num_left_out(self) -> int:
+        """The number of utterances that are left out."""
         return self.left_out.total()
 
     @property
     def bad_share(self) -> float:
+        """The share of utterances that are left out."""
         total = self.usable + self.num_left_out
         return self.num_left_out / total if total else 0.0
 
-    def add(self, problem: Problem) -> None:
-        if not problem.fatal:
-            self.noted[str(problem.kind)] += 1
-            return
-        self.left_out[str(problem.kind)] += 1
-        if len(self.first) < FIRST_KEPT:
-            self.first.append(str(problem))
+    def add(self, problems: Iterable[ManifestProblem]) -> None:
+        """Count problems in."""
+        for problem in problems:
+            (self.left_out if problem.fatal else self.noted)[problem.kind] += 1
+            if problem.fatal and len(self.first) < _FIRST_KEPT:
+                self.first.append(str(problem))
 
     def __add__(self, other: Self) -> Self:
         return type(self)(
             self.usable + other.usable,
             self.left_out + other.left_out,
             self.noted + other.noted,
-            (self.first + other.first)[:FIRST_KEPT],
+            (self.first + other.first)[:_FIRST_KEPT],
         )
 
     def describe(self) -> str:
@@ -103,6 +106,7 @@ class Tally:
         return "; ".join(parts)
 
     def as_dict(self) -> dict[str, Any]:
+        """The counts as JSON has them, which from_dict reads."""
         return {
             "usable": self.usable,
             "left_out": dict(sorted(self.left_out.items())),
@@ -112,6 +116,7 @@ class Tally:
 
     @classmethod
     def from_dict(cls, stored: dict[str, Any]) -> Self:
+        """The tally that as_dict gave."""
         return cls(stored["usable"], Counter(stored["left_out"]), Counter(stored["noted"]), list(stored["first"]))
 
 

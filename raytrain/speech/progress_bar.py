@@ -7,23 +7,22 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as RichProgress
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-Progress = Callable[[int, int], None]
-"""Called with the lines of the manifest that are done, and how many there are."""
+ProgressCallback = Callable[[int, int], None]
+"""Called with the number of a manifest's lines that are done, and of all its lines."""
 
 logger = logging.getLogger("raytrain")
 _LOG_EVERY_S = 30.0
 
 
 @contextmanager
-def progress_on_stderr(what: str) -> Iterator[Progress]:
-    """Nothing is shown until the work first tells of itself: what is found in a cache shows no bar."""
+def progress_on_stderr(what: str) -> Iterator[ProgressCallback]:
+    """A callback that shows progress from its first call on: what is found in a cache shows no bar."""
     if not sys.stderr.isatty():
         yield _logged(what)
         return
-    bar = RichProgress(
+    bar = Progress(
         TextColumn(what),
         BarColumn(),
         MofNCompleteColumn(),
@@ -44,13 +43,13 @@ def progress_on_stderr(what: str) -> Iterator[Progress]:
         bar.stop()
 
 
-def _logged(what: str) -> Progress:
-    told_at = time.monotonic()
+def _logged(what: str) -> ProgressCallback:
+    logged_at = time.monotonic()
 
-    def tell(done: int, total: int) -> None:
-        nonlocal told_at
-        if time.monotonic() - told_at >= _LOG_EVERY_S:
-            told_at = time.monotonic()
+    def log(done: int, total: int) -> None:
+        nonlocal logged_at
+        if time.monotonic() - logged_at >= _LOG_EVERY_S:
+            logged_at = time.monotonic()
             logger.info("%s: %d of %d", what, done, total)
 
-    return tell
+    return log

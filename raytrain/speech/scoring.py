@@ -1,7 +1,6 @@
 """Word errors as this field counts them: texts in, edit counts that add out. Works offline."""
 
 import json
-from collections.abc import Iterable
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,13 +16,8 @@ if TYPE_CHECKING:
 _SPELLING = Path(__file__).with_name("english_spelling.json")
 
 
-def score(pairs: Iterable[tuple[str, str]]) -> WordErrors:
-    """The counts over (reference, hypothesis) pairs: their sum's `wer` is the corpus WER."""
-    return WordErrors.total(word_errors(reference, hypothesis) for reference, hypothesis in pairs)
-
-
 def word_errors(reference: str, hypothesis: str) -> WordErrors:
-    """One utterance's counts, both texts normalised first.
+    """One utterance's edit counts, both texts normalised first. The sum of many has the corpus WER.
 
     A reference with no words left ("um") has no hits to win: every word of the hypothesis is an insertion.
     """
@@ -33,7 +27,7 @@ def word_errors(reference: str, hypothesis: str) -> WordErrors:
 
 @lru_cache(maxsize=2**16)  # a study scores the same references again and again
 def normalise(text: str) -> str:
-    """Whisper's English normaliser: case, punctuation, spelling, numbers and hesitations levelled."""
+    """A text after Whisper's English normaliser: case, punctuation, spelling, numbers and hesitations levelled."""
     return _normaliser()(text).strip()
 
 

@@ -4,10 +4,8 @@ A shard counts once its JSON stands beside it: a preparation that was stopped go
 """
 
 import json
-from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
-from typing import Self
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +14,7 @@ from raytrain.files import sync_file, write_json
 from raytrain.speech.examine import Examined, examine
 from raytrain.speech.manifest import iterate_manifest
 from raytrain.speech.problems import Tally
+from raytrain.speech.progress_bar import ProgressCallback
 
 SCHEMA = pa.schema(
     {
@@ -33,30 +32,33 @@ _BATCH_CLIPS, _BATCH_BYTES = 256, 2**25
 
 
 class TooManyBadError(ValueError):
-    """Preparing was given up: more utterances are unusable than was allowed."""
+    """Preparing was given up: more utterances are unusable than is allowed."""
 
     def __init__(self, tally: Tally) -> None:
         super().__init__(tally.describe())
         self.tally = tally
 
 
-def write_shards(manifest: Path, folder: Path, *, most_bad: float, progress: Callable[[int], None]) -> Tally:
+def write_shards(manifest: Path, folder: Path, *, num_lines: int, most_bad: float, progress: ProgressCallback) -> Tally:
     """Write the shards that are not there yet; the counts over all of them. Gives up once over `most_bad` are bad."""
-    tally, lines_done, number = Tally(), 0, 0
+    tally, done, number = Tally(), 0, 0
     while (finished := _finished(folder, number)) is not None:
-        tally, lines_done, number = tally + finished[0], lines_done + finished[1], number + 1
-    progress(lines_done)
-    lines = islice(iterate_manifest(manifest), lines_done, None)
-    examined = examine(lines)
+        tally, done, number = tally + finished[0], done + finished[1], number + 1
+    progress(done, num_lines)
+    examined = examine(islice(iterate_manifest(manifest), done, None))
     while True:
-        with _ShardWriter(folder, number) as shard:
+        shard = _ShardWriter(_shard(folder, number))
+        with shard.stream:
             for item in islice(examined, _SHARD_LINES):
                 shard.add(item)
-                progress(1)
+                done += 1
+                progress(done, num_lines)
                 if tally.num_left_out + shard.tally.num_left_out > most_bad:
                     raise TooManyBadError(tally + shard.tally)
                 if shard.num_bytes >= _SHARD_BYTES:
                     break
+            shard.write_batch()
+        shard.finish()
         if not shard.num_lines:
             return tally
         tally, number = tally + shard.tally, number + 1
@@ -68,11 +70,11 @@ def shard_paths(folder: Path) -> list[Path]:
 
 
 class _ShardWriter:
-    """One Arrow stream in the making. Leaving it without an error makes it count; an empty one leaves no file."""
+    """One Arrow stream in the making, which counts once it is finished; an empty one leaves no file."""
 
-    def __init__(self, folder: Path, number: int) -> None:
-        self._path = _shard(folder, number)
-        self._stream = pa.ipc.new_stream(str(self._path), SCHEMA)
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.stream = pa.ipc.new_stream(str(path), SCHEMA)
         self._batch: list[Examined] = []
         self._batch_bytes = 0
         self.num_lines = 0
@@ -80,9 +82,9 @@ class _ShardWriter:
         self.tally = Tally()
 
     def add(self, item: Examined) -> None:
+        """Count a line in, and take up its utterance where it is usable."""
         self.num_lines += 1
-        for problem in item.problems:
-            self.tally.add(problem)
+        self.tally.add(item.problems)
         if item.utterance is None:
             return
         self.tally.usable += 1
@@ -90,24 +92,20 @@ class _ShardWriter:
         self._batch_bytes += item.samples.nbytes
         self.num_bytes += item.samples.nbytes
         if len(self._batch) >= _BATCH_CLIPS or self._batch_bytes >= _BATCH_BYTES:
-            self._write_batch()
+            self.write_batch()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, failed: type[BaseException] | None, *details: object) -> None:
-        if failed is None and self._batch:
-            self._write_batch()
-        self._stream.close()
-        if failed is not None:
-            return
+    def finish(self) -> None:
+        """Let the shard count."""
         if not self.num_lines:
             self._path.unlink()
             return
         sync_file(self._path)  # before its JSON says that it is whole
         write_json(self._path.with_suffix(".json"), {"lines": self.num_lines, "tally": self.tally.as_dict()})
 
-    def _write_batch(self) -> None:
+    def write_batch(self) -> None:
+        """Write what was taken up since the last batch."""
+        if not self._batch:
+            return
         utterances = [item.utterance for item in self._batch if item.utterance is not None]
         offsets = np.cumsum([0, *(len(item.samples) for item in self._batch)], dtype=np.int32)
         columns = {
@@ -119,7 +117,7 @@ class _ShardWriter:
             "duration_s": np.array([item.duration_s for item in self._batch], np.float32),
             "samples": pa.ListArray.from_arrays(offsets, np.concatenate([item.samples for item in self._batch])),
         }
-        self._stream.write_batch(pa.RecordBatch.from_pydict(columns, schema=SCHEMA))
+        self.stream.write_batch(pa.RecordBatch.from_pydict(columns, schema=SCHEMA))
         self._batch, self._batch_bytes = [], 0
 
 

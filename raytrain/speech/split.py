@@ -2,22 +2,13 @@
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from raytrain.errors import InputError
-
-
-class Spoken(Protocol):
-    """What a split looks at; a Corpus has it."""
-
-    @property
-    def child_ids(self) -> Sequence[str]: ...
-    @property
-    def age_buckets(self) -> Sequence[str]: ...
+from raytrain.speech.corpus import Corpus
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,10 +20,10 @@ class Split:
     train_children: tuple[str, ...]
     validation_children: tuple[str, ...]
     description: dict[str, Any]
-    """How it was drawn, and each half's utterances by age bucket."""
+    """How the split was drawn, and each half's utterances by age bucket."""
 
     def as_dict(self) -> dict[str, Any]:
-        """For writing down: enough to see, and to check, who trained and who was scored."""
+        """The split as JSON has it: enough to see, and to check, who trained and who was scored."""
         return {
             **self.description,
             "train_children": list(self.train_children),
@@ -40,8 +31,8 @@ class Split:
         }
 
 
-def split_by_child(corpus: Spoken, *, ratio: float, seed: int, stratify: bool = True) -> Split:
-    """Hold out whole children until about `ratio` of the utterances are held out; of each age bucket when stratified.
+def split_by_child(corpus: Corpus, *, ratio: float, seed: int, stratify: bool = True) -> Split:
+    """Hold out whole children until about `ratio` of the utterances are held out; of each age bucket if stratified.
 
     A child's bucket is its most frequent one. The children's order is a hash of the seed and their id: neither the
     manifest's order nor a child added later reorders the others. At least one child is on each side.
@@ -104,5 +95,5 @@ def _held_out(strata: list[list[str]], sizes: dict[str, int], ratio: float) -> l
     return held_out
 
 
-def _by_bucket(corpus: Spoken, indices: np.ndarray) -> dict[str, int]:
+def _by_bucket(corpus: Corpus, indices: np.ndarray) -> dict[str, int]:
     return dict(sorted(Counter(corpus.age_buckets[index] for index in indices).items()))

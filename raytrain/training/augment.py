@@ -7,16 +7,17 @@ from typing import Literal
 import numpy as np
 import torch
 
+from raytrain.config.random_streams import RandomStream
+
 Policy = Literal["basic", "double"]
 _MASKS = {"basic": 1, "double": 2}
 """Masks in frequency, and as many in time: policies LB and LD of Park et al. 2019, without their time warp, which they
 found to matter least."""
 _FREQUENCY_SHARE = 27 / 80
-"""Widest mask in frequency: F = 27 of 80 mel bins."""
+"""The widest mask in frequency: F = 27 of 80 mel bins."""
 _TIME_FRAMES, _TIME_SHARE = 100, 0.08
-"""Widest mask in time: T = 100 frames, and at most 8 % of the clip, which is what 100 frames are of LibriSpeech's mean
+"""The widest mask in time: T = 100 frames, and at most 8 % of the clip, as 100 frames are of LibriSpeech's mean
 utterance of 12.3 s. Unscaled, one mask could swallow a child's whole word."""
-_STREAM = 2  # the order and the extra windows of a batch plan are streams 0 and 1 of the same seed
 
 
 def spec_augment(
@@ -32,7 +33,7 @@ def spec_augment(
     masked = mel.clone()
     for clip, frames, utterance in zip(masked, clip_frames, utterances, strict=True):
         bins, frames = clip.shape[0], min(frames, clip.shape[1])
-        random = np.random.default_rng([seed, _STREAM, step, utterance])
+        random = np.random.default_rng([seed, RandomStream.SPEC_AUGMENT, step, utterance])
         mean = clip[:, :frames].mean()
         widest = min(_TIME_FRAMES, round(_TIME_SHARE * frames))
         for _ in range(_MASKS[policy]):

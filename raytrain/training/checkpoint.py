@@ -25,13 +25,14 @@ class Resumed:
     """Where a run had come to."""
 
     step: int
+    """Optimizer steps done."""
     row: Row
-    """The last report, with its history."""
+    """The last row reported, with its history."""
     _optimizer: dict[str, Any]
     _scaler: dict[str, Any]
 
     def restore(self, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler) -> None:
-        """Fills fresh objects. The moments go where the weights are, so these must be on their device by now."""
+        """Fill fresh objects. The moments go where the weights are, so these must be on their device by now."""
         optimizer.load_state_dict(self._optimizer)
         if scaler.is_enabled() and self._scaler:  # empty when it was saved in another precision
             scaler.load_state_dict(self._scaler)
@@ -60,6 +61,6 @@ def save_checkpoint(
 
 
 def load_checkpoint(folder: Path) -> Resumed:
-    """All but the weights, which are loaded from the same folder as any others are."""
+    """All of a checkpoint but its weights, which are loaded from the same folder as any others are."""
     state = torch.load(folder / _STATE, map_location="cpu", weights_only=True)
     return Resumed(state["step"], Row().updated(state["row"]), state["optimizer"], state["scaler"])

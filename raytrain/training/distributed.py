@@ -7,49 +7,52 @@ from typing import Any, TypeVar
 import torch
 import torch.distributed as dist
 
+from raytrain.config.constants import GIB
+
 T = TypeVar("T")
 
-BUCKET_ELEMENTS = 2**23
-"""Gradients travel in flat pieces of at most 32 MiB in float32: few messages, little extra memory."""
-
-
+_BUCKET_ELEMENTS = 2**23
+"""Gradients travel in flat pieces of about 32 MiB in float32: few messages, little extra memory."""
 _SIGNS = ("DefaultCPUAllocator: can't allocate memory", "out of memory", "STATUS_ALLOC_FAILED")
-"""How a plain RuntimeError says it: torch on a CPU, the CUDA driver, cuBLAS and cuDNN."""
+"""A lack of memory in the words of a plain RuntimeError: torch on a CPU, the CUDA driver, cuBLAS and cuDNN."""
 
 
 class OutOfMemory(Exception):  # an outcome, not an error
-    """This size does not fit this hardware: a fact about the sample. Raised on every rank, whichever met it."""
+    """A sample does not fit this hardware: a fact about the sample. Raised on every rank, whichever met it."""
 
 
 def rank() -> int:
+    """This worker's number, from 0."""
     return dist.get_rank() if dist.is_initialized() else 0
 
 
 def world_size() -> int:
+    """The number of workers."""
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
-def sum_gradients(parameters: list[torch.nn.Parameter]) -> None:
-    """Replaces each gradient by its sum over ranks. A parameter that a rank has no gradient for counts as zero."""
+def sum_gradients(parameters: list[torch.nn.Parameter], *, bucket_elements: int = _BUCKET_ELEMENTS) -> None:
+    """Replace each gradient by its sum over ranks. A parameter that a rank has no gradient for counts as zero."""
     if world_size() == 1:
         return
+    bucket: list[torch.Tensor] = []
     for parameter in parameters:
         if parameter.grad is None:  # a rank may have had no micro-batch, and all must send the same shapes
             parameter.grad = torch.zeros_like(parameter)
-    bucket: list[torch.Tensor] = []
-    for parameter in parameters:
-        bucket.append(parameter.grad)  # type: ignore[arg-type]
-        if sum(gradient.numel() for gradient in bucket) >= BUCKET_ELEMENTS:
+        bucket.append(parameter.grad)
+        if sum(gradient.numel() for gradient in bucket) >= bucket_elements:
             _sum_together(bucket)
             bucket = []
     _sum_together(bucket)
 
 
 def sum_over_ranks(value: float, *, device: torch.device) -> float:
+    """The sum of every rank's value, on every rank."""
     return _reduced([value], dist.ReduceOp.SUM, device)[0]
 
 
 def max_over_ranks(values: list[float], *, device: torch.device) -> list[float]:
+    """At each place of the list the largest of all ranks, on every rank."""
     return _reduced(values, dist.ReduceOp.MAX, device)
 
 
@@ -63,7 +66,7 @@ def gather(mine: list[T]) -> list[T]:
 
 
 def run_on_all_or_none(work: Callable[[], T], *, doing: str, device: torch.device) -> T:
-    """Does `work`, which must hold no collective; when it runs out of memory on one rank, raises on all of them.
+    """Do `work`, which must hold no collective; where it runs out of memory on one rank, raise on all of them.
 
     Otherwise the ranks that had room would wait in the next reduction for ever.
     """
@@ -80,7 +83,7 @@ def run_on_all_or_none(work: Callable[[], T], *, doing: str, device: torch.devic
 
 
 def _out_of_memory_message(error: RuntimeError | MemoryError) -> str | None:
-    """The size that was asked for, in a line; None when the error is another one."""
+    """The size of the allocation that failed, in a line; None where the error is another one."""
     text = str(error)
     if not isinstance(error, torch.OutOfMemoryError | MemoryError) and not any(sign in text for sign in _SIGNS):
         return None
@@ -88,7 +91,7 @@ def _out_of_memory_message(error: RuntimeError | MemoryError) -> str | None:
     if asked is None:
         return "a memory allocation failed"
     if asked[2] == "bytes":
-        return f"tried to allocate {int(asked[1]) / 2**30:.2f} GiB"
+        return f"tried to allocate {int(asked[1]) / GIB:.2f} GiB"
     return f"tried to allocate {asked[1]} {asked[2]}"
 
 

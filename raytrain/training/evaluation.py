@@ -21,22 +21,24 @@ from raytrain.speech.corpus import Corpus
 from raytrain.speech.log_mel import log_mel
 from raytrain.speech.scoring import word_errors
 from raytrain.training.distributed import gather, rank, run_on_all_or_none, world_size
-from raytrain.training.feed import window_seconds
 from raytrain.training.precision import Precision
 from raytrain.whisper.decoding import transcribe
+from raytrain.whisper.labels import most_new_tokens
+from raytrain.whisper.variants import MAX_TARGET_POSITIONS
 from raytrain.whisper.weights import Whisper
-from raytrain.whisper.window import frames
-
-_MORE_TOKENS = 8
-"""Over the longest reference: room for insertions, and an end to babbling."""
+from raytrain.whisper.window import fitted_seconds, frames
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:
+    """The word errors of an evaluation."""
+
     word_errors: WordErrors
+    """The counts over all utterances."""
     by_age_bucket: dict[str, WordErrors]
+    """The counts of each age bucket that occurs."""
     utterances: list[dict[str, Any]]
-    """One row an utterance, in the order asked for: ids, reference, hypothesis, edit counts."""
+    """A row for each utterance, in the order they were asked for: ids, reference, hypothesis, edit counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +46,11 @@ class _Piece:
     """What one row of a batch decodes: a clip, or one of the consecutive parts of a clip too long for the window."""
 
     index: int
+    """The utterance's place in the corpus."""
     start: int
+    """The first sample."""
     end: int
-    """In samples."""
+    """One past the last sample."""
     window_s: float
     max_new_tokens: int
 
@@ -62,14 +66,13 @@ def evaluate(
     precision: Precision,
     max_new_tokens: int | None = None,
 ) -> Evaluated:
-    """Transcribes and scores these utterances; each rank decodes a share. The model is left in training mode or not, as
-    it was. Without a limit of new tokens it is a little over the longest reference."""
+    """Transcribe and score these utterances; each rank decodes a share. The model is left in training mode or not, as
+    it was. Where no limit of new tokens is given, it is a little over the longest reference."""
     indices = [int(index) for index in indices]
     audio = audio.model_copy(update={"window": window})
-    most = int(whisper.model.config.max_target_positions)
-    longest = _longest_reference(whisper, corpus, indices, longest_s=audio.max_window_s)
-    limit = max_new_tokens or min(longest + _MORE_TOKENS, most)
-    pieces = [piece for index in indices for piece in _pieces(corpus, index, audio, limit, max_new_tokens or most)]
+    whole = max_new_tokens or most_new_tokens(_longest_reference(whisper, corpus, indices, audio.max_window_s))
+    part = max_new_tokens or MAX_TARGET_POSITIONS
+    pieces = [piece for index in indices for piece in _pieces(corpus, index, audio, whole=whole, part=part)]
     batches = _one_window_each(pieces, evaluation.batch_size)[rank() :: world_size()]
     was_training = whisper.model.training
     whisper.model.eval()
@@ -90,20 +93,24 @@ def evaluate(
     return _scored(corpus, indices, hypotheses)
 
 
-def _longest_reference(whisper: Whisper, corpus: Corpus, indices: list[int], *, longest_s: float) -> int:
-    """In tokens, over clips that are decoded whole: a story of twenty minutes must not let short clips babble."""
+def _longest_reference(whisper: Whisper, corpus: Corpus, indices: list[int], longest_s: float) -> int:
+    """Tokens of the longest reference of a clip that is decoded whole, since a story of twenty minutes must not let
+    short clips babble."""
     texts = [corpus.texts[index] for index in indices if corpus.durations_s[index] <= longest_s]
     return max(map(len, whisper.tokenizer(texts, add_special_tokens=False)["input_ids"])) if texts else 0
 
 
-def _pieces(corpus: Corpus, index: int, audio: Audio, limit: int, most: int) -> list[_Piece]:
-    """The fewest equal parts that fit the longest window: equal, so that none is a sliver of a word."""
+def _pieces(corpus: Corpus, index: int, audio: Audio, *, whole: int, part: int) -> list[_Piece]:
+    """The fewest equal parts that fit the longest window: equal, so that none is a sliver of a word.
+
+    `whole` and `part` are the most new tokens of a clip decoded whole and of each part of a longer one.
+    """
     duration_s = float(corpus.durations_s[index])
     samples = round(duration_s * SAMPLE_RATE)
     parts = max(1, math.ceil(duration_s / audio.max_window_s))
     cuts = [samples * part // parts for part in range(parts + 1)]
-    window_s = window_seconds(duration_s / parts, audio)
-    tokens = limit if parts == 1 else most
+    window_s = fitted_seconds(duration_s / parts, audio)
+    tokens = whole if parts == 1 else part
     return [_Piece(index, start, end, window_s, tokens) for start, end in pairwise(cuts)]
 
 

@@ -13,31 +13,31 @@ from typing import Any
 import numpy as np
 import torch
 
-from raytrain.config.baseline import Audio, Baseline, Model
+from raytrain.config.baseline import Baseline, Model
 from raytrain.speech.batches import BatchPlan
 from raytrain.speech.corpus import Corpus
 from raytrain.speech.log_mel import log_mel
 from raytrain.training.augment import spec_augment
 from raytrain.training.distributed import rank, run_on_all_or_none
-from raytrain.whisper.labels import encode
-from raytrain.whisper.window import FULL_WINDOW_S, fitted_seconds, frames
+from raytrain.whisper.labels import PROMPT_TOKENS, encode
+from raytrain.whisper.window import fitted_seconds, frames
 
 IGNORED = -100
 """A label that the loss passes over."""
-_MOST_EXTRA = 5
-"""Label tokens that are not the text's own: language, task, no timestamps, a leading space, end of text."""
+_MOST_EXTRA = PROMPT_TOKENS + 1
+"""Label tokens that are not the text's own: the prompt without its start, a leading space, the end of text."""
 _LONGEST_TEXTS = 32
-"""Among so many, by bytes, the transcript with the most tokens is looked for."""
+"""How many transcripts, the longest in bytes, are searched for the one with the most tokens."""
 
 
 @dataclass(frozen=True, slots=True)
 class MicroBatch:
-    """What one forward-backward takes."""
+    """The tensors of one forward and backward pass."""
 
     mel: torch.Tensor
-    """[clips, mel bins, frames]"""
+    """Log-mels [clips, mel bins, frames]."""
     labels: torch.Tensor
-    """[clips, tokens], padded with IGNORED."""
+    """Label tokens [clips, tokens], padded with IGNORED."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +45,16 @@ class StepData:
     """One optimizer step: numbers of the whole effective batch, and this rank's part of it."""
 
     step: int
-    """0-based."""
+    """The number of the step, from 0."""
     epoch: int
     examples: int
-    """Of all ranks."""
+    """Utterances of all ranks."""
     tokens: int
     """Label tokens of all ranks: known before the first forward, since labels are."""
     window_s: float
+    """The audio window of the whole effective batch."""
     micro_batches: list[MicroBatch]
-    """Fewer, or none, in the short batch that may end an epoch."""
+    """This rank's micro-batches: fewer, or none, in the short batch that may end an epoch."""
 
 
 class Feed:
@@ -68,7 +69,7 @@ class Feed:
     def __call__(self, step: int) -> StepData:
         training = self._config.training
         batch = self._plan.batch(step)
-        window_s = window_seconds(batch.longest_s, self._config.audio, extra_s=batch.extra_s)
+        window_s = fitted_seconds(batch.longest_s, self._config.audio, extra_s=batch.extra_s)
         share = training.batch_size * training.gradient_accumulation_steps
         mine = batch.indices[rank() * share : (rank() + 1) * share]
         return StepData(
@@ -84,9 +85,9 @@ class Feed:
         )
 
     def largest(self) -> MicroBatch:
-        """As much as a micro-batch of this run can hold, of nothing: the longest window and the longest labels."""
+        """The largest possible micro-batch, with the longest window and the longest labels, filled with zeros."""
         longest_s = float(self._plan.durations_s[self._plan.indices].max())
-        window_s = window_seconds(longest_s, self._config.audio, extra_s=self._config.audio.jitter_s)
+        window_s = fitted_seconds(longest_s, self._config.audio, extra_s=self._config.audio.jitter_s)
         size = self._config.training.batch_size
         labels = torch.zeros(self._labels.longest(self._plan.indices), dtype=torch.int64)
         # Expanded, they take no memory before they are on the device.
@@ -113,7 +114,7 @@ class Feed:
 
 
 def _padded(labels: Sequence[Sequence[int]]) -> torch.Tensor:
-    """Filled up on the right, where the decoder's causal mask keeps it from mattering."""
+    """The labels as one tensor, filled up on the right, where the decoder's causal mask keeps it from mattering."""
     result = torch.full((len(labels), max(map(len, labels))), IGNORED)
     for row, tokens in zip(result, labels, strict=True):
         row[: len(tokens)] = torch.tensor(tokens)
@@ -134,29 +135,27 @@ class Labels:
         return self._known[key]
 
     def longest(self, indices: np.ndarray) -> int:
-        """Tokens of the longest of these. A transcript of many more bytes than another has the more tokens."""
+        """Tokens of the longest of these labels. A transcript of many more bytes than another has the more tokens."""
         sizes = np.array([len(self._texts[index].encode()) for index in indices])
         return max(len(self[index]) for index in indices[np.argsort(sizes)[-_LONGEST_TEXTS:]])
 
     def fitting(self, indices: np.ndarray, *, max_label_tokens: int) -> np.ndarray:
-        """Those short enough to train on. A token has at least a byte, so that a text of few bytes need not be
-        tokenised to know: half a million of them would be felt at every start."""
+        """The utterances whose labels are short enough to train on.
+
+        A token has at least a byte, so that a text of few bytes need not be tokenised: half a million of them would be
+        felt at every start.
+        """
         surely = max_label_tokens - _MOST_EXTRA
         fits = [len(self._texts[index].encode()) <= surely or len(self[index]) <= max_label_tokens for index in indices]
         return indices[np.array(fits, dtype=bool)]
 
 
-def window_seconds(longest_s: float, audio: Audio, *, extra_s: float = 0.0) -> float:
-    """The audio window for clips of up to this length."""
-    return FULL_WINDOW_S if audio.window == "full" else fitted_seconds(longest_s, audio, extra_s=extra_s)
-
-
 def ahead(
     feed: Callable[[int], StepData], steps: Iterable[int], *, depth: int, device: torch.device
 ) -> Generator[StepData]:
-    """The data of each step in order, `depth` steps in advance, from a thread: a GPU should not wait for log-mels.
+    """The data of each step in order, prepared `depth` steps in advance by a thread, so that no GPU waits for log-mels.
 
-    At depth 0 each is made when it is asked for, as a CPU should that has no core to spare. The values are the same.
+    At depth 0 each is made when it is asked for, as suits a CPU that has no core to spare. The values are the same.
     """
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="feed") as thread:
         waiting: deque[Future[StepData]] = deque()

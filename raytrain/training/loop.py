@@ -1,4 +1,4 @@
-"""The training loop. In: a model, an optimizer and the data of each step. Out: Progress after every optimizer step.
+"""The training loop. In: a model, an optimizer and the data of each step. Out: StepProgress after every optimizer step.
 
 It knows no schedule of evaluations, no files and no Ray: whoever iterates decides what to do with the progress.
 
@@ -19,13 +19,12 @@ import torch
 from torch.nn import functional
 
 from raytrain.config.baseline import Training
+from raytrain.config.random_streams import RandomStream
 from raytrain.training.distributed import rank, run_on_all_or_none, sum_gradients, sum_over_ranks
 from raytrain.training.feed import IGNORED, MicroBatch, StepData
 from raytrain.training.precision import Precision
 from raytrain.whisper.weights import Whisper
 from raytrain.whisper.window import audio_window
-
-_DROPOUT = 3  # a stream of the run's seed, beside those of the batch plan (0, 1) and SpecAugment (2)
 
 
 class Diverged(Exception):  # an outcome, not an error
@@ -33,20 +32,23 @@ class Diverged(Exception):  # an outcome, not an error
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
-    """One optimizer step, over all ranks."""
+class StepProgress:
+    """What came of one optimizer step, over all ranks."""
 
     step: int
-    """1-based: steps done."""
+    """Optimizer steps done, this one included."""
     epoch: int
     examples: int
+    """Utterances in the effective batch."""
     tokens: int
+    """Label tokens in the effective batch."""
     train_loss: float
-    """Mean over the label tokens of the effective batch."""
+    """Mean loss over the label tokens of the effective batch."""
     learning_rate: float
     grad_norm: float
-    """Before clipping."""
+    """The gradient's norm before clipping."""
     seconds: float
+    """Wall-clock seconds of the step, its data included."""
 
 
 def train(
@@ -58,8 +60,8 @@ def train(
     training: Training,
     precision: Precision,
     learning_rate: Callable[[int], float],
-) -> Iterator[Progress]:
-    """One optimizer step for each StepData."""
+) -> Iterator[StepProgress]:
+    """Take an optimizer step for each StepData."""
     parameters = [parameter for parameter in whisper.model.parameters() if parameter.requires_grad]
     started = time.perf_counter()
     for data in steps:
@@ -80,18 +82,18 @@ def train(
         )
         _check(loss, grad_norm, scaler, step=data.step + 1)
         seconds = time.perf_counter() - started
-        yield Progress(data.step + 1, data.epoch, data.examples, data.tokens, loss, rate, grad_norm, seconds)
+        yield StepProgress(data.step + 1, data.epoch, data.examples, data.tokens, loss, rate, grad_norm, seconds)
         started = time.perf_counter()  # what the consumer does in between, such as scoring, is not training time
 
 
 def _gradients(
     whisper: Whisper, data: StepData, scaler: torch.amp.GradScaler, *, seed: int, precision: Precision
 ) -> float:
-    """Adds up this rank's gradients; returns its share of the effective batch's mean token loss."""
+    """Add up this rank's gradients; returns its share of the effective batch's mean token loss."""
     total = torch.zeros((), dtype=torch.float64, device=precision.device)
     for position, micro_batch in enumerate(data.micro_batches):
         # Keyed, not carried on: a resumed run drops the same units as one that was never stopped.
-        key = np.random.SeedSequence([seed, _DROPOUT, data.step, rank(), position])
+        key = np.random.SeedSequence([seed, RandomStream.DROPOUT, data.step, rank(), position])
         torch.manual_seed(int(key.generate_state(1, np.uint64)[0]))
         # Over the backward pass too: gradient checkpointing computes the encoder again there.
         with audio_window(whisper.model, micro_batch.mel.shape[-1]):
@@ -124,7 +126,7 @@ def _update(
     learning_rate: float,
     max_grad_norm: float,
 ) -> float:
-    """Clips and steps; returns the gradient's norm before clipping. Weights stay as they are when it is not finite."""
+    """Clip and step; returns the gradient's norm before clipping. Where it is not finite, weights stay as they are."""
     for group in optimizer.param_groups:
         group["lr"] = learning_rate
     scaler.unscale_(optimizer)

@@ -1,4 +1,4 @@
-"""Measured peaks of memory in GiB (2**30 bytes), the largest of any rank; null for what this device does not have."""
+"""Measured peaks of memory in GiB, the largest of any rank; null for what this device does not have."""
 
 import resource
 import sys
@@ -8,30 +8,28 @@ from typing import Any, Literal
 
 import torch
 
+from raytrain.config.constants import GIB
 from raytrain.training.distributed import max_over_ranks
 
 Phase = Literal["train", "evaluate"]
-_PHASES: tuple[Phase, ...] = ("train", "evaluate")
-_GIB = 2**30
 _RU_MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024  # the kernel counts KiB on Linux, bytes on macOS
 
 
 class MemoryMeter:
-    """Counts from its making on, what trains and what scores apart. The resident peak is the process's, and cannot be
-    taken apart."""
+    """Peaks of memory from its making on, those of training and of scoring apart. The resident peak is that of the
+    process, and cannot be taken apart."""
 
     def __init__(self, device: torch.device) -> None:
         self._device, self._on_card = device, device.type == "cuda"
         self._phase: Phase = "train"
-        self._reserved = dict.fromkeys(_PHASES, 0.0)
-        self._allocated = dict.fromkeys(_PHASES, 0.0)
+        self._by_phase = {phase: {"reserved_gib": 0.0, "allocated_gib": 0.0} for phase in ("train", "evaluate")}
         self._retries_before = self._retries()
         if self._on_card:
             torch.cuda.reset_peak_memory_stats(device)
 
     @contextmanager
     def phase(self, phase: Phase) -> Iterator[None]:
-        """What happens meanwhile counts as this phase."""
+        """Count what happens meanwhile as this phase."""
         self._note()
         outer, self._phase = self._phase, phase
         try:
@@ -41,25 +39,23 @@ class MemoryMeter:
             self._phase = outer
 
     def peaks(self) -> dict[str, Any]:
-        """So far. `reserved` is what must fit on the card, `allocated` what tensors took of it; `resident` the figure
-        on a CPU. All ranks ask at the same time."""
+        """The peaks so far, which all ranks ask for at the same time. `reserved` must fit on the card, of which tensors
+        took `allocated`; `resident` is the figure on a CPU."""
         self._note()
-        resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RU_MAXRSS_BYTES / _GIB
-        mine = [
-            *self._reserved.values(),
-            *self._allocated.values(),
-            float(self._retries() - self._retries_before),
-            resident,
-        ]
-        *on_card, retries, resident = max_over_ranks(mine, device=self._device)
-        reserved, allocated = on_card[: len(_PHASES)], on_card[len(_PHASES) :]
+        # psutil knows no peak of a process but on Windows.
+        resident_gib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RU_MAXRSS_BYTES / GIB
+        mine = [gib for phase in self._by_phase.values() for gib in phase.values()]
+        retries = float(self._retries() - self._retries_before)
+        *on_card, retries, resident_gib = max_over_ranks([*mine, retries, resident_gib], device=self._device)
+        reserved, allocated = on_card[::2], on_card[1::2]
+        phases = zip(self._by_phase, reserved, allocated, strict=True)
         return {
             "peak_memory_reserved_gib": max(reserved) if self._on_card else None,
             "peak_memory_allocated_gib": max(allocated) if self._on_card else None,
-            "peak_memory_resident_gib": resident,
+            "peak_memory_resident_gib": resident_gib,
             "peak_memory_by_phase": {
-                phase: {"reserved_gib": reserved[index], "allocated_gib": allocated[index]}
-                for index, phase in enumerate(_PHASES)
+                phase: {"reserved_gib": reserved_gib, "allocated_gib": allocated_gib}
+                for phase, reserved_gib, allocated_gib in phases
                 if self._on_card
             },
             "allocator_retries": int(retries) if self._on_card else None,
@@ -69,11 +65,9 @@ class MemoryMeter:
         """Enter the card's peaks since the last time under the phase that was."""
         if not self._on_card:
             return
-        reserved, allocated = (
-            peak(self._device) / _GIB for peak in (torch.cuda.max_memory_reserved, torch.cuda.max_memory_allocated)
-        )
-        self._reserved[self._phase] = max(self._reserved[self._phase], reserved)
-        self._allocated[self._phase] = max(self._allocated[self._phase], allocated)
+        noted = self._by_phase[self._phase]
+        noted["reserved_gib"] = max(noted["reserved_gib"], torch.cuda.max_memory_reserved(self._device) / GIB)
+        noted["allocated_gib"] = max(noted["allocated_gib"], torch.cuda.max_memory_allocated(self._device) / GIB)
         torch.cuda.reset_peak_memory_stats(self._device)
 
     def _retries(self) -> int:

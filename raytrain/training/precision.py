@@ -18,20 +18,21 @@ _AUTOCAST = {"fp16": torch.float16, "bf16": torch.bfloat16}
 
 @dataclass(frozen=True, slots=True)
 class Precision:
-    """What is really used, which on a CPU is not always what was asked for."""
+    """The precision that is used, which on a CPU is not always the one asked for."""
 
     name: Name
     device: torch.device
     note: str | None = None
-    """Why it is not what was asked for."""
+    """A line for the person where another precision was asked for."""
 
     def autocast(self) -> AbstractContextManager[object]:
+        """torch's autocast to this precision; switched off in float32."""
         if self.name == "fp32":
             return torch.autocast(self.device.type, enabled=False)
         return torch.autocast(self.device.type, dtype=_AUTOCAST[self.name])
 
     def gradient_scaler(self) -> torch.amp.GradScaler:
-        """Switched off, and then the identity, in any precision with float32's range."""
+        """torch's gradient scaler; switched off, and then the identity, in any precision with float32's range."""
         return torch.amp.GradScaler(self.device.type, enabled=self.name == "fp16")
 
 
@@ -62,6 +63,6 @@ def _gpu_computes_bf16() -> bool:
 
 
 def _cpu_computes_bf16() -> bool:
-    """Without the instructions bf16 is emulated, and slower than float32."""
+    """Whether the CPU has instructions for bf16; without them it is emulated, and slower than float32."""
     has = torch.cpu.get_capabilities()
     return bool(has.get("avx512_bf16") or has.get("amx_bf16"))

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from raytrain.config.baseline import Baseline
+from raytrain.config.constants import FRAMES_PER_SECOND
 from raytrain.speech.corpus import Corpus
 from raytrain.training.distributed import run_on_all_or_none, world_size
 from raytrain.training.evaluation import evaluate
@@ -16,8 +17,6 @@ from raytrain.training.peaks import MemoryMeter
 from raytrain.training.precision import Precision
 from raytrain.whisper.weights import Whisper
 from raytrain.whisper.window import audio_window
-
-_FRAMES_PER_S = 100
 
 
 def probe_memory(
@@ -31,15 +30,15 @@ def probe_memory(
     precision: Precision,
     memory: MemoryMeter,
 ) -> None:
-    """Two micro-steps over the largest micro-batch, the second beside the gradients of the first; then the batch of
-    evaluation with the longest clips, of those that are scored.
+    """Try two micro-steps over the largest micro-batch, the second beside the gradients of the first; then evaluate
+    the batch with the longest of the clips that are scored.
 
-    Its peaks stay in what the run measures: they are what it has to have room for, also when it is stopped early.
+    The peaks stay in what the run measures: it has to have room for them, also when it is stopped early.
     """
     device = precision.device
     clips, _, frames = largest.mel.shape
     doing = (
-        f"before the first step, {clips} clips at an audio window of {frames / _FRAMES_PER_S:g} s "
+        f"before the first step, {clips} clips at an audio window of {frames / FRAMES_PER_SECOND:g} s "
         f"with {largest.labels.shape[1]} label tokens"
     )
     was_training = whisper.model.training

@@ -6,7 +6,7 @@ from dataclasses import replace
 from raytrain.files import finite
 from raytrain.results.records import WORST_OBJECTIVE, Outcome, Row
 from raytrain.training.evaluation import Evaluated
-from raytrain.training.loop import Progress
+from raytrain.training.loop import StepProgress
 from raytrain.training.peaks import MemoryMeter
 
 _HISTORY = (
@@ -32,7 +32,7 @@ class Rows:
         self._examples, self._seconds = 0, 0.0
         self._loss_sum, self._tokens = 0.0, 0
 
-    def add(self, progress: Progress, *, examples_seen: int, epoch: float) -> None:
+    def add(self, progress: StepProgress, *, examples_seen: int, epoch: float) -> None:
         """Count a step in."""
         self._examples += progress.examples
         self._seconds += progress.seconds

@@ -17,7 +17,8 @@ from typing import Literal
 import numpy as np
 import torch
 
-from raytrain.config.baseline import Baseline, Model
+from raytrain.config.baseline import Baseline
+from raytrain.config.random_streams import RandomStream
 from raytrain.results.records import Outcome, Row
 from raytrain.results.wording import duration_text
 from raytrain.speech.batches import BatchPlan
@@ -28,7 +29,7 @@ from raytrain.training.checkpoint import load_checkpoint, save_checkpoint
 from raytrain.training.distributed import OutOfMemory, rank, run_on_all_or_none, world_size
 from raytrain.training.evaluation import evaluate
 from raytrain.training.feed import Feed, Labels, StepData, ahead
-from raytrain.training.loop import Diverged, Progress, train
+from raytrain.training.loop import Diverged, StepProgress, train
 from raytrain.training.milestones import milestones
 from raytrain.training.optimizer import learning_rate, make_optimizer
 from raytrain.training.peaks import MemoryMeter
@@ -37,12 +38,12 @@ from raytrain.training.rows import Rows
 from raytrain.whisper import weights
 
 Report = Callable[[Row, Path | None], None]
+"""Called with a row, and with the folder of its checkpoint where this rank has written one."""
 Watch = Callable[[str, int, int], None]
-"""Told what is being done, the utterances trained on and how many it will be: before each scoring, after each step."""
+"""Called before each scoring and after each step with what is being done, the utterances trained on and their total."""
 
 log = logging.getLogger("raytrain")
 
-_SCORED_SUBSET = 4  # a stream of the run's seed, beside those of batches (0, 1), SpecAugment (2) and dropout (3)
 _STEPS_AHEAD_OF_A_GPU = 2
 _LOG_EVERY_S = 10.0
 
@@ -65,12 +66,12 @@ def run(
     scored_seed: int | None = None,
     watch: Watch | None = None,
 ) -> None:
-    """Trains and scores; calls `report(row, checkpoint)` on every rank after every evaluation, in the end `finished`.
+    """Train and score; call `report(row, checkpoint)` on every rank after every evaluation, the last row `finished`.
 
     The checkpoint is a folder on rank 0, which writes it, and None elsewhere. `evaluate_at_examples` are a study's
     rungs: the run is scored and kept after the first step that reaches each. `end_at_examples` is a study's budget, to
     which the schedule is shortened. `split.validation` points into `validation_corpus` where one is given.
-    `scored_seed` draws the utterances scored, where not all are; None: the training's own seed does.
+    `scored_seed` draws the utterances that are scored where not all are; without it the training's own seed does.
 
     Divergence and lack of memory are outcomes and end in a last row; every other exception is raised. Lack of memory
     shows at once: on a GPU, or where `probe` says so, the largest batches are tried before the first step.
@@ -107,7 +108,7 @@ def run(
 
 
 class _Session:
-    """What one run holds while it runs."""
+    """The state of one run."""
 
     def __init__(
         self,
@@ -130,10 +131,10 @@ class _Session:
         self.memory = MemoryMeter(device)
         self.precision = precisions.resolve(training.precision, device=device)
         self.resumed = None if resume_from is None else load_checkpoint(resume_from)
-        self.whisper = weights.load(
-            config.model if resume_from is None else _at(config.model, resume_from), seed=training.seed
+        model = (
+            config.model if resume_from is None else config.model.model_copy(update={"pretrained": str(resume_from)})
         )
-
+        self.whisper = weights.load(model, seed=training.seed)
         labels = Labels(self.whisper.tokenizer, corpus.texts, config.model)
         trainable = labels.fitting(split.train, max_label_tokens=config.data.max_label_tokens)
         self.plan = BatchPlan(
@@ -143,8 +144,7 @@ class _Session:
             seed=training.seed,
             audio=config.audio,
         )
-        mel_bins = self.whisper.model.config.num_mel_bins
-        self.feed = Feed(config, corpus, self.plan, labels=labels, num_mel_bins=mel_bins)
+        self.feed = Feed(config, corpus, self.plan, labels=labels, num_mel_bins=self.whisper.model.config.num_mel_bins)
         self.milestones = milestones(
             config, self.plan, evaluate_at_examples=evaluate_at_examples, end_at_examples=end_at_examples
         )
@@ -159,11 +159,12 @@ class _Session:
             ),
             memory=self.memory,
         )
-        _tell(self.precision.note)
-        _tell(_left_out(len(split.train) - len(trainable), f"labels over {config.data.max_label_tokens} tokens"))
-        _tell(_left_out(len(self.plan.left_out), f"clips over {config.audio.max_window_s:g} s"))
+        _say(self.precision.note)
+        _say(_left_out(len(split.train) - len(trainable), f"labels over {config.data.max_label_tokens} tokens"))
+        _say(_left_out(len(self.plan.left_out), f"clips over {config.audio.max_window_s:g} s"))
 
     def train_and_score(self, *, score_first: bool, probe: bool) -> None:
+        """The run, from its start or from where it had come to, to its last row."""
         steps_done = self.resumed.step if self.resumed is not None else 0
         if self._is_over(steps_done):  # killed after its last checkpoint, before anybody heard of it
             self.rows.finished(Outcome.COMPLETED)
@@ -199,7 +200,7 @@ class _Session:
                 self._show("training")
                 if time.monotonic() - logged >= _LOG_EVERY_S:
                     logged = time.monotonic()
-                    self._tell_progress(progress.train_loss)
+                    self._say_progress(progress.train_loss)
                 if self.milestones.is_scored(progress.step):
                     self._score(window=self.config.audio.window)
                     if self._is_over(progress.step):
@@ -216,7 +217,7 @@ class _Session:
             self.resumed.restore(self.optimizer, self.scaler)
             self.resumed = None  # on a GPU that was a second copy of the moments
 
-    def _train(self, steps: Iterator[StepData]) -> Iterator[Progress]:
+    def _train(self, steps: Iterator[StepData]) -> Iterator[StepProgress]:
         return train(
             self.whisper,
             steps,
@@ -248,7 +249,7 @@ class _Session:
         self.utterances = evaluated.utterances
         self.rows.scored(evaluated, seconds=time.perf_counter() - started)
         row = self.rows.last
-        _tell(f"step {row.step}/{row.steps_total}: WER {row.eval_wer:.4f} in {row.eval_s:.1f} s")
+        _say(f"step {row.step}/{row.steps_total}: WER {row.eval_wer:.4f} in {row.eval_s:.1f} s")
 
     def _is_over(self, step: int) -> bool:
         return step >= self.milestones.steps_total or self.rows.evaluations_without_improvement() >= (
@@ -256,7 +257,7 @@ class _Session:
         )
 
     def _keep(self, step: int) -> Path | None:
-        """Writes the checkpoint, if this step has one and this is the rank that writes."""
+        """Write the checkpoint, if this step has one and this is the rank that writes; its folder."""
         if rank() != 0 or not (self.milestones.is_kept(step) or self.rows.last.finished):
             return None
         return save_checkpoint(
@@ -274,31 +275,27 @@ class _Session:
         if self.watch is not None:
             self.watch(phase, self.rows.last.examples_seen, self.plan.examples_after(self.milestones.steps_total))
 
-    def _tell_progress(self, loss: float) -> None:
+    def _say_progress(self, loss: float) -> None:
         row = self.rows.last
         rate = row.train_examples_per_s or math.inf
         left_s = (self.plan.examples_after(row.steps_total) - row.examples_seen) / rate
-        _tell(
+        _say(
             f"step {row.step}/{row.steps_total}: loss {loss:.3f}, {rate:.1f} clips/s, "
             f"{duration_text(left_s)} of training left"
         )
 
 
-def _at(model: Model, folder: Path) -> Model:
-    return model.model_copy(update={"pretrained": str(folder)})
-
-
 def _drawn(indices: np.ndarray, most: int | None, *, seed: int) -> np.ndarray:
-    """The utterances that every evaluation of this run scores."""
+    """The utterances that every evaluation of this run scores, `most` of them at random where there are more."""
     if most is None or most >= len(indices):
         return indices
-    return np.sort(np.random.default_rng([seed, _SCORED_SUBSET]).choice(indices, size=most, replace=False))
+    return np.sort(np.random.default_rng([seed, RandomStream.SCORED]).choice(indices, size=most, replace=False))
 
 
 def _left_out(number: int, why: str) -> str | None:
     return f"left out of training: {number} utterances, {why}" if number else None
 
 
-def _tell(line: str | None) -> None:
+def _say(line: str | None) -> None:
     if line is not None and rank() == 0:
         log.info(line)

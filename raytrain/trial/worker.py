@@ -13,8 +13,8 @@ import torch
 from ray.util.queue import Queue
 
 from raytrain.config.baseline import Baseline
+from raytrain.config.constants import GIB
 from raytrain.memory.prediction import allocator_share
-from raytrain.memory.step_peak import GIB
 from raytrain.results.records import Row
 from raytrain.training import session
 from raytrain.trial.inputs import Inputs
@@ -76,7 +76,7 @@ def _keep_to_the_share(config: Baseline, job: Job) -> None:
     share = allocator_share(
         card_gib=torch.cuda.get_device_properties(0).total_memory / GIB,
         gpu_fraction=job.share.gpu_fraction,
-        gpu_memory_gib=config.scaling.gpu_memory_gib,
+        cap_gib=config.scaling.gpu_memory_gib,
     )
     if share is not None:
         torch.cuda.set_per_process_memory_fraction(share)

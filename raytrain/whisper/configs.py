@@ -1,4 +1,4 @@
-"""What transformers is told of a Whisper: a variant and a tokenizer in, its model and generation configurations out."""
+"""A Whisper in transformers' terms: a variant and a tokenizer in, its model and generation configurations out."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,7 +8,7 @@ from raytrain.whisper.variants import MAX_SOURCE_POSITIONS, MAX_TARGET_POSITIONS
 
 
 def model_config(variant: Variant, tokenizer: Any, **settings: Any) -> Any:
-    """The shape is the variant's; the special tokens are the tokenizer's; `settings` are a run's own."""
+    """transformers' WhisperConfig of the variant's shape and the tokenizer's special tokens; `settings` are a run's."""
     from transformers import WhisperConfig
 
     end_of_text = tokenizer.eos_token_id
@@ -26,7 +26,7 @@ def model_config(variant: Variant, tokenizer: Any, **settings: Any) -> Any:
 
 
 def shape_settings(variant: Variant) -> dict[str, int]:
-    """The variant's shape in the words of transformers' WhisperConfig."""
+    """The variant's shape in the field names of transformers' WhisperConfig."""
     return {
         "vocab_size": variant.vocab_size,
         "num_mel_bins": variant.num_mel_bins,
@@ -40,31 +40,22 @@ def shape_settings(variant: Variant) -> dict[str, int]:
     }
 
 
-def generation_config(
-    tokenizer: Any,
-    *,
-    suppress_tokens: Sequence[int] | None = None,
-    begin_suppress_tokens: Sequence[int] | None = None,
-    alignment_heads: Sequence[Sequence[int]] | None = None,
-) -> Any:
-    """What generate() goes by. The lists come with the weights; nothing is suppressed where there are none."""
+def generation_config(tokenizer: Any, **lists: Sequence[Any]) -> Any:
+    """transformers' GenerationConfig, which generate() goes by.
+
+    The lists come with published weights: suppress_tokens, begin_suppress_tokens and alignment_heads. Nothing is
+    suppressed where there are none.
+    """
     from transformers import GenerationConfig
     from transformers.models.whisper.tokenization_whisper import LANGUAGES
 
-    multilingual = is_multilingual(tokenizer)
-    languages = {
-        f"<|{code}|>": found
-        for code in LANGUAGES
-        if (found := tokenizer.convert_tokens_to_ids(f"<|{code}|>")) != tokenizer.unk_token_id
-    }
-    tasks = {task: special_token(tokenizer, task) for task in ("transcribe", "translate")}
-    optional = {
-        "suppress_tokens": suppress_tokens,
-        "begin_suppress_tokens": begin_suppress_tokens,
-        "alignment_heads": alignment_heads,
-        "lang_to_id": languages if multilingual else None,
-        "task_to_id": tasks if multilingual else None,
-    }
+    of_languages: dict[str, Any] = {}
+    if is_multilingual(tokenizer):
+        ids = {f"<|{code}|>": tokenizer.convert_tokens_to_ids(f"<|{code}|>") for code in LANGUAGES}
+        of_languages = {
+            "lang_to_id": {token: found for token, found in ids.items() if found != tokenizer.unk_token_id},
+            "task_to_id": {task: special_token(tokenizer, task) for task in ("transcribe", "translate")},
+        }
     return GenerationConfig(
         bos_token_id=tokenizer.eos_token_id,
         eos_token_id=tokenizer.eos_token_id,
@@ -72,9 +63,10 @@ def generation_config(
         decoder_start_token_id=special_token(tokenizer, "startoftranscript"),
         no_timestamps_token_id=special_token(tokenizer, "notimestamps"),
         prev_sot_token_id=special_token(tokenizer, "startofprev"),
-        is_multilingual=multilingual,
+        is_multilingual=is_multilingual(tokenizer),
         return_timestamps=False,
         max_initial_timestamp_index=50,
         max_length=MAX_TARGET_POSITIONS,
-        **{key: value for key, value in optional.items() if value is not None},
+        **of_languages,
+        **lists,
     )

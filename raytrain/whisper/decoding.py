@@ -15,14 +15,14 @@ from raytrain.whisper.window import audio_window
 def transcribe(whisper: Whisper, mel: torch.Tensor, *, num_beams: int = 1, max_new_tokens: int) -> list[list[int]]:
     """The most likely transcript of each clip of `mel` [clips, bins, frames]: words only, no prompt and no specials.
 
-    The window is the one that the mel has. At most `max_new_tokens` are emitted, the end of text among them, and no
+    The audio window is as long as the mel. At most `max_new_tokens` are emitted, the end of text among them, and no
     more than the decoder has positions.
     """
     from transformers import GenerationMixin
 
     model = whisper.model
     prompt = torch.tensor([whisper.prompt] * len(mel), device=mel.device)
-    heard = torch.ones(mel.shape[0], mel.shape[-1], dtype=torch.long, device=mel.device)  # no use, but it is asked for
+    heard = torch.ones(mel.shape[0], mel.shape[-1], dtype=torch.long, device=mel.device)  # required, and not used
     longest = min(prompt.shape[1] + max_new_tokens, model.config.max_target_positions)
     config = _plain(whisper, num_beams=num_beams, max_length=longest)
     with audio_window(model, mel.shape[-1]):
@@ -35,7 +35,7 @@ def transcribe(whisper: Whisper, mel: torch.Tensor, *, num_beams: int = 1, max_n
 
 
 def _plain(whisper: Whisper, *, num_beams: int, max_length: int) -> Any:
-    """Beams or greedy, and the tokens that these weights are never to emit; nothing else of the published settings."""
+    """Beams or greedy, and the tokens that these weights must never emit; nothing else of the published settings."""
     from transformers import GenerationConfig
 
     published = whisper.model.generation_config

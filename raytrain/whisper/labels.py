@@ -11,8 +11,12 @@ from typing import Any
 
 from raytrain.config.baseline import Model
 from raytrain.errors import InputError
-from raytrain.whisper.variants import VARIANTS
+from raytrain.whisper.variants import MAX_TARGET_POSITIONS, VARIANTS
 
+PROMPT_TOKENS = 4
+"""Tokens of the longest prompt: start of transcript, language, task, no timestamps."""
+_MORE_TOKENS = 8
+"""New tokens that scoring allows beyond the longest reference."""
 _ENGLISH_ONLY_END_OF_TEXT = 50256
 """GPT-2's vocabulary ends one token before the multilingual one does, and Whisper's special tokens follow it."""
 
@@ -37,8 +41,14 @@ def decoder_prompt(tokenizer: Any, model: Model) -> list[int]:
     return [special_token(tokenizer, "startoftranscript"), *named, special_token(tokenizer, "notimestamps")]
 
 
+def most_new_tokens(longest_reference_tokens: int) -> int:
+    """The most tokens that scoring decodes for a clip: room for insertions over the longest reference, then an end to
+    babbling. The prediction of memory counts on the same number."""
+    return min(longest_reference_tokens + _MORE_TOKENS, MAX_TARGET_POSITIONS)
+
+
 def is_multilingual(tokenizer: Any) -> bool:
-    """Whether these weights are told a language. English-only tokenizers list the language tokens all the same."""
+    """Whether these weights know languages. English-only tokenizers list the language tokens all the same."""
     return bool(tokenizer.eos_token_id != _ENGLISH_ONLY_END_OF_TEXT)
 
 

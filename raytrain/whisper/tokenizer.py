@@ -3,18 +3,19 @@
 from pathlib import Path
 from typing import Any
 
-from raytrain.whisper.locate import described, known_folders
+from raytrain.whisper.folders import described, known_folders
 from raytrain.whisper.variants import ENGLISH_ONLY_VOCAB_SIZE, Variant
 
 
 def load_tokenizer(folder: Path) -> Any:
+    """The folder's tokenizer, as transformers' WhisperTokenizer."""
     from transformers import WhisperTokenizer
 
     return WhisperTokenizer.from_pretrained(folder, local_files_only=True)
 
 
 def tokenizer_at_hand(variant: Variant) -> Any:
-    """For weights that know no words: real tokens make transcripts as long as they would be, which memory and speed
+    """A tokenizer for random weights: real tokens make transcripts as long as they would be, which memory and speed
     depend on. A multilingual vocabulary is taken before an English-only one, since that is what the variant has."""
     sizes = {folder: int(described(folder)["vocab_size"]) for folder in known_folders()}
     fitting = [folder for folder, size in sizes.items() if size <= variant.vocab_size]
@@ -24,7 +25,7 @@ def tokenizer_at_hand(variant: Variant) -> Any:
 
 
 def byte_level_tokenizer() -> Any:
-    """A token a byte, and Whisper's special tokens in Whisper's order."""
+    """A tokenizer with a token for each byte, and Whisper's special tokens in Whisper's order."""
     from tokenizers import AddedToken, pre_tokenizers
     from transformers import WhisperTokenizer
     from transformers.models.whisper.tokenization_whisper import LANGUAGES

@@ -13,9 +13,10 @@ from typing import Any, Literal
 
 from raytrain.config.baseline import Audio, Model
 from raytrain.errors import InputError
-from raytrain.files import whole_folder
+from raytrain.files import whole_folder, write_json
+from raytrain.whisper.folders import described
 from raytrain.whisper.labels import decoder_prompt, is_multilingual, language_code
-from raytrain.whisper.locate import described, locate
+from raytrain.whisper.locate import locate
 from raytrain.whisper.variants import VARIANTS, Variant
 
 __all__ = ["Whisper", "check", "load", "locate", "save"]
@@ -35,17 +36,19 @@ class Whisper:
     """A model in float32 with what it takes to train, to decode and to save it."""
 
     model: Any
-    """WhisperForConditionalGeneration."""
+    """transformers' WhisperForConditionalGeneration."""
     tokenizer: Any
+    """transformers' WhisperTokenizer."""
     prompt: tuple[int, ...]
     """The tokens that every transcript starts from."""
     trained_window: Literal["full", "fitted"]
+    """The audio window that the weights were trained for."""
     source: str | None
-    """Where the weights first came from; None: they are random, and a WER of theirs means nothing."""
+    """Where the weights first came from; None where they are random, and a WER of theirs means nothing."""
 
 
 def check(model: Model) -> None:
-    """Find the weights and see that they have the variant's shape, without loading them: a mistake is told early."""
+    """Find the weights and see that they have the variant's shape, without loading them: mistakes show early."""
     if model.pretrained is not None:
         _require_shape(model, locate(model.pretrained))
 
@@ -53,7 +56,10 @@ def check(model: Model) -> None:
 def load(model: Model, *, seed: int) -> Whisper:
     """The weights as the configuration wants them; `seed` draws them where `pretrained` is null."""
     loaded = _random(model, seed=seed) if model.pretrained is None else _pretrained(model, locate(model.pretrained))
-    _set_up(loaded.model, model)
+    if model.freeze_encoder:
+        loaded.model.freeze_encoder()
+    if model.gradient_checkpointing:
+        loaded.model.activation_checkpointing_enable(activation_checkpointing_kwargs={"use_reentrant": False})
     if is_multilingual(loaded.tokenizer):
         loaded.model.generation_config.language = language_code(model.language)
         loaded.model.generation_config.task = model.task
@@ -61,7 +67,7 @@ def load(model: Model, *, seed: int) -> Whisper:
 
 
 def save(whisper: Whisper, folder: Path, *, window: Audio, extra: Mapping[str, Any]) -> None:
-    """Write a folder that from_pretrained loads. It appears whole or not at all; it must be new, or empty."""
+    """Write a new folder that from_pretrained loads; `window` is the one trained for, `extra` goes to raytrain.json."""
     from transformers import WhisperFeatureExtractor, WhisperProcessor
 
     extractor = WhisperFeatureExtractor(whisper.model.config.num_mel_bins)
@@ -73,25 +79,26 @@ def save(whisper: Whisper, folder: Path, *, window: Audio, extra: Mapping[str, A
         spelling = whisper.tokenizer.english_spelling_normalizer
         if spelling is not None:  # what tokenizer.normalize() needs; transformers reads it and does not write it
             (built / "normalizer.json").write_text(json.dumps(spelling), encoding="utf-8")
-        kept = {**extra, "source": whisper.source, "window": window.model_dump()}
-        (built / _RAYTRAIN).write_text(json.dumps(kept, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        write_json(built / _RAYTRAIN, {**extra, "source": whisper.source, "window": window.model_dump()})
 
 
 def _pretrained(model: Model, folder: Path) -> Whisper:
     import torch
     from safetensors import SafetensorError
-    from transformers import WhisperForConditionalGeneration
+    from transformers import WhisperConfig, WhisperForConditionalGeneration
 
     from raytrain.whisper.tokenizer import load_tokenizer
 
     _require_shape(model, folder)
     tokenizer = load_tokenizer(folder)
     prompt = tuple(decoder_prompt(tokenizer, model))
+    # Settings given to the model's from_pretrained would land in generation_config.json, too.
+    config = WhisperConfig.from_pretrained(folder, local_files_only=True, **_settings(model))
     try:
         with _without_progress_bars():
-            # transformers takes the dtype of the file unless told: half-precision weights would not train.
+            # transformers takes the dtype of the file unless another is named: half-precision weights would not train.
             weights, about = WhisperForConditionalGeneration.from_pretrained(
-                folder, dtype=torch.float32, local_files_only=True, output_loading_info=True, **_settings(model)
+                folder, config=config, dtype=torch.float32, local_files_only=True, output_loading_info=True
             )
     except SafetensorError as error:
         raise InputError(f"model.pretrained: {folder} cannot be read ({error}); fetch it again") from error
@@ -100,6 +107,10 @@ def _pretrained(model: Model, folder: Path) -> Whisper:
         # transformers fills the gaps with random numbers.
         what = f"{lacking[0]} and {len(lacking) - 1} more" if len(lacking) > 1 else lacking[0]
         raise InputError(f"model.pretrained: the weights in {folder} lack {what}; fetch them again, or name others")
+    # Checkpoints of earlier versions have them there.
+    for name in _settings(model):
+        weights.generation_config.__dict__.pop(name, None)
+    weights.generation_config.use_cache = True
     window, source = _origin(folder, model.pretrained)
     return Whisper(weights, tokenizer, prompt, window, source)
 
@@ -121,18 +132,14 @@ def _random(model: Model, *, seed: int) -> Whisper:
 
 
 def _settings(model: Model) -> dict[str, Any]:
-    """What a run sets in transformers' configuration. Dropout is Whisper's one, on the output of each block. Dropout of
-    attention weights and activations and the skipping of layers stay off whatever the weights came with: a run has no
-    randomness that its configuration does not name. Masking is the training room's, keyed by utterance and step."""
+    """A run's own values in transformers' WhisperConfig, which has one dropout, on the output of each block.
+
+    Dropout of attention weights and activations and the skipping of layers stay off whatever the weights came with: a
+    run has no randomness that its configuration does not name. Masking is the training room's, keyed by utterance and
+    step.
+    """
     off = ("attention_dropout", "activation_dropout", "encoder_layerdrop", "decoder_layerdrop")
-    return {**dict.fromkeys(off, 0.0), "dropout": model.dropout, "apply_spec_augment": False, "use_cache": False}
-
-
-def _set_up(weights: Any, model: Model) -> None:
-    if model.freeze_encoder:
-        weights.freeze_encoder()
-    if model.gradient_checkpointing:
-        weights.activation_checkpointing_enable(activation_checkpointing_kwargs={"use_reentrant": False})
+    return {**dict.fromkeys(off, 0.0), "dropout": model.dropout, "apply_spec_augment": False}
 
 
 def _require_shape(model: Model, folder: Path) -> None:
@@ -159,12 +166,11 @@ def _shape(variant: Variant) -> dict[str, int]:
 
 
 def _origin(folder: Path, pretrained: str | None) -> tuple[Literal["full", "fitted"], str | None]:
-    """The window these weights were trained for, and where they first came from: told beside weights of our own."""
-    path = folder / _RAYTRAIN
-    if not path.is_file():
+    """The window these weights were trained for and where they first came from, which our own checkpoints record."""
+    if not (folder / _RAYTRAIN).is_file():
         return "full", pretrained
-    told = json.loads(path.read_text(encoding="utf-8"))
-    return told["window"]["window"], told["source"]
+    recorded = json.loads((folder / _RAYTRAIN).read_text(encoding="utf-8"))
+    return recorded["window"]["window"], recorded["source"]
 
 
 @contextmanager
@@ -172,12 +178,12 @@ def _as_published(weights: Any) -> Iterator[None]:
     """The configuration others expect, whatever is set for training and whatever audio window is open just now."""
     from raytrain.whisper.window import FULL_FRAMES, audio_window
 
-    weights.config.use_cache = True
+    dropout, weights.config.dropout = weights.config.dropout, 0.0
     try:
         with audio_window(weights, FULL_FRAMES):
             yield
     finally:
-        weights.config.use_cache = False
+        weights.config.dropout = dropout
 
 
 @contextmanager

@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from raytrain.config.baseline import Audio
+from raytrain.config.constants import FRAMES_PER_SECOND, FULL_WINDOW_S
 from raytrain.whisper.variants import MAX_SOURCE_POSITIONS
 
-FRAMES_PER_SECOND = 100
 FULL_FRAMES = 2 * MAX_SOURCE_POSITIONS
-FULL_WINDOW_S = FULL_FRAMES / FRAMES_PER_SECOND
+"""Mel frames of the full window: the encoder has a position for every two."""
 
 
 def fitted_seconds(longest_s: float, audio: Audio, *, extra_s: float = 0.0) -> float:
@@ -46,14 +46,18 @@ def audio_window(model: Any, frames: int) -> Iterator[None]:
     if frames % 2 or not 0 < frames <= FULL_FRAMES:
         raise ValueError(f"a window has an even number of mel frames, 2 to {FULL_FRAMES}, not {frames}")
     encoder = model.get_encoder()
-    before = encoder.config.max_source_positions, encoder.embed_positions.num_embeddings
+    before = encoder.config.max_source_positions
     try:
-        _set_positions(encoder, frames // 2, frames // 2)
+        _set_positions(encoder, frames // 2)
         yield
     finally:
-        _set_positions(encoder, *before)
+        _set_positions(encoder, before)
 
 
-def _set_positions(encoder: Any, checked: int, embedded: int) -> None:
-    encoder.config.max_source_positions = checked
-    encoder.embed_positions.num_embeddings = embedded
+def _set_positions(encoder: Any, positions: int) -> None:
+    """The two integers that decide the length of the encoder's input, of which transformers promises neither.
+
+    Its forward refuses a mel that has not twice as many frames as the first says, and adds as many rows of the position
+    embedding as the second says. All rows stay in the weights, so that setting them back is all it takes to undo.
+    """
+    encoder.config.max_source_positions = encoder.embed_positions.num_embeddings = positions

@@ -40,9 +40,9 @@ def test_check_lists_what_is_wrong_with_totals_and_exits_1(one_lost: Path, tmp_p
 
 def test_check_says_the_same_in_json(one_lost: Path, tmp_path: Path) -> None:
     done = data("check", str(one_lost), "--json", cache=tmp_path)
-    told = json.loads(done.stdout)
-    assert (told["usable"], told["left_out"], told["noted"]) == (1, {"missing_file": 1}, {"age_bucket": 1})
-    assert [(p["line"], p["kind"], p["fatal"]) for p in told["problems"]] == [
+    printed = json.loads(done.stdout)
+    assert (printed["usable"], printed["left_out"], printed["noted"]) == (1, {"missing_file": 1}, {"age_bucket": 1})
+    assert [(p["line"], p["kind"], p["fatal"]) for p in printed["problems"]] == [
         (1, "age_bucket", False),
         (2, "missing_file", True),
     ]
@@ -55,9 +55,9 @@ def test_check_of_the_demo_is_clean(tmp_path: Path) -> None:
 
 def test_prepare_makes_the_corpus_once_and_tells_where(tmp_path: Path) -> None:
     first, second = (data("prepare", "demo", "--json", cache=tmp_path) for _ in range(2))
-    told = json.loads(first.stdout)
-    assert Path(told["folder"]).is_dir()
-    assert (told["usable"], told["children"], told["synthetic"]) == (200, 30, True)
+    printed = json.loads(first.stdout)
+    assert Path(printed["folder"]).is_dir()
+    assert (printed["usable"], printed["children"], printed["synthetic"]) == (200, 30, True)
     assert second.stdout == first.stdout
 
 
@@ -86,7 +86,7 @@ def test_labels_are_counted_with_whispers_own_tokenizer(tmp_path: Path, tiny_en:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         ((), "the following arguments are required: {check,prepare}"),
         (("check",), "the following arguments are required: MANIFEST"),
@@ -95,7 +95,7 @@ def test_labels_are_counted_with_whispers_own_tokenizer(tmp_path: Path, tiny_en:
         (("prepare", "demo", "--max-bad-share", "nan"), "--max-bad-share nan: must be a share from 0 to 1"),
     ],
 )
-def test_a_wrong_argument_gets_one_line(arguments: tuple[str, ...], told: str, tmp_path: Path) -> None:
+def test_a_wrong_argument_gets_one_line(arguments: tuple[str, ...], message: str, tmp_path: Path) -> None:
     done = data(*arguments, cache=tmp_path)
     assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
-    assert told in done.stderr
+    assert message in done.stderr

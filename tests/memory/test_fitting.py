@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from raytrain.memory.fitting import UNMEASURED_FACTOR, Peak, largest_launchable_gib, may_launch, upper_factor
+from raytrain.memory.fitting import UNMEASURED_FACTOR, Peak, largest_launchable_gib, upper_factor
 
 scatters = st.floats(0.98, 1.02)
 
@@ -27,8 +27,8 @@ def test_what_may_be_launched_fits_wherever_the_factor_lies(
 
 def test_the_baseline_alone_shows_most_of_the_factor() -> None:
     assert upper_factor([peak(6, 0.9)]) == pytest.approx(0.936)
-    assert may_launch(8.5, [peak(6, 0.9)], limit_gib=8)
-    assert not may_launch(7.5, [peak(6, 1.1)], limit_gib=8)
+    assert largest_launchable_gib([peak(6, 0.9)], limit_gib=8) > 8.5
+    assert largest_launchable_gib([peak(6, 1.1)], limit_gib=8) < 7.5
 
 
 def test_a_baseline_that_came_out_low_is_put_right_by_later_trials() -> None:
@@ -41,8 +41,7 @@ def test_a_prediction_that_is_off_by_more_than_a_factor_gets_a_wider_margin() ->
 
 def test_nothing_as_large_as_what_ran_out_of_memory_is_launched_again() -> None:
     peaks = [peak(6, 1.0), peak(7.5, None)]
-    assert not may_launch(7.5, peaks, limit_gib=8)
-    assert may_launch(7.1, peaks, limit_gib=8)
+    assert 7.1 < largest_launchable_gib(peaks, limit_gib=8) < 7.5
 
 
 def test_a_baseline_that_does_not_fit_leaves_smaller_samples_to_try() -> None:

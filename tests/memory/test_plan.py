@@ -79,7 +79,7 @@ def test_hours_follow_from_the_budget_and_the_speed_given() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["--gpu-memory", "-8"], "must be above 0"),
         (["--gpu-memory", "0.5"], "too small for any sample"),
@@ -90,10 +90,10 @@ def test_hours_follow_from_the_budget_and_the_speed_given() -> None:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
-def test_a_wrong_question_is_answered_in_one_line(arguments: list[str], told: str) -> None:
+def test_a_wrong_question_is_answered_in_one_line(arguments: list[str], message: str) -> None:
     done = plan(*arguments)
     assert done.returncode == 2
-    assert told in done.stderr
+    assert message in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert done.stdout == ""
 

@@ -7,12 +7,13 @@ import torch
 from step_trace import StorageTracker
 
 from raytrain.config.baseline import Baseline, Model
+from raytrain.config.constants import GIB
 from raytrain.config.reader import load_baseline
 from raytrain.errors import InputError
 from raytrain.memory.decoding_peak import DecodingShape, decoding_peak
 from raytrain.memory.flops import train_flops_per_clip
 from raytrain.memory.prediction import allocator_share, gpu_fraction, longest_window_s, predict
-from raytrain.memory.step_peak import GIB, Parts, StepShape, step_peak, step_summits
+from raytrain.memory.step_peak import Parts, StepShape, step_peak, step_summits
 from raytrain.whisper.decoding import transcribe
 from raytrain.whisper.variants import VARIANTS
 from raytrain.whisper.weights import Whisper, load
@@ -138,13 +139,13 @@ def test_decoding_takes_what_is_predicted(
 def test_a_trial_asks_for_its_bytes_and_a_margin_and_never_for_more_than_a_card(
     predicted: float, card: float, fraction: float | None
 ) -> None:
-    assert gpu_fraction(predicted, gpu_memory_gib=card) == fraction
+    assert gpu_fraction(predicted, card_gib=card) == fraction
 
 
 @pytest.mark.parametrize(("predicted", "card", "margin"), [(-1, 8, 1.05), (2, 0, 1.05), (2, 8, 0.5)])
 def test_a_share_of_nothing_is_refused(predicted: float, card: float, margin: float) -> None:
     with pytest.raises(ValueError, match="GiB on a card"):
-        gpu_fraction(predicted, gpu_memory_gib=card, margin=margin)
+        gpu_fraction(predicted, card_gib=card, margin=margin)
 
 
 @pytest.mark.parametrize(("window_s", "gflop"), [(30, 395), (8, 94), (5, 60)])
@@ -153,16 +154,16 @@ def test_a_forward_of_small_takes_a_third_of_a_training_step(window_s: float, gf
 
 
 def test_the_allocator_is_given_its_part_of_the_card_without_the_context() -> None:
-    assert allocator_share(card_gib=80, gpu_memory_gib=8, context_gib=0.5) == 7.5 / 80
-    assert allocator_share(card_gib=8, gpu_fraction=0.25, context_gib=0.5) == 1.5 / 8
-    assert allocator_share(card_gib=80, gpu_fraction=0.05, gpu_memory_gib=8, context_gib=0.5) == 3.5 / 80
+    assert allocator_share(card_gib=80, cap_gib=8) == 7.5 / 80
+    assert allocator_share(card_gib=8, gpu_fraction=0.25) == 1.5 / 8
+    assert allocator_share(card_gib=80, gpu_fraction=0.05, cap_gib=8) == 3.5 / 80
 
 
 def test_a_whole_card_is_not_capped() -> None:
     assert allocator_share(card_gib=8) is None
-    assert allocator_share(card_gib=8, gpu_memory_gib=24) is None
+    assert allocator_share(card_gib=8, cap_gib=24) is None
 
 
 def test_a_part_that_only_holds_the_context_is_refused() -> None:
     with pytest.raises(InputError, match=r"scaling: 0\.40 GiB of a card of 8\.0 leave nothing"):
-        allocator_share(card_gib=8, gpu_fraction=0.05, context_gib=0.5)
+        allocator_share(card_gib=8, gpu_fraction=0.05)

@@ -9,7 +9,8 @@ import pytest
 import torch
 from step_trace import trace_step
 
-from raytrain.memory.step_peak import GIB, StepShape, step_peak
+from raytrain.config.constants import GIB
+from raytrain.memory.step_peak import StepShape, step_peak
 from raytrain.training.feed import MicroBatch
 from raytrain.training.loop import token_loss_sum
 from raytrain.whisper.variants import VARIANTS

@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 import soundfile
 
+from raytrain.speech.manifest import Utterance, iterate_manifest
+from raytrain.speech.problems import ManifestProblem
+
 
 def tone(seconds: float, *, hz: float = 300.0, sample_rate: int = 16_000) -> np.ndarray:
     return (0.4 * np.sin(2 * np.pi * hz * np.arange(round(seconds * sample_rate)) / sample_rate)).astype(np.float32)
@@ -38,3 +41,10 @@ def write_manifest(folder: Path, lines: list[dict[str, Any] | bytes]) -> Path:
     path = folder / "manifest.jsonl"
     path.write_bytes(b"\n".join(raw) + b"\n")
     return path
+
+
+def read_manifest(path: Path) -> tuple[list[Utterance], list[ManifestProblem]]:
+    """All utterances of a manifest, and all problems."""
+    items = list(iterate_manifest(path))
+    utterances = [item for item in items if isinstance(item, Utterance)]
+    return utterances, [item for item in items if isinstance(item, ManifestProblem)]

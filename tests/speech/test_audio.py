@@ -1,4 +1,4 @@
-"""Files as they come, to 16 kHz mono; what is no speech is told by kind."""
+"""Files as they come, to 16 kHz mono; what is no speech is reported by kind."""
 
 import io
 

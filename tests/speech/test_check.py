@@ -94,9 +94,9 @@ def test_a_duration_that_the_audio_does_not_have_is_noted(tmp_path: Path) -> Non
 
 
 def test_progress_ends_at_the_last_line(troubled: Path) -> None:
-    told: list[tuple[int, int]] = []
-    check(troubled, progress=lambda done, total: told.append((done, total)))
-    assert told[-1] == (10, 10)
+    calls: list[tuple[int, int]] = []
+    check(troubled, progress=lambda done, total: calls.append((done, total)))
+    assert calls[-1] == (10, 10)
 
 
 def test_the_demo_corpus_has_nothing_wrong() -> None:

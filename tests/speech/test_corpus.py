@@ -156,9 +156,9 @@ def test_an_interrupted_preparation_goes_on_after_its_last_whole_shard(
 
     with pytest.raises(KeyboardInterrupt):
         prepare(manifest, cache=tmp_path, max_bad_share=0.5, progress=stop_at_ten)
-    told: list[int] = []
-    corpus = prepare(manifest, cache=tmp_path, max_bad_share=0.5, progress=lambda done, total: told.append(done))
-    assert told[0] == 8
+    calls: list[int] = []
+    corpus = prepare(manifest, cache=tmp_path, max_bad_share=0.5, progress=lambda done, total: calls.append(done))
+    assert calls[0] == 8
     assert [int(name[1:]) for name in corpus.utterance_ids] == list(range(12))
     assert (corpus.problems.usable, corpus.problems.left_out) == (12, {"bad_json": 1})
 

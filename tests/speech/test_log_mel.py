@@ -6,7 +6,7 @@ import torch
 from recordings import tone
 
 from raytrain.speech.corpus import prepare
-from raytrain.speech.log_mel import _fill, log_mel
+from raytrain.speech.log_mel import log_mel
 from raytrain.speech.manifest import DEMO_MANIFEST
 
 
@@ -65,9 +65,3 @@ def test_a_window_shorter_than_one_transform_is_refused() -> None:
 def test_the_spectrum_of_a_tone_peaks_at_its_pitch() -> None:
     low, high = (int(log_mel([tone(1.0, hz=hz)], frames=100)[0, :, 50].argmax()) for hz in (200, 2000))
     assert low < 10 < 40 < high < 60
-
-
-def test_a_group_transformed_at_once_as_on_a_gpu_has_the_values_of_each_alone(clips: list[np.ndarray]) -> None:
-    together = torch.empty(len(clips), 80, 3000)
-    _fill(together, [clip[:480_000] for clip in clips])
-    assert torch.allclose(together, log_mel(clips, frames=3000), atol=1e-5)

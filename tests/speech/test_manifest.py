@@ -1,4 +1,4 @@
-"""Manifests as they come: what is read, what is told with its line, and nothing that crashes."""
+"""Manifests as they come: what is read, what is reported with its line, and nothing that crashes."""
 
 import json
 from pathlib import Path
@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from recordings import write_manifest
+from recordings import read_manifest, write_manifest
 
 from raytrain.errors import InputError
-from raytrain.speech.manifest import DEMO_MANIFEST, manifest_path, read_manifest
+from raytrain.speech.manifest import DEMO_MANIFEST, manifest_path
 
 GOOD = {
     "utterance_id": "u1",

@@ -18,7 +18,7 @@ from raytrain.speech.batches import BatchPlan
 from raytrain.speech.corpus import Corpus, prepare
 from raytrain.training.distributed import world_size
 from raytrain.training.feed import Feed, Labels, ahead
-from raytrain.training.loop import Progress, train
+from raytrain.training.loop import StepProgress, train
 from raytrain.training.optimizer import learning_rate, make_optimizer
 from raytrain.training.precision import Precision
 from raytrain.whisper import weights
@@ -107,7 +107,7 @@ def small_whisper(*, dropout: float = 0.0, dtype: torch.dtype = torch.float32) -
 
 @dataclass
 class Trained:
-    progress: list[Progress]
+    progress: list[StepProgress]
     updates: dict[str, torch.Tensor]
     """What training added to each parameter tensor."""
 

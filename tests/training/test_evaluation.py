@@ -1,6 +1,7 @@
 """Scoring depends on the model and the clips, not on how clips are batched or on how many workers decode them."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,11 +9,13 @@ import torch
 from small_runs import CPU, FP32, corpus_of, on_two_workers, small_config, small_whisper, tone_corpus
 
 from raytrain.config.baseline import Audio, Evaluation
+from raytrain.memory.prediction import decoding_shape
 from raytrain.results.word_errors import WordErrors
 from raytrain.speech.corpus import Corpus
 from raytrain.training.distributed import OutOfMemory, rank, run_on_all_or_none
 from raytrain.training.evaluation import Evaluated, evaluate
 from raytrain.whisper import weights
+from raytrain.whisper.decoding import transcribe
 from raytrain.whisper.weights import Whisper
 
 AUDIO = Audio(step_s=0.1, margin_s=0.3)
@@ -85,8 +88,24 @@ def test_two_workers_score_as_one(by_sixteen: Evaluated, two_workers: list[tuple
 
 
 def test_when_one_worker_runs_out_of_memory_all_stop(two_workers: list[tuple[Evaluated, str]]) -> None:
-    told = [message for _, message in two_workers]
-    assert told == ["step 1: another worker ran out of memory", "step 1: tried to allocate 524288.00 GiB"]
+    messages = [message for _, message in two_workers]
+    assert messages == ["step 1: another worker ran out of memory", "step 1: tried to allocate 524288.00 GiB"]
+
+
+def test_a_clip_may_take_eight_tokens_more_than_the_longest_reference_and_memory_is_predicted_for_these(
+    babbler: Whisper, tones: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits: list[int] = []
+
+    def watched(*args: Any, max_new_tokens: int, **options: Any) -> list[list[int]]:
+        limits.append(max_new_tokens)
+        return transcribe(*args, max_new_tokens=max_new_tokens, **options)
+
+    monkeypatch.setattr("raytrain.training.evaluation.transcribe", watched)
+    scored(babbler, tones, range(3), max_new_tokens=None)
+    longest = max(len(babbler.tokenizer(text, add_special_tokens=False).input_ids) for text in tones.texts[:3])
+    predicted = decoding_shape(small_config(), label_tokens=longest)
+    assert set(limits) == {longest + 8} == {predicted.new_tokens}
 
 
 def test_counts_add_up_over_age_buckets(by_sixteen: Evaluated) -> None:

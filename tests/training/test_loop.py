@@ -10,7 +10,7 @@ from small_runs import CPU, FP32, feed, small_config, small_whisper
 from raytrain.speech.corpus import Corpus
 from raytrain.training.distributed import OutOfMemory
 from raytrain.training.feed import MicroBatch, StepData, ahead
-from raytrain.training.loop import Diverged, Progress, train
+from raytrain.training.loop import Diverged, StepProgress, train
 from raytrain.training.optimizer import make_optimizer
 from raytrain.training.precision import Precision
 from raytrain.whisper.weights import Whisper
@@ -21,7 +21,7 @@ FP16 = Precision("fp16", CPU)
 
 def trained(
     whisper: Whisper, steps: list[StepData], *, precision: Precision = FP32, scaler: torch.amp.GradScaler | None = None
-) -> Iterator[Progress]:
+) -> Iterator[StepProgress]:
     return train(
         whisper,
         steps,

@@ -1,4 +1,4 @@
-"""On a CPU, half precision is what its instructions are made for, and what was used is told."""
+"""On a CPU, half precision is what its instructions are made for, and what was used is said."""
 
 import pytest
 import torch

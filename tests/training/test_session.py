@@ -33,7 +33,7 @@ def config(pretrained: Path, **sections: dict[str, Any]) -> Baseline:
 
 
 class Reports(list[tuple[dict[str, Any], Path | None]]):
-    """What a run told, each row as JSON has it."""
+    """What a run reported, each row as JSON has it."""
 
     def __call__(self, row: Row, checkpoint: Path | None) -> None:
         self.append((json.loads(json.dumps(row.as_dict(), allow_nan=False)), checkpoint))
@@ -210,10 +210,10 @@ def test_what_is_left_out_is_told(
     caplog.set_level("INFO", logger="raytrain")
     some = config(small_weights, audio={"max_window_s": 2.0}, data={"max_label_tokens": 40})
     reports = ran(some, tones, tmp_path, score_first=False)
-    told = [record.message for record in caplog.records]
+    lines = [record.message for record in caplog.records]
     assert reports.last["examples_seen"] < 66
-    assert any("labels over 40 tokens" in line for line in told)
-    assert any("clips over 2 s" in line for line in told)
+    assert any("labels over 40 tokens" in line for line in lines)
+    assert any("clips over 2 s" in line for line in lines)
 
 
 def test_a_checkpoint_loads_with_from_pretrained(small_weights: Path, tones: Corpus, tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ SEEDS = (0, 1, 2)
 TRAINED, SCORED = 64, 40
 """Utterances, of children that are in one half only."""
 DROPOUT = 0.02
-"""At 0.1 tiny.en babbles after so short a training, and its WER tells nothing."""
+"""At 0.1 tiny.en babbles after so short a training, and its WER says nothing."""
 TOLERANCE = 1.5
 """Of a root mean square over nine pairs against one over nine."""
 

@@ -21,9 +21,9 @@ def test_the_model_adds_the_start_token_itself(tiny: Whisper, tiny_model: Model)
     labels = encode(tiny.tokenizer, "hello", tiny_model)
     batch = tiny.tokenizer.pad({"input_ids": [labels]}, return_tensors="pt").input_ids
     config = tiny.model.config
-    told = shift_tokens_right(batch, config.pad_token_id, config.decoder_start_token_id)[0].tolist()
-    assert [*told, tiny.tokenizer.eos_token_id] == [tiny.prompt[0], *labels]
-    assert told[: len(tiny.prompt)] == list(tiny.prompt)
+    shifted = shift_tokens_right(batch, config.pad_token_id, config.decoder_start_token_id)[0].tolist()
+    assert [*shifted, tiny.tokenizer.eos_token_id] == [tiny.prompt[0], *labels]
+    assert shifted[: len(tiny.prompt)] == list(tiny.prompt)
 
 
 def test_labels_are_those_that_transformers_makes_of_the_same_words(tiny: Whisper, tiny_model: Model) -> None:

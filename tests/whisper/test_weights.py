@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -66,8 +67,44 @@ def test_a_saved_folder_loads_in_transformers_and_holds_the_same_weights(tiny: W
     ours = tiny.model.state_dict()
     assert all(torch.equal(tensor, ours[name]) for name, tensor in theirs.state_dict().items())
     assert theirs.config.max_source_positions == 1500
-    assert theirs.config.use_cache
     assert theirs.generation_config.suppress_tokens == tiny.model.generation_config.suppress_tokens
+
+
+def settings_in(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the model's and the generation's configuration hold."""
+    config, generation = (json.loads((folder / f"{name}config.json").read_text()) for name in ("", "generation_"))
+    return config, generation
+
+
+def test_settings_of_training_are_saved_with_neither_configuration(tiny_model: Model, tmp_path: Path) -> None:
+    whisper = load(tiny_model.model_copy(update={"dropout": 0.1}), seed=0)
+    save(whisper, tmp_path / "saved", window=Audio(), extra={})
+    assert whisper.model.config.dropout == 0.1
+    config, generation = settings_in(tmp_path / "saved")
+    assert (config["dropout"], config["use_cache"]) == (0.0, True)
+    assert generation.keys().isdisjoint({"dropout", "attention_dropout", "encoder_layerdrop", "apply_spec_augment"})
+    assert generation.get("use_cache", True)
+
+
+def test_settings_of_training_that_an_earlier_version_saved_are_not_saved_again(
+    tiny_model: Model, saved: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(saved, tmp_path / "earlier")
+    leaked = settings_in(saved)[1] | {"dropout": 0.1, "use_cache": False}
+    (tmp_path / "earlier" / "generation_config.json").write_text(json.dumps(leaked))
+    again = load(tiny_model.model_copy(update={"pretrained": str(tmp_path / "earlier")}), seed=0)
+    save(again, tmp_path / "again", window=Audio(), extra={})
+    _, generation = settings_in(tmp_path / "again")
+    assert "dropout" not in generation
+    assert generation["use_cache"]
+
+
+def test_a_saved_model_decodes_with_its_cache(saved: Path, adult_mel: torch.Tensor) -> None:
+    theirs = WhisperForConditionalGeneration.from_pretrained(saved)
+    lengths: list[int] = []
+    theirs.get_decoder().embed_tokens.register_forward_hook(lambda _, inputs, __: lengths.append(inputs[0].shape[1]))
+    theirs.generate(adult_mel[1:], max_new_tokens=4)
+    assert lengths == [2, 1, 1, 1]  # without the cache every step reads the whole transcript again
 
 
 def test_a_saved_folder_brings_its_processor_and_normaliser(tiny: Whisper, tiny_model: Model, saved: Path) -> None:
@@ -85,12 +122,10 @@ def test_a_saved_folder_tells_its_window_and_origin_when_loaded_again(tiny_model
     assert beside["window"]["margin_s"] == 0.5
 
 
-def test_saving_leaves_the_model_as_it_was_and_nothing_half_written(tiny: Whisper, saved: Path) -> None:
-    assert [path.name for path in saved.parent.iterdir()] == ["step-000003"]
-    assert not tiny.model.config.use_cache
-    with pytest.raises(OSError, match="step-000003"):
-        save(tiny, saved, window=Audio(), extra={})  # never over what is there
-    assert [path.name for path in saved.parent.iterdir()] == ["step-000003"]
+def test_saving_leaves_the_model_as_it_was_and_never_goes_over_another(tiny: Whisper, saved: Path) -> None:
+    assert tiny.model.config.max_source_positions == 1500
+    with pytest.raises(FileExistsError, match="step-000003"):
+        save(tiny, saved, window=Audio(), extra={})
 
 
 def test_the_variant_must_be_that_of_the_weights(tiny_model: Model) -> None:

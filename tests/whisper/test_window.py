@@ -1,15 +1,19 @@
 """The audio window: a shorter encoder that is otherwise the same one, for as long as it is open."""
 
 import copy
+from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+import raytrain
 from raytrain.config.baseline import Audio, Model
+from raytrain.config.constants import FRAMES_PER_SECOND, FULL_WINDOW_S
+from raytrain.speech.log_mel import log_mel
 from raytrain.whisper.weights import Whisper, load
-from raytrain.whisper.window import FULL_FRAMES, FULL_WINDOW_S, audio_window, fitted_seconds, frames
+from raytrain.whisper.window import FULL_FRAMES, audio_window, fitted_seconds, frames
 
 
 def _positions(whisper: Whisper) -> tuple[int, int]:
@@ -33,6 +37,26 @@ def test_a_short_window_is_the_encoder_with_its_first_positions_alone(tiny: Whis
     mel = adult_mel[..., :500]
     with audio_window(tiny.model, 500):
         assert torch.equal(tiny.model.get_encoder()(mel)[0], encoder(mel)[0])
+
+
+@torch.no_grad()
+def test_transformers_asks_both_integers_and_no_other(tiny_model: Model, adult_mel: torch.Tensor) -> None:
+    encoder = load(tiny_model, seed=0).model.get_encoder()
+    mel = adult_mel[:1, :, :500]
+    with pytest.raises(ValueError, match="length 3000"):
+        encoder(mel)
+    encoder.config.max_source_positions = 250
+    with pytest.raises(RuntimeError, match=r"size of tensor a \(250\) must match .* b \(1500\)"):
+        encoder(mel)
+    encoder.embed_positions.num_embeddings = 250
+    assert encoder(mel)[0].shape == (1, 250, 384)
+
+
+@pytest.mark.parametrize("shipped", ["submission_main.py", "loading_code.py"])
+def test_code_that_runs_without_this_package_sets_the_same_two_integers(shipped: str) -> None:
+    source = (Path(raytrain.__file__).parent / "release" / shipped).read_text()
+    assert "encoder.config.max_source_positions = " in source
+    assert "encoder.embed_positions.num_embeddings = " in source
 
 
 def test_windows_nest(tiny: Whisper) -> None:
@@ -98,3 +122,10 @@ def test_no_window_is_longer_than_the_largest_and_full_windows_are_whispers_own(
     assert fitted_seconds(2.0, Audio(window="full")) == FULL_WINDOW_S == 30.0
     assert frames(FULL_WINDOW_S) == FULL_FRAMES == 3000
     assert frames(31) == FULL_FRAMES
+
+
+def test_the_log_mel_of_a_second_has_as_many_frames_as_a_window_of_a_second() -> None:
+    second = torch.randn(16_000).numpy()
+    longer = log_mel([second], frames=2 * FRAMES_PER_SECOND)
+    silent = (longer == longer.min()).all(dim=1)[0].nonzero().flatten()
+    assert silent[0] == pytest.approx(frames(1.0), abs=2)  # a transform hears a little beyond its frame

@@ -5,11 +5,12 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
+from raytrain.config.constants import AGE_BUCKETS
 from raytrain.report.figures.marks import BOTTOM, LEFT, RIGHT, TOP, WIDTH, Figure, key_mark, line, mark, text, x_axis
 from raytrain.report.figures.scales import Scale, spanning, tick_text
 from raytrain.results.study_results import StudyResults
 from raytrain.results.transcripts import counts
-from raytrain.results.word_errors import AGE_BUCKETS, WordErrors
+from raytrain.results.word_errors import WordErrors
 from raytrain.results.wording import short
 
 _ROW = 52

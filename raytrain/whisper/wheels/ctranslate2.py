@@ -9,16 +9,20 @@ from typing import Any
 
 import numpy as np
 
+Arrays = dict[str, np.ndarray]
+"""Arrays by the names of the variables they hold."""
+
 _VERSION = 6
 _TYPES: dict[int, Any] = {0: np.float32, 1: np.int8, 2: np.int16, 3: np.int32, 4: np.float16}
+"""NumPy's type for each of the form's codes of element types."""
 
 
 class NotReadable(ValueError):
     """The bytes are not a Whisper model in this form."""
 
 
-def read_whisper(data: bytes) -> dict[str, np.ndarray]:
-    """Every variable by its CTranslate2 name; arrays are views into `data`."""
+def read_whisper(data: bytes) -> Arrays:
+    """All variables by their CTranslate2 names; the arrays are views into `data`."""
     cursor = _Cursor(data)
     (version,) = cursor.take("I")
     if version != _VERSION:
@@ -38,8 +42,8 @@ def read_whisper(data: bytes) -> dict[str, np.ndarray]:
     return variables
 
 
-def to_transformers(variables: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """WhisperForConditionalGeneration's tensors in float32; the output layer is the embedding and is not repeated."""
+def to_transformers(variables: Arrays) -> Arrays:
+    """WhisperForConditionalGeneration's state dict in float32, without its output layer, which is the embedding."""
     state = {"model.decoder.embed_tokens.weight": variables["decoder/embeddings/weight"]}
     for name in ("conv1", "conv2"):
         state |= _linear(variables, f"encoder/{name}", f"model.encoder.{name}")
@@ -53,7 +57,7 @@ def to_transformers(variables: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {name: np.ascontiguousarray(array, dtype=np.float32) for name, array in state.items()}
 
 
-def _layer(variables: dict[str, np.ndarray], source: str, target: str, *, side: str) -> dict[str, np.ndarray]:
+def _layer(variables: Arrays, source: str, target: str, *, side: str) -> Arrays:
     own, cross = f"{source}/self_attention", f"{source}/attention"
     state = _norm(variables, f"{own}/layer_norm", f"{target}.self_attn_layer_norm")
     state |= _fused(variables, f"{own}/linear_0", f"{target}.self_attn", ("q_proj", "k_proj", "v_proj"))
@@ -68,21 +72,19 @@ def _layer(variables: dict[str, np.ndarray], source: str, target: str, *, side: 
     return state | _linear(variables, f"{source}/ffn/linear_1", f"{target}.fc2")
 
 
-def _linear(variables: dict[str, np.ndarray], source: str, target: str) -> dict[str, np.ndarray]:
+def _linear(variables: Arrays, source: str, target: str) -> Arrays:
     weight = variables[f"{source}/weight"]
     if not np.issubdtype(weight.dtype, np.floating):
         raise NotReadable(f"{source} is quantised to {weight.dtype}: the original weights cannot be had from it")
     return {f"{target}.weight": weight, f"{target}.bias": variables[f"{source}/bias"]}
 
 
-def _norm(variables: dict[str, np.ndarray], source: str, target: str) -> dict[str, np.ndarray]:
+def _norm(variables: Arrays, source: str, target: str) -> Arrays:
     return {f"{target}.weight": variables[f"{source}/gamma"], f"{target}.bias": variables[f"{source}/beta"]}
 
 
-def _fused(
-    variables: dict[str, np.ndarray], source: str, target: str, projections: tuple[str, ...]
-) -> dict[str, np.ndarray]:
-    """Projections that were stacked into one matrix. The key's has no bias in Whisper; the stack holds zeros there."""
+def _fused(variables: Arrays, source: str, target: str, projections: tuple[str, ...]) -> Arrays:
+    """Split projections that were stacked into one matrix. Whisper's keys have no bias; the stack holds zeros there."""
     whole = _linear(variables, source, source)
     weights, biases = (np.split(whole[f"{source}.{kind}"], len(projections)) for kind in ("weight", "bias"))
     state = {}
@@ -96,7 +98,7 @@ def _fused(
 
 
 class _Cursor:
-    """A place in the bytes that moves on as they are read."""
+    """A reader of bytes that remembers its position."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data

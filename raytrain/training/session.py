@@ -131,10 +131,8 @@ class _Session:
         self.memory = MemoryMeter(device)
         self.precision = precisions.resolve(training.precision, device=device)
         self.resumed = None if resume_from is None else load_checkpoint(resume_from)
-        model = (
-            config.model if resume_from is None else config.model.model_copy(update={"pretrained": str(resume_from)})
-        )
-        self.whisper = weights.load(model, seed=training.seed)
+        pretrained = config.model.pretrained if resume_from is None else str(resume_from)
+        self.whisper = weights.load(config.model.model_copy(update={"pretrained": pretrained}), seed=training.seed)
         labels = Labels(self.whisper.tokenizer, corpus.texts, config.model)
         trainable = labels.fitting(split.train, max_label_tokens=config.data.max_label_tokens)
         self.plan = BatchPlan(

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from raytrain.config.baseline import Audio, Model
 from raytrain.errors import InputError
-from raytrain.files import whole_folder, write_json
+from raytrain.files import write_json
 from raytrain.whisper.folders import described
 from raytrain.whisper.labels import decoder_prompt, is_multilingual, language_code
 from raytrain.whisper.locate import locate
@@ -67,19 +67,21 @@ def load(model: Model, *, seed: int) -> Whisper:
 
 
 def save(whisper: Whisper, folder: Path, *, window: Audio, extra: Mapping[str, Any]) -> None:
-    """Write a new folder that from_pretrained loads; `window` is the one trained for, `extra` goes to raytrain.json."""
+    """Fill a new or empty folder, which from_pretrained then loads; `window` is the one trained for, `extra` goes to raytrain.json."""
     from transformers import WhisperFeatureExtractor, WhisperProcessor
 
+    folder.mkdir(parents=True, exist_ok=True)
+    if any(folder.iterdir()):
+        raise FileExistsError(f"{folder}: not empty, and another model's")
     extractor = WhisperFeatureExtractor(whisper.model.config.num_mel_bins)
-    with whole_folder(folder, durable=False) as built:
-        with _as_published(whisper.model), _without_progress_bars():
-            whisper.model.save_pretrained(built)
-        WhisperProcessor(extractor, whisper.tokenizer).save_pretrained(built)
-        extractor.save_pretrained(built)  # preprocessor_config.json: where older readers look
-        spelling = whisper.tokenizer.english_spelling_normalizer
-        if spelling is not None:  # what tokenizer.normalize() needs; transformers reads it and does not write it
-            (built / "normalizer.json").write_text(json.dumps(spelling), encoding="utf-8")
-        write_json(built / _RAYTRAIN, {**extra, "source": whisper.source, "window": window.model_dump()})
+    with _as_published(whisper.model), _without_progress_bars():
+        whisper.model.save_pretrained(folder)
+    WhisperProcessor(extractor, whisper.tokenizer).save_pretrained(folder)
+    extractor.save_pretrained(folder)  # preprocessor_config.json: where older readers look
+    spelling = whisper.tokenizer.english_spelling_normalizer
+    if spelling is not None:  # what tokenizer.normalize() needs; transformers reads it and does not write it
+        (folder / "normalizer.json").write_text(json.dumps(spelling), encoding="utf-8")
+    write_json(folder / _RAYTRAIN, {**extra, "source": whisper.source, "window": window.model_dump()})
 
 
 def _pretrained(model: Model, folder: Path) -> Whisper:

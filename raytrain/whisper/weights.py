@@ -67,7 +67,10 @@ def load(model: Model, *, seed: int) -> Whisper:
 
 
 def save(whisper: Whisper, folder: Path, *, window: Audio, extra: Mapping[str, Any]) -> None:
-    """Fill a new or empty folder, which from_pretrained then loads; `window` is the one trained for, `extra` goes to raytrain.json."""
+    """Fill a new or empty folder, which from_pretrained then loads.
+
+    `window` is the one the weights were trained for; `extra` goes to raytrain.json.
+    """
     from transformers import WhisperFeatureExtractor, WhisperProcessor
 
     folder.mkdir(parents=True, exist_ok=True)

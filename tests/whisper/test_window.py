@@ -52,7 +52,7 @@ def test_transformers_asks_both_integers_and_no_other(tiny_model: Model, adult_m
     assert encoder(mel)[0].shape == (1, 250, 384)
 
 
-@pytest.mark.parametrize("shipped", ["submission_main.py", "loading_code.py"])
+@pytest.mark.parametrize("shipped", ["submission_main.py", "card.md.j2"])
 def test_code_that_runs_without_this_package_sets_the_same_two_integers(shipped: str) -> None:
     source = (Path(raytrain.__file__).parent / "release" / shipped).read_text()
     assert "encoder.config.max_source_positions = " in source

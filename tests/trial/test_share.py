@@ -1,11 +1,14 @@
 """How hardware is divided: no trial is started that would wait for another, and none asks for what there is not."""
 
+import pickle
+
 import pytest
+from asked_trials import asked
 
 from raytrain.config.reader import load_baseline
 from raytrain.errors import InputError
 from raytrain.trial.cluster import Hardware, Node
-from raytrain.trial.job import Job, Share
+from raytrain.trial.job import Share
 
 
 def machine(*, cpus: int, gpus: int) -> Hardware:
@@ -61,7 +64,7 @@ def test_more_workers_than_gpus_are_told() -> None:
     assert share(machine(cpus=16, gpus=2), "scaling.num_workers=4", "scaling.gpu_fraction=0.5")[1] == 1
 
 
-def test_a_job_crosses_processes_as_plain_values() -> None:
+def test_a_trial_crosses_processes_as_it_is() -> None:
     portion, _ = share(machine(cpus=2, gpus=0))
-    job = Job(config={}, inputs={}, storage="/s", name="n", share=portion, keep_best=None)
-    assert Job.from_dict(job.as_dict()) == job
+    trial = asked(3, load_baseline("tiny"), share=portion, probes="trial-0000")
+    assert pickle.loads(pickle.dumps(trial)) == trial

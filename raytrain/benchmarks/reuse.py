@@ -5,7 +5,6 @@ WER. Every trial that is trained is trained to its budget.
 """
 
 import math
-import os
 import statistics
 import tempfile
 from collections.abc import Sequence
@@ -69,7 +68,7 @@ def rehearse(law_name: str, *, reuse: bool, seed: int, trials: int) -> Rehearsal
 def compare(*, trials: int, seeds: int) -> dict[str, dict[str, Any]]:
     """By law: medians over the seeds of the plain form and of reuse, and how many times fewer clips reuse trains."""
     prepare(manifest_path("demo"))  # once, before the processes below each would
-    with ProcessPoolExecutor(max_workers=os.cpu_count()) as pool:
+    with ProcessPoolExecutor() as pool:
         running = {
             (law, reuse, seed): pool.submit(rehearse, law, reuse=reuse, seed=seed, trials=trials)
             for law in LAWS

@@ -1,7 +1,6 @@
 """The search, rehearsed with no cluster: surfaces and ways to search in; lost trials, speed and regret of each out."""
 
 import math
-import os
 import statistics
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -72,7 +71,7 @@ def compare(
     surfaces: Sequence[Surface], *, trials: int, seeds: int
 ) -> Iterator[tuple[str, dict[str, dict[str, float]]]]:
     """For each surface, one at a time, its name and the figures of each way to search, summed up over the seeds."""
-    with ProcessPoolExecutor(max_workers=os.cpu_count()) as pool:
+    with ProcessPoolExecutor() as pool:
         running = {
             (surface.name, rival, seed): pool.submit(rehearse, surface, rival, seed=seed, trials=trials)
             for surface in surfaces

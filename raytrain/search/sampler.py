@@ -113,19 +113,17 @@ class _Splits:
 
     def _of_many_splits(self, samples: Sequence[Sample], others: Sample) -> list[Sample]:
         """All splits of one size, about the first's: the one that has most, since the others will then be probed."""
-        sizes = [self._axes.effective_batch_size(sample) for sample in samples]
-        near = dict.fromkeys(size for size in sizes if abs(math.log(size / sizes[0])) <= _SAME_QUALITY)
-        return max((self._fitting(size, others, exactly=True) for size in near), key=len, default=[])
+        near = map(self._axes.effective_batch_size, self._about_the_first(samples, within=_SAME_QUALITY))
+        return max((self._fitting(size, others, exactly=True) for size in dict.fromkeys(near)), key=len, default=[])
 
     def _new(self, fitting: Sequence[Sample]) -> list[Sample]:
         """Rather of a size that was not begun with these values yet."""
         return [sample for sample in fitting if _training(self._axes, sample) not in self._begun]
 
-    def _about_the_first(self, samples: Sequence[Sample]) -> list[Sample]:
+    def _about_the_first(self, samples: Sequence[Sample], *, within: float = _SAME_SIZE) -> list[Sample]:
         """Those whose effective batch is about that of the first, which is the nearest to the drawn."""
         sizes = [self._axes.effective_batch_size(sample) for sample in samples]
-        near = (abs(math.log(size / sizes[0])) <= _SAME_SIZE for size in sizes)
-        return [sample for sample, is_near in zip(samples, near, strict=True) if is_near]
+        return [sample for sample, size in zip(samples, sizes, strict=True) if abs(math.log(size / sizes[0])) <= within]
 
 
 def _nearest_micro_batches(samples: Sequence[Sample], wanted: float) -> list[Sample]:

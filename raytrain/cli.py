@@ -29,17 +29,11 @@ def run_door(work: Callable[[], int | None]) -> None:
     """
     try:
         status = work() or 0
-    except InputError as error:
+    except (InputError, Broken) as error:
         say(str(error))
-        status = 2
-    except Broken as error:
-        say(str(error))
-        status = 1
-    except Interrupted as error:
-        say(f"interrupted; to go on:\n{error.resume}")
-        status = 130
-    except KeyboardInterrupt:
-        say("interrupted")
+        status = 2 if isinstance(error, InputError) else 1
+    except KeyboardInterrupt as error:
+        say(f"interrupted; to go on:\n{error.resume}" if isinstance(error, Interrupted) else "interrupted")
         status = 130
     except BrokenPipeError:
         # `| head` closed our stdout: not an error of ours; the null device keeps Python's last flush quiet.

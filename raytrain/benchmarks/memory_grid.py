@@ -9,7 +9,7 @@ import itertools
 import statistics
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
@@ -97,7 +97,7 @@ def measure(point: Point, *, device: torch.device) -> dict[str, Any]:
     config = point.baseline()
     prediction = predict(config, label_tokens=point.label_tokens)
     row: dict[str, Any] = {
-        **{name: getattr(point, name) for name in point.__dataclass_fields__},
+        **asdict(point),
         "predicted_step_gib": prediction.step_gib,
         "predicted_evaluation_gib": prediction.evaluation_gib,
         "predicted_memory_gib": prediction.predicted_memory_gib,
@@ -181,6 +181,5 @@ def _context_gib(device: torch.device) -> float | None:
 def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The ratios of predicted to measured memory, of the rows that have both."""
     ratios = [row["ratio"] for row in rows if row.get("ratio") is not None]
-    if not ratios:
-        return {"points": 0, "min": None, "median": None, "max": None}
-    return {"points": len(ratios), "min": min(ratios), "median": statistics.median(ratios), "max": max(ratios)}
+    median = statistics.median(ratios) if ratios else None
+    return {"points": len(ratios), "min": min(ratios, default=None), "median": median, "max": max(ratios, default=None)}

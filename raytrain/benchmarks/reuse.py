@@ -5,17 +5,17 @@ WER. Every trial that is trained is trained to its budget.
 """
 
 import math
-import os
 import statistics
 import tempfile
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from raytrain.benchmarks.searches import with_every_seed
 from raytrain.benchmarks.surfaces import Basin
 from raytrain.config.reader import load_baseline, load_space
 from raytrain.memory.admission import Admission
@@ -60,7 +60,7 @@ class Rehearsal:
     """Of the trial with the lowest reported WER: by which share its WER without noise lies above the best."""
 
 
-def rehearse(law_name: str, *, reuse: bool, seed: int, trials: int) -> Rehearsal:
+def rehearse(law_name: str, reuse: bool, *, seed: int, trials: int) -> Rehearsal:
     """One study, from the baseline on."""
     with tempfile.TemporaryDirectory() as folder:
         return _rehearse(_study(Path(folder), reuse=reuse, seed=seed, trials=trials), LAWS[law_name], seed=seed)
@@ -69,20 +69,12 @@ def rehearse(law_name: str, *, reuse: bool, seed: int, trials: int) -> Rehearsal
 def compare(*, trials: int, seeds: int) -> dict[str, dict[str, Any]]:
     """By law: medians over the seeds of the plain form and of reuse, and how many times fewer clips reuse trains."""
     prepare(manifest_path("demo"))  # once, before the processes below each would
-    with ProcessPoolExecutor(max_workers=os.cpu_count()) as pool:
-        running = {
-            (law, reuse, seed): pool.submit(rehearse, law, reuse=reuse, seed=seed, trials=trials)
-            for law in LAWS
-            for reuse in (False, True)
-            for seed in range(seeds)
-        }
-        found = {}
-        for law in LAWS:
-            plain, reused = (
-                _summary([running[law, reuse, seed].result() for seed in range(seeds)]) for reuse in (False, True)
-            )
-            ratio = round(plain["examples"] / reused["examples"], 2)
-            found[law] = {"plain": plain, "reused": reused, "examples_ratio": ratio}
+    ended = with_every_seed(rehearse, product(LAWS, (False, True)), trials=trials, seeds=seeds)
+    found = {}
+    for law in LAWS:
+        plain, reused = _summary(next(ended)), _summary(next(ended))
+        ratio = round(plain["examples"] / reused["examples"], 2)
+        found[law] = {"plain": plain, "reused": reused, "examples_ratio": ratio}
     return found
 
 

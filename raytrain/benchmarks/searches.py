@@ -1,16 +1,17 @@
 """The search, rehearsed with no cluster: surfaces and ways to search in; lost trials, speed and regret of each out."""
 
 import math
-import os
 import statistics
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from itertools import product
+from typing import Any, TypeVar
 
 from raytrain.benchmarks.rivals import GridSearch, OurSampler, RandomDraws, Rival, StockOptuna
 from raytrain.benchmarks.surfaces import RehearsedCard, Surface
 
+Rehearsed = TypeVar("Rehearsed")
 RIVALS: dict[str, Callable[..., Rival]] = {
     "ours": OurSampler,
     "stock_optuna": StockOptuna,
@@ -72,16 +73,19 @@ def compare(
     surfaces: Sequence[Surface], *, trials: int, seeds: int
 ) -> Iterator[tuple[str, dict[str, dict[str, float]]]]:
     """For each surface, one at a time, its name and the figures of each way to search, summed up over the seeds."""
-    with ProcessPoolExecutor(max_workers=os.cpu_count()) as pool:
-        running = {
-            (surface.name, rival, seed): pool.submit(rehearse, surface, rival, seed=seed, trials=trials)
-            for surface in surfaces
-            for rival in RIVALS
-            for seed in range(seeds)
-        }
-        for surface in surfaces:
-            ended = {rival: [running[surface.name, rival, seed].result() for seed in range(seeds)] for rival in RIVALS}
-            yield surface.name, {rival: _summary(rehearsals) for rival, rehearsals in ended.items()}
+    ended = with_every_seed(rehearse, product(surfaces, RIVALS), trials=trials, seeds=seeds)
+    for surface in surfaces:
+        yield surface.name, {rival: _summary(next(ended)) for rival in RIVALS}
+
+
+def with_every_seed(
+    rehearse: Callable[..., Rehearsed], cases: Iterable[Sequence[Any]], *, trials: int, seeds: int
+) -> Iterator[list[Rehearsed]]:
+    """For each case, in order, its rehearsals with seeds from 0 on, in as many processes as there are cores."""
+    with ProcessPoolExecutor() as pool:
+        running = [[pool.submit(rehearse, *case, seed=seed, trials=trials) for seed in range(seeds)] for case in cases]
+        for of_case in running:
+            yield [one.result() for one in of_case]
 
 
 def held(found: dict[str, dict[str, float]]) -> dict[str, Any]:

@@ -20,7 +20,6 @@ from raytrain.config.reader import apply_sample, load_baseline
 from raytrain.config.space import SearchSpace
 from raytrain.memory.flops import train_flops_per_clip
 from raytrain.memory.prediction import predict, step_shape
-from raytrain.memory.step_peak import StepShape
 from raytrain.search.axes import Axes, Continuous, Sample
 
 BATCH, ACCUMULATION = "training.batch_size", "training.gradient_accumulation_steps"
@@ -131,10 +130,6 @@ class Surface:
             self._predicted[key] = predict(config, **self.corpus).predicted_memory_gib
         return self._predicted[key]
 
-    def shape(self, sample: Mapping[str, Any]) -> StepShape:
-        """The shape of a training step, from which its memory and its time follow."""
-        return step_shape(apply_sample(self.baseline, {BATCH: sample[BATCH]}), **self.corpus)
-
     def true_wer(self, sample: Mapping[str, Any]) -> float:
         return float(self.law.wer(self.axes.effective_batch_size(sample), sample[RATE]))
 
@@ -160,7 +155,8 @@ class RehearsedCard:
         """Hours that a trial takes to its budget: small micro-batches wait for their kernels to be launched."""
         if ended.out_of_memory:
             return _START_S / 3600
-        flops = sample[BATCH] * train_flops_per_clip(self.surface.shape(sample))  # type: ignore[operator]
+        shape = step_shape(apply_sample(self.surface.baseline, {BATCH: sample[BATCH]}), **self.surface.corpus)
+        flops = sample[BATCH] * train_flops_per_clip(shape)  # type: ignore[operator]
         micro_steps = self.surface.budget_examples / sample[BATCH]  # type: ignore[operator]
         return (_START_S + micro_steps * max(_LAUNCH_S, flops / _FLOPS_PER_S)) / 3600
 

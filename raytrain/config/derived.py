@@ -10,11 +10,10 @@ def derived(baseline: Baseline, train_utterances: int | None) -> dict[str, Any]:
     """The numbers that `--dry-run` prints; null where it takes the number of training utterances to know them."""
     training = baseline.training
     effective = baseline.effective_batch_size()
-    if train_utterances is None:
-        # Even a run bounded by steps alone has an unknown number of examples: an epoch's last batch may be short.
-        steps = training.max_steps if training.num_epochs is None else None
-        steps_per_epoch = examples = None
-    else:
+    # Even a run bounded by steps alone has an unknown number of examples: an epoch's last batch may be short.
+    steps = training.max_steps if training.num_epochs is None else None
+    steps_per_epoch = examples = None
+    if train_utterances is not None:
         steps = total_steps(training, train_utterances=train_utterances, effective_batch_size=effective)
         steps_per_epoch = math.ceil(train_utterances / effective)
         examples = examples_in(steps, train_utterances=train_utterances, effective_batch_size=effective)

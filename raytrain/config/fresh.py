@@ -13,16 +13,14 @@ def keep_fresh(
     parser = argparse.ArgumentParser(prog=f"python -m {module}", description=about)
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a file is not fresh")
     check = parser.parse_args(arguments).check
-    stale = {path: text for path, text in texts.items() if not _holds(root / path, text)}
-    for path, text in stale.items():
-        if check:
-            print(f"{path}: not fresh; run python -m {module}", file=sys.stderr)
-        else:
+    stale = [
+        path
+        for path, text in texts.items()
+        if not (root / path).is_file() or (root / path).read_bytes() != text.encode()
+    ]
+    for path in stale:
+        if not check:
             (root / path).parent.mkdir(parents=True, exist_ok=True)
-            (root / path).write_text(text, encoding="utf-8")
-            print(f"wrote {path}", file=sys.stderr)
+            (root / path).write_text(texts[path], encoding="utf-8")
+        print(f"{path}: not fresh; run python -m {module}" if check else f"wrote {path}", file=sys.stderr)
     return int(check and bool(stale))
-
-
-def _holds(path: Path, text: str) -> bool:
-    return path.is_file() and path.read_text(encoding="utf-8") == text

@@ -166,11 +166,9 @@ def _set(source: Source, location: Location, value: Any, *, place: Place, schema
 
 
 def _no_such_key(location: Location, known: list[str], schema: type[BaseModel]) -> str:
-    if len(location) > 1:
-        return unknown_key(location[-1], known)
-    if schema is Baseline and location[0] in SearchSpace.model_fields:
+    if schema is Baseline and len(location) == 1 and location[0] in SearchSpace.model_fields:
         return f"{location[0]} is a search space's: give it to raytrain.tune"
-    return unknown_key(location[0], known)
+    return unknown_key(location[-1], known)
 
 
 def _judge(source: Source, schema: type[_Schema]) -> _Schema | None:

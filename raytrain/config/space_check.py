@@ -161,8 +161,7 @@ def _sizes(space: SearchSpace, baseline: Baseline, key: str) -> Sequence[int]:
             return sorted(value for value in values if isinstance(value, int))
         case Range(low=low, high=high, step=step):
             return range(int(low), int(high) + 1, int(step or 1))
-    section, name = key.split(".")
-    return [getattr(getattr(baseline, section), name)]
+    return [baseline.value_at(key)]
 
 
 def _some_product_is_within(sizes: Sequence[Sequence[int]], bounds: Bounds) -> bool:

@@ -73,30 +73,22 @@ class Axes:
         """Whether the effective batch of a whole sample lies within the window."""
         return self.window is None or self.window.low <= self.effective_batch_size(sample) <= self.window.high
 
-    def splits(self) -> Iterator[Sample]:
-        """Every choice of the factors within the window."""
+    def splits(self, *, near: float | None = None) -> Iterator[Sample]:
+        """Every choice of the factors within the window. With `near`, an effective batch, of the last factor only the
+        two values that come closest to it from below and from above, for every choice of the others."""
         if not self.factors:
             yield {}
             return
         for others, values in self._within_window():
+            if near is not None:
+                above = bisect_left(values, near / self._fixed_factor / math.prod(others.values()))
+                values = values[max(0, above - 1) : above + 1]
             for value in values:
                 yield {**others, self.factors[-1].key: value}
 
     def splits_near(self, size: float) -> list[Sample]:
-        """Ways to make about this effective batch, nearest first: with every choice of the other factors, the two
-        values of the last one that come closest from below and from above."""
-        splits = list(self._splits(size))
-        return sorted(splits, key=lambda split: abs(math.log(self.effective_batch_size(split) / size)))
-
-    def _splits(self, size: float) -> Iterator[Sample]:
-        if not self.factors:
-            yield {}
-            return
-        for others, values in self._within_window():
-            wanted = size / self._fixed_factor / math.prod(others.values())
-            above = bisect_left(values, wanted)
-            for value in values[max(0, above - 1) : above + 1]:
-                yield {**others, self.factors[-1].key: value}
+        """Ways to make about this effective batch, nearest first."""
+        return sorted(self.splits(near=size), key=lambda split: abs(math.log(self.effective_batch_size(split) / size)))
 
     def _within_window(self) -> Iterator[tuple[dict[str, Any], Sequence[Any]]]:
         """Every choice of all factors but the last, with the values of the last that keep the window."""
@@ -111,11 +103,8 @@ class Axes:
                 yield {axis.key: value for axis, value in zip(others, chosen, strict=True)}, last.values[start:end]
 
     def _smallest_and_largest(self) -> tuple[int, int]:
-        if not self.factors:
-            sizes = {self._fixed_factor} if self.contains({}) else set()
-        else:
-            ends = [(others, end) for others, values in self._within_window() for end in (values[0], values[-1])]
-            sizes = {self.effective_batch_size({**others, self.factors[-1].key: end}) for others, end in ends}
+        ends = [split for size in (0, math.inf) for split in self.splits(near=size) if self.contains(split)]
+        sizes = [self.effective_batch_size(split) for split in ends]
         if not sizes:
             low, high = (self.window.low, self.window.high) if self.window else (None, None)
             raise InputError(
@@ -132,16 +121,15 @@ def _axis(key: str, asked: Choice | Range) -> Axis:
         return Listed(key, sorted(values) if ordered else values, ordered)  # type: ignore[type-var]
     whole = isinstance(asked.low, int) and isinstance(asked.high, int)
     if asked.step is not None or key in FACTORS:
-        return Listed(key, _steps(key, asked.low, asked.high, asked.step or 1), ordered=True, log=asked.log)
+        return Listed(key, stepped(key, asked), ordered=True, log=asked.log)
     return Continuous(key, asked.low, asked.high, asked.log, whole)
 
 
-def _steps(key: str, low: float, high: float, step: float) -> list[Scalar]:
+def stepped(key: str, asked: Range) -> list[Any]:
     """low, low + step, ..., and high whether or not a step falls on it: both ends are reachable."""
-    count = math.floor((high - low) / step + 1e-9) + 1
+    step = asked.step or 1
+    count = math.floor((asked.high - asked.low) / step + 1e-9) + 1
     if count > _LONGEST_LIST:
         raise InputError(f"vary.{key}: {count} steps are too many; leave out `step`, or make it larger")
-    values: list[Any] = [low + index * step for index in range(count)]
-    if values[-1] < high and not math.isclose(values[-1], high):
-        values.append(high)
-    return values
+    values = [asked.low + index * step for index in range(count)]
+    return values if values[-1] >= asked.high or math.isclose(values[-1], asked.high) else [*values, asked.high]

@@ -5,11 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.trial import TrialState, create_trial
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from raytrain.search.axes import MICRO_BATCH, Axes, Axis, Continuous, Listed, Sample
+from raytrain.search.axes import MICRO_BATCH, Axes, Axis, Listed, Sample
 
 _SIZE, _MICRO = "effective_batch_size", "micro_batch_size"
 
@@ -40,43 +39,44 @@ class Wanted:
     others: Sample
 
 
-def draw(axes: Axes, trial: optuna.Trial, *, is_pareto: bool) -> Wanted:
-    """What the sampler wants, in the baseline's own terms."""
-    others = _draw_others(axes, trial)
-    size: float = axes.smallest_and_largest[0]
+def distributions(axes: Axes, *, is_pareto: bool) -> dict[str, BaseDistribution]:
+    """What the sampler draws, by name: a value on each axis, and of the effective batch its size, split afterwards."""
+    found = {axis.key: _distribution(axis) for axis in axes.others}
     if axes.factors:
-        size = trial.suggest_float(_SIZE, *axes.smallest_and_largest, log=True)
-    micro_batch = None
+        found[_SIZE] = FloatDistribution(*axes.smallest_and_largest, log=True)
     if is_pareto and axes.micro_batches:  # memory and time depend on the split
-        micro_batch = trial.suggest_float(_MICRO, *axes.micro_batches, log=True)
-    return Wanted(size=size, micro_batch=micro_batch, others=others)
+        found[_MICRO] = FloatDistribution(*axes.micro_batches, log=True)
+    return found
 
 
-def encoded(axes: Axes, one: Tried, *, is_pareto: bool, system_attrs: dict[str, Any]) -> optuna.trial.FrozenTrial:
-    """What was tried, in the sampler's terms: a number's place in its list, so that neighbours are neighbours."""
+def decoded(axes: Axes, drawn: Mapping[str, Any]) -> Wanted:
+    """What the sampler drew, in the baseline's own terms."""
+    return Wanted(
+        size=drawn.get(_SIZE, axes.smallest_and_largest[0]),
+        micro_batch=drawn.get(_MICRO),
+        others={axis.key: _value(axis, drawn[axis.key]) for axis in axes.others},
+    )
+
+
+def encoded(axes: Axes, one: Tried, *, is_pareto: bool, system_attrs: dict[str, Any]) -> FrozenTrial:
+    """What was tried, in the sampler's terms. It lacks a key whose list the value is not in: only the baseline's may
+    lie outside, and of that key it then teaches nothing."""
+    codes = {axis.key: _code(axis, one.sample[axis.key]) for axis in axes.others}
+    codes |= {_SIZE: axes.effective_batch_size(one.sample), _MICRO: one.sample.get(MICRO_BATCH)}
     params: dict[str, Any] = {}
-    distributions: dict[str, BaseDistribution] = {}
-    if axes.factors:
-        params[_SIZE], distributions[_SIZE] = _within(axes.effective_batch_size(one.sample), axes.smallest_and_largest)
-    if is_pareto and axes.micro_batches:
-        params[_MICRO], distributions[_MICRO] = _within(one.sample[MICRO_BATCH], axes.micro_batches)
-    for axis in axes.others:
-        value: Any = one.sample[axis.key]
-        if isinstance(axis, Listed) and not axis.ordered:
-            if value in axis.values:  # the baseline may lie outside: of this key it then teaches nothing
-                params[axis.key] = value
-                distributions[axis.key] = CategoricalDistribution(list(axis.values))
-        else:
-            low, high, whole = _code_range(axis)
-            code = _code(axis, value) if isinstance(axis, Listed) else value
-            params[axis.key] = min(max(code, low), high)
-            kind = IntDistribution if whole else FloatDistribution
-            distributions[axis.key] = kind(low, high, log=axis.log)
+    known: dict[str, BaseDistribution] = {}
+    for name, distribution in distributions(axes, is_pareto=is_pareto).items():
+        code: Any = codes[name]
+        if isinstance(distribution, FloatDistribution | IntDistribution):
+            code = min(max(code, distribution.low), distribution.high)
+        elif isinstance(distribution, CategoricalDistribution) and code not in distribution.choices:
+            continue
+        params[name], known[name] = code, distribution
     return create_trial(
         state=one.state,
         values=list(one.objectives) if one.state == TrialState.COMPLETE else None,
         params=params,
-        distributions=distributions,
+        distributions=known,
         system_attrs=dict(system_attrs),
         # Optuna has none where there are several objectives, and TPE fails on them.
         intermediate_values={} if is_pareto else dict(one.intermediate),
@@ -84,51 +84,26 @@ def encoded(axes: Axes, one: Tried, *, is_pareto: bool, system_attrs: dict[str, 
     )
 
 
-def teaches_everything(axes: Axes, one: Tried) -> bool:
-    """Whether a sample has a place on every axis: only the baseline may have none."""
-    listed = (axis for axis in axes.others if isinstance(axis, Listed) and not axis.ordered)
-    return all(one.sample[axis.key] in axis.values for axis in listed)
+def _distribution(axis: Axis) -> BaseDistribution:
+    if isinstance(axis, Listed) and not axis.ordered:
+        return CategoricalDistribution(list(axis.values))
+    if isinstance(axis, Listed):
+        low, high = _code(axis, axis.values[0]), _code(axis, axis.values[-1])
+        whole = isinstance(low, int)
+    else:
+        low, high, whole = axis.low, axis.high, axis.whole
+    return (IntDistribution if whole else FloatDistribution)(low, high, log=axis.log)
 
 
-def _within(value: Any, ends: tuple[int, int]) -> tuple[float, FloatDistribution]:
-    low, high = ends
-    return float(min(max(value, low), high)), FloatDistribution(low, high, log=True)
+def _code(axis: Axis, value: Any) -> Any:
+    """A value as the sampler sees it: a listed number's place, so that neighbours are neighbours, or else itself."""
+    if isinstance(axis, Listed) and axis.ordered and not axis.log:
+        return min(bisect_left(axis.values, value), len(axis.values) - 1)
+    return value
 
 
-def _draw_others(axes: Axes, trial: optuna.Trial) -> Sample:
-    """Values by key in the baseline's own terms, of all that is not a factor of the effective batch."""
-    sample: Sample = {}
-    for axis in axes.others:
-        if isinstance(axis, Continuous):
-            sample[axis.key] = _suggest(trial, axis.key, axis.low, axis.high, log=axis.log, whole=axis.whole)
-        elif not axis.ordered:
-            sample[axis.key] = trial.suggest_categorical(axis.key, list(axis.values))
-        else:
-            codes = [_code(axis, value) for value in axis.values]
-            code = _suggest(trial, axis.key, codes[0], codes[-1], log=axis.log, whole=isinstance(codes[0], int))
-            sample[axis.key] = axis.values[_nearest(codes, code)]
-    return sample
-
-
-def _suggest(trial: optuna.Trial, key: str, low: float, high: float, *, log: bool, whole: bool) -> float:
-    if whole:
-        return trial.suggest_int(key, int(low), int(high), log=log)
-    return trial.suggest_float(key, low, high, log=log)
-
-
-def _code_range(axis: Axis) -> tuple[Any, Any, bool]:
-    if isinstance(axis, Continuous):
-        return axis.low, axis.high, axis.whole
-    low, high = _code(axis, axis.values[0]), _code(axis, axis.values[-1])
-    return low, high, isinstance(low, int)
-
-
-def _code(axis: Listed, value: Any) -> Any:
-    """A listed number as the sampler sees it: its place, or on a logarithmic axis itself."""
-    if axis.log:
-        return value
-    return min(bisect_left(axis.values, value), len(axis.values) - 1)
-
-
-def _nearest(codes: Sequence[float], code: float) -> int:
-    return min(range(len(codes)), key=lambda index: abs(codes[index] - code))
+def _value(axis: Axis, code: Any) -> Any:
+    """What the sampler drew, as the value it stands for: of a listed number the nearest."""
+    if isinstance(axis, Listed) and axis.ordered:
+        return min(axis.values, key=lambda value: abs(_code(axis, value) - code))
+    return code

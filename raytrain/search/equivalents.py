@@ -8,7 +8,7 @@ its speed.
 from collections.abc import Sequence
 from dataclasses import fields, replace
 
-from raytrain.config.baseline import Baseline
+from raytrain.config.baseline import FACTORS, Baseline
 from raytrain.config.reader import apply_sample
 from raytrain.results.records import Learnt, Outcome, TrialRecord
 
@@ -59,8 +59,5 @@ def _is_whole(record: TrialRecord) -> bool:
 
 def _in_one_piece(config: Baseline) -> Baseline:
     """The same run with its effective batch as one micro-batch: equal for all that split one training otherwise."""
-    whole = {"batch_size": config.effective_batch_size(), "gradient_accumulation_steps": 1}
-    training = config.training.model_copy(update=whole)
-    return config.model_copy(
-        update={"training": training, "scaling": config.scaling.model_copy(update={"num_workers": 1})}
-    )
+    whole = dict.fromkeys(FACTORS, 1) | {"training.batch_size": config.effective_batch_size()}
+    return apply_sample(config, whole, is_from_space=True)

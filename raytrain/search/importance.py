@@ -9,9 +9,10 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 
 from raytrain.config.space import Choice, Variation
 from raytrain.files import write_json
+from raytrain.results.choose import ranked_trials
 from raytrain.results.description import read_description
 from raytrain.results.ledger import Ledger
-from raytrain.results.records import Outcome, TrialRecord
+from raytrain.results.records import TrialRecord
 
 FEWEST_TRIALS = 8
 """Completed trials that importance takes: with fewer, the shares follow the luck of the draw."""
@@ -20,7 +21,9 @@ FEWEST_TRIALS = 8
 def write_importance(folder: Path) -> dict[str, float]:
     """Write Optuna's PED-ANOVA over the completed trials to importance.json; no file where there are too few."""
     space = read_description(folder).space
-    completed = [one for one in Ledger(folder).read() if _counts(one)]
+    # Each training once, and in the order in which they were proposed.
+    completed = [one for one in ranked_trials(Ledger(folder).read()) if one.inherited_from is None]
+    completed.sort(key=lambda one: one.number)
     vary = {} if space is None else space.vary
     keys = [key for key in vary if len({str(one.config.value_at(key)) for one in completed}) > 1]
     path = folder / "importance.json"
@@ -36,12 +39,6 @@ def write_importance(folder: Path) -> dict[str, float]:
     return rounded
 
 
-def _counts(one: TrialRecord) -> bool:
-    """Whether a trial was trained to its end once: neither a copy nor a repeat of another."""
-    trained = one.outcome is Outcome.COMPLETED and one.eval_wer is not None
-    return trained and one.finalist_of is None and one.inherited_from is None
-
-
 def _as_optuna(vary: Mapping[str, Variation], completed: list[TrialRecord]) -> optuna.Study:
     """The completed trials as a study of Optuna's in memory."""
     distributions = {
@@ -49,7 +46,7 @@ def _as_optuna(vary: Mapping[str, Variation], completed: list[TrialRecord]) -> o
     }
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     made = optuna.create_study()
-    for one in sorted(completed, key=lambda one: one.number):
+    for one in completed:
         values = {key: one.config.value_at(key) for key in vary}
         made.add_trial(optuna.trial.create_trial(params=values, distributions=distributions, value=one.eval_wer))
     return made

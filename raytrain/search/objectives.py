@@ -1,4 +1,4 @@
-"""What Optuna is told of a trial that ended: its record in; finite numbers to minimise, and what it broke, out."""
+"""What Optuna learns of a trial that ended: its record in; finite numbers to minimise, and what it broke, out."""
 
 from raytrain.results.choose import measures, peak_memory_gib
 from raytrain.results.records import WORST_OBJECTIVE, Outcome, TrialRecord
@@ -28,17 +28,14 @@ def measures_of(record: TrialRecord) -> tuple[float, float, float]:
 def constraints_of(record: TrialRecord, limit_gib: float | None, *, is_pareto: bool) -> dict[str, float]:
     """By name, by how much a trial broke what it has to keep; not above 0 where it kept it."""
     violation = violation_gib(record, limit_gib)
-    told = {} if violation is None else {_MEMORY: violation}
+    broken = {} if violation is None else {_MEMORY: violation}
     if is_pareto and record.outcome is Outcome.DIVERGED:  # a bad WER alone would leave it on a front
-        told[_DIVERGED] = 1.0
-    return told
+        broken[_DIVERGED] = 1.0
+    return broken
 
 
 def violation_gib(record: TrialRecord, limit_gib: float | None) -> float | None:
     """By how much a trial's measured peak missed the limit; what did not fit the hardware missed it by some."""
-    peak = peak_memory_gib(record)
-    if record.outcome is Outcome.NOT_STARTED:
-        peak = record.predicted_memory_gib
-    if record.outcome in (Outcome.OUT_OF_MEMORY, Outcome.NOT_STARTED):
-        return max(peak - limit_gib, 0.1) if peak is not None and limit_gib is not None else 0.1
-    return peak - limit_gib if peak is not None and limit_gib is not None else None
+    peak = record.predicted_memory_gib if record.outcome is Outcome.NOT_STARTED else peak_memory_gib(record)
+    missed = peak - limit_gib if peak is not None and limit_gib is not None else None
+    return max(missed or 0.0, 0.1) if record.outcome in (Outcome.OUT_OF_MEMORY, Outcome.NOT_STARTED) else missed

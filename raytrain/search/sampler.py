@@ -19,7 +19,7 @@ from raytrain.config.baseline import FACTORS
 from raytrain.config.space import Search
 from raytrain.results.choose import MEASURES
 from raytrain.search.axes import MICRO_BATCH, Axes, Listed, Sample
-from raytrain.search.encoding import Tried, Wanted, draw, encoded, teaches_everything
+from raytrain.search.encoding import Tried, Wanted, decoded, distributions, encoded
 
 _TRIES, _RANDOM_TRIES = 20, 200
 """Draws, by the sampler and then at random, before a space counts as exhausted."""
@@ -48,6 +48,7 @@ def propose(
     seed = _seed(search, number)
     splits = _Splits(axes, tried, search=search, fits=fits or (lambda sample: True), seed=seed)
     history = _history(axes, tried, search=search)
+    allowed = distributions(axes, is_pareto=search.is_pareto)
     at_random = optuna.samplers.RandomSampler(seed=seed + 1)
     for sampler, tries in ((_sampler(search, seed), _TRIES), (at_random, _RANDOM_TRIES)):
         # A copy of the study, so that draws thrown away leave no trace in the one that is kept.
@@ -56,8 +57,8 @@ def propose(
         )
         study.add_trials(history)
         for _ in range(tries):
-            trial = study.ask()
-            sample = splits.complete(draw(axes, trial, is_pareto=search.is_pareto))
+            trial = study.ask(allowed)
+            sample = splits.complete(decoded(axes, trial.params))
             if sample is not None:
                 return sample
             study.tell(trial, state=TrialState.FAIL)
@@ -96,11 +97,12 @@ class _Splits:
 
     def _fitting(self, size: float, others: Sample, *, exactly: bool = False) -> list[Sample]:
         """What was not tried and will fit, nearest to that size first."""
-        splits = self._axes.splits_near(size)
-        if exactly:
-            splits = [split for split in splits if self._axes.effective_batch_size(split) == size]
-        samples = ({**split, **others} for split in splits)
-        return [sample for sample in samples if _identity(sample) not in self._seen and self._fits(sample)]
+        return [
+            sample
+            for split in self._axes.splits_near(size)
+            if not exactly or self._axes.effective_batch_size(split) == size
+            if _identity(sample := {**split, **others}) not in self._seen and self._fits(sample)
+        ]
 
     def _probes(self, wanted: Wanted) -> list[Sample]:
         """Other splits of a training of about that size: they cost seconds, and their WER is as good as known."""
@@ -111,19 +113,17 @@ class _Splits:
 
     def _of_many_splits(self, samples: Sequence[Sample], others: Sample) -> list[Sample]:
         """All splits of one size, about the first's: the one that has most, since the others will then be probed."""
-        sizes = [self._axes.effective_batch_size(sample) for sample in samples]
-        near = dict.fromkeys(size for size in sizes if abs(math.log(size / sizes[0])) <= _SAME_QUALITY)
-        return max((self._fitting(size, others, exactly=True) for size in near), key=len, default=[])
+        near = map(self._axes.effective_batch_size, self._about_the_first(samples, within=_SAME_QUALITY))
+        return max((self._fitting(size, others, exactly=True) for size in dict.fromkeys(near)), key=len, default=[])
 
     def _new(self, fitting: Sequence[Sample]) -> list[Sample]:
         """Rather of a size that was not begun with these values yet."""
         return [sample for sample in fitting if _training(self._axes, sample) not in self._begun]
 
-    def _about_the_first(self, samples: Sequence[Sample]) -> list[Sample]:
+    def _about_the_first(self, samples: Sequence[Sample], *, within: float = _SAME_SIZE) -> list[Sample]:
         """Those whose effective batch is about that of the first, which is the nearest to the drawn."""
         sizes = [self._axes.effective_batch_size(sample) for sample in samples]
-        near = (abs(math.log(size / sizes[0])) <= _SAME_SIZE for size in sizes)
-        return [sample for sample, is_near in zip(samples, near, strict=True) if is_near]
+        return [sample for sample, size in zip(samples, sizes, strict=True) if abs(math.log(size / sizes[0])) <= within]
 
 
 def _nearest_micro_batches(samples: Sequence[Sample], wanted: float) -> list[Sample]:
@@ -138,20 +138,22 @@ def _history(axes: Axes, tried: Sequence[Tried], *, search: Search) -> list[Froz
     that, so generations are counted out anew: the completed trials in their order, a population at a time.
     """
     kept = [one for one in tried if one.state != TrialState.FAIL]
-    if search.sampler == "nsga2":  # it takes over only what all of its trials have
-        kept = [one for one in kept if teaches_everything(axes, one)]
     if search.reuse_equivalent and not search.is_pareto:
         kept = _once_each(axes, kept)
+    num_keys = len(distributions(axes, is_pareto=search.is_pareto))
     trials, completed = [], 0
     for one in kept:
         generation = {_GENERATION: completed // _POPULATION}
-        trials.append(encoded(axes, one, is_pareto=search.is_pareto, system_attrs=generation))
+        trial = encoded(axes, one, is_pareto=search.is_pareto, system_attrs=generation)
+        if search.sampler == "nsga2" and len(trial.params) < num_keys:
+            continue  # it takes over only what all of its trials have
+        trials.append(trial)
         completed += one.state == TrialState.COMPLETE
     return trials
 
 
 def _once_each(axes: Axes, tried: Sequence[Tried]) -> list[Tried]:
-    """Of trials that share a training the one that keeps the limit best: a WER told twice would look twice as sure."""
+    """Of trials that share a training the one that keeps the limit best: a WER seen twice would look twice as sure."""
     chosen: dict[Any, Tried] = {}
     for one in tried:
         key = _training(axes, one.sample) if one.was_trained else _identity(one.sample)

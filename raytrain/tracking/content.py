@@ -1,15 +1,16 @@
 """What trackers are sent of a trial, a fit and a study: settings, records and figures in; ids, names, tags, values out.
 
-Rows are a session's own, made flat on their way (raytrain.tracking.flat); tables, charts and files of a study are in
-raytrain.tracking.published_study.
+Rows are a session's own, made flat on their way, as trackers plot, filter and sort flat values alone; tables, charts
+and files of a study are in raytrain.tracking.published_study.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from raytrain.config.baseline import Baseline
-from raytrain.config.dump import by_dotted_key
+from raytrain.config.dump import by_dotted_key, flat
 from raytrain.results.records import Row, TrialRecord
 from raytrain.results.study_results import StudyResults, outcomes
 
@@ -72,18 +73,14 @@ def fit_run(folder_name: str, config: Baseline) -> RunContent:
 def study_run(study: StudyResults) -> RunContent:
     """A study's own run, in the group of its trials, with its baseline's and its space's settings."""
     name, asked = study.folder.name, study.description
-    sections = {"baseline": asked.baseline, "space": asked.asked}
+    settings = {"baseline": asked.baseline.model_dump(), "space": asked.asked.model_dump()}
     return RunContent(
         run_id=f"{name}-study",
         name=name,
         group=name,
         job_type="study",
         tags=_tags(asked.baseline_name, asked.space_name),
-        config={
-            f"{name}.{key}": value
-            for name, section in sections.items()
-            for key, value in by_dotted_key(section).items()
-        },
+        config=flat(settings, separator="."),
     )
 
 
@@ -103,6 +100,21 @@ def study_summary(study: StudyResults) -> dict[str, Any]:
     if study.baseline is not None:
         summary["baseline_eval_wer"] = study.baseline.eval_wer
     return summary
+
+
+def flat_row(row: Mapping[str, Any]) -> dict[str, float]:
+    """The finite numbers of a row, tables of numbers by `name/key`: {"wer_by_age_bucket/5-7": 0.2}."""
+    return {key: value for key, value in flat(row, separator="/").items() if _is_number(value)}
+
+
+def flat_summary(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """Numbers as in a row, and what else is a single value: texts, switches and null."""
+    single = {key: value for key, value in summary.items() if value is None or isinstance(value, str | bool)}
+    return {**single, **flat_row(summary)}
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _tags(*tags: str | None) -> tuple[str, ...]:

@@ -4,7 +4,6 @@
 those there. What a sweep cannot say is left out, and each file says so.
 """
 
-import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from raytrain.config.fresh import keep_fresh
 from raytrain.config.reader import load_baseline, load_space
 from raytrain.config.space import Choice, SearchSpace, Variation
 from raytrain.errors import InputError
-from raytrain.search.axes import Axes, Sample
+from raytrain.search.axes import Axes, Sample, stepped
 
 BASELINE = "baselines/small.yaml"
 _COMMAND = ["${env}", "${interpreter}", "-m", "raytrain.fit", "--config", BASELINE, "${args_no_hyphens}"]
@@ -38,7 +37,7 @@ def study_sweep(space: SearchSpace, *, name: str) -> dict[str, Any]:
         "name": name,
         "description": "Proposed by Optuna and run by Ray Tune: raytrain.tune --wandb-sweep",
         **_question(space),
-        "parameters": {key: _parameter(variation) for key, variation in space.vary.items()},
+        "parameters": {key: _parameter(key, variation) for key, variation in space.vary.items()},
     }
 
 
@@ -46,7 +45,7 @@ def agent_sweep(space: SearchSpace, *, name: str, baseline: Baseline) -> dict[st
     """A sweep for agents: they run `raytrain.fit` with the values that W&B draws, all within what the space keeps."""
     axes = Axes(space, baseline)
     sizes = {axis.key: axis.values for axis in axes.factors if axis.key != "scaling.num_workers"}
-    parameters = {key: _parameter(variation) for key, variation in space.vary.items() if key not in sizes}
+    parameters = {key: _parameter(key, variation) for key, variation in space.vary.items() if key not in sizes}
     if axes.window is not None and "scaling.num_workers" in parameters:
         raise InputError("vary.scaling.num_workers: a sweep cannot keep the effective batch in bounds; leave one out")
     if axes.window is not None and len(sizes) == 2:
@@ -94,11 +93,14 @@ def _question(space: SearchSpace) -> dict[str, Any]:
     return {"method": method, "metric": {"name": "eval_wer", "goal": "minimize"}}
 
 
-def _parameter(variation: Variation) -> dict[str, Any]:
+def _parameter(key: str, variation: Variation) -> dict[str, Any]:
     """A distribution in W&B's terms; both ends are reachable, as in the space."""
-    if isinstance(variation, Choice) or variation.step is not None:
+    if isinstance(variation, Choice):
         # On a command line an agent would make Python's None of null.
-        return {"values": ["null" if value is None else value for value in _values(variation)]}
+        return {"values": ["null" if value is None else value for value in dict.fromkeys(variation.values)]}
+    if variation.step is not None:
+        # Rounded: 3 × 0.05 is 0.15000000000000002.
+        return {"values": [round(value, 12) for value in stepped(key, variation)]}
     whole = isinstance(variation.low, int) and isinstance(variation.high, int)
     kinds: dict[tuple[bool, bool], dict[str, Any]] = {
         (False, False): {"distribution": "uniform"},
@@ -107,17 +109,6 @@ def _parameter(variation: Variation) -> dict[str, Any]:
         (True, True): {"distribution": "q_log_uniform_values", "q": 1},
     }
     return {**kinds[whole, variation.log], "min": variation.low, "max": variation.high}
-
-
-def _values(variation: Variation) -> list[Any]:
-    """The values listed, or the steps of a range with both its ends."""
-    if isinstance(variation, Choice):
-        return list(dict.fromkeys(variation.values))
-    step = variation.step or 1
-    count = math.floor((variation.high - variation.low) / step + 1e-9) + 1
-    # Rounded: 3 × 0.05 is 0.15000000000000002.
-    values = [round(variation.low + index * step, 12) for index in range(count)]
-    return values if math.isclose(values[-1], variation.high) else [*values, variation.high]
 
 
 def _section(split: Sample) -> str:

@@ -9,8 +9,7 @@ from typing import Any
 
 from raytrain.config.baseline import Tracking
 from raytrain.files import write_text
-from raytrain.tracking.content import RunContent
-from raytrain.tracking.flat import flat_row, folder_name
+from raytrain.tracking.content import RunContent, flat_row
 from raytrain.tracking.tensorboard_events import TensorBoardEvents
 from raytrain.tracking.wandb_run import WandbRun
 
@@ -49,7 +48,12 @@ def open_run(tracking: Tracking, content: RunContent, *, folder: Path, sweep_id:
     """
     trackers: list[Tracker] = []
     if tracking.tensorboard:
-        trackers.append(TensorBoardEvents(folder / "tensorboard" / folder_name(content.name), content))
+        trackers.append(TensorBoardEvents(folder / "tensorboard" / _folder_name(content.name), content))
     if tracking.wandb != "disabled":
         trackers.append(WandbRun(tracking, content, folder=folder, sweep_id=sweep_id))
-    return TrackedRun(trackers, position=folder / "tracking" / f"{folder_name(content.run_id)}.txt")
+    return TrackedRun(trackers, position=folder / "tracking" / f"{_folder_name(content.run_id)}.txt")
+
+
+def _folder_name(name: str) -> str:
+    """A run's name as the name of a folder: what a path may not hold becomes a dash."""
+    return "".join(letter if letter.isalnum() or letter in "-_=.+" else "-" for letter in name).lstrip(".") or "run"

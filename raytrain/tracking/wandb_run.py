@@ -12,8 +12,7 @@ import wandb
 
 from raytrain.config.baseline import Tracking
 from raytrain.errors import InputError
-from raytrain.tracking.content import RunContent
-from raytrain.tracking.flat import flat_summary
+from raytrain.tracking.content import RunContent, flat_summary
 from raytrain.tracking.wandb_private import UNPROMISED_SETTINGS, find_key, silence_telemetry
 
 log = logging.getLogger("raytrain")

@@ -9,7 +9,7 @@ import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState, create_trial
 
-from raytrain.search.axes import MICRO_BATCH, Axes, Axis, Continuous, Listed, Sample
+from raytrain.search.axes import MICRO_BATCH, Axes, Listed, Sample
 
 _SIZE, _MICRO = "effective_batch_size", "micro_batch_size"
 
@@ -66,12 +66,13 @@ def encoded(axes: Axes, one: Tried, *, is_pareto: bool, system_attrs: dict[str, 
             if value in axis.values:  # the baseline may lie outside: of this key it then teaches nothing
                 params[axis.key] = value
                 distributions[axis.key] = CategoricalDistribution(list(axis.values))
+        elif isinstance(axis, Listed):
+            params[axis.key] = min(bisect_left(axis.values, value), len(axis.values) - 1)
+            distributions[axis.key] = IntDistribution(0, len(axis.values) - 1)
         else:
-            low, high, whole = _code_range(axis)
-            code = _code(axis, value) if isinstance(axis, Listed) else value
-            params[axis.key] = min(max(code, low), high)
-            kind = IntDistribution if whole else FloatDistribution
-            distributions[axis.key] = kind(low, high, log=axis.log)
+            params[axis.key] = min(max(value, axis.low), axis.high)
+            kind: Any = IntDistribution if axis.whole else FloatDistribution
+            distributions[axis.key] = kind(axis.low, axis.high, log=axis.log)
     return create_trial(
         state=one.state,
         values=list(one.objectives) if one.state == TrialState.COMPLETE else None,
@@ -99,36 +100,12 @@ def _draw_others(axes: Axes, trial: optuna.Trial) -> Sample:
     """Values by key in the baseline's own terms, of all that is not a factor of the effective batch."""
     sample: Sample = {}
     for axis in axes.others:
-        if isinstance(axis, Continuous):
-            sample[axis.key] = _suggest(trial, axis.key, axis.low, axis.high, log=axis.log, whole=axis.whole)
-        elif not axis.ordered:
+        if isinstance(axis, Listed) and axis.ordered:
+            sample[axis.key] = axis.values[trial.suggest_int(axis.key, 0, len(axis.values) - 1)]
+        elif isinstance(axis, Listed):
             sample[axis.key] = trial.suggest_categorical(axis.key, list(axis.values))
+        elif axis.whole:
+            sample[axis.key] = trial.suggest_int(axis.key, int(axis.low), int(axis.high), log=axis.log)
         else:
-            codes = [_code(axis, value) for value in axis.values]
-            code = _suggest(trial, axis.key, codes[0], codes[-1], log=axis.log, whole=isinstance(codes[0], int))
-            sample[axis.key] = axis.values[_nearest(codes, code)]
+            sample[axis.key] = trial.suggest_float(axis.key, axis.low, axis.high, log=axis.log)
     return sample
-
-
-def _suggest(trial: optuna.Trial, key: str, low: float, high: float, *, log: bool, whole: bool) -> float:
-    if whole:
-        return trial.suggest_int(key, int(low), int(high), log=log)
-    return trial.suggest_float(key, low, high, log=log)
-
-
-def _code_range(axis: Axis) -> tuple[Any, Any, bool]:
-    if isinstance(axis, Continuous):
-        return axis.low, axis.high, axis.whole
-    low, high = _code(axis, axis.values[0]), _code(axis, axis.values[-1])
-    return low, high, isinstance(low, int)
-
-
-def _code(axis: Listed, value: Any) -> Any:
-    """A listed number as the sampler sees it: its place, or on a logarithmic axis itself."""
-    if axis.log:
-        return value
-    return min(bisect_left(axis.values, value), len(axis.values) - 1)
-
-
-def _nearest(codes: Sequence[float], code: float) -> int:
-    return min(range(len(codes)), key=lambda index: abs(codes[index] - code))

@@ -37,6 +37,13 @@ def test_names_that_are_numbers_are_names(tmp_path: Path) -> None:
     assert found.utterance_ids.tolist() == ["1", "10", "9"]
 
 
+def test_names_that_look_like_dates_are_names_and_nothing_else_of_a_row_is_looked_at(tmp_path: Path) -> None:
+    rows = [{**ROWS[0], "child_id": "2026-01-01", "note": 1}, {**ROWS[1], "child_id": "2026-01-02", "note": ["x"]}]
+    found = read_counts(written(tmp_path / "utterances.jsonl", rows))
+    assert found is not None
+    assert found.child_ids.tolist() == ["2026-01-02", "2026-01-01"]
+
+
 def test_no_file_and_an_empty_one_hold_no_counts(tmp_path: Path) -> None:
     assert read_counts(tmp_path / "none.jsonl") is None
     (tmp_path / "empty.jsonl").touch()

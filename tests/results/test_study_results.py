@@ -56,8 +56,8 @@ def test_a_front_is_of_a_study_that_looks_for_one_and_keeps_its_limit(tmp_path: 
 
 def test_importance_is_read_where_somebody_worked_it_out_and_is_largest_first(tmp_path: Path) -> None:
     assert study(tmp_path, record(0)).importance == {}
-    write_json(tmp_path / "importance.json", {BATCH: 0.2, "b": 0.4, "a": 0.4})
-    assert load_study(tmp_path).by_importance() == [("a", 0.4), ("b", 0.4), (BATCH, 0.2)]
+    write_json(tmp_path / "importance.json", {"b": 0.2, "a": 0.2, BATCH: 0.6})
+    assert load_study(tmp_path).by_importance() == [(BATCH, 0.6), ("a", 0.2), ("b", 0.2)]
 
 
 def test_a_fit_is_no_study(tmp_path: Path) -> None:

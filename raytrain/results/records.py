@@ -1,6 +1,5 @@
 """What is kept of a trial: one TrialRecord, a line of JSON in the ledger, with null where there is no number."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
@@ -137,10 +136,6 @@ class TrialRecord(Learnt, Taken):
     def as_dict(self) -> dict[str, Any]:
         """Plain values: what a line of the ledger holds."""
         return {one.name: getattr(self, one.name) for one in fields(self)} | {"config": self.config.model_dump()}
-
-    def as_json(self) -> str:
-        """One line, no NaN: a number that is not finite becomes null."""
-        return json.dumps(finite(self.as_dict()), ensure_ascii=False, allow_nan=False)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:

@@ -30,7 +30,7 @@ class Listed:
     values: Sequence[Scalar]
     ordered: bool
     log: bool = False
-    """Draw the logarithm evenly, not the place in the list."""
+    """Whether it was given as a logarithmic range: a dashboard shows it so."""
 
 
 @dataclass(frozen=True)

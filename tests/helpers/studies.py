@@ -1,5 +1,6 @@
 """A study's folder as raytrain.tune leaves it, with made-up but plausible trials, written through our own records."""
 
+import json
 import math
 import random
 from collections import defaultdict
@@ -57,7 +58,7 @@ def made_study(folder: Path, *, trials: int, children: int = 24, synthetic: bool
     ledger = Ledger(folder)
     ledger.append(records[0])
     with ledger.path.open("a", encoding="utf-8") as file:
-        file.writelines(one.as_json() + "\n" for one in records[1:])
+        file.writelines(json.dumps(one.as_dict()) + "\n" for one in records[1:])
     return folder
 
 

@@ -1,8 +1,11 @@
 """Which trial is the best: completed, within the limit, trained once, lowest WER."""
 
+from typing import Any
+
+import pytest
 from making import record
 
-from raytrain.results.choose import baseline_trial, best_trial
+from raytrain.results.choose import baseline_trial, best_trial, measures, pareto_front
 from raytrain.results.records import Outcome
 
 BASELINE = record(0, eval_wer=0.2, peak_memory_resident_gib=3.0)
@@ -40,3 +43,25 @@ def test_a_finalist_s_repeat_with_another_seed_is_not_chosen() -> None:
 
 def test_the_baseline_is_trial_zero() -> None:
     assert baseline_trial(RECORDS) == BASELINE
+
+
+def test_a_repeat_of_the_baseline_is_not_the_baseline() -> None:
+    repeat = record(0, trial_id="t000-s1", finalist_of="t000")
+    assert baseline_trial([repeat, *RECORDS]) == BASELINE
+    assert baseline_trial([repeat, BEST]) is None
+
+
+MEASURED = {"eval_wer": 0.2, "peak_memory_reserved_gib": 4.0, "train_examples_per_s": 50.0}
+
+
+@pytest.mark.parametrize("missing", MEASURED)
+def test_a_trial_has_all_three_measures_or_none(missing: str) -> None:
+    assert measures(record(0, **MEASURED)) == (0.2, 4.0, 20.0)
+    lacking: dict[str, Any] = {**MEASURED, missing: None}
+    assert measures(record(0, **lacking)) is None
+    assert pareto_front([record(0, **lacking), record(1, **MEASURED)]) == [record(1, **MEASURED)]
+
+
+def test_of_two_equal_trials_both_are_on_the_front() -> None:
+    twins = [record(0, **MEASURED), record(1, **MEASURED)]
+    assert pareto_front(twins) == twins

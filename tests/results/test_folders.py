@@ -22,6 +22,12 @@ def test_a_baseline_named_by_its_path_makes_one_folder(tmp_path: Path) -> None:
     assert folder == tmp_path / "2026-01-01_my-baseline"
 
 
+def test_a_folder_is_made_with_all_above_it_and_its_name_is_never_hidden_or_empty(tmp_path: Path) -> None:
+    folder = new_run_folder(tmp_path / "far" / "away", [".x-1.5.", "..."], today=NEW_YEAR)
+    assert folder == tmp_path / "far" / "away" / "2026-01-01_x-1.5_run"
+    assert folder.is_dir()
+
+
 def test_storage_that_is_a_file_is_refused_with_the_way_out(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match=r"storage: .*file.*storage=PATH"):

@@ -51,7 +51,7 @@ def test_a_line_cut_by_a_kill_is_left_out_and_taken_away_by_the_next_append(
     ledger, path = Ledger(tmp_path), tmp_path / "trials.jsonl"
     ledger.append(record(0))
     whole = path.read_bytes()
-    path.write_bytes(whole + (record(1).as_json() + "\n").encode()[:kept_bytes])
+    path.write_bytes(whole + (json.dumps(record(1).as_dict()) + "\n").encode()[:kept_bytes])
     assert [one.number for one in ledger.read()] == [0]
     ledger.append(record(2))
     assert [one.number for one in ledger.read()] == [0, 2]
@@ -60,14 +60,16 @@ def test_a_line_cut_by_a_kill_is_left_out_and_taken_away_by_the_next_append(
 
 
 def test_a_spoiled_line_in_the_middle_is_named(tmp_path: Path) -> None:
-    (tmp_path / "trials.jsonl").write_text(record(0).as_json() + "\n{oops\n" + record(2).as_json() + "\n")
+    (tmp_path / "trials.jsonl").write_text(
+        json.dumps(record(0).as_dict()) + "\n{oops\n" + json.dumps(record(2).as_dict()) + "\n"
+    )
     with pytest.raises(InputError, match=r"trials\.jsonl:2: not JSON"):
         Ledger(tmp_path).read()
 
 
 def test_a_record_of_a_newer_version_is_named_and_nothing_is_overwritten(tmp_path: Path) -> None:
     path = tmp_path / "trials.jsonl"
-    path.write_text(json.dumps({**json.loads(record(0).as_json()), "mood": "good"}) + "\n")
+    path.write_text(json.dumps({**json.loads(json.dumps(record(0).as_dict())), "mood": "good"}) + "\n")
     before = path.read_bytes()
     with pytest.raises(InputError, match=r"trials\.jsonl:1: unknown fields mood: written by a newer raytrain"):
         Ledger(tmp_path).append(record(1))
@@ -75,7 +77,7 @@ def test_a_record_of_a_newer_version_is_named_and_nothing_is_overwritten(tmp_pat
 
 
 def test_a_record_with_a_field_missing_is_named(tmp_path: Path) -> None:
-    fields = json.loads(record(0).as_json())
+    fields = json.loads(json.dumps(record(0).as_dict()))
     del fields["number"]
     (tmp_path / "trials.jsonl").write_text(json.dumps(fields) + "\n")
     with pytest.raises(InputError, match=r"trials\.jsonl:1: not a trial record .*number"):

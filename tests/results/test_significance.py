@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from noise import noise_studies_called_better
 
-from raytrain.results.significance import Contender, compare, contender
+from raytrain.results.significance import Comparison, Contender, compare, contender
 from raytrain.results.transcripts import UtteranceCounts
 
 RANDOM = np.random.default_rng(5)
@@ -73,6 +73,49 @@ def test_the_luck_of_training_widens_the_interval() -> None:
     spread = Contender(name="spread", edits=unlucky.edits * np.array([[0.7], [1.0], [1.3]]), words=WORDS)
     steady, wide = compare([unlucky], drawn("b", seed=2))[0], compare([spread], drawn("b", seed=2))[0]
     assert wide.high - wide.low > 1.5 * (steady.high - steady.low)
+
+
+def half_width(found: Comparison) -> float:
+    return (found.high - found.low) / 2
+
+
+def test_over_children_alone_the_interval_is_student_s() -> None:
+    edits = 20 + np.round(np.random.default_rng(1).normal(-2, 5, size=40))
+    words = np.full(40, 100.0)
+    one = Contender(name="a", edits=edits[None], words=words)
+    (found,) = compare([one], Contender(name="b", edits=np.full((1, 40), 20.0), words=words))
+    difference = (edits - 20) / 100
+    assert found.difference == pytest.approx(difference.mean())
+    assert half_width(found) == pytest.approx(2.023 * difference.std(ddof=1) / np.sqrt(40), rel=0.02)  # t with 39
+    assert (found.low + found.high) / 2 == pytest.approx(found.difference)
+
+
+@pytest.mark.parametrize(
+    ("edits", "of_baseline", "t"),
+    [([18, 20, 25], [30, 33, 31], 2.776), ([18, 20], [30, 33, 31, 29, 35], 2.571)],  # t with 4 and 5
+)
+def test_over_trainings_alone_the_interval_is_student_s(edits: list[float], of_baseline: list[float], t: float) -> None:
+    words, children = np.full(40, 100.0), np.ones(40)
+    one, other = (Contender(name="", edits=np.outer(of, children), words=words) for of in (edits, of_baseline))
+    (found,) = compare([one], other)
+    squares = sum(((np.array(of) - np.mean(of)) ** 2).sum() for of in (edits, of_baseline))
+    pooled = squares / (len(edits) + len(of_baseline) - 2) / 100**2
+    error = np.sqrt(pooled / len(edits) + pooled / len(of_baseline))
+    assert half_width(found) == pytest.approx(t * error, rel=0.02)
+    assert found.num_seeds == min(len(edits), len(of_baseline))
+
+
+def test_more_configurations_than_fit_in_one_piece_are_compared_as_each_would_be() -> None:
+    baseline = drawn("baseline", seeds=1, seed=199)
+    many = [drawn(str(seed), seeds=1, seed=seed) for seed in range(1, 131)]
+    found = compare(many, baseline, resamples=500)
+    alone = [compare([one], baseline, resamples=500)[0].difference for one in (many[0], many[64], many[129])]
+    assert [found[place].difference for place in (0, 64, 129)] == alone
+    assert len(found) == 130
+    widened = [half_width(compare([one], baseline, resamples=500)[0]) for one in (many[0], many[129])]
+    assert [half_width(found[place]) > 1.3 * width for place, width in zip((0, 129), widened, strict=True)] == [
+        True
+    ] * 2
 
 
 def test_a_child_that_speaks_more_weighs_more() -> None:

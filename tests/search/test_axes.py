@@ -74,3 +74,67 @@ def test_a_whole_range_is_drawn_in_whole_numbers(small: Baseline) -> None:
 def test_a_window_that_nothing_reaches_is_refused(small: Baseline) -> None:
     with pytest.raises(InputError, match=r"no sample has an effective batch between 50 and 50"):
         axes(small, {BATCH: {"values": [12, 16]}}, {"low": 50, "high": 50})
+
+
+def test_factors_come_first_and_the_others_as_the_space_has_them(small: Baseline) -> None:
+    vary = {"training.learning_rate": {"low": 1e-6, "high": 1e-4, "log": True}, "model.dropout": {"values": [0.1]}}
+    found = axes(small, {**vary, BATCH: {"values": [24, 8]}, ACCUMULATION: {"low": 1, "high": 4, "log": True}})
+    assert [axis.key for axis in found.factors] == [BATCH, ACCUMULATION]
+    assert [axis.key for axis in found.others] == list(vary)
+    assert [axis.key for axis in found.axes] == [BATCH, ACCUMULATION, *vary]
+    assert found.axes[:2] == [
+        Listed(BATCH, [8, 24], ordered=True),
+        Listed(ACCUMULATION, [1, 2, 3, 4], ordered=True, log=True),
+    ]
+    assert found.axes[2] == Continuous("training.learning_rate", 1e-6, 1e-4, log=True, whole=False)
+    assert found.baseline_sample == {BATCH: 12, ACCUMULATION: 3, "training.learning_rate": 1e-5, "model.dropout": 0.1}
+    assert (found.micro_batches, found.smallest_and_largest) == ((8, 24), (8, 96))
+
+
+def test_without_a_varied_micro_batch_there_are_no_ends_of_it(small: Baseline) -> None:
+    assert axes(small, {ACCUMULATION: {"low": 1, "high": 4}}).micro_batches is None
+
+
+def test_numbers_are_put_in_order_and_words_and_switches_stay_as_they_were_given(small: Baseline) -> None:
+    vary = {
+        "model.dropout": {"values": [0.2, 0.0, 0.2]},
+        "model.freeze_encoder": {"values": [True, False]},
+        "training.spec_augment": {"values": ["basic", None]},
+    }
+    numbers, switch, words = axes(small, vary).axes
+    assert numbers == Listed("model.dropout", [0.0, 0.2], ordered=True)
+    assert switch == Listed("model.freeze_encoder", [True, False], ordered=False)
+    assert words == Listed("training.spec_augment", ["basic", None], ordered=False)
+
+
+def test_both_ends_of_the_window_lie_within_it(small: Baseline) -> None:
+    found = axes(small, {BATCH: {"values": [4, 12, 40]}}, {"low": 12, "high": 120})
+    assert [found.contains({BATCH: batch, "model.dropout": 0.1}) for batch in (3, 4, 40, 41)] == [
+        False, True, True, False,
+    ]  # fmt: skip
+    assert axes(small, {BATCH: {"values": [4]}}).contains({BATCH: 4000})
+
+
+def test_nearest_is_by_ratio_and_not_by_difference(small: Baseline) -> None:
+    found = axes(small, {BATCH: {"values": [10, 30]}, ACCUMULATION: {"values": [1]}})
+    assert found.splits_near(18) == [{BATCH: 30, ACCUMULATION: 1}, {BATCH: 10, ACCUMULATION: 1}]
+
+
+def test_a_space_without_a_factor_has_one_empty_split_and_keeps_its_window(small: Baseline) -> None:
+    vary = {"model.dropout": {"values": [0.0, 0.1]}}
+    assert list(axes(small, vary, {"low": 36, "high": 36}).splits()) == [{}]
+    with pytest.raises(InputError, match=r"between 37 and 50; widen it, or vary training\.batch_size"):
+        axes(small, vary, {"low": 37, "high": 50})
+
+
+def test_a_step_that_falls_on_the_end_but_for_a_digit_adds_no_other_end(small: Baseline) -> None:
+    dropout = axes(small, {"model.dropout": {"low": 0.0, "high": 0.3, "step": 0.1}}).axes[0]
+    assert isinstance(dropout, Listed)
+    assert dropout.values == pytest.approx([0.0, 0.1, 0.2, 0.3])
+
+
+def test_more_steps_than_anybody_lists_are_refused(small: Baseline) -> None:
+    most = {"model.dropout": {"low": 0.0, "high": 1.0, "step": 1 / 99_999}}
+    assert len(axes(small, most).axes[0].values) == 100_000  # type: ignore[union-attr]
+    with pytest.raises(InputError, match=r"^vary\.model\.dropout: 100001 steps are too many; leave out `step`, or"):
+        axes(small, {"model.dropout": {"low": 0.0, "high": 1.0, "step": 1 / 100_000}})

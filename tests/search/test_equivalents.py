@@ -1,6 +1,7 @@
 """Which samples inherit a WER, and what of their record is their own."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -58,7 +59,7 @@ def test_only_what_was_trained_to_its_end_is_inherited_from(outcome: Outcome) ->
 
 
 def test_a_record_read_from_the_ledger_is_recognised() -> None:
-    assert equivalent(split(36, 1), [TrialRecord.from_dict(json.loads(TRAINED.as_json()))]) == TRAINED
+    assert equivalent(split(36, 1), [TrialRecord.from_dict(json.loads(json.dumps(TRAINED.as_dict())))]) == TRAINED
 
 
 def test_a_probe_is_a_few_steps_and_a_short_evaluation_of_the_same_run() -> None:
@@ -89,6 +90,11 @@ def test_what_a_probe_says_of_its_own_does_not_count_beside_what_was_trained() -
     found = inherit(probed(**own, checkpoint="ray/trial-0002/step-000004"), TRAINED)
     assert (found.outcome, found.wer_by_age_bucket) == (Outcome.COMPLETED, {"5-7": 0.25})
     assert (found.examples_seen, found.steps, found.checkpoint) == (5000, 139, None)
+
+
+def test_a_probe_keeps_its_own_history() -> None:
+    own, others = [{"examples_seen": 144, "eval_wer": 0.9}], [{"examples_seen": 5000, "eval_wer": 0.2}]
+    assert inherit(probed(history=own), replace(TRAINED, history=others)).history == own
 
 
 def test_with_dropout_the_record_says_that_it_is_equal_in_distribution_alone() -> None:

@@ -48,6 +48,8 @@ def test_what_was_stopped_or_misses_the_limit_is_none() -> None:
 @pytest.mark.parametrize("outcome", [Outcome.DIVERGED, Outcome.OUT_OF_MEMORY, Outcome.FAILED])
 def test_without_a_baseline_there_is_nothing_to_compare(outcome: Outcome) -> None:
     assert numbers([record(0, TINY, outcome=outcome), *SEARCHED[1:]]) == []
+    assert numbers([record(0, TINY, outcome=outcome, eval_wer=0.3), *SEARCHED[1:]]) == []
+    assert numbers([]) == []
 
 
 def test_a_baseline_alone_has_nothing_to_be_compared_with() -> None:
@@ -64,6 +66,12 @@ def test_of_trials_that_share_a_training_the_best_that_fits_stands_for_all() -> 
 
 def test_each_is_trained_with_every_further_seed_and_not_with_its_own() -> None:
     assert repeats(SEARCHED, seeds=3) == [(0, 43), (3, 43), (2, 43), (0, 44), (3, 44), (2, 44)]
+
+
+def test_what_misses_the_limit_is_not_trained_again() -> None:
+    large = record(4, TINY, eval_wer=0.1, peak_memory_reserved_gib=9.0)
+    found = missing_repeats([*SEARCHED, large], search=Search(finalists=1, seeds=2), memory_limit_gib=8.0)
+    assert [one.finalist.number for one in found] == [0, 3]
 
 
 @pytest.mark.parametrize("search", [{"seeds": 1}, {"finalists": 0}])

@@ -26,6 +26,22 @@ def test_warm_up_and_run_keep_their_length_in_examples() -> None:
     assert (config.training.warmup_steps, config.training.max_steps) == (250, 500)
 
 
+def test_a_run_s_length_is_whole_steps_and_never_shorter_in_examples() -> None:
+    max_steps = resolve(SMALL, space(), {BATCH: 21}).training.max_steps  # 36 000 examples in steps of 63
+    assert (max_steps, type(max_steps)) == (572, int)
+
+
+def test_a_run_counted_in_epochs_is_left_at_that() -> None:
+    epochs = load_baseline("small", ["training.max_steps=null", "training.num_epochs=3"])
+    training = resolve(epochs, space(), {BATCH: 24}).training
+    assert (training.num_epochs, training.max_steps) == (3, None)
+
+
+def test_a_length_that_varies_is_the_samples_own() -> None:
+    asked = space(vary={BATCH: {"values": [24]}, "training.max_steps": {"values": [400, 800]}})
+    assert resolve(SMALL, asked, {BATCH: 24, "training.max_steps": 800}).training.max_steps == 800
+
+
 def test_a_warm_up_that_varies_is_the_samples_own() -> None:
     asked = space(vary={BATCH: {"values": [24]}, "training.warmup_steps": {"values": [10, 20]}})
     assert resolve(SMALL, asked, {BATCH: 24, "training.warmup_steps": 20}).training.warmup_steps == 20

@@ -12,8 +12,8 @@ from optuna.trial import TrialState
 from raytrain.config.reader import load_baseline
 from raytrain.config.space import SearchSpace
 from raytrain.search.axes import Axes, Sample
-from raytrain.search.encoding import Tried
-from raytrain.search.sampler import _history, propose
+from raytrain.search.encoding import Tried, Wanted
+from raytrain.search.sampler import _GENERATION, _history, _identity, _num_good, _Splits, propose
 
 BATCH, ACCUMULATION, RATE = "training.batch_size", "training.gradient_accumulation_steps", "training.learning_rate"
 SMALL = load_baseline("small")
@@ -161,6 +161,115 @@ def test_a_training_told_of_by_three_splits_weighs_as_one() -> None:
     assert len(_history(axes, thrice, search=BATCHING.search)) == 1
     over = [replace(thrice[0], violation=1.0), replace(thrice[1], violation=-2.0)]
     assert [one.constraints for one in _history(axes, over, search=BATCHING.search)] == [{"violation": -2.0}]
+
+
+def completed(batch: int, **known: Any) -> Tried:
+    values = {"sample": {BATCH: batch, ACCUMULATION: 3}, "state": TrialState.COMPLETE, "objectives": (0.2,)}
+    return Tried(**{**values, **known})  # type: ignore[arg-type]
+
+
+def learnt_from(tried: list[Tried], **search: Any) -> list[int]:
+    """Effective batches that the sampler learns from."""
+    asked = BATCHING.search.model_copy(update=search)
+    return [round(one.params["effective_batch_size"]) for one in _history(Axes(BATCHING, SMALL), tried, search=asked)]
+
+
+def test_of_trainings_that_keep_the_limit_alike_the_first_is_learnt_from_and_what_was_not_trained_stays() -> None:
+    alike = [completed(12, was_trained=True, objectives=(wer,), violation=-1.0) for wer in (0.2, 0.4)]
+    kept = _history(Axes(BATCHING, SMALL), alike, search=BATCHING.search)
+    assert [one.value for one in kept] == [0.2]
+    lost = [
+        completed(12, sample={BATCH: batch, ACCUMULATION: 36 // batch}, objectives=(10.0,), violation=1.0)
+        for batch in (6, 12)
+    ]
+    assert learnt_from([alike[0], *lost]) == [36, 36, 36]  # each split that did not fit is a fact of its own
+
+
+def test_a_front_and_a_study_that_repeats_trainings_learn_from_every_one() -> None:
+    alike = [completed(12, was_trained=True), completed(12, was_trained=True)]
+    assert learnt_from(alike, reuse_equivalent=False) == [36, 36]
+    front = [replace(one, objectives=(0.2, 4.0, 20.0)) for one in alike]
+    assert learnt_from(front, objective="pareto", sampler="nsga2") == [36, 36]
+
+
+def test_a_failure_of_ours_teaches_nothing() -> None:
+    failed = completed(24, state=TrialState.FAIL, objectives=())
+    assert learnt_from([failed, completed(12)]) == [36]
+
+
+def test_generations_are_counted_by_what_was_completed() -> None:
+    batches = [1, 2, 3, 4, 6, 8, 9, 12, 16, 18]
+    tried = [completed(batch) for batch in batches]
+    tried.insert(3, completed(24, state=TrialState.RUNNING, objectives=()))
+    search = BATCHING.search.model_copy(update={"sampler": "nsga2"})
+    found = [one.system_attrs[_GENERATION] for one in _history(Axes(BATCHING, SMALL), tried, search=search)]
+    assert found == [0] * 9 + [1] * 2
+
+
+def test_what_nsga2_cannot_take_over_is_left_out_for_it_alone() -> None:
+    asked = space({BATCH: {"values": [4, 8]}, "training.schedule": {"values": ["cosine"]}})
+    axes = Axes(asked, SMALL)
+    tried = [
+        Tried(sample={BATCH: batch, "training.schedule": schedule}, state=TrialState.COMPLETE, objectives=(0.2,))
+        for batch, schedule in ((12, "linear"), (4, "cosine"))
+    ]
+    learnt = {
+        sampler: len(_history(axes, tried, search=asked.search.model_copy(update={"sampler": sampler})))
+        for sampler in ("tpe", "nsga2")
+    }
+    assert learnt == {"tpe": 2, "nsga2": 1}
+
+
+def test_at_least_two_trials_are_good_and_of_many_the_square_root() -> None:
+    assert [_num_good(trials) for trials in (1, 5, 9, 20, 100)] == [2, 2, 3, 4, 10]
+
+
+def test_a_rate_that_came_back_from_its_logarithm_is_the_same_sample() -> None:
+    sample: Sample = {RATE: 1.6e-5, BATCH: 4}
+    assert _identity(sample) == _identity({BATCH: 4, RATE: math.exp(math.log(1.6e-5)) * (1 + 1e-13)})
+    assert _identity(sample) != _identity({BATCH: 4, RATE: 1.60001e-5})
+
+
+def split_of(size: float, asked: SearchSpace, tried: list[Tried], *, seed: int = 0, **others: float) -> Sample:
+    """How an effective batch of about this size is made, where any split will do."""
+    splits = _Splits(Axes(asked, SMALL), tried, search=asked.search, fits=lambda sample: True, seed=seed)
+    sample = splits.complete(Wanted(size=size, micro_batch=None, others=dict(others)))
+    assert sample is not None
+    return sample
+
+
+SINGLE_OR_PAIRS = {BATCH: {"values": [1, 2]}, ACCUMULATION: {"low": 1, "high": 41}}
+
+
+def trained_singly(*sizes: int, **others: float) -> list[Tried]:
+    samples: list[Sample] = [{BATCH: 1, ACCUMULATION: size, **others} for size in sizes]
+    return [Tried(sample=one, state=TrialState.COMPLETE, objectives=(0.2,), was_trained=True) for one in samples]
+
+
+def test_of_trained_sizes_about_as_large_the_nearest_is_probed() -> None:
+    asked = space(SINGLE_OR_PAIRS, keep={"low": 20, "high": 41})
+    tried = trained_singly(34, 38)
+    assert split_of(35, asked, tried) == {BATCH: 2, ACCUMULATION: 17}
+    assert split_of(37, asked, tried) == {BATCH: 2, ACCUMULATION: 19}
+    assert effective(split_of(25, asked, tried)) in (22, 24, 26, 28)  # none is near: one with two splits is trained
+    probed = [*tried, Tried(sample={BATCH: 2, ACCUMULATION: 17}, state=TrialState.RUNNING)]
+    assert split_of(35, asked, probed) == {BATCH: 2, ACCUMULATION: 19}  # nothing is left to probe of the nearest
+
+
+def test_what_was_trained_with_other_values_is_not_probed() -> None:
+    dropout = "model.dropout"
+    asked = space({**SINGLE_OR_PAIRS, dropout: {"values": [0.0, 0.1]}}, keep={"low": 20, "high": 41})
+    tried = trained_singly(34, **{dropout: 0.1})
+    assert split_of(34, asked, tried, **{dropout: 0.1}) == {BATCH: 2, ACCUMULATION: 17, dropout: 0.1}
+    splits = [split_of(34, asked, tried, seed=seed, **{dropout: 0.0}) for seed in range(8)]
+    assert {split[BATCH] for split in splits} == {1, 2}
+    assert {effective(split) % 2 for split in splits} == {0}  # those that have two splits
+
+
+def test_a_rate_drawn_from_a_range_comes_up_once_so_nothing_is_probed() -> None:
+    asked = space({**SINGLE_OR_PAIRS, RATE: {"low": 1e-6, "high": 1e-4}}, keep={"low": 33, "high": 33})
+    tried = trained_singly(33, **{RATE: 1e-5})
+    assert split_of(33, asked, tried, **{RATE: 2e-5}) == {BATCH: 1, ACCUMULATION: 33, RATE: 2e-5}
 
 
 def late_misses(*, told: bool) -> int:

@@ -1,5 +1,7 @@
 """events.jsonl and the ledger: all that a study goes on from, whatever a kill cut short."""
 
+import json
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -108,3 +110,75 @@ def test_a_line_that_is_no_event_is_named(tmp_path: Path) -> None:
     (tmp_path / "events.jsonl").write_text('{"mood": "good"}\n')
     with pytest.raises(InputError, match=r"events\.jsonl:1: not an event of a study"):
         history(tmp_path).begun()
+
+
+def test_an_event_holds_what_is_known_and_when_and_nothing_else(tmp_path: Path) -> None:
+    kept = history(tmp_path)
+    kept.start({BATCH: 4})
+    kept.score(0, examples_seen=100, objective=0.4)
+    kept.repeat(Repeat(finalist=record(0, TINY, sample={BATCH: 4}, eval_wer=0.3), seed=43))
+    lines = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
+    written_at = [datetime.fromisoformat(line.pop("at")) for line in lines]
+    assert all(at.utcoffset() is not None and at.utcoffset().total_seconds() == 0 for at in written_at)  # type: ignore[union-attr]
+    assert lines == [
+        {"event": "started", "number": 0, "sample": {BATCH: 4}},
+        {"event": "scored", "number": 0, "examples_seen": 100, "objective": 0.4},
+        {"event": "started", "number": 1, "sample": {BATCH: 4}, "finalist_of": "trial-0000", "seed": 43},
+    ]
+
+
+def test_a_trial_that_runs_is_learnt_from_by_what_it_has_scored(tmp_path: Path) -> None:
+    kept = history(tmp_path)
+    kept.start({BATCH: 4})
+    kept.score(0, examples_seen=100, objective=0.4)
+    (running,) = kept.tried()
+    assert (running.sample, running.state, running.intermediate) == ({BATCH: 4}, TrialState.RUNNING, {100: 0.4})
+    assert (running.objectives, running.violation, running.was_trained) == ((), None, False)
+
+
+def test_what_was_scored_as_it_ran_stands_before_the_record_s_own_history(tmp_path: Path) -> None:
+    kept = history(tmp_path)
+    kept.start({BATCH: 4})
+    kept.score(0, examples_seen=100, objective=0.4)
+    kept.end(record(0, TINY, eval_wer=0.3, history=[{"examples_seen": 100, "eval_wer": 0.5}]))
+    assert kept.objectives() == {0: {100: 0.4}}
+    assert kept.tried()[0].intermediate == {100: 0.4}
+
+
+def test_a_score_of_a_trial_that_nobody_started_is_left_out(tmp_path: Path) -> None:
+    kept = history(tmp_path)
+    kept.score(5, examples_seen=100, objective=0.4)
+    assert kept.begun() == []
+    kept.start({BATCH: 4})
+    kept.score(0, examples_seen=100, objective=0.2)
+    assert kept.objectives() == {0: {100: 0.2}}
+
+
+def test_an_evaluation_without_a_wer_is_no_rung_and_babble_is_the_worst(tmp_path: Path) -> None:
+    rows = [{"examples_seen": 100, "eval_wer": None}, {"examples_seen": 200, "eval_wer": 37.0}]
+    Ledger(tmp_path).append(record(0, TINY, eval_wer=0.2, history=rows))
+    assert history(tmp_path).objectives() == {0: {200: 10.0}}
+
+
+def test_an_old_repeat_is_known_as_one_by_the_ledger_alone(tmp_path: Path) -> None:
+    Ledger(tmp_path).append(record(0, TINY, eval_wer=0.3))
+    Ledger(tmp_path).append(record(1, TINY, eval_wer=0.3, sample={BATCH: 4}, finalist_of="trial-0000", seed=43))
+    kept = history(tmp_path)
+    assert [(one.number, one.finalist_of, one.seed) for one in kept.begun()] == [(0, None, 42), (1, "trial-0000", 43)]
+    assert [one.record for one in kept.begun()] == kept.records
+    assert list(kept.objectives()) == [0]
+
+
+def test_a_diverged_trial_of_a_front_breaks_a_rule_whatever_memory_it_took(tmp_path: Path) -> None:
+    front = history(tmp_path, objective="pareto", memory_limit_gib=8.0)
+    diverged = record(0, TINY, outcome=Outcome.DIVERGED, peak_memory_reserved_gib=6.0)
+    front.end(diverged)
+    assert front.tried()[0].violation == 1.0
+    assert len(front.values_of(diverged)) == 3
+
+
+def test_a_study_is_kept_from_others_while_it_is_held(tmp_path: Path) -> None:
+    kept = history(tmp_path)
+    with kept.held():
+        assert "process" in (tmp_path / "study.lock").read_text()
+        assert kept.start({BATCH: 4}) == 0

@@ -88,22 +88,19 @@ def _distribution(axis: Axis) -> BaseDistribution:
     if isinstance(axis, Listed) and not axis.ordered:
         return CategoricalDistribution(list(axis.values))
     if isinstance(axis, Listed):
-        low, high = _code(axis, axis.values[0]), _code(axis, axis.values[-1])
-        whole = isinstance(low, int)
-    else:
-        low, high, whole = axis.low, axis.high, axis.whole
-    return (IntDistribution if whole else FloatDistribution)(low, high, log=axis.log)
+        return IntDistribution(0, len(axis.values) - 1)
+    if axis.whole:
+        return IntDistribution(int(axis.low), int(axis.high), log=axis.log)
+    return FloatDistribution(axis.low, axis.high, log=axis.log)
 
 
 def _code(axis: Axis, value: Any) -> Any:
     """A value as the sampler sees it: a listed number's place, so that neighbours are neighbours, or else itself."""
-    if isinstance(axis, Listed) and axis.ordered and not axis.log:
+    if isinstance(axis, Listed) and axis.ordered:
         return min(bisect_left(axis.values, value), len(axis.values) - 1)
     return value
 
 
 def _value(axis: Axis, code: Any) -> Any:
-    """What the sampler drew, as the value it stands for: of a listed number the nearest."""
-    if isinstance(axis, Listed) and axis.ordered:
-        return min(axis.values, key=lambda value: abs(_code(axis, value) - code))
-    return code
+    """What the sampler drew, as the value it stands for: of a listed number its place says which."""
+    return axis.values[code] if isinstance(axis, Listed) and axis.ordered else code

@@ -112,6 +112,6 @@ def test_planning_loads_no_torch() -> None:
 def test_the_english_only_twin_of_a_size_is_no_smaller_variant(monkeypatch: pytest.MonkeyPatch) -> None:
     twin = replace(VARIANTS["small"].english_only(), name="small.en")
     monkeypatch.setitem(VARIANTS, twin.name, twin)
-    card = planning.Card(memory_gib=None)
+    card = planning.Hardware(card_gib=None)
     (sample,) = planning._smaller_variant(load_baseline("small"), card, None)
     assert sample == {"model.variant": "base", "model.pretrained": "openai/whisper-base"}

@@ -32,6 +32,14 @@ def test_what_was_started_and_not_ended_is_found_again(tmp_path: Path) -> None:
     assert [one.objectives for one in again.tried()] == [(0.3,), ()]
 
 
+def test_what_stands_on_a_rung_stays_when_the_run_breaks_off_there(tmp_path: Path) -> None:
+    kept = history(tmp_path)
+    kept.start(kept.axes.baseline_sample)
+    kept.score(0, examples_seen=100, objective=0.3)
+    kept.score(0, examples_seen=100, objective=10.0)
+    assert kept.objectives() == {0: {100: 0.3}}
+
+
 def test_a_trial_is_learnt_from_as_what_it_was(tmp_path: Path) -> None:
     kept = history(tmp_path)
     for number, outcome in enumerate(Outcome):
@@ -108,3 +116,11 @@ def test_a_line_that_is_no_event_is_named(tmp_path: Path) -> None:
     (tmp_path / "events.jsonl").write_text('{"mood": "good"}\n')
     with pytest.raises(InputError, match=r"events\.jsonl:1: not an event of a study"):
         history(tmp_path).begun()
+
+
+def test_a_baseline_that_an_old_study_had_begun_and_not_ended_is_trained(tmp_path: Path) -> None:
+    old = history(tmp_path)
+    old.end(record(1, TINY, eval_wer=0.3, sample={BATCH: 4}))  # with no event of it, as version 1 left its studies
+    (baseline,) = history(tmp_path).unfinished()
+    assert (baseline.number, baseline.sample) == (0, old.axes.baseline_sample)
+    assert history(tmp_path).next_number == 2

@@ -106,6 +106,43 @@ def test_a_file_that_is_behind_catches_up_and_one_of_another_study_is_replaced(t
     assert described(other) == IN_THE_MIDDLE
 
 
+def test_a_file_of_another_study_with_as_many_ended_trials_is_replaced(tmp_path: Path) -> None:
+    for name, wer, batch_size in (("this", 0.3, 2), ("other", 0.5, 2), ("third", 0.3, 4)):
+        (tmp_path / name).mkdir()
+        kept = history(tmp_path / name)
+        for number, sample in enumerate((kept.axes.baseline_sample, {BATCH: batch_size})):
+            kept.start(sample)
+            kept.end(record(number, TINY, eval_wer=wer))
+        Projection(kept, tmp_path / name).close()
+    this = tmp_path / "this"
+    was = whole(this)
+    for name in ("other", "third"):
+        (tmp_path / name / "optuna.db").rename(this / "optuna.db")
+        Projection(history(this), this).close()
+        assert whole(this) == was
+
+
+def test_a_file_that_cannot_be_made_anew_is_not_tried_at_every_event(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = history(tmp_path)
+    kept.start(kept.axes.baseline_sample)
+    made: list[str] = []
+
+    def refuse(**asked: object) -> None:
+        made.append("anew")
+        raise OSError("no SQLite file here")
+
+    monkeypatch.setattr(optuna, "create_study", refuse)
+    projection = Projection(kept, tmp_path)
+    for _ in range(3):
+        projection.follow()
+    assert len(made) == 1
+    monkeypatch.undo()
+    projection.close()
+    assert len(shown(tmp_path)) == 1
+
+
 def test_a_number_whose_sample_an_old_study_lost_is_shown_as_failed(tmp_path: Path) -> None:
     kept = history(tmp_path)
     kept.end(record(0, TINY, eval_wer=0.3))

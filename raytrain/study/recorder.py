@@ -24,6 +24,7 @@ from raytrain.study.watcher import Watcher
 from raytrain.tracking.background import LaterRun
 from raytrain.tracking.content import trial_row, trial_summary
 from raytrain.trial.cluster import require_ray
+from raytrain.trial.driver import errno_of
 from raytrain.trial.job import Trial
 from raytrain.trial.storage import latest_checkpoint
 
@@ -91,8 +92,10 @@ class Recorder(ray.tune.Callback):
         self._ended.append((self._running.pop(trial.trial_id), None))
 
     def on_trial_error(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
-        lines = str(trial.get_error() or "the trial's driver died").strip().splitlines()
-        self._ended.append((self._running.pop(trial.trial_id), lines[-1]))
+        running = self._running.pop(trial.trial_id)
+        last_line = str(trial.get_error() or "the trial's driver died").strip().splitlines()[-1]
+        running.reports({"errno": errno_of(OSError(last_line))})
+        self._ended.append((running, last_line))
 
     def on_step_end(self, iteration: int, trials: list[TuneTrial], **info: Any) -> None:
         """Here, and not as trials complete: an error of ours, a full disk say, ends the study and not the trial."""
@@ -129,7 +132,7 @@ class Recorder(ray.tune.Callback):
         elif running.checkpoint is not None and (running.checkpoint / "utterances.jsonl").is_file():
             self._keep_utterances(running.checkpoint / "utterances.jsonl", record)
         self._end(record)
-        running.tracked.finish(str(record.outcome), trial_summary(record, last_row=row))
+        running.tracked.finish(str(record.outcome), trial_summary(record, last_row=running.reported()))
 
     def _end(self, record: TrialRecord) -> None:
         self._history.end(record)

@@ -51,6 +51,7 @@ class Recorder(ray.tune.Callback):
         self._running: dict[str, RunningTrial] = {}
         """By Tune's own id of a trial, which does not outlive this process."""
         self._ended: list[tuple[RunningTrial, str | None]] = []
+        self._fault: Exception | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing: Tune writes all it is given into a file of its own, which nobody reads."""
@@ -73,20 +74,11 @@ class Recorder(ray.tune.Callback):
     def on_trial_result(
         self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, result: dict[str, Any], **info: Any
     ) -> None:
-        """Take over a row; what an evaluation of the search has shown is written down."""
-        running = self._running[trial.trial_id]
-        running.reports(result)
-        if result.get(CHECKPOINT_PATH_KEY):
-            running.checkpoint = Path(result[CHECKPOINT_PATH_KEY])
-        row = running.row
-        if result.get("eval_wer") is None or row.eval_wer is None:
-            return
-        running.examples_seen = row.examples_seen
-        running.tracked.log(trial_row(row, predicted_memory_gib=running.trial.job.predicted_memory_gib))
-        if row.examples_seen:
-            self._history.score(running.number, examples_seen=row.examples_seen, objective=row.objective)
-            self._projection.follow()
-        self._watcher.scored(running)
+        """Take over a row. What prevents that is raised as the step ends: from here, Tune would wrap it as its own."""
+        try:
+            self._take_over(self._running[trial.trial_id], result)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is raised
+            self._fault = self._fault or error
 
     def on_trial_complete(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
         self._ended.append((self._running.pop(trial.trial_id), None))
@@ -99,6 +91,8 @@ class Recorder(ray.tune.Callback):
 
     def on_step_end(self, iteration: int, trials: list[TuneTrial], **info: Any) -> None:
         """Here, and not as trials complete: an error of ours, a full disk say, ends the study and not the trial."""
+        if self._fault is not None:
+            raise self._fault
         while self._ended:
             self._record(*self._ended.pop(0))
         if time.monotonic() - self._ray_seen_s > _LOOKS_FOR_RAY_EVERY_S:
@@ -117,6 +111,21 @@ class Recorder(ray.tune.Callback):
             running.tracked.finish("interrupted", {})
         self._running.clear()
         self._projection.close()
+
+    def _take_over(self, running: RunningTrial, result: dict[str, Any]) -> None:
+        """Of a row, what an evaluation has shown is written down."""
+        running.reports(result)
+        if result.get(CHECKPOINT_PATH_KEY):
+            running.checkpoint = Path(result[CHECKPOINT_PATH_KEY])
+        row = running.row
+        if result.get("eval_wer") is None or row.eval_wer is None:
+            return
+        running.examples_seen = row.examples_seen
+        running.tracked.log(trial_row(row, predicted_memory_gib=running.trial.job.predicted_memory_gib))
+        if row.examples_seen:
+            self._history.score(running.number, examples_seen=row.examples_seen, objective=row.objective)
+            self._projection.follow()
+        self._watcher.scored(running)
 
     def _record(self, running: RunningTrial, error: str | None) -> None:
         row, trial, folder = running.row, running.trial, self._study.folder

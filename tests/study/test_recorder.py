@@ -85,6 +85,19 @@ def test_a_disk_that_is_full_for_the_trial_s_driver_ends_the_study_as_well(
     assert study.history.records == []
 
 
+def test_a_disk_that_takes_no_evaluation_ends_the_study_by_that_very_fault(
+    recorder: Recorder, study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*given: Any, **named: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "events.jsonl")
+
+    trial = started(recorder, 0)
+    monkeypatch.setattr(study.history, "score", refuse)
+    recorder.on_trial_result(0, [trial], trial, {"examples_seen": 8, "eval_wer": 0.5, "objective": 0.5})
+    with pytest.raises(OSError, match=r"events\.jsonl"):
+        recorder.on_step_end(0, [trial])
+
+
 def test_the_summary_of_a_probe_has_no_figure_of_its_few_steps(recorder: Recorder, study: Study) -> None:
     sent: list[dict[str, Any]] = []
     study.history.end(record(0, TINY, eval_wer=0.3, steps=12))

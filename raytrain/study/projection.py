@@ -124,13 +124,15 @@ class Projection:
         """A whole trial, as it is now."""
         if trial is None:
             return create_trial(state=TrialState.FAIL, params=self._params(trial), distributions=self._distributions)
-        record = trial.record
+        record, values = trial.record, self._values(trial)
+        if _state(trial) == TrialState.PRUNED and trial.objectives and not self._history.is_pareto:
+            values = [trial.objectives[max(trial.objectives)]]  # as `tell` enters it
         attributes: dict[str, Any] = {_FINALIST_OF: trial.finalist_of, _SEED: trial.seed} if trial.finalist_of else {}
         if self._history.is_pareto:
             attributes |= {f"{_WER_AT}{seen}": objective for seen, objective in trial.objectives.items()}
         return create_trial(
             state=_state(trial),
-            values=self._values(trial),
+            values=values,
             params=self._params(trial),
             distributions=self._distributions,
             user_attrs=attributes | ({_OUTCOME: str(record.outcome)} if record else {}),

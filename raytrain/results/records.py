@@ -135,8 +135,9 @@ class TrialRecord(Learnt, Taken):
     """The folder of the weights, below the study's."""
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values: what a line of the ledger holds."""
-        return {one.name: getattr(self, one.name) for one in fields(self)} | {"config": self.config.model_dump()}
+        """Plain values: what a line of the ledger holds. Which trial it is comes first, for who reads a line."""
+        names = [*type(self).__annotations__, *(one.name for one in fields(self))]
+        return {name: getattr(self, name) for name in names} | {"config": self.config.model_dump()}
 
     def as_json(self) -> str:
         """One line, no NaN: a number that is not finite becomes null."""

@@ -115,7 +115,7 @@ class Repeats:
         self._unfinished = [
             (trial.number, Repeat(finalist=by_id[trial.finalist_of], seed=trial.seed))
             for trial in self._history.unfinished()
-            if trial.finalist_of is not None and trial.seed is not None
+            if trial.finalist_of in by_id and trial.seed is not None
         ]
         search, limit_gib = study.space.search, study.description.memory_limit_gib
         begun = {(repeat.finalist.trial_id, repeat.seed) for _, repeat in self._unfinished}

@@ -4,13 +4,15 @@ from pathlib import Path
 
 import pytest
 from ended_trials import record
-from histories import BATCH, TINY, history
+from histories import BATCH, TINY, description, history
 from optuna.trial import TrialState
 
 from raytrain.errors import InputError
 from raytrain.results.ledger import Ledger
 from raytrain.results.records import Outcome
 from raytrain.search.finalists import Repeat
+from raytrain.study.proposals import Repeats
+from raytrain.study.study import Study
 
 
 def test_numbers_count_what_was_started_whoever_opens_the_study(tmp_path: Path) -> None:
@@ -124,3 +126,10 @@ def test_a_baseline_that_an_old_study_had_begun_and_not_ended_is_trained(tmp_pat
     (baseline,) = history(tmp_path).unfinished()
     assert (baseline.number, baseline.sample) == (0, old.axes.baseline_sample)
     assert history(tmp_path).next_number == 2
+
+
+def test_a_repeat_of_a_trial_whose_line_was_taken_out_is_not_gone_on_with(tmp_path: Path) -> None:
+    kept = history(tmp_path)
+    kept.repeat(Repeat(finalist=record(3, TINY), seed=43))
+    study = Study(folder=tmp_path, description=description(), inputs=None)  # type: ignore[arg-type]
+    assert Repeats(study).remaining == 0

@@ -10,12 +10,12 @@ from raytrain.config.baseline import Baseline
 from raytrain.files import finite
 
 WORST_OBJECTIVE = 10.0
-"""What a sampler is told where there is no WER, and the most it is told of a babbling model: finite, since NaN would
-never be pruned, and worse than any model that does more than babble."""
+"""The objective where there is no WER, and the largest one of a babbling model: finite, since NaN would never be
+pruned, and worse than that of any model that does more than babble."""
 
 
 _FORMER_NAMES = {"gpu_memory_gib": "gpu_share_gib"}
-"""Of fields, in ledgers of studies of version 1."""
+"""Names that fields had in studies of version 1, and what they are called now."""
 
 
 class Outcome(StrEnum):

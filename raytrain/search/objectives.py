@@ -1,4 +1,4 @@
-"""What Optuna is told of a trial that ended: its record in; finite numbers to minimise, and what it broke, out."""
+"""What Optuna learns of a trial that ended: its record in; finite numbers to minimise, and what it broke, out."""
 
 from raytrain.results.choose import measures, peak_memory_gib
 from raytrain.results.records import WORST_OBJECTIVE, Outcome, TrialRecord

@@ -54,7 +54,7 @@ class Begun:
     objectives: dict[int, float] = field(default_factory=dict)
     """The objective at each evaluation, by examples seen."""
     record: TrialRecord | None = None
-    """How it ended."""
+    """The trial's line in the ledger; None while it has not ended."""
 
 
 class History:

@@ -70,7 +70,7 @@ class Description:
         """Write study.json or fit.json in this folder, whole or not at all."""
         values = {one.name: getattr(self, one.name) for one in fields(self)}
         plain = {name: value.model_dump() for name, value in values.items() if isinstance(value, Section)}
-        write_json(folder / self.file_name, values | plain)
+        write_json(folder / self.file_name, values | plain | {"version": VERSION})
 
     def caveats(self) -> list[str]:
         """What a reader of any figure must know first."""

@@ -9,12 +9,12 @@ from raytrain.config.baseline import Baseline
 from raytrain.files import finite
 
 WORST_OBJECTIVE = 10.0
-"""What a sampler is told where there is no WER, and the most it is told of a babbling model: finite, since NaN would
-never be pruned, and worse than any model that does more than babble."""
+"""The objective where there is no WER, and the largest one of a babbling model: finite, since NaN would never be
+pruned, and worse than that of any model that does more than babble."""
 
 
 _FORMER_NAMES = {"gpu_memory_gib": "gpu_share_gib"}
-"""Of fields, in ledgers of studies of version 1."""
+"""Names that fields had in studies of version 1, and what they are called now."""
 
 
 class Outcome(StrEnum):
@@ -134,8 +134,9 @@ class TrialRecord(Learnt, Taken):
     """The folder of the weights, below the study's."""
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values: what a line of the ledger holds."""
-        return {one.name: getattr(self, one.name) for one in fields(self)} | {"config": self.config.model_dump()}
+        """Plain values: what a line of the ledger holds. Which trial it is comes first, for who reads a line."""
+        names = [*type(self).__annotations__, *(one.name for one in fields(self))]
+        return {name: getattr(self, name) for name in names} | {"config": self.config.model_dump()}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:

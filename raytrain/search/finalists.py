@@ -19,7 +19,7 @@ class Repeat:
 
     finalist: TrialRecord
     seed: int
-    """Of the training; the split of the data stays the study's."""
+    """The training's own seed; the split of the data stays the study's."""
 
 
 def further_seeds(search: Search, baseline: Baseline) -> int:

@@ -54,7 +54,7 @@ class Begun:
     objectives: dict[int, float] = field(default_factory=dict)
     """The objective at each evaluation, by examples seen."""
     record: TrialRecord | None = None
-    """How it ended."""
+    """The trial's line in the ledger; None while it has not ended."""
 
 
 class History:
@@ -107,7 +107,8 @@ class History:
                     number=one.number, sample=one.sample or {}, finalist_of=one.finalist_of, seed=one.seed
                 )
             elif one.number in found and one.examples_seen is not None and one.objective is not None:
-                found[one.number].objectives[one.examples_seen] = one.objective
+                # A run that breaks off is reported once more where it was scored last, with the worst objective.
+                found[one.number].objectives.setdefault(one.examples_seen, one.objective)
         for record in self.records:
             # A study of version 1 has a ledger and no events.
             trial = found.setdefault(
@@ -116,6 +117,8 @@ class History:
             )
             trial.record = record
             trial.objectives = trial.objectives or _evaluations(record)
+        if found:  # a study of version 1 may have been killed while only its baseline had not ended
+            found.setdefault(0, Begun(number=0, sample=self.axes.baseline_sample))
         for trial in found.values():
             trial.sample = trial.sample or self.axes.baseline_sample
         return [found[number] for number in sorted(found)]

@@ -1,6 +1,6 @@
 """Room on a cluster: what trials ask of its cards and CPUs in; where the next one may start now, if anywhere, out.
 
-Tune asks for the next trial, and is told to ask again while it would have to wait: what is started has its hardware,
+Tune asks for the next trial, and is asked to come again while it would have to wait: what is started has its hardware,
 and none is passed for ever by smaller ones.
 """
 

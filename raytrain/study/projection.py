@@ -37,16 +37,20 @@ class Projection:
     def __init__(self, history: History, folder: Path) -> None:
         self._history, self._folder = history, folder
         self._study: optuna.Study | None = None
+        self._is_given_up = False
         self._distributions = _distributions(history.axes)
 
     def follow(self) -> None:
-        """Show what is new; everything, in a file made anew, where the one that is there does not take it."""
-        if not self._attempt(self._catch_up):
-            self._attempt(self._make_anew)
+        """Show what is new; everything, in a file made anew, where the one that is there does not take it.
+
+        Where that fails, too, the study's end is the next try: a file of 1,000 trials is written in half a minute.
+        """
+        if not self._is_given_up and not self._attempt(self._catch_up):
+            self._is_given_up = not self._attempt(self._make_anew)
 
     def close(self) -> None:
         """Leave a file that opens and shows the whole study, whatever became of the one that was there."""
-        self._study = None
+        self._study, self._is_given_up = None, False
         self.follow()
 
     def _attempt(self, work: Callable[[], None]) -> bool:
@@ -93,17 +97,20 @@ class Projection:
     def _renew(self, shown: FrozenTrial, trial: Begun | None) -> None:
         """Bring one trial that is shown up to date."""
         state = _state(trial)
-        if shown.state.is_finished():
-            if shown.state != state:
-                raise NotThisStudy(f"trial {shown.number} is {shown.state.name}, and was {state.name}")
-            return
-        if trial is None or shown.params != self._params(trial):
+        if shown.params != self._params(trial):
             raise NotThisStudy(f"trial {shown.number} has another sample")
+        if shown.state.is_finished():
+            if shown.state != state or (state == TrialState.COMPLETE and shown.values != self._values(trial)):
+                raise NotThisStudy(f"trial {shown.number} is {shown.state.name}, and ended otherwise")
+            return
+        if trial is None:
+            raise NotThisStudy(f"trial {shown.number} runs, and nothing is known of it")
         assert self._study is not None
         handle = Trial(self._study, shown._trial_id)
         for seen, objective in sorted(trial.objectives.items()):
             if self._history.is_pareto:  # Optuna has no reports, and no pruning, where there are several objectives
-                handle.set_user_attr(f"{_WER_AT}{seen}", objective)
+                if f"{_WER_AT}{seen}" not in shown.user_attrs:
+                    handle.set_user_attr(f"{_WER_AT}{seen}", objective)
             elif seen not in shown.intermediate_values:
                 handle.report(objective, seen)
         if trial.record is None:
@@ -111,21 +118,21 @@ class Projection:
         for name, violation in self._history.constraints_of(trial.record).items():
             handle.set_constraint(name, violation)
         handle.set_user_attr(_OUTCOME, str(trial.record.outcome))
-        values = list(self._history.values_of(trial.record)) if state == TrialState.COMPLETE else None
-        self._study.tell(shown.number, values, state=state)
+        self._study.tell(shown.number, self._values(trial), state=state)
 
     def _as_optuna(self, trial: Begun | None) -> FrozenTrial:
         """A whole trial, as it is now."""
         if trial is None:
-            params = self._history.axes.baseline_sample
-            return create_trial(state=TrialState.FAIL, params=dict(params), distributions=self._distributions)
-        record, state = trial.record, _state(trial)
+            return create_trial(state=TrialState.FAIL, params=self._params(trial), distributions=self._distributions)
+        record, values = trial.record, self._values(trial)
+        if _state(trial) == TrialState.PRUNED and trial.objectives and not self._history.is_pareto:
+            values = [trial.objectives[max(trial.objectives)]]  # as `tell` enters it
         attributes: dict[str, Any] = {_FINALIST_OF: trial.finalist_of, _SEED: trial.seed} if trial.finalist_of else {}
         if self._history.is_pareto:
             attributes |= {f"{_WER_AT}{seen}": objective for seen, objective in trial.objectives.items()}
         return create_trial(
-            state=state,
-            values=list(self._history.values_of(record)) if record and state == TrialState.COMPLETE else None,
+            state=_state(trial),
+            values=values,
             params=self._params(trial),
             distributions=self._distributions,
             user_attrs=attributes | ({_OUTCOME: str(record.outcome)} if record else {}),
@@ -133,8 +140,15 @@ class Projection:
             constraints=self._history.constraints_of(record) if record else None,
         )
 
-    def _params(self, trial: Begun) -> dict[str, Any]:
-        return {key: trial.sample[key] for key in self._distributions}
+    def _params(self, trial: Begun | None) -> dict[str, Any]:
+        sample = self._history.axes.baseline_sample if trial is None else trial.sample
+        return {key: sample[key] for key in self._distributions}
+
+    def _values(self, trial: Begun | None) -> list[float] | None:
+        """What the sampler minimised, of a trial that ended with a fact about its sample."""
+        if trial is None or trial.record is None or _state(trial) != TrialState.COMPLETE:
+            return None
+        return list(self._history.values_of(trial.record))
 
     def _url(self) -> str:
         return f"sqlite:///{self._folder / FILE_NAME}"

@@ -60,7 +60,8 @@ class Proposals:
             tried = len(self._history.tried())
             log.info("every sample of the space has been tried; the search ends with %d trials", tried)
             return None
-        _begin_anew(self._study, self._history.start(sample))
+        _clear(self._study, number)
+        self._history.start(sample)
         return self._trial(number, sample, share, admission)
 
     def _trial(self, number: int, sample: Sample, share: Share, admission: Admission) -> Trial:
@@ -114,7 +115,7 @@ class Repeats:
         self._unfinished = [
             (trial.number, Repeat(finalist=by_id[trial.finalist_of], seed=trial.seed))
             for trial in self._history.unfinished()
-            if trial.finalist_of is not None and trial.seed is not None
+            if trial.finalist_of in by_id and trial.seed is not None
         ]
         search, limit_gib = study.space.search, study.description.memory_limit_gib
         begun = {(repeat.finalist.trial_id, repeat.seed) for _, repeat in self._unfinished}
@@ -132,8 +133,9 @@ class Repeats:
             number, repeat = self._unfinished.pop(0)
         elif self._missing:
             repeat = self._missing.pop(0)
-            number = self._history.repeat(repeat)
-            _begin_anew(self._study, number)
+            number = self._history.next_number
+            _clear(self._study, number)
+            self._history.repeat(repeat)
         else:
             return None
         config = apply_sample(repeat.finalist.config, {"training.seed": repeat.seed})
@@ -151,8 +153,11 @@ class Repeats:
         return Trial(number=number, sample=finalist.sample, config=config, job=job, repeats=finalist.trial_id)
 
 
-def _begin_anew(study: Study, number: int) -> None:
-    """A run goes on from what lies under its name, and a study that was killed may have left something there."""
+def _clear(study: Study, number: int) -> None:
+    """Remove what lies under the name of a trial that is about to begin, since its run would go on from there.
+
+    Before the trial counts as begun: what a trial that has begun left there is its own.
+    """
     shutil.rmtree(study.runs / trial_name(number), ignore_errors=True)
 
 

@@ -24,6 +24,7 @@ from raytrain.study.watcher import Watcher
 from raytrain.tracking.background import LaterRun
 from raytrain.tracking.content import trial_row, trial_summary
 from raytrain.trial.cluster import require_ray
+from raytrain.trial.driver import errno_of
 from raytrain.trial.job import Trial
 from raytrain.trial.storage import latest_checkpoint
 
@@ -50,6 +51,7 @@ class Recorder(ray.tune.Callback):
         self._running: dict[str, RunningTrial] = {}
         """By Tune's own id of a trial, which does not outlive this process."""
         self._ended: list[tuple[RunningTrial, str | None]] = []
+        self._fault: Exception | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing: Tune writes all it is given into a file of its own, which nobody reads."""
@@ -72,30 +74,25 @@ class Recorder(ray.tune.Callback):
     def on_trial_result(
         self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, result: dict[str, Any], **info: Any
     ) -> None:
-        """Take over a row; what an evaluation of the search has shown is written down."""
-        running = self._running[trial.trial_id]
-        running.reports(result)
-        if result.get(CHECKPOINT_PATH_KEY):
-            running.checkpoint = Path(result[CHECKPOINT_PATH_KEY])
-        row = running.row
-        if result.get("eval_wer") is None or row.eval_wer is None:
-            return
-        running.examples_seen = row.examples_seen
-        running.tracked.log(trial_row(row, predicted_memory_gib=running.trial.job.predicted_memory_gib))
-        if row.examples_seen:
-            self._history.score(running.number, examples_seen=row.examples_seen, objective=row.objective)
-            self._projection.follow()
-        self._watcher.scored(running)
+        """Take over a row. What prevents that is raised as the step ends: from here, Tune would wrap it as its own."""
+        try:
+            self._take_over(self._running[trial.trial_id], result)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is raised
+            self._fault = self._fault or error
 
     def on_trial_complete(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
         self._ended.append((self._running.pop(trial.trial_id), None))
 
     def on_trial_error(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
-        lines = str(trial.get_error() or "the trial's driver died").strip().splitlines()
-        self._ended.append((self._running.pop(trial.trial_id), lines[-1]))
+        running = self._running.pop(trial.trial_id)
+        last_line = str(trial.get_error() or "the trial's driver died").strip().splitlines()[-1]
+        running.reports({"errno": errno_of(OSError(last_line))})
+        self._ended.append((running, last_line))
 
     def on_step_end(self, iteration: int, trials: list[TuneTrial], **info: Any) -> None:
         """Here, and not as trials complete: an error of ours, a full disk say, ends the study and not the trial."""
+        if self._fault is not None:
+            raise self._fault
         while self._ended:
             self._record(*self._ended.pop(0))
         if time.monotonic() - self._ray_seen_s > _LOOKS_FOR_RAY_EVERY_S:
@@ -115,6 +112,21 @@ class Recorder(ray.tune.Callback):
         self._running.clear()
         self._projection.close()
 
+    def _take_over(self, running: RunningTrial, result: dict[str, Any]) -> None:
+        """Of a row, what an evaluation has shown is written down."""
+        running.reports(result)
+        if result.get(CHECKPOINT_PATH_KEY):
+            running.checkpoint = Path(result[CHECKPOINT_PATH_KEY])
+        row = running.row
+        if result.get("eval_wer") is None or row.eval_wer is None:
+            return
+        running.examples_seen = row.examples_seen
+        running.tracked.log(trial_row(row, predicted_memory_gib=running.trial.job.predicted_memory_gib))
+        if row.examples_seen:
+            self._history.score(running.number, examples_seen=row.examples_seen, objective=row.objective)
+            self._projection.follow()
+        self._watcher.scored(running)
+
     def _record(self, running: RunningTrial, error: str | None) -> None:
         row, trial, folder = running.row, running.trial, self._study.folder
         if row.errno is not None and is_full(OSError(row.errno, "")):
@@ -129,7 +141,7 @@ class Recorder(ray.tune.Callback):
         elif running.checkpoint is not None and (running.checkpoint / "utterances.jsonl").is_file():
             self._keep_utterances(running.checkpoint / "utterances.jsonl", record)
         self._end(record)
-        running.tracked.finish(str(record.outcome), trial_summary(record, last_row=row))
+        running.tracked.finish(str(record.outcome), trial_summary(record, last_row=running.reported()))
 
     def _end(self, record: TrialRecord) -> None:
         self._history.end(record)

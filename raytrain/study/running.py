@@ -51,6 +51,11 @@ class RunningTrial:
             result = {name: value for name, value in result.items() if name in _OF_A_PROBE}
         self.row = self.row.updated(result)
 
+    def reported(self) -> dict[str, Any]:
+        """Its last row for trackers: of a probe only what it has measured, since the rest was never reported."""
+        values = self.row.as_dict()
+        return values if self.trial.probes is None else {name: values[name] for name in values if name in _OF_A_PROBE}
+
     def is_at(self, progress: RunProgress) -> None:
         """Take over what its worker says; never back behind what an evaluation reported."""
         self.phase = progress.phase

@@ -54,9 +54,9 @@ def trial_row(row: Row, *, predicted_memory_gib: float | None) -> dict[str, Any]
     return {**row.as_dict(), "predicted_memory_gib": predicted_memory_gib}
 
 
-def trial_summary(record: TrialRecord, *, last_row: Row) -> dict[str, Any]:
+def trial_summary(record: TrialRecord, *, last_row: Mapping[str, Any]) -> dict[str, Any]:
     """The trial's last row, and what its record alone knows; the record's figures count where both have one."""
-    return {**last_row.as_dict(), **{name: getattr(record, name) for name in _FROM_RECORD}}
+    return {**last_row, **{name: getattr(record, name) for name in _FROM_RECORD}}
 
 
 def fit_run(folder_name: str, config: Baseline) -> RunContent:

@@ -1,4 +1,4 @@
-"""A trial inside Tune: a Job in; its run on Ray Train, its rows told to Tune, and always a last row with an outcome."""
+"""A trial inside Tune: a Job in; its run on Ray Train, its rows reported to Tune, the last with an outcome, out."""
 
 import re
 from typing import Any

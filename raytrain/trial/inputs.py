@@ -1,6 +1,6 @@
 """What a run needs before a cluster is worth starting: a baseline in; its prepared corpora, split and weights out.
 
-Done in the driver, so that bad input is told at once and the corpus is prepared once for all trials.
+Done in the driver, so that bad input is reported at once and the corpus is prepared once for all trials.
 """
 
 from dataclasses import dataclass

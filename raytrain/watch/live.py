@@ -26,7 +26,7 @@ _NARROW, _WIDE = 76, 110
 
 @contextmanager
 def watched(study: Study) -> Iterator[Watcher]:
-    """Whom to tell of the study: a live view where stderr is a terminal, else one who says a line an evaluation."""
+    """Yield what follows the study: a live view where stderr is a terminal, else one line an evaluation."""
     if not sys.stderr.isatty() or Console(stderr=True).is_dumb_terminal:
         yield Lines()
         return

@@ -1,4 +1,4 @@
-"""A study while it runs: its trials as they start, tell and end in; counts, the best so far and the time left out."""
+"""A study while it runs: its trials as they start, score and end in; counts, the best so far and the time left out."""
 
 import time
 from dataclasses import dataclass, field
@@ -36,7 +36,7 @@ class StudyProgress(Watcher):
 
     @classmethod
     def of(cls, study: Study) -> Self:
-        """Of a study that begins, or goes on."""
+        """The progress of a study that begins or goes on, with the trials that have ended before."""
         search = study.space.search
         return cls(
             trials=search.trials,
@@ -60,7 +60,7 @@ class StudyProgress(Watcher):
         self.ended.append(record)
 
     def refresh(self) -> None:
-        """Ask the workers' files."""
+        """Take over what the workers have written of how far they are."""
         for trial in list(self.running.values()):
             if (progress := read_progress(trial.run)) is not None:
                 trial.is_at(progress)
@@ -86,7 +86,7 @@ class StudyProgress(Watcher):
         return {outcome: found.count(outcome) for outcome in Outcome if outcome in found}
 
     def repeats_ended(self) -> int:
-        """Of finalists, however they ended."""
+        """How many trainings of finalists with further seeds have ended, in whatever way."""
         return sum(record.finalist_of is not None for record in self.ended)
 
     def to_come(self) -> tuple[int, int]:

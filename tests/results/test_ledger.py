@@ -35,6 +35,11 @@ def test_a_trial_told_twice_is_written_once(tmp_path: Path) -> None:
     assert [one.eval_wer for one in ledger.read()] == [0.2]
 
 
+def test_a_line_begins_with_which_trial_it_is(tmp_path: Path) -> None:
+    Ledger(tmp_path).append(record(0))
+    assert (tmp_path / "trials.jsonl").read_text().startswith('{"trial_id": "t000", "number": 0, "sample": ')
+
+
 def test_nan_is_written_as_null(tmp_path: Path) -> None:
     Ledger(tmp_path).append(record(0, eval_wer=math.nan, history=[{"train_loss": math.inf}]))
     line = (tmp_path / "trials.jsonl").read_text()

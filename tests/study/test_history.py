@@ -6,13 +6,15 @@ from pathlib import Path
 
 import pytest
 from ended_trials import record
-from histories import BATCH, TINY, history
+from histories import BATCH, TINY, description, history
 from optuna.trial import TrialState
 
 from raytrain.errors import InputError
 from raytrain.results.ledger import Ledger
 from raytrain.results.records import Outcome
 from raytrain.search.finalists import Repeat
+from raytrain.study.proposals import Repeats
+from raytrain.study.study import Study
 
 
 def test_numbers_count_what_was_started_whoever_opens_the_study(tmp_path: Path) -> None:
@@ -32,6 +34,14 @@ def test_what_was_started_and_not_ended_is_found_again(tmp_path: Path) -> None:
     assert [(one.number, one.sample) for one in again.unfinished()] == [(1, {BATCH: 4})]
     assert again.objectives()[1] == {100: 0.4}
     assert [one.objectives for one in again.tried()] == [(0.3,), ()]
+
+
+def test_what_stands_on_a_rung_stays_when_the_run_breaks_off_there(tmp_path: Path) -> None:
+    kept = history(tmp_path)
+    kept.start(kept.axes.baseline_sample)
+    kept.score(0, examples_seen=100, objective=0.3)
+    kept.score(0, examples_seen=100, objective=10.0)
+    assert kept.objectives() == {0: {100: 0.3}}
 
 
 def test_a_trial_is_learnt_from_as_what_it_was(tmp_path: Path) -> None:
@@ -182,3 +192,18 @@ def test_a_study_is_kept_from_others_while_it_is_held(tmp_path: Path) -> None:
     with kept.held():
         assert "process" in (tmp_path / "study.lock").read_text()
         assert kept.start({BATCH: 4}) == 0
+
+
+def test_a_baseline_that_an_old_study_had_begun_and_not_ended_is_trained(tmp_path: Path) -> None:
+    old = history(tmp_path)
+    old.end(record(1, TINY, eval_wer=0.3, sample={BATCH: 4}))  # with no event of it, as version 1 left its studies
+    (baseline,) = history(tmp_path).unfinished()
+    assert (baseline.number, baseline.sample) == (0, old.axes.baseline_sample)
+    assert history(tmp_path).next_number == 2
+
+
+def test_a_repeat_of_a_trial_whose_line_was_taken_out_is_not_gone_on_with(tmp_path: Path) -> None:
+    kept = history(tmp_path)
+    kept.repeat(Repeat(finalist=record(3, TINY), seed=43))
+    study = Study(folder=tmp_path, description=description(), inputs=None)  # type: ignore[arg-type]
+    assert Repeats(study).remaining == 0

@@ -61,6 +61,10 @@ def test_what_followed_the_study_and_what_is_made_anew_of_it_are_the_same(tmp_pa
     kept, projection = with_a_trial_in_the_middle(tmp_path)
     kept.end(record(1, TINY, eval_wer=0.2, peak_memory_reserved_gib=3.0))
     kept.repeat(Repeat(finalist=kept.records[0], seed=43))
+    kept.start({BATCH: 2})
+    kept.score(3, examples_seen=100, objective=0.5)
+    projection.follow()
+    kept.end(record(3, TINY, outcome=Outcome.PRUNED, eval_wer=0.5))
     projection.follow()
     followed = whole(tmp_path)
     (tmp_path / "optuna.db").unlink()
@@ -104,6 +108,43 @@ def test_a_file_that_is_behind_catches_up_and_one_of_another_study_is_replaced(t
     (tmp_path / "optuna.db").rename(other / "optuna.db")
     Projection(history(other), other).close()
     assert described(other) == IN_THE_MIDDLE
+
+
+def test_a_file_of_another_study_with_as_many_ended_trials_is_replaced(tmp_path: Path) -> None:
+    for name, wer, batch_size in (("this", 0.3, 2), ("other", 0.5, 2), ("third", 0.3, 4)):
+        (tmp_path / name).mkdir()
+        kept = history(tmp_path / name)
+        for number, sample in enumerate((kept.axes.baseline_sample, {BATCH: batch_size})):
+            kept.start(sample)
+            kept.end(record(number, TINY, eval_wer=wer))
+        Projection(kept, tmp_path / name).close()
+    this = tmp_path / "this"
+    was = whole(this)
+    for name in ("other", "third"):
+        (tmp_path / name / "optuna.db").rename(this / "optuna.db")
+        Projection(history(this), this).close()
+        assert whole(this) == was
+
+
+def test_a_file_that_cannot_be_made_anew_is_not_tried_at_every_event(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = history(tmp_path)
+    kept.start(kept.axes.baseline_sample)
+    made: list[str] = []
+
+    def refuse(**asked: object) -> None:
+        made.append("anew")
+        raise OSError("no SQLite file here")
+
+    monkeypatch.setattr(optuna, "create_study", refuse)
+    projection = Projection(kept, tmp_path)
+    for _ in range(3):
+        projection.follow()
+    assert len(made) == 1
+    monkeypatch.undo()
+    projection.close()
+    assert len(shown(tmp_path)) == 1
 
 
 def test_a_number_whose_sample_an_old_study_lost_is_shown_as_failed(tmp_path: Path) -> None:

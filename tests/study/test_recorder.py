@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from asked_trials import asked
+from ended_trials import record
 from histories import description
 from ray.tune.experiment import Trial
 
@@ -70,6 +71,49 @@ def test_a_full_disk_ends_the_study_and_leaves_the_trial_to_be_gone_on_with(reco
     assert caught.value.errno == errno.ENOSPC
     assert study.history.records == []
     assert [one.number for one in study.history.unfinished()] == [0]
+
+
+def test_a_disk_that_is_full_for_the_trial_s_driver_ends_the_study_as_well(
+    recorder: Recorder, study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trial = started(recorder, 0)
+    said = "Traceback (most recent call last):\n  File ...\nOSError: [Errno 28] in whatever language\n"
+    monkeypatch.setattr(trial, "get_error", lambda: said)
+    recorder.on_trial_error(0, [trial], trial)
+    with pytest.raises(OSError, match="No space left on device"):
+        recorder.on_step_end(0, [trial])
+    assert study.history.records == []
+
+
+def test_a_disk_that_takes_no_evaluation_ends_the_study_by_that_very_fault(
+    recorder: Recorder, study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*given: Any, **named: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "events.jsonl")
+
+    trial = started(recorder, 0)
+    monkeypatch.setattr(study.history, "score", refuse)
+    recorder.on_trial_result(0, [trial], trial, {"examples_seen": 8, "eval_wer": 0.5, "objective": 0.5})
+    with pytest.raises(OSError, match=r"events\.jsonl"):
+        recorder.on_step_end(0, [trial])
+
+
+def test_the_summary_of_a_probe_has_no_figure_of_its_few_steps(recorder: Recorder, study: Study) -> None:
+    sent: list[dict[str, Any]] = []
+    study.history.end(record(0, TINY, eval_wer=0.3, steps=12))
+    utterances = transcripts_path(study.folder, 0)
+    utterances.parent.mkdir(parents=True)
+    utterances.write_text("{}\n")
+    study.history.start({"training.batch_size": 4})
+    probe = started(recorder, 1, probes="trial-0000")
+    recorder._running[probe.trial_id].tracked.finish = lambda outcome, summary: sent.append(dict(summary))  # type: ignore[method-assign]
+    few = {"eval_wer": 0.9, "examples_seen": 8, "step": 1, "objective": 0.9, "train_examples_per_s": 70.0}
+    recorder.on_trial_result(0, [probe], probe, {**few, "finished": True, "outcome": "completed"})
+    recorder.on_trial_complete(0, [probe], probe)
+    recorder.on_step_end(0, [])
+    (summary,) = sent
+    assert (summary["eval_wer"], summary["train_examples_per_s"]) == (0.3, 70.0)
+    assert not summary.keys() & {"objective", "step", "steps_total", "epoch", "examples_seen", "train_loss"}
 
 
 @pytest.mark.parametrize(("stands_for", "written"), [({}, {8: 0.5}), ({"probes": "trial-0000"}, {})])

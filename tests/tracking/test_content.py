@@ -50,7 +50,7 @@ def test_a_row_has_the_prediction_beside_the_measured_memory() -> None:
 def test_a_trial_s_summary_is_its_last_row_and_what_the_record_alone_knows() -> None:
     record = trial(4, Outcome.COMPLETED, 0.25, inherited_from="trial-0001", gpu_fraction=0.5, reason="as trial-0001")
     last = Row(eval_wer=0.9, step=4, finished=True)
-    assert trial_summary(record, last_row=last) == last.as_dict() | {
+    assert trial_summary(record, last_row=last.as_dict()) == last.as_dict() | {
         "eval_wer": 0.25, "best_eval_wer": None, "inherited_from": "trial-0001", "reason": "as trial-0001",
         "predicted_memory_gib": None, "gpu_fraction": 0.5,
     }  # fmt: skip

@@ -5,9 +5,10 @@ from pathlib import Path
 
 from raytrain.config.dump import dump_yaml
 from raytrain.files import write_text
-from raytrain.report.table import HEADINGS, Cell, TrialTable, first_cells, mark_of, number_cell
+from raytrain.report.table import HEADINGS, Cell, TrialTable, first_cells, number_cell
 from raytrain.results.choose import MEASURES, measures
 from raytrain.results.records import TrialRecord
+from raytrain.results.study_results import StudyResults
 from raytrain.results.wording import trial_title
 
 _FOLDER = "front"
@@ -15,12 +16,12 @@ ABOUT = "No trial is as good as one of these in WER, memory and time and better 
 _DIGITS = (3, 2, 1)
 
 
-def front_table(front: Sequence[TrialRecord], *, best: TrialRecord | None, baseline: TrialRecord | None) -> TrialTable:
+def front_table(study: StudyResults) -> TrialTable:
     """A table of the front: a row a trial with what it is judged by, lowest WER first."""
-    marks = [mark_of(record, best=best, baseline=baseline) for record in front]
+    marks = [", ".join(study.roles(record)) for record in study.front]
     rows = [
         [*first_cells(record, mark=mark), *map(number_cell, measures(record) or (), _DIGITS), Cell(text=_file(record))]
-        for record, mark in zip(front, marks, strict=True)
+        for record, mark in zip(study.front, marks, strict=True)
     ]
     return TrialTable(headings=[*HEADINGS, *MEASURES, "train it with"], rows=rows, marks=marks)
 

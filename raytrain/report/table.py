@@ -11,6 +11,7 @@ from rich.table import Table
 from raytrain.config.constants import AGE_BUCKETS
 from raytrain.results.choose import peak_memory_gib
 from raytrain.results.records import TrialRecord
+from raytrain.results.study_results import StudyResults
 from raytrain.results.wording import number_text, short, split_text
 
 HEADINGS = ("trial", "batch × accumulation = effective", "learning rate")
@@ -45,26 +46,17 @@ class TrialTable:
         return [any(row[column].value is not None for row in self.rows) for column in range(len(self.headings))]
 
 
-def trial_table(
-    records: Sequence[TrialRecord], *, best: TrialRecord | None = None, baseline: TrialRecord | None = None
-) -> TrialTable:
+def trial_table(study: StudyResults) -> TrialTable:
     """The table of a study's trials, a row each, in the order of their numbers."""
-    seen = {bucket for record in records for bucket in record.wer_by_age_bucket}
+    seen = {bucket for record in study.records for bucket in record.wer_by_age_bucket}
     buckets = [bucket for bucket in AGE_BUCKETS if bucket in seen] + sorted(seen - set(AGE_BUCKETS))
     ages = [f"WER {bucket}" for bucket in buckets]
-    ordered = sorted(records, key=lambda record: (record.number, record.started_at))
-    marks = [mark_of(record, best=best, baseline=baseline) for record in ordered]
+    marks = [", ".join(study.roles(record)) for record in study.records]
     return TrialTable(
         headings=[*HEADINGS, "WER", *ages, "peak memory GiB", "clips/s", "outcome"],
-        rows=[_row(record, buckets, mark=mark) for record, mark in zip(ordered, marks, strict=True)],
+        rows=[_row(record, buckets, mark=mark) for record, mark in zip(study.records, marks, strict=True)],
         marks=marks,
     )
-
-
-def mark_of(record: TrialRecord, *, best: TrialRecord | None, baseline: TrialRecord | None) -> str:
-    """The roles of a trial: "baseline", "best", "baseline, best" or ""."""
-    roles = {"baseline": baseline, "best": best}
-    return ", ".join(name for name, one in roles.items() if one is not None and one.trial_id == record.trial_id)
 
 
 def first_cells(record: TrialRecord, *, mark: str) -> list[Cell]:
@@ -83,15 +75,9 @@ def number_cell(value: float | None, digits: int) -> Cell:
     return Cell(text=number_text(value, digits), value=value)
 
 
-def print_trials(
-    records: Sequence[TrialRecord],
-    *,
-    best: TrialRecord | None = None,
-    baseline: TrialRecord | None = None,
-    stderr: bool = False,
-) -> None:
+def print_trials(study: StudyResults, *, stderr: bool = False) -> None:
     """Show the table of trials in the terminal; a narrow one goes without the age columns, which the report has."""
-    table = trial_table(records, best=best, baseline=baseline)
+    table = trial_table(study)
     console = Console(stderr=stderr)
     if not console.is_terminal:
         # In a file or a pipe nobody widens the window.

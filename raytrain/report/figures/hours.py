@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import accumulate, pairwise
 
-from raytrain.report.figures.marks import BOTTOM, FULL_WIDTH, LEFT, RIGHT, TOP, Figure, box, line, x_axis, y_grid
-from raytrain.report.figures.scales import Scale
+from raytrain.report.figures.marks import Figure, box, line, x_axis, y_grid
+from raytrain.report.figures.scales import BOTTOM, FULL_WIDTH, LEFT, RIGHT, TOP, Scale
 from raytrain.report.figures.trial_marks import outcome_key, role, tip
 from raytrain.report.statements import cards_taken
 from raytrain.results.records import Outcome, TrialRecord

@@ -5,7 +5,8 @@ from functools import partial
 from typing import Any
 
 from raytrain.config.space import Range
-from raytrain.report.figures.marks import (
+from raytrain.report.figures.marks import Figure, box, key_line, line, text
+from raytrain.report.figures.scales import (
     BOTTOM,
     FULL_WIDTH,
     HEIGHT,
@@ -13,13 +14,10 @@ from raytrain.report.figures.marks import (
     RIGHT,
     TOP,
     WIDTH,
-    Figure,
-    box,
-    key_line,
-    line,
-    text,
+    Doublings,
+    Scale,
+    tick_text,
 )
-from raytrain.report.figures.scales import Doublings, Scale, tick_text
 from raytrain.report.figures.trial_marks import role, tip
 from raytrain.results.records import Outcome, TrialRecord
 from raytrain.results.study_results import StudyResults, varied_keys

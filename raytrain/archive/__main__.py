@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from raytrain.archive.as_baseline import write_baseline
 from raytrain.archive.checksums import Manifest
 from raytrain.archive.index import restored, what
 from raytrain.archive.store import Archive
@@ -66,14 +67,8 @@ def _list(archive: Archive, arguments: argparse.Namespace) -> int:
         return status
     for row in rows:
         wer = f"WER {row['best_eval_wer']:.4f}" if row["best_eval_wer"] is not None else ""
-        parts = [
-            row["name"],
-            row["what"],
-            wer,
-            row["archived_at"][:10],
-            f"{row['size_bytes'] / _MIB:.1f} MiB",
-            row["why"],
-        ]
+        size = f"{row['size_bytes'] / _MIB:.1f} MiB"
+        parts = [row["name"], row["what"], wer, row["archived_at"][:10], size, row["why"]]
         print("  ".join(part for part in parts if part))
     if not rows and not status:
         say(f"{archive.home}: nothing is archived")
@@ -123,8 +118,6 @@ def _restore(archive: Archive, arguments: argparse.Namespace) -> int:
 
 
 def _restore_as_baseline(archive: Archive, arguments: argparse.Namespace) -> int:
-    from raytrain.archive.as_baseline import write_baseline  # here: it loads the configuration's schema
-
     if arguments.keep:
         raise InputError("--keep: --as-baseline moves nothing, so all is kept anyway; leave it out")
     archive.recover()

@@ -47,7 +47,7 @@ class ExportScore:
     @property
     def word_errors(self) -> WordErrors:
         """Edit counts over all utterances."""
-        return WordErrors.total(counts(row) for row in self.rows)
+        return WordErrors.total(map(counts, self.rows))
 
     def table(self) -> list[TableRow]:
         """A line for each age bucket, the youngest first, and one for all."""
@@ -55,7 +55,10 @@ class ExportScore:
         for row in self.rows:
             buckets[row["age_bucket"]].append(row)
         named = [(bucket, buckets[bucket]) for bucket in sorted(buckets, key=_years)]
-        return [_table_row(name, rows) for name, rows in [*named, ("**all**", self.rows)]]
+        return [
+            TableRow(name, WordErrors.total(map(counts, rows)), len(rows), len({row["child_id"] for row in rows}))
+            for name, rows in [*named, ("**all**", self.rows)]
+        ]
 
 
 def model_card(run: KeptRun, score: ExportScore, *, window: Audio) -> str:
@@ -123,11 +126,6 @@ def _dataset(run: KeptRun) -> str:
         return "synthetic demo corpus of raytrain"
     manifest = run.config.data.validation_manifest or run.config.data.train_manifest
     return f"held-out children of {Path(manifest).name}"
-
-
-def _table_row(name: str, rows: Sequence[dict[str, Any]]) -> TableRow:
-    errors = WordErrors.total(counts(row) for row in rows)
-    return TableRow(name, errors, utterances=len(rows), children=len({row["child_id"] for row in rows}))
 
 
 def _decoding(num_beams: int) -> str:

@@ -28,22 +28,20 @@ def front_table(study: StudyResults) -> TrialTable:
 
 def front_lines(front: Sequence[TrialRecord]) -> list[str]:
     """The front for the terminal, a line a trial."""
-    lines = []
-    for record in front:
-        wer, memory_gib, seconds = measures(record) or (0.0, 0.0, 0.0)
-        found = f"WER {wer:.3f}, {memory_gib:.2f} GiB, {seconds:.1f} s per 1000 clips"
-        lines.append(f"{trial_title(record)}: {found}")
-    return lines
+    known = [(record, found) for record in front if (found := measures(record)) is not None]
+    return [
+        f"{trial_title(record)}: WER {wer:.3f}, {memory_gib:.2f} GiB, {seconds:.1f} s per 1000 clips"
+        for record, (wer, memory_gib, seconds) in known
+    ]
 
 
 def write_front(folder: Path, front: Sequence[TrialRecord]) -> None:
     """Write front/trial-0003.yaml and so on in a study's folder; delete those of trials that left the front."""
-    names = {_file(record) for record in front}
-    for path in (folder / _FOLDER).glob("trial-*.yaml"):
-        if f"{_FOLDER}/{path.name}" not in names:
-            path.unlink()
-    for record in front:
-        write_text(folder / _file(record), dump_yaml(record.config))
+    configs = {folder / _file(record): record.config for record in front}
+    for path in set((folder / _FOLDER).glob("trial-*.yaml")) - configs.keys():
+        path.unlink()
+    for path, config in configs.items():
+        write_text(path, dump_yaml(config))
 
 
 def _file(record: TrialRecord) -> str:

@@ -26,11 +26,9 @@ class Scale:
 
     def at(self, value: float) -> float:
         """The pixel of a number; one outside the domain lands on its edge."""
-        low, high, here = (math.log(each) if self.log else each for each in (self.low, self.high, self.inside(value)))
+        here = min(max(value, self.low), self.high)
+        low, high, here = (math.log(each) if self.log else each for each in (self.low, self.high, here))
         return self.start + (self.end - self.start) * ((here - low) / (high - low))
-
-    def inside(self, value: float) -> float:
-        return min(max(value, self.low), self.high)
 
     def ticks(self, count: int = 5) -> list[float]:
         """About `count` round numbers inside the domain."""

@@ -37,15 +37,8 @@ def _archive() -> int:
 
 
 def _add(archive: Archive, arguments: argparse.Namespace) -> int:
-    manifest = archive.add(
-        arguments.source,
-        why=arguments.why,
-        name=arguments.name,
-        to=arguments.to,
-        replaced_by=arguments.replaced_by,
-        wer_unit=arguments.wer_unit,
-        outside=arguments.outside,
-    )
+    given = ("why", "name", "to", "replaced_by", "wer_unit", "outside")
+    manifest = archive.add(arguments.source, **{key: getattr(arguments, key) for key in given})
     if arguments.json:
         print_json(_row(archive, manifest))
     say(f"{archive.home / manifest.name}: archived; back with: python -m raytrain.archive restore {manifest.name}")

@@ -96,7 +96,5 @@ def score(folder: Path, config: Baseline, corpus: Corpus, indices: Sequence[int]
 
 
 def _mean(tensors: list[torch.Tensor]) -> torch.Tensor:
-    total = tensors[0].to(torch.float64)
-    for tensor in tensors[1:]:
-        total = total + tensor
+    total = sum(tensors[1:], tensors[0].to(torch.float64))
     return (total / len(tensors)).to(tensors[0].dtype)

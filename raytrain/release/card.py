@@ -77,7 +77,8 @@ def model_card(run: KeptRun, score: ExportScore, *, window: Audio) -> str:
         scored_how=_decoding(run.config.evaluation.num_beams),
         used_how=_decoding(run.config.prediction.num_beams),
         wer_before=next(before, None),
-        halves=list(_halves(run.description.data)),
+        data=run.description.data,
+        counted=_counted,
         config_yaml=dump_yaml(run.config).rstrip(),
         facts=list(_facts(run.description.provenance)),
     )
@@ -130,14 +131,6 @@ def _dataset(run: KeptRun) -> str:
 
 def _decoding(num_beams: int) -> str:
     return "greedily" if num_beams == 1 else f"with {num_beams} beams"
-
-
-def _halves(data: dict[str, Any]) -> Iterator[str]:
-    """How much was trained on and validated on, where the run recorded it."""
-    for half in ("train", "validation"):
-        utterances, children = data.get(f"{half}_utterances"), data.get(f"{half}_children")
-        if utterances is not None:
-            yield f"{half}: {_counted(utterances)} utterances of {len(children or ())} children"
 
 
 def _counted(utterances: int | dict[str, int]) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from raytrain.config.dump import dump_yaml
 from raytrain.files import write_text
-from raytrain.report.table import HEADINGS, Cell, TrialTable, first_cells, number_cell
+from raytrain.report.table import Cell, TrialTable, number_cell, table_of
 from raytrain.results.choose import MEASURES, measures
 from raytrain.results.records import TrialRecord
 from raytrain.results.study_results import StudyResults
@@ -18,12 +18,11 @@ _DIGITS = (3, 2, 1)
 
 def front_table(study: StudyResults) -> TrialTable:
     """A table of the front: a row a trial with what it is judged by, lowest WER first."""
-    marks = [", ".join(study.roles(record)) for record in study.front]
-    rows = [
-        [*first_cells(record, mark=mark), *map(number_cell, measures(record) or (), _DIGITS), Cell(text=_file(record))]
-        for record, mark in zip(study.front, marks, strict=True)
-    ]
-    return TrialTable(headings=[*HEADINGS, *MEASURES, "train it with"], rows=rows, marks=marks)
+
+    def cells(record: TrialRecord) -> list[Cell]:
+        return [*map(number_cell, measures(record) or (), _DIGITS), Cell(text=_file(record))]
+
+    return table_of(study, study.front, headings=[*MEASURES, "train it with"], cells=cells)
 
 
 def front_lines(front: Sequence[TrialRecord]) -> list[str]:

@@ -177,7 +177,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _command(commands: Any, name: str, work: Any, purpose: str) -> argparse.ArgumentParser:
-    command: argparse.ArgumentParser = commands.add_parser(name, help=purpose, description=purpose)
+    command = commands.add_parser(name, help=purpose, description=purpose)
     command.add_argument("--json", action="store_true", help="one JSON object on stdout")
     command.set_defaults(work=work)
     return command

@@ -24,20 +24,20 @@ class RemoteFolder:
         self.url = url.rstrip("/")
         self.key = f"{parts.netloc}{parts.path}".rstrip("/")
         self.bucket = parts.netloc
-        with self._refusals_named():
+        with self._in_words():
             self._files = _connect()
 
     def sizes(self) -> dict[str, int]:
         """All objects below the folder with their sizes in bytes."""
         from pyarrow.fs import FileSelector
 
-        with self._refusals_named():
+        with self._in_words():
             infos = self._files.get_file_info(FileSelector(self.key, recursive=True, allow_not_found=True))
         return {info.path[len(self.key) + 1 :]: info.size for info in infos if info.is_file}
 
     def require_new(self) -> None:
         """Refuse a bucket that is not there, and a folder in which something lies already."""
-        with self._refusals_named():
+        with self._in_words():
             bucket = self._files.get_file_info(self.bucket)
         if bucket.type.name == "NotFound":
             raise InputError(f"{self.url}: there is no bucket {self.bucket}; make it, or name another")
@@ -46,26 +46,18 @@ class RemoteFolder:
 
     def put(self, path: str, source: Path) -> None:
         """Send a local file."""
-        with (
-            self._refusals_named(),
-            source.open("rb") as file,
-            self._files.open_output_stream(f"{self.key}/{path}") as out,
-        ):
+        with self._in_words(), source.open("rb") as file, self._files.open_output_stream(f"{self.key}/{path}") as out:
             shutil.copyfileobj(file, out, _CHUNK_BYTES)
 
     def get(self, path: str, target: Path) -> None:
         """Fetch an object into a local file."""
-        with (
-            self._refusals_named(),
-            self._files.open_input_stream(f"{self.key}/{path}") as source,
-            target.open("wb") as file,
-        ):
+        with self._in_words(), self._files.open_input_stream(f"{self.key}/{path}") as source, target.open("wb") as file:
             shutil.copyfileobj(source, file, _CHUNK_BYTES)
 
     def sha256_of(self, path: str) -> str:
         """The SHA-256 of an object's bytes as S3 hands them out now."""
         digest = hashlib.sha256()
-        with self._refusals_named(), self._files.open_input_stream(f"{self.key}/{path}") as source:
+        with self._in_words(), self._files.open_input_stream(f"{self.key}/{path}") as source:
             while chunk := source.read(_CHUNK_BYTES):
                 digest.update(chunk)
         return digest.hexdigest()
@@ -73,7 +65,7 @@ class RemoteFolder:
     def delete(self, paths: list[str]) -> None:
         """Remove these objects; one that is gone already is no error."""
         there = self.sizes() if paths else {}
-        with self._refusals_named():
+        with self._in_words():
             for path in paths:
                 if path in there:
                     self._files.delete_file(f"{self.key}/{path}")
@@ -82,7 +74,7 @@ class RemoteFolder:
                 self._files.delete_dir(self.key)
 
     @contextmanager
-    def _refusals_named(self) -> Iterator[None]:
+    def _in_words(self) -> Iterator[None]:
         """Turn whatever S3 refuses into one line with the place."""
         try:
             yield

@@ -10,7 +10,7 @@ from typing import Any
 from raytrain.archive.checks import checked_name, kind_of, require_free, require_new, require_place
 from raytrain.archive.checksums import FILE_NAME, Manifest, faults, hashed, read_manifest, remote_faults
 from raytrain.archive.index import entries, restored, write_index
-from raytrain.archive.journal import Move, unsettled
+from raytrain.archive.journal import unsettled
 from raytrain.archive.move import move_in, move_out, settle
 from raytrain.archive.quiet import held_still
 from raytrain.archive.s3 import RemoteFolder
@@ -175,21 +175,17 @@ class Archive:
                 yield  # no archive yet, or one that can only be read: nobody moves anything here
                 return
             for move in unsettled(self.home):
-                self._settle(move)
+                try:
+                    self._note(settle(move))
+                except (InputError, OSError) as error:  # S3 or a disk is away now; the journal stays for the next time
+                    self._say(f"{move.journal}: an interrupted move of {move.name} cannot be ended yet: {error}")
             write_index(self.home)
             yield
 
-    def _settle(self, move: Move) -> None:
-        try:
-            self._note(settle(move))
-        except (InputError, OSError) as error:  # S3 or a disk that is away now; the journal stays for the next time
-            self._say(f"{move.journal}: an interrupted move of {move.name} cannot be ended yet: {error}")
-
     def _require_settled(self, name: str) -> None:
-        if any(move.name == name for move in unsettled(self.home)):
-            raise InputError(
-                f"{self.home / name}: an interrupted move of it cannot be ended yet; the line above says why"
-            )
+        entry = self.home / name
+        if any(move.entry == entry for move in unsettled(self.home)):
+            raise InputError(f"{entry}: an interrupted move of it cannot be ended yet; the line above says why")
 
     def _note(self, note: str | None) -> None:
         if note is not None:

@@ -44,6 +44,14 @@ class Averaged:
             f"{self.single.word_errors.wer:.4f} of step {self.steps[0]} alone; {verdict}"
         )
 
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "steps": self.steps,
+            "eval_wer": self.average.word_errors.wer,
+            "best_single_eval_wer": self.single.word_errors.wer,
+            "kept": self.is_kept,
+        }
+
 
 def average(run: KeptRun, count: int, *, corpus: Corpus, into: Path) -> Averaged:
     """Write the average of the run's `count` best into a folder, and score it."""

@@ -20,7 +20,6 @@ from raytrain.results.transcripts import counts
 from raytrain.results.word_errors import WordErrors
 
 _TEMPLATE = Path(__file__).with_name("card.md.j2")
-_OPENAIS_LICENCE = "apache-2.0"
 _NAMES_ON_A_HUB = re.compile(r"[\w.-]+/[\w.-]+")
 
 
@@ -117,9 +116,8 @@ def _base_weights(run: KeptRun) -> str | None:
 
 
 def _licence(run: KeptRun) -> str:
-    """The licence of the base weights; unknown where raytrain cannot tell."""
-    source = _base_weights(run)
-    return _OPENAIS_LICENCE if source is not None and source.startswith("openai/") else "unknown"
+    """The licence of the base weights: OpenAI's; unknown where raytrain cannot tell."""
+    return "apache-2.0" if (_base_weights(run) or "").startswith("openai/") else "unknown"
 
 
 def _dataset(run: KeptRun) -> str:

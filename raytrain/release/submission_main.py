@@ -98,8 +98,7 @@ class WindowedWhisper:
             return torch.zeros(0, self.whisper.config.num_mel_bins, 2 * positions)
         samples = positions * SAMPLE_RATE // POSITIONS_PER_SECOND
         padded = self.extractor(clips, sampling_rate=SAMPLE_RATE, max_length=samples, return_tensors="pt")
-        mel: torch.Tensor = padded.input_features
-        return mel
+        return padded.input_features
 
     def texts(self, mel: torch.Tensor) -> list[str]:
         """The words heard in each row; in two halves where the memory is too small for all at once."""
@@ -122,8 +121,7 @@ class WindowedWhisper:
         self.encoder.config.max_source_positions = self.encoder.embed_positions.num_embeddings = positions
         try:
             with torch.inference_mode():
-                emitted: list[list[int]] = self.whisper.generate(mel.to(self.device, self.whisper.dtype)).tolist()
-                return emitted
+                return self.whisper.generate(mel.to(self.device, self.whisper.dtype)).tolist()
         except torch.OutOfMemoryError:
             return None
 

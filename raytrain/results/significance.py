@@ -38,8 +38,7 @@ class Contender:
     @property
     def wers(self) -> np.ndarray:
         """The WER of each training."""
-        by_training: np.ndarray = self.edits.sum(axis=1) / self.words.sum()
-        return by_training
+        return self.edits.sum(axis=1) / self.words.sum()
 
     @property
     def wer(self) -> float:

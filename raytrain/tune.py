@@ -128,7 +128,7 @@ def _finish(description: Description, folder: Path, records: list[TrialRecord], 
     write_importance(folder)
     found = write_report(folder)
     publish_study(description.baseline.tracking, found, with_checkpoint=description.asked.search.send_best_checkpoint)
-    print_trials(found.records, best=found.best, baseline=found.baseline, stderr=as_json)
+    print_trials(found, stderr=as_json)
     if as_json:
         print_json(
             {

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from raytrain.archive.as_baseline import write_baseline
 from raytrain.archive.checksums import Manifest
 from raytrain.archive.index import restored, what
 from raytrain.archive.store import Archive
@@ -36,15 +37,8 @@ def _archive() -> int:
 
 
 def _add(archive: Archive, arguments: argparse.Namespace) -> int:
-    manifest = archive.add(
-        arguments.source,
-        why=arguments.why,
-        name=arguments.name,
-        to=arguments.to,
-        replaced_by=arguments.replaced_by,
-        wer_unit=arguments.wer_unit,
-        outside=arguments.outside,
-    )
+    given = ("why", "name", "to", "replaced_by", "wer_unit", "outside")
+    manifest = archive.add(arguments.source, **{key: getattr(arguments, key) for key in given})
     if arguments.json:
         print_json(_row(archive, manifest))
     say(f"{archive.home / manifest.name}: archived; back with: python -m raytrain.archive restore {manifest.name}")
@@ -66,14 +60,8 @@ def _list(archive: Archive, arguments: argparse.Namespace) -> int:
         return status
     for row in rows:
         wer = f"WER {row['best_eval_wer']:.4f}" if row["best_eval_wer"] is not None else ""
-        parts = [
-            row["name"],
-            row["what"],
-            wer,
-            row["archived_at"][:10],
-            f"{row['size_bytes'] / _MIB:.1f} MiB",
-            row["why"],
-        ]
+        size = f"{row['size_bytes'] / _MIB:.1f} MiB"
+        parts = [row["name"], row["what"], wer, row["archived_at"][:10], size, row["why"]]
         print("  ".join(part for part in parts if part))
     if not rows and not status:
         say(f"{archive.home}: nothing is archived")
@@ -123,8 +111,6 @@ def _restore(archive: Archive, arguments: argparse.Namespace) -> int:
 
 
 def _restore_as_baseline(archive: Archive, arguments: argparse.Namespace) -> int:
-    from raytrain.archive.as_baseline import write_baseline  # here: it loads the configuration's schema
-
     if arguments.keep:
         raise InputError("--keep: --as-baseline moves nothing, so all is kept anyway; leave it out")
     archive.recover()
@@ -191,7 +177,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _command(commands: Any, name: str, work: Any, purpose: str) -> argparse.ArgumentParser:
-    command: argparse.ArgumentParser = commands.add_parser(name, help=purpose, description=purpose)
+    command = commands.add_parser(name, help=purpose, description=purpose)
     command.add_argument("--json", action="store_true", help="one JSON object on stdout")
     command.set_defaults(work=work)
     return command

@@ -12,6 +12,7 @@ from raytrain.config.dump import dump_yaml
 from raytrain.config.reader import load_baseline
 from raytrain.errors import InputError
 from raytrain.files import read_json_or_nothing, write_text
+from raytrain.results.description import FIT_FILE, STUDY_FILE
 from raytrain.whisper.variants import VARIANTS
 
 
@@ -21,8 +22,7 @@ def write_baseline(folder: Path, path: Path) -> list[str]:
         raise InputError(f"{path}: exists; name another file with --to baselines/NAME.yaml")
     if path.suffix not in (".yaml", ".yml"):
         raise InputError(f"{path}: not a YAML file's name; write --to baselines/NAME.yaml")
-    kind = recognise(folder)
-    baseline, notes = _of_trainer(folder) if kind == "trainer" else _of_raytrain(folder)
+    baseline, notes = _of_trainer(folder) if recognise(folder) == "trainer" else _of_raytrain(folder)
     head = [f"From the archived run {folder.name}.", *notes]
     write_text(path, "".join(f"# {line}\n" for line in head) + dump_yaml(baseline))
     return notes
@@ -32,15 +32,13 @@ def _of_raytrain(folder: Path) -> tuple[Baseline, list[str]]:
     """A fit's own configuration; a study's best, from best.yaml, else the baseline that it started from."""
     if (folder / "best.yaml").is_file():
         return load_baseline(str(folder / "best.yaml")), ["The study's best trial."]
-    for name in ("fit.json", "study.json"):
-        if (folder / name).is_file():
-            baseline = read_json_or_nothing(folder / name).get("baseline")
-            if baseline is None:
-                raise InputError(
-                    f"{folder / name}: holds no resolved baseline; write one by hand from the nearest in baselines/"
-                )
-            return _validated(folder / name, baseline), []
-    raise InputError(f"{folder}: holds no configuration; write a baseline by hand, from the nearest in baselines/")
+    path = next((folder / name for name in (FIT_FILE, STUDY_FILE) if (folder / name).is_file()), None)
+    if path is None:
+        raise InputError(f"{folder}: holds no configuration; write a baseline by hand, from the nearest in baselines/")
+    baseline = read_json_or_nothing(path).get("baseline")
+    if baseline is None:
+        raise InputError(f"{path}: holds no resolved baseline; write one by hand from the nearest in baselines/")
+    return _validated(path, baseline), []
 
 
 def _of_trainer(folder: Path) -> tuple[Baseline, list[str]]:
@@ -72,7 +70,10 @@ def _of_trainer(folder: Path) -> tuple[Baseline, list[str]]:
         "model": _model(run),
         "audio": {"window": "full"},
         "training": _training(run),
-        "evaluation": _evaluation(given),
+        "evaluation": {
+            "batch_size": int(given.get("per_device_eval_batch_size") or 16),
+            "every_steps": _interval(given.get("eval_steps"), otherwise=500),
+        },
         "prediction": {"num_beams": int(given.get("generation_num_beams") or 5)},
     }
     return _validated(folder, values), notes
@@ -110,13 +111,6 @@ def _training(run: TrainerRun) -> dict[str, Any]:
         "seed": int(given.get("seed", 42)),
         "keep_best": int(given.get("save_total_limit") or 3),
         "checkpoint_every_steps": _interval(given.get("save_steps"), otherwise=1000),
-    }
-
-
-def _evaluation(given: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "batch_size": int(given.get("per_device_eval_batch_size") or 16),
-        "every_steps": _interval(given.get("eval_steps"), otherwise=500),
     }
 
 

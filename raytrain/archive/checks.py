@@ -32,10 +32,9 @@ def require_place(place: Path, *, home: Path, outside: bool) -> None:
 
 def kind_of(place: Path) -> str:
     """Which of KINDS a run's folder is; anything else is refused."""
-    if not place.exists():
-        raise InputError(f"{place}: no such folder; name the folder of a study or a run")
     if not place.is_dir():
-        raise InputError(f"{place}: not a folder; name the folder of a study or a run")
+        fact = "not a folder" if place.exists() else "no such folder"
+        raise InputError(f"{place}: {fact}; name the folder of a study or a run")
     kind = recognise(place)
     if kind is None:
         raise InputError(f"{place}: not a run; a run is {', '.join(KINDS.values())}")

@@ -2,14 +2,15 @@
 
 import errno
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from raytrain.archive.checks import checked_name, kind_of, require_free, require_new, require_place
 from raytrain.archive.checksums import FILE_NAME, Manifest, faults, hashed, read_manifest, remote_faults
 from raytrain.archive.index import entries, restored, write_index
-from raytrain.archive.journal import Move, unsettled
+from raytrain.archive.journal import unsettled
 from raytrain.archive.move import move_in, move_out, settle
 from raytrain.archive.quiet import held_still
 from raytrain.archive.s3 import RemoteFolder
@@ -60,7 +61,9 @@ class Archive:
             if remote is not None:
                 remote.require_new()  # a slip of the pen is refused before gigabytes are read
             with held_still(place):
-                manifest = self._manifest(place, name=name, kind=kind, why=why, replaced_by=replaced_by, unit=wer_unit)
+                manifest = self._manifest(
+                    place, name=name, kind=kind, why=why.strip(), replaced_by=replaced_by, wer_unit=wer_unit
+                )
                 if remote is not None:
                     manifest = manifest.with_remote(remote.url)
                 self._note(move_in(self.home, manifest, place))
@@ -96,11 +99,8 @@ class Archive:
 
     def recover(self) -> None:
         """Finish or undo what a kill interrupted, unless somebody works here."""
-        try:
-            with self._alone():
-                pass
-        except InputError:
-            return
+        with suppress(InputError), self._alone():
+            pass
 
     def names(self) -> list[str]:
         """The names of all archived runs."""
@@ -113,9 +113,8 @@ class Archive:
         except Damaged as error:
             raise Damaged([f"{name}: {fault}" for fault in error.faults]) from None
 
-    def _manifest(
-        self, place: Path, *, name: str, kind: str, why: str, replaced_by: str | None, unit: str | None
-    ) -> Manifest:
+    def _manifest(self, place: Path, **given: Any) -> Manifest:
+        """The manifest of a run, by what its folder shows and what is given."""
         tree = scan(place)
         refuse_links_out(place, tree)
         commit, versions = made_with(place)
@@ -124,15 +123,11 @@ class Archive:
         if scan(place) != tree:
             raise InputError(f"{place}: changed while it was read; wait until its run has ended")
         return Manifest(
-            name=name,
-            kind=kind,
-            why=why.strip(),
-            replaced_by=replaced_by,
+            **given,
             archived_at=datetime.now(UTC).isoformat(timespec="seconds"),
             origin=(place.relative_to(self.project) if place.is_relative_to(self.project) else place).as_posix(),
             commit=commit,
             versions=versions,
-            wer_unit=unit,
             remote=None,
             directories=tree.directories,
             files=files,
@@ -158,10 +153,8 @@ class Archive:
         return known[name]
 
     def _arrived(self, place: Path, name: str) -> Manifest | None:
-        if name not in entries(self.home):
-            return None
-        manifest = self.read(name)
-        return manifest if self.project / manifest.origin == place else None
+        manifest = self.read(name) if name in entries(self.home) else None
+        return manifest if manifest is not None and self.project / manifest.origin == place else None
 
     def _went_to(self, name: str) -> Path | None:
         """Where a run is that has left the archive, as long as it is still there."""
@@ -182,21 +175,17 @@ class Archive:
                 yield  # no archive yet, or one that can only be read: nobody moves anything here
                 return
             for move in unsettled(self.home):
-                self._settle(move)
+                try:
+                    self._note(settle(move))
+                except (InputError, OSError) as error:  # S3 or a disk is away now; the journal stays for the next time
+                    self._say(f"{move.journal}: an interrupted move of {move.name} cannot be ended yet: {error}")
             write_index(self.home)
             yield
 
-    def _settle(self, move: Move) -> None:
-        try:
-            self._note(settle(move))
-        except (InputError, OSError) as error:  # S3 or a disk that is away now; the journal stays for the next time
-            self._say(f"{move.journal}: an interrupted move of {move.name} cannot be ended yet: {error}")
-
     def _require_settled(self, name: str) -> None:
-        if any(move.name == name for move in unsettled(self.home)):
-            raise InputError(
-                f"{self.home / name}: an interrupted move of it cannot be ended yet; the line above says why"
-            )
+        entry = self.home / name
+        if any(move.entry == entry for move in unsettled(self.home)):
+            raise InputError(f"{entry}: an interrupted move of it cannot be ended yet; the line above says why")
 
     def _note(self, note: str | None) -> None:
         if note is not None:

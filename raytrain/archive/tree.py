@@ -147,23 +147,16 @@ def _status(result: os.stat_result) -> Status:
 
 
 def _stays_inside(folder: Path, path: str, target: str) -> bool:
-    if PurePosixPath(target).is_absolute():
+    landed = PurePosixPath(os.path.normpath(PurePosixPath(path).parent / target))
+    if landed.is_absolute() or landed.parts[:1] == ("..",):
         return False
-    depth = len(PurePosixPath(path).parts) - 1
-    for part in PurePosixPath(target).parts:
-        depth += -1 if part == ".." else 1
-        if depth < 0:
-            return False
     # Through another link a path can leave the folder though its text does not.
     return not (folder / path).exists() or (folder / path).resolve().is_relative_to(folder.resolve())
 
 
 def _to_disk(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
         # Out of the page cache, so that the check that follows reads what the disk has.
         if hasattr(os, "posix_fadvise"):
-            os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
-    finally:
-        os.close(handle)
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)

@@ -44,6 +44,14 @@ class Averaged:
             f"{self.single.word_errors.wer:.4f} of step {self.steps[0]} alone; {verdict}"
         )
 
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "steps": self.steps,
+            "eval_wer": self.average.word_errors.wer,
+            "best_single_eval_wer": self.single.word_errors.wer,
+            "kept": self.is_kept,
+        }
+
 
 def average(run: KeptRun, count: int, *, corpus: Corpus, into: Path) -> Averaged:
     """Write the average of the run's `count` best into a folder, and score it."""
@@ -96,7 +104,5 @@ def score(folder: Path, config: Baseline, corpus: Corpus, indices: Sequence[int]
 
 
 def _mean(tensors: list[torch.Tensor]) -> torch.Tensor:
-    total = tensors[0].to(torch.float64)
-    for tensor in tensors[1:]:
-        total = total + tensor
+    total = sum(tensors[1:], tensors[0].to(torch.float64))
     return (total / len(tensors)).to(tensors[0].dtype)

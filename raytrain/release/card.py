@@ -20,7 +20,6 @@ from raytrain.results.transcripts import counts
 from raytrain.results.word_errors import WordErrors
 
 _TEMPLATE = Path(__file__).with_name("card.md.j2")
-_OPENAIS_LICENCE = "apache-2.0"
 _NAMES_ON_A_HUB = re.compile(r"[\w.-]+/[\w.-]+")
 
 
@@ -47,7 +46,7 @@ class ExportScore:
     @property
     def word_errors(self) -> WordErrors:
         """Edit counts over all utterances."""
-        return WordErrors.total(counts(row) for row in self.rows)
+        return WordErrors.total(map(counts, self.rows))
 
     def table(self) -> list[TableRow]:
         """A line for each age bucket, the youngest first, and one for all."""
@@ -55,7 +54,10 @@ class ExportScore:
         for row in self.rows:
             buckets[row["age_bucket"]].append(row)
         named = [(bucket, buckets[bucket]) for bucket in sorted(buckets, key=_years)]
-        return [_table_row(name, rows) for name, rows in [*named, ("**all**", self.rows)]]
+        return [
+            TableRow(name, WordErrors.total(map(counts, rows)), len(rows), len({row["child_id"] for row in rows}))
+            for name, rows in [*named, ("**all**", self.rows)]
+        ]
 
 
 def model_card(run: KeptRun, score: ExportScore, *, window: Audio) -> str:
@@ -74,7 +76,8 @@ def model_card(run: KeptRun, score: ExportScore, *, window: Audio) -> str:
         scored_how=_decoding(run.config.evaluation.num_beams),
         used_how=_decoding(run.config.prediction.num_beams),
         wer_before=next(before, None),
-        halves=list(_halves(run.description.data)),
+        data=run.description.data,
+        counted=_counted,
         config_yaml=dump_yaml(run.config).rstrip(),
         facts=list(_facts(run.description.provenance)),
     )
@@ -113,9 +116,8 @@ def _base_weights(run: KeptRun) -> str | None:
 
 
 def _licence(run: KeptRun) -> str:
-    """The licence of the base weights; unknown where raytrain cannot tell."""
-    source = _base_weights(run)
-    return _OPENAIS_LICENCE if source is not None and source.startswith("openai/") else "unknown"
+    """The licence of the base weights: OpenAI's; unknown where raytrain cannot tell."""
+    return "apache-2.0" if (_base_weights(run) or "").startswith("openai/") else "unknown"
 
 
 def _dataset(run: KeptRun) -> str:
@@ -125,21 +127,8 @@ def _dataset(run: KeptRun) -> str:
     return f"held-out children of {Path(manifest).name}"
 
 
-def _table_row(name: str, rows: Sequence[dict[str, Any]]) -> TableRow:
-    errors = WordErrors.total(counts(row) for row in rows)
-    return TableRow(name, errors, utterances=len(rows), children=len({row["child_id"] for row in rows}))
-
-
 def _decoding(num_beams: int) -> str:
     return "greedily" if num_beams == 1 else f"with {num_beams} beams"
-
-
-def _halves(data: dict[str, Any]) -> Iterator[str]:
-    """How much was trained on and validated on, where the run recorded it."""
-    for half in ("train", "validation"):
-        utterances, children = data.get(f"{half}_utterances"), data.get(f"{half}_children")
-        if utterances is not None:
-            yield f"{half}: {_counted(utterances)} utterances of {len(children or ())} children"
 
 
 def _counted(utterances: int | dict[str, int]) -> str:

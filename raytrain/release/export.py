@@ -38,15 +38,8 @@ class Exported:
             "form": self.form,
             "steps": list(self.score.steps),
             "eval_wer": self.score.word_errors.wer if self.score.rows else None,
-            "average": None
-            if self.averaged is None
-            else {
-                "steps": self.averaged.steps,
-                "eval_wer": self.averaged.average.word_errors.wer,
-                "best_single_eval_wer": self.averaged.single.word_errors.wer,
-                "kept": self.averaged.is_kept,
-            },
-            "forecast": None if self.forecast is None else self.forecast.as_dict(),
+            "average": self.averaged and self.averaged.as_dict(),
+            "forecast": self.forecast and self.forecast.as_dict(),
         }
 
 

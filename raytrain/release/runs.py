@@ -4,7 +4,6 @@ Loads no torch: what is wrong with a folder is reported at once.
 """
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from raytrain.errors import Damaged, InputError
 from raytrain.files import read_json
 from raytrain.results.description import Description, read_description
 from raytrain.results.records import TrialRecord
-from raytrain.results.study_results import load_study
+from raytrain.results.study_results import StudyResults, load_study
 from raytrain.results.transcripts import read_rows
 from raytrain.trial.storage import noted_checkpoints
 from raytrain.whisper.folders import missing
@@ -110,16 +109,15 @@ def _study(folder: Path) -> KeptRun:
         trained = next((one for one in study.records if one.trial_id == trained.inherited_from), trained)
     if trained.checkpoint is None:
         raise InputError(f"{folder}: {trained.trial_id}, the best trial, has no checkpoint; {_train_it(folder)}")
-    checkpoint = folder / trained.checkpoint
-    return _trial(study.folder, study.description, trained, _whole([checkpoint]))
+    return _trial(study, trained, folder / trained.checkpoint)
 
 
-def _trial(folder: Path, description: Description, trial: TrialRecord, checkpoints: list[KeptCheckpoint]) -> KeptRun:
+def _trial(study: StudyResults, trial: TrialRecord, checkpoint: Path) -> KeptRun:
     return KeptRun(
-        name=f"{folder.name}_{trial.trial_id}",
-        description=replace(description, baseline=trial.config),
+        name=f"{study.folder.name}_{trial.trial_id}",
+        description=replace(study.description, baseline=trial.config),
         config=trial.config,
-        checkpoints=_require_some(checkpoints, folder),
+        checkpoints=_require_some(_whole([checkpoint]), study.folder),
         history=trial.history,
         trial=trial,
     )
@@ -127,15 +125,14 @@ def _trial(folder: Path, description: Description, trial: TrialRecord, checkpoin
 
 def _of_checkpoint(checkpoint: Path) -> KeptRun:
     """The run that a checkpoint lies in: <fit>/checkpoints/step-000500 or <study>/ray/trial-0003/step-000500."""
-    alone = _whole([checkpoint])
     fit, study = checkpoint.parent.parent, checkpoint.parent.parent.parent
     if (fit / "fit.json").is_file():
-        return _fit(fit, alone)
+        return _fit(fit, _whole([checkpoint]))
     if (study / "study.json").is_file():
         results = load_study(study)
         for trial in results.records:
             if trial.trial_id == checkpoint.parent.name and trial.inherited_from is None:
-                return _trial(study, results.description, trial, alone)
+                return _trial(results, trial, checkpoint)
     raise InputError(
         f"{checkpoint}: not inside the folder of a fit or a study, which tells what it was trained on; "
         f"leave it there, and name it where it lies"
@@ -149,19 +146,16 @@ def _kept_in(folder: Path) -> list[KeptCheckpoint]:
 
 
 def _whole(folders: list[Path]) -> list[KeptCheckpoint]:
-    found = [_kept(folder) for folder in folders if (folder / RAYTRAIN).is_file() and not missing(folder)]
+    whole = [folder for folder in folders if (folder / RAYTRAIN).is_file() and not missing(folder)]
+    known = [(folder, read_json(folder / RAYTRAIN)) for folder in whole]
+    found = [KeptCheckpoint(folder, facts["step"], facts["eval_wer"], facts["source"]) for folder, facts in known]
     return sorted(found, key=lambda one: (math.inf if one.eval_wer is None else one.eval_wer, -one.step))
-
-
-def _kept(folder: Path) -> KeptCheckpoint:
-    facts = read_json(folder / RAYTRAIN)
-    return KeptCheckpoint(folder, step=facts["step"], eval_wer=facts["eval_wer"], source=facts["source"])
 
 
 def _require_some(checkpoints: list[KeptCheckpoint], folder: Path) -> list[KeptCheckpoint]:
     if checkpoints:
         return checkpoints
-    for home in _archived(folder):
+    for home in (place for place in (folder, *folder.parents) if (place / MANIFEST).is_file()):
         try:
             remote = read_manifest(home).remote
         except Damaged as error:
@@ -172,10 +166,6 @@ def _require_some(checkpoints: list[KeptCheckpoint], folder: Path) -> list[KeptC
                 f"{home.name} --to FOLDER, and export that folder"
             )
     raise InputError(f"{folder}: holds no whole checkpoint; {_train_it(folder)}")
-
-
-def _archived(folder: Path) -> Iterator[Path]:
-    return (home for home in (folder, *folder.parents) if (home / MANIFEST).is_file())
 
 
 def _train_it(folder: Path) -> str:

@@ -39,7 +39,7 @@ def main() -> None:
     utterances = list(read_metadata(DATA / "utterance_metadata.jsonl"))
     model = WindowedWhisper(Path(__file__).resolve().parent / "model")
     say(f"{len(utterances)} utterances, on {model.device}")
-    texts = transcribe([path for _, path in utterances], model, progress=ProgressLines().report)
+    texts = transcribe([path for _, path in utterances], model, progress=progress_lines())
     SUBMISSION.mkdir(exist_ok=True)
     with (SUBMISSION / "submission.jsonl").open("w", encoding="utf-8") as file:
         for (utterance_id, _), text in zip(utterances, texts, strict=True):
@@ -98,8 +98,7 @@ class WindowedWhisper:
             return torch.zeros(0, self.whisper.config.num_mel_bins, 2 * positions)
         samples = positions * SAMPLE_RATE // POSITIONS_PER_SECOND
         padded = self.extractor(clips, sampling_rate=SAMPLE_RATE, max_length=samples, return_tensors="pt")
-        mel: torch.Tensor = padded.input_features
-        return mel
+        return padded.input_features
 
     def texts(self, mel: torch.Tensor) -> list[str]:
         """The words heard in each row; in two halves where the memory is too small for all at once."""
@@ -122,8 +121,7 @@ class WindowedWhisper:
         self.encoder.config.max_source_positions = self.encoder.embed_positions.num_embeddings = positions
         try:
             with torch.inference_mode():
-                emitted: list[list[int]] = self.whisper.generate(mel.to(self.device, self.whisper.dtype)).tolist()
-                return emitted
+                return self.whisper.generate(mel.to(self.device, self.whisper.dtype)).tolist()
         except torch.OutOfMemoryError:
             return None
 
@@ -203,20 +201,17 @@ def resampled(sound: np.ndarray, sample_rate: int) -> np.ndarray:
     return (np.fft.irfft(spectrum, length) * (length / len(sound))).astype(np.float32)
 
 
-class ProgressLines:
-    """Prints a line for every fiftieth of the work."""
+def progress_lines() -> Callable[[int, int], None]:
+    """Return a printer of how much is done and how long the rest will take: a line for every fiftieth of the work."""
+    started, num_printed = time.monotonic(), 0
 
-    def __init__(self) -> None:
-        self.started = time.monotonic()
-        self.num_printed = 0
-
-    def report(self, done: int, total: int) -> None:
-        """Print how far the work is, and how long the rest will take, if a line is due."""
-        share = PROGRESS_LINES * done // total
-        if share > self.num_printed:
-            self.num_printed = share
-            passed_s = time.monotonic() - self.started
+    def report(done: int, total: int) -> None:
+        nonlocal num_printed
+        if PROGRESS_LINES * done // total > num_printed:
+            num_printed, passed_s = PROGRESS_LINES * done // total, time.monotonic() - started
             say(f"{done} of {total} in {passed_s:.0f} s, {passed_s * (total - done) / done:.0f} s left")
+
+    return report
 
 
 def say(text: str) -> None:

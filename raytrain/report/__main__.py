@@ -58,7 +58,7 @@ def _print_study(study: StudyResults) -> None:
     for caveat in study.description.caveats():
         say(caveat)
     say(study.verdict.sentence)
-    print_trials(study.records, best=study.best, baseline=study.baseline)
+    print_trials(study)
 
 
 def _print_comparison(runs: list[ComparedRun]) -> None:

@@ -1,8 +1,8 @@
 """Runs side by side: folders of studies, fits and archived runs in; a table, and what of their WERs compares, out."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -44,10 +44,6 @@ class ComparedRun:
     def wer_by_age_bucket(self) -> dict[str, float]:
         return self.measured.get("wer_by_age_bucket") or {}
 
-    @property
-    def caveats(self) -> list[str]:
-        return [] if self.description is None else self.description.caveats()
-
 
 def read_run(folder: Path) -> ComparedRun:
     """Read any folder that is a run, of ours or of another's making."""
@@ -55,7 +51,7 @@ def read_run(folder: Path) -> ComparedRun:
         raise InputError(f"{folder}: there is no such folder; name a study, a fit or an archived run")
     found, utterances = summary(folder), folder / "utterances.jsonl"
     measured: dict[str, Any] = {}
-    description: Description | None = None
+    description = None
     if found["kind"] == "study":
         study = load_study(folder)
         description = study.description
@@ -69,9 +65,9 @@ def read_run(folder: Path) -> ComparedRun:
 
 def rows(runs: Sequence[ComparedRun]) -> list[tuple[str, list[str]]]:
     """What is known of each run, a line a property; a property that no run gives is left out."""
-    buckets = dict.fromkeys(bucket for run in runs for bucket in run.wer_by_age_bucket)
-    ages: list[_Property] = [(f"WER, age {bucket}", partial(_wer_at_age, bucket)) for bucket in buckets]
-    lines = [(name, [show(run) for run in runs]) for name, show in (*_SETTINGS_AND_WER, *ages, *_COSTS_AND_ARCHIVE)]
+    buckets = list(dict.fromkeys(bucket for run in runs for bucket in run.wer_by_age_bucket))
+    columns = [_column(run, buckets) for run in runs]
+    lines = [(name, [column[name] for column in columns]) for name in columns[0]]
     return [(name, cells) for name, cells in lines if any(cell != NOTHING for cell in cells)]
 
 
@@ -82,7 +78,8 @@ def comparisons(runs: Sequence[ComparedRun]) -> list[str]:
 
 def caveats(runs: Sequence[ComparedRun]) -> list[str]:
     """What a reader of the comparison must know first, each with the run that it holds of."""
-    return [f"{run.name}: {caveat}" for run in runs for caveat in run.caveats]
+    described = ((run.name, run.description) for run in runs if run.description is not None)
+    return [f"{name}: {caveat}" for name, description in described for caveat in description.caveats()]
 
 
 def _compared(one: ComparedRun, other: ComparedRun) -> str:
@@ -98,48 +95,36 @@ def _compared(one: ComparedRun, other: ComparedRun) -> str:
     )
 
 
-def _wer_at_age(bucket: str, run: ComparedRun) -> str:
-    return number_text(run.wer_by_age_bucket.get(bucket), 3)
-
-
-def _batch(run: ComparedRun) -> str:
-    size, accumulation = run.summary["batch_size"], run.summary["gradient_accumulation_steps"]
-    return f"{size} × {accumulation} = {run.summary['effective_batch_size']}" if size and accumulation else NOTHING
-
-
-def _memory(run: ComparedRun) -> str:
-    known = [(key.split("_")[2], run.measured.get(key)) for key in _MEMORY]
-    return next((f"{value:.2f} {kind}" for kind, value in known if value is not None), NOTHING)
+def _column(run: ComparedRun, buckets: Sequence[str]) -> dict[str, str]:
+    """What is known of a run, by what a reader calls it."""
+    found, measured = run.summary, run.measured
+    rate, size, accumulation = (found[key] for key in ("learning_rate", "batch_size", "gradient_accumulation_steps"))
+    peaks = ((key.split("_")[2], measured.get(key)) for key in _MEMORY)
+    cells = {
+        "kind": found["kind"],
+        "when": (found.get("when") or NOTHING)[:10],
+        "weights at the start": found.get("model"),
+        "variant": found.get("variant"),
+        "batch × accumulation = effective": f"{size} × {accumulation} = {found['effective_batch_size']}"
+        if size and accumulation
+        else None,
+        "learning rate": short(rate) if rate else None,
+        "epochs": found.get("num_epochs"),
+        "precision": measured.get("precision_used") or found.get("precision"),
+        "seed": found.get("seed"),
+        "steps": found.get("steps"),
+        "clips trained on": found.get("examples_seen"),
+        "WER at the end": _number(found["eval_wer"], 3),
+        "lowest WER": _number(found["best_eval_wer"], 3),
+        **{f"WER, age {bucket}": number_text(run.wer_by_age_bucket.get(bucket), 3) for bucket in buckets},
+        "peak memory, GiB": next((f"{value:.2f} {kind}" for kind, value in peaks if value is not None), None),
+        "clips/s in training": _number(measured.get("train_examples_per_s"), 1),
+        "trials": found.get("trials"),
+        "archived": (found.get("archived_at") or NOTHING)[:10],
+        "why archived": found.get("why"),
+    }
+    return {name: NOTHING if cell is None else str(cell) for name, cell in cells.items()}
 
 
 def _number(value: Any, digits: int) -> str:
     return number_text(value, digits) if value is None or isinstance(value, int | float) else str(value)
-
-
-def _word(key: str) -> Callable[[ComparedRun], str]:
-    return lambda run: NOTHING if run.summary.get(key) is None else str(run.summary[key])
-
-
-_Property = tuple[str, Callable[[ComparedRun], str]]
-_SETTINGS_AND_WER: list[_Property] = [
-    ("kind", _word("kind")),
-    ("when", lambda run: (run.summary.get("when") or NOTHING)[:10]),
-    ("weights at the start", _word("model")),
-    ("variant", _word("variant")),
-    ("batch × accumulation = effective", _batch),
-    ("learning rate", lambda run: NOTHING if not run.summary["learning_rate"] else short(run.summary["learning_rate"])),
-    ("epochs", _word("num_epochs")),
-    ("precision", lambda run: run.measured.get("precision_used") or _word("precision")(run)),
-    ("seed", _word("seed")),
-    ("steps", _word("steps")),
-    ("clips trained on", _word("examples_seen")),
-    ("WER at the end", lambda run: _number(run.summary["eval_wer"], 3)),
-    ("lowest WER", lambda run: _number(run.summary["best_eval_wer"], 3)),
-]
-_COSTS_AND_ARCHIVE: list[_Property] = [
-    ("peak memory, GiB", _memory),
-    ("clips/s in training", lambda run: _number(run.measured.get("train_examples_per_s"), 1)),
-    ("trials", _word("trials")),
-    ("archived", lambda run: (run.summary.get("archived_at") or NOTHING)[:10]),
-    ("why archived", _word("why")),
-]

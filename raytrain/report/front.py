@@ -5,9 +5,10 @@ from pathlib import Path
 
 from raytrain.config.dump import dump_yaml
 from raytrain.files import write_text
-from raytrain.report.table import HEADINGS, Cell, TrialTable, first_cells, mark_of, number_cell
+from raytrain.report.table import Cell, TrialTable, number_cell, table_of
 from raytrain.results.choose import MEASURES, measures
 from raytrain.results.records import TrialRecord
+from raytrain.results.study_results import StudyResults
 from raytrain.results.wording import trial_title
 
 _FOLDER = "front"
@@ -15,34 +16,31 @@ ABOUT = "No trial is as good as one of these in WER, memory and time and better 
 _DIGITS = (3, 2, 1)
 
 
-def front_table(front: Sequence[TrialRecord], *, best: TrialRecord | None, baseline: TrialRecord | None) -> TrialTable:
+def front_table(study: StudyResults) -> TrialTable:
     """A table of the front: a row a trial with what it is judged by, lowest WER first."""
-    marks = [mark_of(record, best=best, baseline=baseline) for record in front]
-    rows = [
-        [*first_cells(record, mark=mark), *map(number_cell, measures(record) or (), _DIGITS), Cell(text=_file(record))]
-        for record, mark in zip(front, marks, strict=True)
-    ]
-    return TrialTable(headings=[*HEADINGS, *MEASURES, "train it with"], rows=rows, marks=marks)
+
+    def cells(record: TrialRecord) -> list[Cell]:
+        return [*map(number_cell, measures(record) or (), _DIGITS), Cell(text=_file(record))]
+
+    return table_of(study, study.front, headings=[*MEASURES, "train it with"], cells=cells)
 
 
 def front_lines(front: Sequence[TrialRecord]) -> list[str]:
     """The front for the terminal, a line a trial."""
-    lines = []
-    for record in front:
-        wer, memory_gib, seconds = measures(record) or (0.0, 0.0, 0.0)
-        found = f"WER {wer:.3f}, {memory_gib:.2f} GiB, {seconds:.1f} s per 1000 clips"
-        lines.append(f"{trial_title(record)}: {found}")
-    return lines
+    known = [(record, found) for record in front if (found := measures(record)) is not None]
+    return [
+        f"{trial_title(record)}: WER {wer:.3f}, {memory_gib:.2f} GiB, {seconds:.1f} s per 1000 clips"
+        for record, (wer, memory_gib, seconds) in known
+    ]
 
 
 def write_front(folder: Path, front: Sequence[TrialRecord]) -> None:
     """Write front/trial-0003.yaml and so on in a study's folder; delete those of trials that left the front."""
-    names = {_file(record) for record in front}
-    for path in (folder / _FOLDER).glob("trial-*.yaml"):
-        if f"{_FOLDER}/{path.name}" not in names:
-            path.unlink()
-    for record in front:
-        write_text(folder / _file(record), dump_yaml(record.config))
+    configs = {folder / _file(record): record.config for record in front}
+    for path in set((folder / _FOLDER).glob("trial-*.yaml")) - configs.keys():
+        path.unlink()
+    for path, config in configs.items():
+        write_text(path, dump_yaml(config))
 
 
 def _file(record: TrialRecord) -> str:

@@ -29,7 +29,6 @@ _TONE = {Finding.BETTER: "good", Finding.WORSE: "bad"}
 
 def study_pages(study: StudyResults) -> dict[str, str]:
     """The whole report of a study, under ".html" and ".md"."""
-    both = {"best": study.best, "baseline": study.baseline}
     return _pages(
         "study",
         study=study,
@@ -39,10 +38,10 @@ def study_pages(study: StudyResults) -> dict[str, str]:
         warnings=warnings(study),
         facts=facts(study),
         about_front=ABOUT,
-        front=front_table(study.front, **both) if study.front else None,
+        front=front_table(study) if study.front else None,
         figures=figures_of(study),
         memory=memory_name(study.records),
-        trials=trial_table(study.records, **both),
+        trials=trial_table(study),
         worst=worst_utterances(study, count=20),
         outcomes=outcomes(study.records),
         cost=cost(study),

@@ -1,7 +1,7 @@
 """The table of a study's trials: records in, the same cells out for the terminal, for Markdown and for HTML."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -11,10 +11,10 @@ from rich.table import Table
 from raytrain.config.constants import AGE_BUCKETS
 from raytrain.results.choose import peak_memory_gib
 from raytrain.results.records import TrialRecord
+from raytrain.results.study_results import StudyResults
 from raytrain.results.wording import number_text, short, split_text
 
-HEADINGS = ("trial", "batch × accumulation = effective", "learning rate")
-"""Headings of the cells that every table of trials begins with."""
+_HEADINGS = ("trial", "batch × accumulation = effective", "learning rate")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +31,7 @@ class TrialTable:
 
     headings: list[str]
     rows: list[list[Cell]]
-    marks: list[str] = field(default_factory=list)
+    marks: list[str]
     """The role of each row's trial: "baseline", "best", "baseline, best" or ""."""
 
     @property
@@ -45,30 +45,39 @@ class TrialTable:
         return [any(row[column].value is not None for row in self.rows) for column in range(len(self.headings))]
 
 
-def trial_table(
-    records: Sequence[TrialRecord], *, best: TrialRecord | None = None, baseline: TrialRecord | None = None
-) -> TrialTable:
+def trial_table(study: StudyResults, *, with_ages: bool = True) -> TrialTable:
     """The table of a study's trials, a row each, in the order of their numbers."""
-    seen = {bucket for record in records for bucket in record.wer_by_age_bucket}
+    seen = {bucket for record in study.records for bucket in record.wer_by_age_bucket if with_ages}
     buckets = [bucket for bucket in AGE_BUCKETS if bucket in seen] + sorted(seen - set(AGE_BUCKETS))
+
+    def cells(record: TrialRecord) -> list[Cell]:
+        again = "" if record.inherited_from is None else f", as {record.inherited_from}"
+        return [
+            number_cell(record.eval_wer, 3),
+            *(number_cell(record.wer_by_age_bucket.get(bucket), 3) for bucket in buckets),
+            number_cell(peak_memory_gib(record), 2),
+            number_cell(record.train_examples_per_s, 1),
+            Cell(text=f"{record.outcome}{again}"),
+        ]
+
     ages = [f"WER {bucket}" for bucket in buckets]
-    ordered = sorted(records, key=lambda record: (record.number, record.started_at))
-    marks = [mark_of(record, best=best, baseline=baseline) for record in ordered]
-    return TrialTable(
-        headings=[*HEADINGS, "WER", *ages, "peak memory GiB", "clips/s", "outcome"],
-        rows=[_row(record, buckets, mark=mark) for record, mark in zip(ordered, marks, strict=True)],
-        marks=marks,
-    )
+    return table_of(study, study.records, headings=["WER", *ages, "peak memory GiB", "clips/s", "outcome"], cells=cells)
 
 
-def mark_of(record: TrialRecord, *, best: TrialRecord | None, baseline: TrialRecord | None) -> str:
-    """The roles of a trial: "baseline", "best", "baseline, best" or ""."""
-    roles = {"baseline": baseline, "best": best}
-    return ", ".join(name for name, one in roles.items() if one is not None and one.trial_id == record.trial_id)
+def table_of(
+    study: StudyResults,
+    records: Sequence[TrialRecord],
+    *,
+    headings: Sequence[str],
+    cells: Callable[[TrialRecord], list[Cell]],
+) -> TrialTable:
+    """A table of these trials: which each is and what it was trained with, then the cells under these headings."""
+    marks = [", ".join(study.roles(record)) for record in records]
+    rows = [[*_first_cells(record, mark), *cells(record)] for record, mark in zip(records, marks, strict=True)]
+    return TrialTable(headings=[*_HEADINGS, *headings], rows=rows, marks=marks)
 
 
-def first_cells(record: TrialRecord, *, mark: str) -> list[Cell]:
-    """The cells under HEADINGS: which trial it is, and what it was trained with."""
+def _first_cells(record: TrialRecord, mark: str) -> list[Cell]:
     rate = record.config.training.learning_rate
     again = "" if record.finalist_of is None else f" (seed {record.seed} of {record.finalist_of})"
     return [
@@ -83,23 +92,16 @@ def number_cell(value: float | None, digits: int) -> Cell:
     return Cell(text=number_text(value, digits), value=value)
 
 
-def print_trials(
-    records: Sequence[TrialRecord],
-    *,
-    best: TrialRecord | None = None,
-    baseline: TrialRecord | None = None,
-    stderr: bool = False,
-) -> None:
+def print_trials(study: StudyResults, *, stderr: bool = False) -> None:
     """Show the table of trials in the terminal; a narrow one goes without the age columns, which the report has."""
-    table = trial_table(records, best=best, baseline=baseline)
     console = Console(stderr=stderr)
     if not console.is_terminal:
         # In a file or a pipe nobody widens the window.
         console = Console(stderr=stderr, width=160)
-    drawn = _rich_table(table)
+    drawn = _rich_table(trial_table(study))
     unbounded = console.options.update(width=10_000)
     if Measurement.get(console, unbounded, drawn).maximum > console.width:
-        drawn = _rich_table(_without_ages(table))
+        drawn = _rich_table(trial_table(study, with_ages=False))
     console.print(drawn)
 
 
@@ -117,24 +119,3 @@ def _rich_table(table: TrialTable) -> Table:
 def product_text(record: TrialRecord) -> str:
     """How the effective batch of a trial came about: 12 × 3 = 36, with several workers 12 × 3 × 2 = 72."""
     return f"{split_text(record.config)} = {record.effective_batch_size}"
-
-
-def _row(record: TrialRecord, buckets: Sequence[str], *, mark: str) -> list[Cell]:
-    outcome = str(record.outcome) if record.inherited_from is None else f"{record.outcome}, as {record.inherited_from}"
-    return [
-        *first_cells(record, mark=mark),
-        number_cell(record.eval_wer, 3),
-        *(number_cell(record.wer_by_age_bucket.get(bucket), 3) for bucket in buckets),
-        number_cell(peak_memory_gib(record), 2),
-        number_cell(record.train_examples_per_s, 1),
-        Cell(text=outcome),
-    ]
-
-
-def _without_ages(table: TrialTable) -> TrialTable:
-    kept = [place for place, heading in enumerate(table.headings) if not heading.startswith("WER ")]
-    return TrialTable(
-        headings=[table.headings[place] for place in kept],
-        rows=[[row[place] for place in kept] for row in table.rows],
-        marks=table.marks,
-    )

@@ -40,14 +40,12 @@ def pareto_front(records: Iterable[TrialRecord], *, memory_limit_gib: float | No
 
 
 def measures(record: TrialRecord) -> tuple[float, float, float] | None:
-    """WER, peak memory in GiB and training seconds for 1000 clips; None where one of them was not measured."""
-    peak, seconds = peak_memory_gib(record), s_per_1000_clips(record)
-    return None if record.eval_wer is None or peak is None or seconds is None else (record.eval_wer, peak, seconds)
+    """WER, peak memory in GiB and seconds of training alone for 1000 clips; None where one of them was not measured.
 
-
-def s_per_1000_clips(record: TrialRecord) -> float | None:
-    """Seconds of training alone for 1000 clips: comparable between trials trained or probed for different lengths."""
-    return 1000 / record.train_examples_per_s if record.train_examples_per_s else None
+    Time by clips compares trials that were trained, or probed, for different lengths.
+    """
+    peak, speed = peak_memory_gib(record), record.train_examples_per_s
+    return None if record.eval_wer is None or peak is None or not speed else (record.eval_wer, peak, 1000 / speed)
 
 
 def undominated(points: Sequence[tuple[float, ...]]) -> list[int]:

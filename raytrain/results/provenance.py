@@ -45,12 +45,10 @@ def command_line(module: str) -> list[str]:
 def _commit() -> dict[str, Any] | None:
     """The checkout this package is run from, and whether it differs from its commit; None where it is installed."""
     checkout = Path(__file__).resolve().parents[2]
-    top = _output(["git", "-C", str(checkout), "rev-parse", "--show-toplevel"])
+    found = _output(["git", "-C", str(checkout), "rev-parse", "--show-toplevel", "HEAD"])
+    top, _, commit = (found or "").rpartition("\n")
     # A package installed under somebody's project would otherwise name that project's commit as ours.
-    if top is None or Path(top).resolve() != checkout:
-        return None
-    commit = _output(["git", "-C", str(checkout), "rev-parse", "HEAD"])
-    if commit is None:
+    if not top or Path(top).resolve() != checkout:
         return None
     changed = _output(["git", "-C", str(checkout), "status", "--porcelain", "--untracked-files=no"])
     return {"hash": commit, "dirty": bool(changed)}
@@ -75,12 +73,11 @@ def _cpu_model() -> str:
 def gpus() -> list[dict[str, Any]]:
     """Name and size of each card, as nvidia-smi reports them; nothing where there is no such tool."""
     listed = _output(["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader,nounits"])
-    cards = []
-    for line in (listed or "").splitlines():
-        name, _, mebibytes = line.rpartition(",")
-        size = mebibytes.strip()
-        cards.append({"name": name.strip(), "memory_gib": round(int(size) / 1024, 1) if size.isdigit() else None})
-    return cards
+    cards = [line.rpartition(",") for line in (listed or "").splitlines()]
+    return [
+        {"name": name.strip(), "memory_gib": round(int(mebibytes) / 1024, 1) if mebibytes.strip().isdigit() else None}
+        for name, _, mebibytes in cards
+    ]
 
 
 def _output(command: list[str]) -> str | None:

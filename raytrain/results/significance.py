@@ -38,8 +38,7 @@ class Contender:
     @property
     def wers(self) -> np.ndarray:
         """The WER of each training."""
-        by_training: np.ndarray = self.edits.sum(axis=1) / self.words.sum()
-        return by_training
+        return self.edits.sum(axis=1) / self.words.sum()
 
     @property
     def wer(self) -> float:
@@ -81,16 +80,23 @@ def compare(
     shares = np.full(children, 1 / children)
     drawn = random.multinomial(children, shares, size=resamples).astype(float)
     edits = np.stack([one.edits.mean(axis=0) - baseline.edits.mean(axis=0) for one in contenders], axis=1)
-    seeds = _SeedNoise.of(contenders, baseline, resamples=resamples, random=random)
+    luck, freedom = _luck([*contenders, baseline])
+    own_luck, shared_luck = np.array([luck / one.num_seeds for one in contenders]), luck / baseline.num_seeds
+    baseline_shift = random.normal(0, np.sqrt(shared_luck), size=(resamples, 1))
+    # By draw, how far the variance of luck would be misjudged from so few repeats.
+    misjudged = random.chisquare(freedom, size=(resamples, 1)) / freedom if freedom else np.ones((resamples, 1))
 
     differences, spread = _ratios(np.ones((1, children)), edits, words)
-    errors = np.sqrt(spread[0] + seeds.variance)
+    luck_variance = own_luck + shared_luck
+    errors = np.sqrt(spread[0] + luck_variance)
     largest = np.zeros(resamples)
     for start in range(0, len(contenders), _CHUNK):
         part = slice(start, start + _CHUNK)
         redrawn, redrawn_spread = _ratios(drawn, edits[:, part], words)
-        shifts = redrawn - differences[:, part] + seeds.shifts(part, random)
-        largest = np.maximum(largest, _studentised(shifts, redrawn_spread + seeds.redrawn_variance(part)).max(axis=1))
+        lucky = random.normal(0, 1, size=redrawn.shape) * np.sqrt(own_luck[part]) - baseline_shift
+        shifts = redrawn - differences[:, part] + lucky
+        variance = redrawn_spread + luck_variance[part] * misjudged
+        largest = np.maximum(largest, _studentised(shifts, variance).max(axis=1))
     # Ordered up: with few children a draw can have no spread at all, and its place among the largest is what counts.
     width = float(np.quantile(largest, 0.95, method="higher"))
     return [
@@ -105,42 +111,11 @@ def compare(
     ]
 
 
-@dataclass(frozen=True)
-class _SeedNoise:
-    """What the luck of training adds to a difference of means: pooled over all, since each alone has few seeds."""
-
-    variance: np.ndarray
-    """What the luck of training adds to the variance of each contender's difference."""
-    baseline_shift: np.ndarray
-    own_deviations: np.ndarray
-    factors: np.ndarray
-    """By bootstrap draw, how far the variance would be misjudged from so few repeats."""
-
-    @classmethod
-    def of(
-        cls, contenders: Sequence[Contender], baseline: Contender, *, resamples: int, random: np.random.Generator
-    ) -> "_SeedNoise":
-        repeated = [one for one in (*contenders, baseline) if one.num_seeds > 1]
-        freedom = sum(one.num_seeds - 1 for one in repeated)
-        pooled = sum(((one.wers - one.wer) ** 2).sum() for one in repeated) / freedom if freedom else 0.0
-        own = np.array([pooled / one.num_seeds for one in contenders])
-        shared = pooled / baseline.num_seeds
-        return cls(
-            variance=own + shared,
-            baseline_shift=random.normal(0, np.sqrt(shared), size=(resamples, 1)),
-            own_deviations=np.sqrt(own),
-            factors=random.chisquare(freedom, size=(resamples, 1)) / freedom if freedom else np.ones((resamples, 1)),
-        )
-
-    def shifts(self, part: slice, random: np.random.Generator) -> np.ndarray:
-        deviations = self.own_deviations[part]
-        own = random.normal(0, 1, size=(len(self.baseline_shift), len(deviations))) * deviations
-        shifted: np.ndarray = own - self.baseline_shift
-        return shifted
-
-    def redrawn_variance(self, part: slice) -> np.ndarray:
-        redrawn: np.ndarray = self.variance[part] * self.factors
-        return redrawn
+def _luck(contenders: Sequence[Contender]) -> tuple[float, int]:
+    """The variance of one training's WER over seeds, pooled since each alone has few, and its degrees of freedom."""
+    repeated = [one for one in contenders if one.num_seeds > 1]
+    freedom = sum(one.num_seeds - 1 for one in repeated)
+    return sum(((one.wers - one.wer) ** 2).sum() for one in repeated) / freedom if freedom else 0.0, freedom
 
 
 def _ratios(weights: np.ndarray, edits: np.ndarray, words: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

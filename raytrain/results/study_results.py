@@ -25,6 +25,7 @@ class StudyResults:
     folder: Path
     description: Description
     records: list[TrialRecord]
+    """By number."""
     verdict: Verdict
     importance: dict[str, float] = field(default_factory=dict)
     """By varied key, its share in what sets the best trials apart; empty where nobody worked it out."""
@@ -42,6 +43,11 @@ class StudyResults:
     def baseline(self) -> TrialRecord | None:
         return self.verdict.baseline
 
+    def roles(self, record: TrialRecord) -> list[str]:
+        """What a trial is to the study: "baseline", "best", both or neither."""
+        known = {"baseline": self.baseline, "best": self.best}
+        return [role for role, one in known.items() if one is not None and one.trial_id == record.trial_id]
+
     @cached_property
     def front(self) -> list[TrialRecord]:
         """Where the study looks for a Pareto front, the trials that no other beats; lowest WER first."""
@@ -58,7 +64,7 @@ class StudyResults:
 
     def scored(self) -> list[TrialRecord]:
         """Trials with a WER, by number."""
-        return sorted((one for one in self.records if one.eval_wer is not None), key=lambda one: one.number)
+        return [one for one in self.records if one.eval_wer is not None]
 
 
 def load_study(folder: Path) -> StudyResults:

@@ -45,7 +45,7 @@ def verdict(records: Sequence[TrialRecord], folder: Path, *, memory_limit_gib: f
     if best is None or baseline is None or baseline.eval_wer is None:
         finding, sentence = Finding.NO_RESULT, _nothing_to_compare(best)
         return Verdict(finding=finding, sentence=sentence, best=best, baseline=baseline)
-    contenders = _repeated(records, folder) or _trained_once(records, folder)
+    contenders = _repeated(records, folder, baseline) or _trained_once(records, folder, baseline)
     reference = contenders.pop(baseline.trial_id, None)
     comparisons: dict[str, Comparison] = {}
     preferred: TrialRecord | None = None
@@ -70,16 +70,16 @@ def verdict(records: Sequence[TrialRecord], folder: Path, *, memory_limit_gib: f
     )
 
 
-def _repeated(records: Sequence[TrialRecord], folder: Path) -> dict[str, Contender]:
+def _repeated(records: Sequence[TrialRecord], folder: Path, baseline: TrialRecord) -> dict[str, Contender]:
     """Finalists and baseline by their further trainings; those that chose the finalists are left out."""
     trainings = _trainings([(one.finalist_of, one) for one in records if one.finalist_of is not None], folder)
-    return _comparable({trial_id: all_of for trial_id, all_of in trainings.items() if len(all_of) > 1}, records)
+    return _comparable({trial_id: all_of for trial_id, all_of in trainings.items() if len(all_of) > 1}, baseline)
 
 
-def _trained_once(records: Sequence[TrialRecord], folder: Path) -> dict[str, Contender]:
+def _trained_once(records: Sequence[TrialRecord], folder: Path, baseline: TrialRecord) -> dict[str, Contender]:
     """Every completed trial, since the best was chosen among all of them."""
     once = [(one.trial_id, one) for one in records if one.finalist_of is None and one.inherited_from is None]
-    return _comparable(_trainings(once, folder), records)
+    return _comparable(_trainings(once, folder), baseline)
 
 
 def _trainings(trials: Iterable[tuple[str, TrialRecord]], folder: Path) -> dict[str, list[UtteranceCounts]]:
@@ -92,10 +92,9 @@ def _trainings(trials: Iterable[tuple[str, TrialRecord]], folder: Path) -> dict[
     return found
 
 
-def _comparable(trainings: dict[str, list[UtteranceCounts]], records: Sequence[TrialRecord]) -> dict[str, Contender]:
+def _comparable(trainings: dict[str, list[UtteranceCounts]], baseline: TrialRecord) -> dict[str, Contender]:
     """The contenders that scored the baseline's utterances; nothing where the baseline is not among them."""
-    baseline = baseline_trial(records)
-    if baseline is None or baseline.trial_id not in trainings:
+    if baseline.trial_id not in trainings:
         return {}
     scored = list(trainings[baseline.trial_id][0].utterance_ids)
     return {

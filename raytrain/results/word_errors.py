@@ -38,10 +38,7 @@ class WordErrors:
     @classmethod
     def total(cls, parts: Iterable[Self]) -> Self:
         """The sum over any number of corpora; nothing at all sums to zero counts."""
-        result = cls()
-        for part in parts:
-            result = result + part
-        return result
+        return sum(parts, cls())
 
     def as_dict(self) -> dict[str, int]:
         return asdict(self)

@@ -180,8 +180,8 @@ def test_resampling_keeps_a_tone_and_drops_what_16_khz_cannot_hold() -> None:
 
 
 def test_a_log_stays_short_however_many_clips_there_are(capsys: pytest.CaptureFixture[str]) -> None:
-    progress = submission_main.ProgressLines()
-    [progress.report(done, 205_274) for done in range(100, 205_274, 100)]
+    report = submission_main.progress_lines()
+    [report(done, 205_274) for done in range(100, 205_274, 100)]
     assert len(capsys.readouterr().err.splitlines()) <= 50
 
 

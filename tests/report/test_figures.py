@@ -45,10 +45,10 @@ def test_learning_rates_are_ticked_by_the_decade() -> None:
 
 
 @pytest.mark.parametrize("values", [[], [0.0], [3.0], [0.2, 0.2]])
-@pytest.mark.parametrize("kind", ["linear", "doublings"])
-def test_a_scale_of_one_number_or_none_has_a_width(values: list[float], kind: str) -> None:
+@pytest.mark.parametrize("doublings", [False, True])
+def test_a_scale_of_one_number_or_none_has_a_width(values: list[float], doublings: bool) -> None:
     positive = [value or 1.0 for value in values] or [1.0]
-    scale = spanning(values if kind == "linear" else positive, start=0, end=1, kind=kind)  # type: ignore[arg-type]
+    scale = spanning(positive if doublings else values, (0, 1), doublings=doublings)
     assert scale.low < scale.high
     assert scale.ticks()
 

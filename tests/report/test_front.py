@@ -63,7 +63,7 @@ def test_a_study_of_one_objective_has_no_front(tmp_path: Path) -> None:
 
 def test_both_reports_and_the_terminal_tell_every_trial_of_the_front(pareto: StudyResults) -> None:
     study = write_report(pareto.folder)
-    table = front_table(study.front, best=study.best, baseline=study.baseline)
+    table = front_table(study)
     assert [row[0].value for row in table.rows] == [one.number for one in study.front]
     assert len(front_lines(study.front)) == len(study.front)
     front_of_markdown = (study.folder / "report.md").read_text().partition("## Pareto front")[2].partition("## ")[0]

@@ -1,13 +1,14 @@
 """Charts of the best trial beside the baseline: their WER on one validation set, by age and by length of clip."""
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
 from raytrain.config.constants import AGE_BUCKETS
-from raytrain.report.figures.marks import BOTTOM, LEFT, RIGHT, TOP, WIDTH, Figure, key_mark, line, mark, text, x_axis
-from raytrain.report.figures.scales import Scale, spanning, tick_text
+from raytrain.report.figures.marks import Figure, key_mark, line, mark, text, x_axis
+from raytrain.report.figures.scales import BOTTOM, LEFT, RIGHT, TOP, WIDTH, Scale, spanning, tick_text
 from raytrain.results.study_results import StudyResults
 from raytrain.results.transcripts import counts
 from raytrain.results.word_errors import WordErrors
@@ -43,7 +44,7 @@ def _side_by_side(
         return None
     wers = [errors.wer for each in (best, baseline) for errors, _ in each.values()]
     left = LEFT + 58
-    x = spanning(wers, start=left, end=WIDTH - RIGHT, from_zero=True)
+    x = spanning(wers, (left, WIDTH - RIGHT), from_zero=True)
     height = TOP + BOTTOM + _ROW * len(groups)
     y = Scale(low=0, high=len(groups), start=height - BOTTOM, end=TOP)
     parts = x_axis(x, y, [(at, tick_text(at)) for at in x.ticks()], "WER")
@@ -64,11 +65,10 @@ def _side_by_side(
 def _grouped(
     rows: Sequence[dict[str, Any]], group: Callable[[dict[str, Any]], str]
 ) -> dict[str, tuple[WordErrors, int]]:
-    groups: dict[str, tuple[WordErrors, int]] = {}
+    groups: dict[str, list[WordErrors]] = defaultdict(list)
     for row in rows:
-        errors, clips = groups.get(group(row), (WordErrors(), 0))
-        groups[group(row)] = (errors + counts(row), clips + 1)
-    return groups
+        groups[group(row)].append(counts(row))
+    return {name: (WordErrors.total(errors), len(errors)) for name, errors in groups.items()}
 
 
 def _tip(who: str, name: str, errors: WordErrors, clips: int) -> str:

@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import accumulate, pairwise
 
-from raytrain.report.figures.marks import BOTTOM, FULL_WIDTH, LEFT, RIGHT, TOP, Figure, box, line, x_axis, y_grid
-from raytrain.report.figures.scales import Scale
+from raytrain.report.figures.marks import Figure, box, line, x_axis, y_grid
+from raytrain.report.figures.scales import BOTTOM, FULL_WIDTH, LEFT, RIGHT, TOP, Scale
 from raytrain.report.figures.trial_marks import outcome_key, role, tip
 from raytrain.report.statements import cards_taken
 from raytrain.results.records import Outcome, TrialRecord
@@ -58,7 +58,8 @@ def gpu_occupancy(study: StudyResults) -> Figure | None:
     )
     levels = list(accumulate(share for _, share in changes))
     # Rounding of times can lay an end behind the start that took its place.
-    cards = max(_cards_known(study), 1.0 if max(levels) <= 1 + 1e-6 else max(levels))
+    known = (study.description.provenance.get("hardware") or {}).get("gpus") or []  # a cluster may have more
+    cards = max(len(known), 1.0 if max(levels) <= 1 + 1e-6 else max(levels))
     y = Scale(low=0, high=1.08 * cards, start=_OCCUPANCY_HEIGHT - BOTTOM, end=TOP)
     x, parts = _clock(spans, y)
     parts += y_grid(x, y, (0, round(cards / 2, 2), round(cards, 2)))
@@ -102,9 +103,3 @@ def _clock(spans: list[_Span], y: Scale) -> tuple[Scale, list[str]]:
     x = Scale(low=0, high=end_s, start=LEFT, end=FULL_WIDTH - RIGHT)
     ticks = [(at * unit_s, f"{at:g}") for at in replace(x, high=end_s / unit_s).ticks(10)]
     return x, x_axis(x, y, ticks, f"{unit} since the first trial began")
-
-
-def _cards_known(study: StudyResults) -> int:
-    """How many GPUs the machine has that the study was started on; a cluster may have more."""
-    hardware = study.description.provenance.get("hardware") or {}
-    return len(hardware.get("gpus") or [])

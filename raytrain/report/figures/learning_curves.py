@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from raytrain.report.comparison import ComparedRun
 from raytrain.report.figures.marks import Figure, axes, key_line, key_mark, line, mark
-from raytrain.report.figures.scales import spanning
-from raytrain.report.figures.trial_marks import PLOT_X, PLOT_Y, rank, role, tip, trial_mark, wer_scale
+from raytrain.report.figures.scales import PLOT_X, PLOT_Y, spanning
+from raytrain.report.figures.trial_marks import rank, role, tip, trial_mark, wer_scale
 from raytrain.results.study_results import StudyResults
 
 _SHAPES = ("circle", "diamond", "square", "triangle", "star", "cross")
@@ -21,7 +21,7 @@ def learning_curves(study: StudyResults) -> Figure | None:
             curves.append((one, points))
     if not curves:
         return None
-    x = spanning([seen for _, points in curves for seen, _ in points], **PLOT_X)
+    x = spanning([seen for _, points in curves for seen, _ in points], PLOT_X)
     finals = [points[-1][1] for _, points in curves]
     y = wer_scale([wer for _, points in curves for _, wer in points], also=finals)
     parts = [axes(x, y, x_label="clips trained on", y_label="WER")]
@@ -43,8 +43,8 @@ def curves_of_runs(runs: Sequence[ComparedRun]) -> Figure | None:
         return None
     clock = "examples_seen" if all("examples_seen" in row for _, history in histories for row in history) else "step"
     curves = [(run, [(row.get(clock) or 0, row["eval_wer"]) for row in history]) for run, history in histories]
-    x = spanning([at for _, points in curves for at, _ in points], **PLOT_X, from_zero=True)
-    y = spanning([wer for _, points in curves for _, wer in points], **PLOT_Y)
+    x = spanning([at for _, points in curves for at, _ in points], PLOT_X, from_zero=True)
+    y = spanning([wer for _, points in curves for _, wer in points], PLOT_Y)
     parts = [axes(x, y, x_label="clips trained on" if clock == "examples_seen" else "optimizer steps", y_label="WER")]
     key = []
     for number, (run, points) in enumerate(curves):

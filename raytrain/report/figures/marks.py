@@ -4,12 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from raytrain.report.figures.scales import Scale, tick_text
+from raytrain.report.figures.scales import HEIGHT, WIDTH, Scale, tick_text
 
-WIDTH, HEIGHT = 560, 360
-FULL_WIDTH = 1140
-"""The width of a figure that takes the whole width of a page."""
-LEFT, RIGHT, TOP, BOTTOM = 62, 18, 16, 54
 _CROWD = 100
 """With more marks than this, marks are drawn lighter, so that one sees where they lie thick."""
 

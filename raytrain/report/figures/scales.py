@@ -3,9 +3,15 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from raytrain.results.wording import short
+
+WIDTH, HEIGHT = 560, 360
+FULL_WIDTH = 1140
+"""The width of a figure that takes the whole width of a page."""
+LEFT, RIGHT, TOP, BOTTOM = 62, 18, 16, 54
+PLOT_X, PLOT_Y = (LEFT, WIDTH - RIGHT), (HEIGHT - BOTTOM, TOP)
+"""The pixels that the axes of a figure of the usual size are laid over, each from its start to its end."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,11 +26,9 @@ class Scale:
 
     def at(self, value: float) -> float:
         """The pixel of a number; one outside the domain lands on its edge."""
-        low, high, here = (math.log(each) if self.log else each for each in (self.low, self.high, self.inside(value)))
+        here = min(max(value, self.low), self.high)
+        low, high, here = (math.log(each) if self.log else each for each in (self.low, self.high, here))
         return self.start + (self.end - self.start) * ((here - low) / (high - low))
-
-    def inside(self, value: float) -> float:
-        return min(max(value, self.low), self.high)
 
     def ticks(self, count: int = 5) -> list[float]:
         """About `count` round numbers inside the domain."""
@@ -64,23 +68,16 @@ class Doublings(Scale):
 
 
 def spanning(
-    values: Sequence[float],
-    *,
-    start: float,
-    end: float,
-    kind: Literal["linear", "log", "doublings"] = "linear",
-    from_zero: bool = False,
+    values: Sequence[float], pixels: tuple[float, float], *, doublings: bool = False, from_zero: bool = False
 ) -> Scale:
-    """A scale with a little air around these numbers."""
+    """A scale with a little air around these numbers, laid over pixels from a start to an end."""
+    start, end = pixels
     low, high = (min(values), max(values)) if values else (0.0, 1.0)
-    if kind != "linear":
-        made = Doublings if kind == "doublings" else Scale
-        air = 1.25 if kind == "doublings" or low == high else (high / low) ** 0.06
-        return made(low=low / air, high=high * air, start=start, end=end, log=True)
+    if doublings:
+        return Doublings(low=low / 1.25, high=high * 1.25, start=start, end=end)
     air = 0.06 * (high - low) or 0.1 * abs(high) or 1.0
-    return Scale(
-        low=0.0 if from_zero else max(low - air, 0.0 if low >= 0 else low - air), high=high + air, start=start, end=end
-    )
+    bottom = 0.0 if from_zero or 0 <= low < air else low - air
+    return Scale(low=bottom, high=high + air, start=start, end=end)
 
 
 def tick_text(value: float) -> str:

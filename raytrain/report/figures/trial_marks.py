@@ -1,24 +1,14 @@
 """A trial in a chart: its record in; its mark, its place in the legend and what it says when pointed at out."""
 
 from collections.abc import Sequence
-from typing import TypedDict
 
-from raytrain.report.figures.marks import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, key_mark, mark
-from raytrain.report.figures.scales import Scale, spanning
+from raytrain.report.figures.marks import key_mark, mark
+from raytrain.report.figures.scales import PLOT_Y, Scale, spanning
 from raytrain.results.choose import peak_memory_gib
 from raytrain.results.records import Outcome, TrialRecord
 from raytrain.results.study_results import StudyResults
 from raytrain.results.wording import number_text, trial_title
 
-
-class Pixels(TypedDict):
-    """The pixels that a scale is laid over, as arguments of `spanning`."""
-
-    start: float
-    end: float
-
-
-PLOT_X, PLOT_Y = Pixels(start=LEFT, end=WIDTH - RIGHT), Pixels(start=HEIGHT - BOTTOM, end=TOP)
 _ROLES = {"best": "star", "baseline": "diamond"}
 _SHAPES = {
     Outcome.COMPLETED: "circle",
@@ -53,8 +43,7 @@ def outcome_key(study: StudyResults, shown: Sequence[TrialRecord]) -> list[tuple
 
 def role(study: StudyResults, one: TrialRecord) -> str:
     """Whether a trial is the best or the baseline, as "best", "baseline" or ""; the best before the baseline."""
-    roles = {"best": study.best, "baseline": study.baseline}
-    return next((name for name, other in roles.items() if other is not None and other.trial_id == one.trial_id), "")
+    return ["", *study.roles(one)][-1]
 
 
 def rank(study: StudyResults, one: TrialRecord) -> tuple[int, int]:
@@ -78,4 +67,4 @@ def wer_scale(wers: Sequence[float], *, also: Sequence[float] = ()) -> Scale:
     ordered = sorted(wers)
     middle = ordered[len(ordered) // 2]
     kept = [wer for wer in ordered if wer <= 2.5 * middle] or ordered
-    return spanning([*kept, *(end for end in also if 0 <= end <= 3 * middle)], **PLOT_Y)
+    return spanning([*kept, *(end for end in also if 0 <= end <= 3 * middle)], PLOT_Y)

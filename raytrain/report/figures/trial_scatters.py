@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from raytrain.report.figures.marks import Figure, axes, key_line, line, text
-from raytrain.report.figures.scales import Scale, spanning
-from raytrain.report.figures.trial_marks import PLOT_X, PLOT_Y, outcome_key, trial_marks, wer_scale
+from raytrain.report.figures.scales import PLOT_X, PLOT_Y, Scale, spanning
+from raytrain.report.figures.trial_marks import outcome_key, trial_marks, wer_scale
 from raytrain.report.statements import memory_name
 from raytrain.results.choose import peak_memory_gib, undominated
 from raytrain.results.records import Outcome, TrialRecord
@@ -24,7 +24,7 @@ def wer_against_memory(study: StudyResults) -> Figure | None:
     known = [peak for _, peak, _ in points]
     # A limit far beyond every trial would squeeze them all into a corner.
     near = [limit] if limit is not None and limit < 2.5 * max(known) else []
-    x, y = spanning([*known, *near], **PLOT_X), wer_scale([wer for *_, wer in points])
+    x, y = spanning([*known, *near], PLOT_X), wer_scale([wer for *_, wer in points])
     behind = []
     if near:
         behind.append(f'<path class="limit" d="M{x.at(near[0]):.1f} {y.start:.1f}V{y.end:.1f}"/>')
@@ -45,7 +45,7 @@ def wer_against_effective_batch(study: StudyResults) -> Figure | None:
     if not points:
         return None
     whiskers = _whiskers(study, points)
-    x = spanning([size for _, size, _ in points], **PLOT_X, kind="doublings")
+    x = spanning([size for _, size, _ in points], PLOT_X, doublings=True)
     y = wer_scale([wer for *_, wer in points], also=[end for _, *ends in whiskers for end in ends])
     caption = "What the quality of a model depends on is the effective batch, not how it is split."
     if whiskers:
@@ -91,7 +91,7 @@ def predicted_against_measured(study: StudyResults) -> Figure | None:
     if not points:
         return None
     every = [value for _, *pair in points for value in pair]
-    x, y = spanning(every, **PLOT_X), spanning(every, **PLOT_Y)
+    x, y = spanning(every, PLOT_X), spanning(every, PLOT_Y)
     ratios = sorted(predicted / peak for _, predicted, peak in points)
     diagonal = line([(x.at(x.low), y.at(x.low)), (x.at(x.high), y.at(x.high))], kind="front")
     return _scatter(
@@ -118,8 +118,8 @@ def _by_micro_batch(
     ]
     if not points:
         return None
-    x = spanning([size for _, size, _ in points], **PLOT_X, kind="doublings")
-    y = spanning([value for *_, value in points], **PLOT_Y, from_zero=True)
+    x = spanning([size for _, size, _ in points], PLOT_X, doublings=True)
+    y = spanning([value for *_, value in points], PLOT_Y, from_zero=True)
     behind = []
     if limit is not None and limit < y.high:
         behind.append(f'<path class="limit" d="M{x.start:.1f} {y.at(limit):.1f}H{x.end:.1f}"/>')

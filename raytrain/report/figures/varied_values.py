@@ -5,7 +5,8 @@ from functools import partial
 from typing import Any
 
 from raytrain.config.space import Range
-from raytrain.report.figures.marks import (
+from raytrain.report.figures.marks import Figure, box, key_line, line, text
+from raytrain.report.figures.scales import (
     BOTTOM,
     FULL_WIDTH,
     HEIGHT,
@@ -13,13 +14,10 @@ from raytrain.report.figures.marks import (
     RIGHT,
     TOP,
     WIDTH,
-    Figure,
-    box,
-    key_line,
-    line,
-    text,
+    Doublings,
+    Scale,
+    tick_text,
 )
-from raytrain.report.figures.scales import Doublings, Scale, tick_text
 from raytrain.report.figures.trial_marks import role, tip
 from raytrain.results.records import Outcome, TrialRecord
 from raytrain.results.study_results import StudyResults, varied_keys
@@ -34,9 +32,10 @@ def parallel_values(study: StudyResults) -> Figure | None:
     keys = [key for key in varied_keys(study) if len({str(one.config.value_at(key)) for one in shown}) > 1]
     if len(shown) < 2 or not keys:
         return None
-    measures: list[tuple[str, Callable[[TrialRecord], Any], bool]] = [
-        (key_name(key), partial(_value_at, key), _is_log(study, key)) for key in keys
-    ]
+    measures: list[tuple[str, Callable[[TrialRecord], Any], bool]] = []
+    for varied in keys:
+        allowed = study.vary.get(varied)
+        measures.append((key_name(varied), partial(_value_at, varied), isinstance(allowed, Range) and allowed.log))
     measures.append(("effective batch", lambda one: one.effective_batch_size, True))
     measures.append(("WER", lambda one: one.eval_wer, False))
     step = (FULL_WIDTH - 2 * LEFT - 60) / (len(measures) - 1)
@@ -106,11 +105,6 @@ class _Axis:
 
 def _value_at(key: str, record: TrialRecord) -> Any:
     return record.config.value_at(key)
-
-
-def _is_log(study: StudyResults, key: str) -> bool:
-    allowed = study.vary.get(key)
-    return isinstance(allowed, Range) and allowed.log
 
 
 def _shade(one: TrialRecord, among: Sequence[TrialRecord]) -> int:

@@ -12,6 +12,8 @@ Text = Annotated[str, Field(min_length=1)]
 
 FACTORS = ("scaling.num_workers", "training.batch_size", "training.gradient_accumulation_steps")
 """The keys whose product is the effective batch size."""
+MOMENTS = {"adamw": 2}
+"""By optimizer: how many numbers it keeps of each weight that it trains. Memory is predicted from it."""
 
 
 class Section(BaseModel):
@@ -96,7 +98,7 @@ class Training(Section):
     warmup_steps: int = Field(0, ge=0, le=1_000_000_000)
     """Optimizer steps over which the learning rate rises; a warm-up longer than the run is cut to a tenth of it."""
     weight_decay: float = Field(0.0, ge=0)
-    """AdamW's decoupled weight decay."""
+    """The optimizer's decoupled weight decay."""
     max_grad_norm: float = Field(1.0, gt=0)
     """The norm that larger gradients are scaled down to."""
     num_epochs: Count | None = None
@@ -129,6 +131,10 @@ class Training(Section):
     def effective_batch_size(self, num_workers: int) -> int:
         """Utterances in one optimizer step, over all micro-batches and workers."""
         return self.batch_size * self.gradient_accumulation_steps * num_workers
+
+    def moments(self) -> int:
+        """Numbers that the optimizer keeps of each weight that it trains."""
+        return MOMENTS[self.optimizer]
 
 
 class Evaluation(Section):

@@ -24,8 +24,8 @@ class DecodingShape:
     num_beams: int = 1
     precision: str = "fp16"
     freeze_encoder: bool = False
-    trains: bool = True
-    """Whether an optimizer's moments are there."""
+    moments: int = 2
+    """Numbers that the optimizer keeps of each weight that it trains; none before the first step."""
 
 
 def decoding_peak(shape: DecodingShape) -> Parts:
@@ -40,7 +40,7 @@ def decoding_peak(shape: DecodingShape) -> Parts:
     mel = FLOAT_BYTES * shape.batch_size * v.num_mel_bins * window
     held = Parts(
         weights=FLOAT_BYTES * v.parameters,
-        optimizer_states=2 * FLOAT_BYTES * trained if shape.trains else 0,
+        optimizer_states=shape.moments * FLOAT_BYTES * trained,
     )
     # A layer's input, middle and normed states, the wide linear and its GELU, and the convolutions' output. Autocast
     # keeps casts of what could learn even where nothing does.

@@ -133,10 +133,10 @@ def _examples(config: Baseline, space: SearchSpace, extent: Extent | None) -> in
 
 
 def _checkpoint_gib(config: Baseline) -> float:
-    """The size of a checkpoint: weights and AdamW's moments in float32."""
+    """The size of a checkpoint: weights and the optimizer's moments in float32."""
     v = VARIANTS[config.model.variant]
     frozen = v.encoder_parameters if config.model.freeze_encoder else v.fixed_parameters
-    return FLOAT_BYTES * (v.parameters + 2 * (v.parameters - frozen)) / GIB
+    return FLOAT_BYTES * (v.parameters + config.training.moments() * (v.parameters - frozen)) / GIB
 
 
 def _changes(config: Baseline, hardware: Hardware, extent: Extent | None) -> Iterator[dict[str, Any]]:

@@ -85,7 +85,7 @@ def predict(
     """The peak with a corpus' longest clip and transcript or, where they are unknown, with what the baseline allows."""
     scoring = decoding_shape(baseline, longest_clip_s=longest_clip_s, label_tokens=label_tokens)
     # Published weights are scored once before they learn, at the full window they were made for.
-    first = replace(scoring, window_s=FULL_WINDOW_S, trains=False)
+    first = replace(scoring, window_s=FULL_WINDOW_S, moments=0)
     return PredictedPeak(
         step=step_peak(step_shape(baseline, longest_clip_s=longest_clip_s, label_tokens=label_tokens)),
         evaluation=max(decoding_peak(scoring), decoding_peak(first), key=lambda parts: parts.total),
@@ -106,6 +106,7 @@ def step_shape(
         freeze_encoder=baseline.model.freeze_encoder,
         dropout=baseline.model.dropout,
         accumulates=baseline.training.gradient_accumulation_steps > 1,
+        moments=baseline.training.moments(),
     )
 
 
@@ -124,6 +125,7 @@ def decoding_shape(
         num_beams=baseline.evaluation.num_beams,
         precision=baseline.training.precision,
         freeze_encoder=baseline.model.freeze_encoder,
+        moments=baseline.training.moments(),
     )
 
 

@@ -34,6 +34,8 @@ class StepShape:
     dropout: float = 0.0
     accumulates: bool = True
     """Whether a step has several micro-batches, so that gradients are there before the peak, not only after it."""
+    moments: int = 2
+    """Numbers that the optimizer keeps of each weight that it trains."""
 
     def __post_init__(self) -> None:
         if self.batch_size < 1 or self.label_tokens < 1 or not 0 < self.window_s <= FULL_WINDOW_S:
@@ -156,11 +158,11 @@ class _Sizes:
     # -- parts --------------------------------------------------------------------------------------------------------
 
     def fixed(self, *, gradients: int) -> Parts:
-        """Weights, AdamW's two moments, and the gradients of so many parameters."""
+        """Weights, the optimizer's moments, and the gradients of so many parameters."""
         return Parts(
             weights=FLOAT_BYTES * self.shape.variant.parameters,
             gradients=FLOAT_BYTES * gradients,
-            optimizer_states=2 * FLOAT_BYTES * self.trained,
+            optimizer_states=self.shape.moments * FLOAT_BYTES * self.trained,
         )
 
     def held(self, *, made: int = 0) -> Parts:

@@ -1,5 +1,7 @@
-"""SpecAugment on a batch of log-mel windows, keyed by (seed, step, utterance): the split into micro-batches, or over
-workers, changes no mask."""
+"""Clips of sound in; their log-mels, augmented as `training` asks, out.
+
+Every draw is keyed by (seed, step, utterance): the split into micro-batches, or over workers, changes none.
+"""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -7,7 +9,9 @@ from typing import Literal
 import numpy as np
 import torch
 
+from raytrain.config.baseline import Training
 from raytrain.config.random_streams import RandomStream
+from raytrain.speech.log_mel import log_mel
 
 Policy = Literal["basic", "double"]
 _MASKS = {"basic": 1, "double": 2}
@@ -18,6 +22,30 @@ _FREQUENCY_SHARE = 27 / 80
 _TIME_FRAMES, _TIME_SHARE = 100, 0.08
 """The widest mask in time: T = 100 frames, and at most 8 % of the clip, as 100 frames are of LibriSpeech's mean
 utterance of 12.3 s. Unscaled, one mask could swallow a child's whole word."""
+
+
+def augmented_log_mel(
+    clips: Sequence[np.ndarray],
+    training: Training,
+    *,
+    frames: int,
+    num_mel_bins: int,
+    clip_frames: Sequence[int],
+    utterances: Sequence[int],
+    step: int,
+) -> torch.Tensor:
+    """The clips as the encoder hears them in this step: what changes the sound comes before log_mel, masks after it."""
+    mel = log_mel(clips, frames=frames, num_mel_bins=num_mel_bins)
+    if training.spec_augment is not None:
+        mel = spec_augment(
+            mel,
+            training.spec_augment,
+            clip_frames=clip_frames,
+            utterances=utterances,
+            seed=training.seed,
+            step=step,
+        )
+    return mel
 
 
 def spec_augment(

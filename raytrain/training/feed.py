@@ -16,8 +16,7 @@ import torch
 from raytrain.config.baseline import Baseline, Model
 from raytrain.speech.batches import BatchPlan
 from raytrain.speech.corpus import Corpus
-from raytrain.speech.log_mel import log_mel
-from raytrain.training.augment import spec_augment
+from raytrain.training.augment import augmented_log_mel
 from raytrain.training.distributed import rank, run_on_all_or_none
 from raytrain.whisper.labels import PROMPT_TOKENS, encode
 from raytrain.whisper.window import fitted_seconds, frames
@@ -96,20 +95,15 @@ class Feed:
         )
 
     def _micro_batch(self, indices: np.ndarray, *, step: int, window_s: float) -> MicroBatch:
-        mel = log_mel(
+        mel = augmented_log_mel(
             [self._corpus.audio(int(index)) for index in indices],
+            self._config.training,
             frames=frames(window_s),
             num_mel_bins=self._num_mel_bins,
+            clip_frames=[frames(float(self._corpus.durations_s[index])) for index in indices],
+            utterances=indices.tolist(),
+            step=step,
         )
-        if self._config.training.spec_augment is not None:
-            mel = spec_augment(
-                mel,
-                self._config.training.spec_augment,
-                clip_frames=[frames(float(self._corpus.durations_s[index])) for index in indices],
-                utterances=indices.tolist(),
-                seed=self._config.training.seed,
-                step=step,
-            )
         return MicroBatch(mel, _padded([self._labels[index] for index in indices]))
 
 

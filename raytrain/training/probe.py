@@ -45,7 +45,11 @@ def probe_memory(
     try:
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             run_on_all_or_none(
-                lambda: _two_micro_steps(whisper, optimizer, largest, precision=precision), doing=doing, device=device
+                lambda: _two_micro_steps(
+                    whisper, optimizer, largest, moments=config.training.moments(), precision=precision
+                ),
+                doing=doing,
+                device=device,
             )
     finally:
         optimizer.zero_grad(set_to_none=True)
@@ -64,15 +68,15 @@ def probe_memory(
 
 
 def _two_micro_steps(
-    whisper: Whisper, optimizer: torch.optim.Optimizer, batch: MicroBatch, *, precision: Precision
+    whisper: Whisper, optimizer: torch.optim.Optimizer, batch: MicroBatch, *, moments: int, precision: Precision
 ) -> None:
     parameters = [parameter for parameter in whisper.model.parameters() if parameter.requires_grad]
-    # AdamW makes its two moments in the first step, which is not taken here; a resumed run has them.
-    moments = [] if optimizer.state else [torch.empty_like(parameter) for parameter in [*parameters, *parameters]]
+    # An optimizer makes its moments in the first step, which is not taken here; a resumed run has them.
+    reserved = [] if optimizer.state else [torch.empty_like(parameter) for parameter in parameters * moments]
     whisper.model.train()
     for _ in range(2):
         with audio_window(whisper.model, batch.mel.shape[-1]):
             with precision.autocast():
                 loss = token_loss_sum(whisper, batch, device=precision.device)
             loss.backward()
-    del moments
+    del reserved

@@ -60,6 +60,6 @@ def test_what_a_person_adds_reddens_no_test(checkout: Path) -> None:
     insert(
         checkout / "raytrain/config/baseline.py",
         '    label_smoothing: float = Field(0.0, ge=0, lt=1)\n    """The share of wrong tokens in a target."""\n',
-        after='    optimizer: Literal["adamw"] = "adamw"\n',
+        after='    """The rule by which gradients change the weights."""\n',
     )
     assert complaints(checkout) == ""

@@ -127,7 +127,7 @@ def test_decoding_takes_what_is_predicted(
         new_tokens=tokens,
         num_beams=beams,
         precision=precision,
-        trains=False,
+        moments=0,
     )
     assert 0.98 <= decoding_peak(shape).total / tracker.peak_bytes <= 1.08
 

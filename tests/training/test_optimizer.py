@@ -1,8 +1,11 @@
 """The learning rate is a function of the step, and weight decay acts on matrices."""
 
 import pytest
+import torch
 from small_runs import small_config, small_whisper
 
+from raytrain.config.baseline import MOMENTS
+from raytrain.memory.prediction import predict
 from raytrain.training.optimizer import learning_rate, make_optimizer
 
 
@@ -40,6 +43,19 @@ def test_an_optimizer_or_a_schedule_of_another_name_never_runs_as_the_first() ->
         make_optimizer(small_whisper().model.named_parameters(), training)
     with pytest.raises(AssertionError, match="constant"):
         learning_rate(4, training, warmup_steps=3, steps_total=11)
+
+
+@pytest.mark.parametrize("name", MOMENTS)
+def test_memory_counts_as_many_moments_of_a_weight_as_the_optimizer_keeps(name: str) -> None:
+    config = small_config(training={"optimizer": name})
+    trained = [parameter for parameter in small_whisper().model.parameters() if parameter.requires_grad]
+    optimizer = make_optimizer([("", parameter) for parameter in trained], config.training)
+    for parameter in trained:
+        parameter.grad = torch.ones_like(parameter)
+    optimizer.step()
+    kept = sum(tensor.numel() for state in optimizer.state.values() for tensor in state.values())
+    counted = predict(config).step.optimizer_states / predict(config).step.weights
+    assert kept / sum(parameter.numel() for parameter in trained) == pytest.approx(counted, abs=0.1)
 
 
 def test_a_frozen_encoder_is_not_in_the_optimizer() -> None:

@@ -8,7 +8,7 @@ from raytrain.cli import Parser, log_to_stderr, print_json, run_door, say
 from raytrain.config.constants import GIB
 from raytrain.errors import InputError
 from raytrain.speech.check import check
-from raytrain.speech.corpus import Corpus, prepare
+from raytrain.speech.corpus import prepare
 from raytrain.speech.manifest import manifest_path
 from raytrain.speech.progress_bar import progress_on_stderr
 
@@ -51,7 +51,14 @@ def _prepare(arguments: argparse.Namespace) -> int:
     manifest = manifest_path(arguments.manifest)
     with progress_on_stderr("preparing") as progress:
         corpus = prepare(manifest, max_bad_share=arguments.max_bad_share, progress=progress)
-    summary = _summary(corpus)
+    summary = {
+        "folder": str(corpus.folder),
+        "gib": sum(path.stat().st_size for path in corpus.folder.iterdir()) / GIB,
+        "children": len(set(corpus.child_ids)),
+        "hours": float(corpus.durations_s.sum(dtype=float)) / 3600,
+        "synthetic": corpus.synthetic,
+        **corpus.problems.as_dict(),
+    }
     if arguments.json:
         print_json({"manifest": str(manifest), **summary})
     else:
@@ -60,17 +67,6 @@ def _prepare(arguments: argparse.Namespace) -> int:
         print(f"{summary['folder']}: {summary['gib']:.2f} GiB")
         print(f"{corpus.problems.describe()}; {summary['children']} children, {summary['hours']:.2f} h")
     return 0
-
-
-def _summary(corpus: Corpus) -> dict[str, Any]:
-    return {
-        "folder": str(corpus.folder),
-        "gib": sum(path.stat().st_size for path in corpus.folder.iterdir()) / GIB,
-        "children": len(set(corpus.child_ids)),
-        "hours": float(corpus.durations_s.sum(dtype=float)) / 3600,
-        "synthetic": corpus.synthetic,
-        **corpus.problems.as_dict(),
-    }
 
 
 def _count_tokens(text: str) -> int | None:

@@ -13,7 +13,7 @@ from rich.table import Table
 from raytrain.cli import Parser, print_json, run_door, say
 from raytrain.config.reader import load_baseline, load_space, split_overrides
 from raytrain.errors import InputError
-from raytrain.memory.planning import Hardware, plan
+from raytrain.memory.planning import Gpu, plan
 from raytrain.speech.extent import extent
 
 _HEADINGS = (
@@ -39,7 +39,7 @@ def _plan() -> int:
     # A plan may be made before the data have arrived; and the demo corpus shows nothing about anybody's clips.
     manifest = Path(baseline.data.train_manifest).expanduser()
     known = extent(manifest, longest_s=baseline.audio.max_window_s) if manifest.is_file() else None
-    planned = plan(baseline, space, Hardware(card_gib=card_gib, tflops=arguments.gpu_tflops), extent=known)
+    planned = plan(baseline, space, Gpu(card_gib=card_gib, tflops=arguments.gpu_tflops), extent=known)
     if arguments.json:
         print_json(planned)
     else:
@@ -73,7 +73,8 @@ def _show(planned: dict[str, Any]) -> None:
     Console().print(table)
     own = planned["baseline"]
     parts = ", ".join(f"{name.replace('_', ' ')} {gib:.2f}" for name, gib in own["parts"].items() if gib)
-    print(f"parts      {parts} GiB, of the baseline's own {_split(own)}")
+    split = f"{own['batch_size']} × {own['gradient_accumulation_steps']}"
+    print(f"parts      {parts} GiB, of the baseline's own {split}")
     print(f"disk       {planned['checkpoint_gib']:.1f} GiB a checkpoint, {planned['run_checkpoints_gib']:.1f} a run")
     if planned["gpu_memory_gib"] is not None:
         largest = planned["largest_fitting_batch_size"]
@@ -102,10 +103,6 @@ def _span(values: Iterable[float | None]) -> str:
 
 def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.3g}"
-
-
-def _split(row: dict[str, Any]) -> str:
-    return f"{row['batch_size']} × {row['gradient_accumulation_steps']}"
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -16,7 +16,7 @@ import torch
 
 from raytrain.config.baseline import Baseline
 from raytrain.config.constants import GIB
-from raytrain.memory.prediction import SLACK_GIB, SLACK_SHARE, PredictedPeak, longest_window_s, predict
+from raytrain.memory.prediction import SLACK_GIB, SLACK_SHARE, Longest, PredictedPeak, longest_window_s, predict
 from raytrain.training import precision as precisions
 from raytrain.training.distributed import OutOfMemory, run_on_all_or_none
 from raytrain.training.feed import MicroBatch, StepData
@@ -95,7 +95,7 @@ def measure_grid(points: Sequence[Point], *, device: torch.device) -> Iterator[d
 def measure(point: Point, *, device: torch.device) -> dict[str, Any]:
     """The row of a point: memory predicted, and on CUDA measured, in training and in scoring."""
     config = point.baseline()
-    prediction = predict(config, label_tokens=point.label_tokens)
+    prediction = predict(config, Longest(label_tokens=point.label_tokens))
     row: dict[str, Any] = {
         **asdict(point),
         "predicted_step_gib": prediction.step_gib,
@@ -147,7 +147,7 @@ def _train(whisper: Whisper, config: Baseline, precision: Precision, *, label_to
     steps = train(
         whisper,
         [
-            StepData(step, 0, examples, examples * label_tokens, window_s, [silence] * accumulation)
+            StepData(step, examples, examples * label_tokens, window_s, [silence] * accumulation)
             for step in range(_STEPS)
         ],
         make_optimizer(whisper.model.named_parameters(), config.training),

@@ -19,7 +19,7 @@ from raytrain.config.baseline import Baseline
 from raytrain.config.reader import apply_sample, load_baseline
 from raytrain.config.space import SearchSpace
 from raytrain.memory.flops import train_flops_per_clip
-from raytrain.memory.prediction import predict, step_shape
+from raytrain.memory.prediction import UNKNOWN, Longest, predict, step_shape
 from raytrain.search.axes import Axes, Continuous, Sample
 
 BATCH, ACCUMULATION = "training.batch_size", "training.gradient_accumulation_steps"
@@ -102,8 +102,8 @@ class Surface:
     law: Basin | Recorded
     about: str
     budget_examples: int = 20_000
-    corpus: Mapping[str, Any] = field(default_factory=dict)
-    """The corpus's longest clip and transcript, where they are known."""
+    longest: Longest = UNKNOWN
+    """The longest clip and transcript, where they are known."""
     _predicted: dict[tuple[Any, bool], float] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
@@ -127,7 +127,7 @@ class Surface:
         key = (sample[BATCH], sample[ACCUMULATION] > 1)
         if key not in self._predicted:
             config = apply_sample(self.baseline, {BATCH: sample[BATCH], ACCUMULATION: sample[ACCUMULATION]})
-            self._predicted[key] = predict(config, **self.corpus).predicted_memory_gib
+            self._predicted[key] = predict(config, self.longest).predicted_memory_gib
         return self._predicted[key]
 
     def true_wer(self, sample: Mapping[str, Any]) -> float:
@@ -155,7 +155,7 @@ class RehearsedCard:
         """Hours that a trial takes to its budget: small micro-batches wait for their kernels to be launched."""
         if ended.out_of_memory:
             return _START_S / 3600
-        shape = step_shape(apply_sample(self.surface.baseline, {BATCH: sample[BATCH]}), **self.surface.corpus)
+        shape = step_shape(apply_sample(self.surface.baseline, {BATCH: sample[BATCH]}), self.surface.longest)
         flops = sample[BATCH] * train_flops_per_clip(shape)  # type: ignore[operator]
         micro_steps = self.surface.budget_examples / sample[BATCH]  # type: ignore[operator]
         return (_START_S + micro_steps * max(_LAUNCH_S, flops / _FLOPS_PER_S)) / 3600
@@ -225,7 +225,7 @@ def surfaces() -> list[Surface]:
             name="recorded_tiny_2_2_gib",
             about="tiny.en on the demo corpus as it was trained, with 2.2 GiB of a shared card",
             baseline=load_baseline("tiny"), space=_space(tiny, low=8, high=32), wall_gib=2.2,
-            law=Recorded(), budget_examples=302, corpus={"longest_clip_s": 8.0, "label_tokens": 40},
+            law=Recorded(), budget_examples=302, longest=Longest(8.0, 40),
         ),
     ]  # fmt: skip
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from raytrain.config.baseline import Baseline
-from raytrain.memory.prediction import PredictedPeak, estimated_label_tokens, predict
+from raytrain.memory.prediction import Longest, PredictedPeak, estimated_label_tokens, predict
 from raytrain.speech.corpus import Corpus
 
 
@@ -20,8 +20,5 @@ class Footprint:
         """The peak of a run of this baseline over these corpora."""
         # The transcript of a clip that is too long to train on is never a label.
         whole = self._text_bytes[self._durations_s <= config.audio.max_window_s]
-        return predict(
-            config,
-            longest_clip_s=float(self._durations_s.max()),
-            label_tokens=estimated_label_tokens(whole.max()) if len(whole) else None,
-        )
+        label_tokens = estimated_label_tokens(whole.max()) if len(whole) else None
+        return predict(config, Longest(float(self._durations_s.max()), label_tokens))

@@ -15,6 +15,8 @@ from raytrain.memory.flops import train_flops_per_clip
 from raytrain.memory.prediction import (
     ASSUMED_LABEL_TOKENS,
     CALIBRATION_SOURCE,
+    UNKNOWN,
+    Longest,
     estimated_label_tokens,
     gpu_fraction,
     predict,
@@ -30,7 +32,7 @@ _LEAST_GAIN_GIB = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)
-class Hardware:
+class Gpu:
     """The GPU asked about."""
 
     card_gib: float | None
@@ -43,41 +45,42 @@ class Hardware:
         return peak_gib <= self.card_gib if self.card_gib else None
 
 
-def plan(baseline: Baseline, space: SearchSpace, hardware: Hardware, *, extent: Extent | None = None) -> dict[str, Any]:
+def plan(baseline: Baseline, space: SearchSpace, gpu: Gpu, *, extent: Extent | None = None) -> dict[str, Any]:
     """Everything `python -m raytrain.plan` prints, as JSON: memory in GiB, unknown numbers null."""
+    longest = Longest(extent.longest_clip_s, estimated_label_tokens(extent.longest_text_bytes)) if extent else UNKNOWN
     splits = [apply_sample(baseline, sample) for sample in Axes(space, baseline).splits()]
-    rows = [_row(split, hardware, extent, _examples(split, space, extent)) for split in splits]
+    *rows, own = (_row(split, longest, gpu, extent, _examples(split, space, extent)) for split in [*splits, baseline])
     fitting = [row["batch_size"] for row in rows if row["fits"]]
-    smallest = min(splits, key=lambda split: _peak_gib(split, extent))
+    smallest = min(splits, key=lambda split: _peak_gib(split, longest))
     starting_point = baseline if fitting else smallest
-    shape = step_shape(baseline, **_longest(extent))
-    if hardware.card_gib is not None and not fitting:
-        _refuse_hopeless(smallest, hardware.card_gib, extent)
+    shape = step_shape(baseline, longest)
+    if gpu.card_gib is not None and not fitting:
+        _refuse_hopeless(smallest, longest, gpu.card_gib)
     return {
         "variant": baseline.model.variant,
-        "gpu_memory_gib": hardware.card_gib,
+        "gpu_memory_gib": gpu.card_gib,
         "window_s": shape.window_s,
         "label_tokens": shape.label_tokens,
-        "assumptions": _assumptions(shape, hardware, extent),
+        "assumptions": _assumptions(shape, gpu, extent),
         "rows": rows,
         "largest_fitting_batch_size": max(fitting, default=None),
-        "baseline": _row(baseline, hardware, extent, _examples(baseline, space, extent)),
+        "baseline": own,
         "changes_from": {
             "training.batch_size": starting_point.training.batch_size,
             "training.gradient_accumulation_steps": starting_point.training.gradient_accumulation_steps,
         },
-        "changes": list(_changes(starting_point, hardware, extent)),
+        "changes": list(_changes(starting_point, longest, gpu)),
         "checkpoint_gib": _checkpoint_gib(baseline),
         "run_checkpoints_gib": _checkpoint_gib(baseline) * (baseline.training.keep_best + 1),
     }
 
 
-def _row(split: Baseline, hardware: Hardware, extent: Extent | None, examples: int | None) -> dict[str, Any]:
-    prediction = predict(split, **_longest(extent))
+def _row(split: Baseline, longest: Longest, gpu: Gpu, extent: Extent | None, examples: int | None) -> dict[str, Any]:
+    prediction = predict(split, longest)
     predicted = prediction.predicted_memory_gib
-    fraction = gpu_fraction(predicted, card_gib=hardware.card_gib) if hardware.card_gib else None
+    fraction = gpu_fraction(predicted, card_gib=gpu.card_gib) if gpu.card_gib else None
     flops = _flops_per_clip(split, extent)
-    clips_per_s = hardware.tflops * 1e12 / flops if hardware.tflops else None
+    clips_per_s = gpu.tflops * 1e12 / flops if gpu.tflops else None
     return {
         "batch_size": split.training.batch_size,
         "gradient_accumulation_steps": split.training.gradient_accumulation_steps,
@@ -86,9 +89,9 @@ def _row(split: Baseline, hardware: Hardware, extent: Extent | None, examples: i
         "evaluation_gib": prediction.evaluation_gib,
         "predicted_memory_gib": predicted,
         "parts": prediction.parts_gib(),
-        "fits": hardware.fits(predicted),
+        "fits": gpu.fits(predicted),
         "gpu_fraction": fraction,
-        "side_by_side": math.floor(1 / fraction + 1e-9) if fraction else (0 if hardware.card_gib else None),
+        "side_by_side": math.floor(1 / fraction + 1e-9) if fraction else (0 if gpu.card_gib else None),
         "train_tflop_per_clip": flops / 1e12,
         "train_examples_per_s": clips_per_s,
         "examples": examples,
@@ -96,26 +99,14 @@ def _row(split: Baseline, hardware: Hardware, extent: Extent | None, examples: i
     }
 
 
-def _peak_gib(config: Baseline, extent: Extent | None) -> float:
-    return predict(config, **_longest(extent)).predicted_memory_gib
-
-
-def _longest(extent: Extent | None) -> dict[str, Any]:
-    """The longest clip and transcript of a corpus, as predict and step_shape take them."""
-    if extent is None:
-        return {}
-    return {
-        "longest_clip_s": extent.longest_clip_s,
-        "label_tokens": estimated_label_tokens(extent.longest_text_bytes),
-    }
+def _peak_gib(config: Baseline, longest: Longest) -> float:
+    return predict(config, longest).predicted_memory_gib
 
 
 def _flops_per_clip(config: Baseline, extent: Extent | None) -> float:
     """What training on a clip of mean length costs in a batch of its like; without a corpus, on the longest."""
-    if extent is None:
-        return train_flops_per_clip(step_shape(config))
-    tokens = estimated_label_tokens(extent.mean_text_bytes)
-    return train_flops_per_clip(step_shape(config, longest_clip_s=extent.mean_clip_s, label_tokens=tokens))
+    mean = Longest(extent.mean_clip_s, estimated_label_tokens(extent.mean_text_bytes)) if extent else UNKNOWN
+    return train_flops_per_clip(step_shape(config, mean))
 
 
 def _examples(config: Baseline, space: SearchSpace, extent: Extent | None) -> int | None:
@@ -139,26 +130,22 @@ def _checkpoint_gib(config: Baseline) -> float:
     return FLOAT_BYTES * (v.parameters + config.training.moments() * (v.parameters - frozen)) / GIB
 
 
-def _changes(config: Baseline, hardware: Hardware, extent: Extent | None) -> Iterator[dict[str, Any]]:
+def _changes(config: Baseline, longest: Longest, gpu: Gpu) -> Iterator[dict[str, Any]]:
     """Changes that would take less memory: each alone, all of those together, and a smaller Whisper."""
-    before = _peak_gib(config, extent)
-    samples = list(_reliefs(config, extent))
+    before = _peak_gib(config, longest)
+    samples = list(_reliefs(config, longest))
     together = {key: value for sample in samples for key, value in sample.items()}
-    for sample in [*samples, *([together] if len(samples) > 1 else []), *_smaller_variant(config, hardware, extent)]:
-        after = _peak_gib(apply_sample(config, sample), extent)
+    for sample in [*samples, *([together] if len(samples) > 1 else []), *_smaller_variant(config, longest, gpu)]:
+        after = _peak_gib(apply_sample(config, sample), longest)
         if after < before - _LEAST_GAIN_GIB:
-            yield {
-                "change": sample,
-                "predicted_memory_gib": after,
-                "gain_gib": before - after,
-                "fits": hardware.fits(after),
-            }
+            gain = {"predicted_memory_gib": after, "gain_gib": before - after, "fits": gpu.fits(after)}
+            yield {"change": sample, **gain}
 
 
-def _reliefs(config: Baseline, extent: Extent | None) -> Iterator[Sample]:
+def _reliefs(config: Baseline, longest: Longest) -> Iterator[Sample]:
     if not config.model.gradient_checkpointing:
         yield {"model.gradient_checkpointing": True}
-    window_s = step_shape(config, **_longest(extent)).window_s
+    window_s = step_shape(config, longest).window_s
     for shorter in (shorter for shorter in _SHORTER_WINDOWS_S if shorter < window_s):
         yield {"audio.window": "fitted", "audio.max_window_s": shorter}
     if not config.model.freeze_encoder:
@@ -169,13 +156,13 @@ def _reliefs(config: Baseline, extent: Extent | None) -> Iterator[Sample]:
         yield {"evaluation.batch_size": max(1, config.evaluation.batch_size // 4)}
 
 
-def _smaller_variant(config: Baseline, hardware: Hardware, extent: Extent | None) -> Iterator[Sample]:
+def _smaller_variant(config: Baseline, longest: Longest, gpu: Gpu) -> Iterator[Sample]:
     """The largest of the smaller variants that fits; where none does, or no card is named, the next smaller one."""
     size = VARIANTS[config.model.variant].parameters
     # The English-only twin of a size has a token less: it is no smaller one.
     smaller = sorted((v for v in VARIANTS.values() if v.parameters < 0.99 * size), key=lambda v: -v.parameters)
     samples = [_of_variant(config, variant) for variant in smaller]
-    fitting = (sample for sample in samples if hardware.fits(_peak_gib(apply_sample(config, sample), extent)))
+    fitting = (sample for sample in samples if gpu.fits(_peak_gib(apply_sample(config, sample), longest)))
     if samples:
         yield next(fitting, samples[0])
 
@@ -185,12 +172,12 @@ def _of_variant(config: Baseline, variant: Variant) -> Sample:
     return {"model.variant": variant.name, "model.pretrained": weights}
 
 
-def _refuse_hopeless(config: Baseline, card_gib: float, extent: Extent | None) -> None:
+def _refuse_hopeless(config: Baseline, longest: Longest, card_gib: float) -> None:
     """Refuse a card on which nothing fits, whatever is changed: it is a mistake in the question."""
     least = apply_sample(config, {"training.batch_size": 1, "training.gradient_accumulation_steps": 1})
-    for sample in [*_reliefs(least, extent), _of_variant(least, VARIANTS["tiny"])]:
+    for sample in [*_reliefs(least, longest), _of_variant(least, VARIANTS["tiny"])]:
         least = apply_sample(least, sample)
-    least_gib = _peak_gib(least, extent)
+    least_gib = _peak_gib(least, longest)
     if least_gib > card_gib:
         raise InputError(
             f"--gpu-memory {card_gib:g}: too small for any sample: even whisper-tiny, with all that saves memory, "
@@ -198,7 +185,7 @@ def _refuse_hopeless(config: Baseline, card_gib: float, extent: Extent | None) -
         )
 
 
-def _assumptions(shape: StepShape, hardware: Hardware, extent: Extent | None) -> list[str]:
+def _assumptions(shape: StepShape, gpu: Gpu, extent: Extent | None) -> list[str]:
     if extent is None:
         lengths = (
             f"no prepared corpus of your own: windows of {shape.window_s:g} s (audio.max_window_s), labels of "
@@ -211,8 +198,8 @@ def _assumptions(shape: StepShape, hardware: Hardware, extent: Extent | None) ->
             f"{extent.longest_text_bytes} bytes"
         )
     speed = (
-        f"{hardware.tflops:g} TFLOP/s sustained, as given"
-        if hardware.tflops
+        f"{gpu.tflops:g} TFLOP/s sustained, as given"
+        if gpu.tflops
         else "speed and hours are unknown: say what the card sustains with --gpu-tflops"
     )
     return [lengths, f"CUDA context and allocator slack: {CALIBRATION_SOURCE}", speed]

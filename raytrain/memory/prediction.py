@@ -6,6 +6,7 @@ CUDA context, and what the caching allocator reserves beyond the tensors.
 
 import math
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from raytrain.config.baseline import Baseline
 from raytrain.config.constants import FULL_WINDOW_S, GIB
@@ -33,6 +34,18 @@ SLACK_GIB = 0.06
 """What is reserved whatever the size: cuBLAS's workspaces and a first block of each kind."""
 CALIBRATION_SOURCE = "estimate, none measured: `python -m raytrain.bench memory` on a GPU measures them"
 """How the context and the slack are known."""
+
+
+class Longest(NamedTuple):
+    """The longest that a run can meet; None where no corpus is known."""
+
+    clip_s: float | None = None
+    label_tokens: int | None = None
+    """Label tokens of the longest transcript."""
+
+
+UNKNOWN = Longest()
+"""No corpus is known: what the baseline allows counts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,28 +92,24 @@ class PredictedPeak:
         }
 
 
-def predict(
-    baseline: Baseline, *, longest_clip_s: float | None = None, label_tokens: int | None = None
-) -> PredictedPeak:
+def predict(baseline: Baseline, longest: Longest = UNKNOWN) -> PredictedPeak:
     """The peak with a corpus' longest clip and transcript or, where they are unknown, with what the baseline allows."""
-    scoring = decoding_shape(baseline, longest_clip_s=longest_clip_s, label_tokens=label_tokens)
+    scoring = decoding_shape(baseline, longest)
     # Published weights are scored once before they learn, at the full window they were made for.
     first = replace(scoring, window_s=FULL_WINDOW_S, moments=0)
     return PredictedPeak(
-        step=step_peak(step_shape(baseline, longest_clip_s=longest_clip_s, label_tokens=label_tokens)),
+        step=step_peak(step_shape(baseline, longest)),
         evaluation=max(decoding_peak(scoring), decoding_peak(first), key=lambda parts: parts.total),
     )
 
 
-def step_shape(
-    baseline: Baseline, *, longest_clip_s: float | None = None, label_tokens: int | None = None
-) -> StepShape:
+def step_shape(baseline: Baseline, longest: Longest = UNKNOWN) -> StepShape:
     """The shape of the largest training step."""
     return StepShape(
         variant=VARIANTS[baseline.model.variant],
         batch_size=baseline.training.batch_size,
-        window_s=longest_window_s(baseline, longest_clip_s),
-        label_tokens=_longest_label_tokens(baseline, label_tokens),
+        window_s=longest_window_s(baseline, longest.clip_s),
+        label_tokens=_longest_label_tokens(baseline, longest),
         precision=baseline.training.precision,
         gradient_checkpointing=baseline.model.gradient_checkpointing,
         freeze_encoder=baseline.model.freeze_encoder,
@@ -110,18 +119,15 @@ def step_shape(
     )
 
 
-def decoding_shape(
-    baseline: Baseline, *, longest_clip_s: float | None = None, label_tokens: int | None = None
-) -> DecodingShape:
+def decoding_shape(baseline: Baseline, longest: Longest = UNKNOWN) -> DecodingShape:
     """The shape of the largest batch that is scored between steps. A clip over the window is decoded in parts, and how
     much is said in one of them is unknown."""
-    in_parts = longest_clip_s is not None and longest_clip_s > baseline.audio.max_window_s
-    tokens = _longest_label_tokens(baseline, label_tokens)
+    in_parts = longest.clip_s is not None and longest.clip_s > baseline.audio.max_window_s
     return DecodingShape(
         variant=VARIANTS[baseline.model.variant],
         batch_size=baseline.evaluation.batch_size,
-        window_s=longest_window_s(baseline, longest_clip_s),
-        new_tokens=MAX_TARGET_POSITIONS if in_parts else most_new_tokens(tokens),
+        window_s=longest_window_s(baseline, longest.clip_s),
+        new_tokens=MAX_TARGET_POSITIONS if in_parts else most_new_tokens(_longest_label_tokens(baseline, longest)),
         num_beams=baseline.evaluation.num_beams,
         precision=baseline.training.precision,
         freeze_encoder=baseline.model.freeze_encoder,
@@ -139,9 +145,9 @@ def longest_window_s(baseline: Baseline, longest_clip_s: float | None = None) ->
     return fitted_seconds(min(longest_clip_s, audio.max_window_s), audio, extra_s=audio.jitter_s)
 
 
-def _longest_label_tokens(baseline: Baseline, label_tokens: int | None) -> int:
+def _longest_label_tokens(baseline: Baseline, longest: Longest) -> int:
     """Label tokens of the longest transcript that trains; without a corpus an assumption, within the limit set."""
-    return min(label_tokens or ASSUMED_LABEL_TOKENS, baseline.data.max_label_tokens)
+    return min(longest.label_tokens or ASSUMED_LABEL_TOKENS, baseline.data.max_label_tokens)
 
 
 def estimated_label_tokens(text_bytes: float) -> int:

@@ -8,19 +8,11 @@ import numpy as np
 import soundfile
 import soxr
 
-from raytrain.speech.problems import Kind
+from raytrain.speech.problems import Kind, UnusableError
 
 SAMPLE_RATE = 16_000
 _BLOCK_VALUES = 2**20
 _UNKNOWN_FRAMES = 2**62  # a FLAC written to a pipe does not know its own length
-
-
-class UnusableAudioError(ValueError):
-    """A file that holds no speech: the kind of problem, and what was found."""
-
-    def __init__(self, kind: Kind, message: str) -> None:
-        super().__init__(message)
-        self.kind = kind
 
 
 def decode(data: bytes) -> np.ndarray:
@@ -29,16 +21,16 @@ def decode(data: bytes) -> np.ndarray:
     It is read block by block, so that a long recording at a high rate costs no more memory than its result.
     """
     if not data:
-        raise UnusableAudioError(Kind.ZERO_LENGTH, "the file is empty")
+        raise UnusableError(Kind.ZERO_LENGTH, "the file is empty")
     try:
         with soundfile.SoundFile(io.BytesIO(data)) as file:
             _check_header(file)
             blocks = list(_at_16_khz(_mono_blocks(file), file.samplerate))
     except soundfile.SoundFileError as error:
-        raise UnusableAudioError(Kind.UNDECODABLE, re.sub(r"^Error opening <.*?>: ", "", str(error))) from error
+        raise UnusableError(Kind.UNDECODABLE, re.sub(r"^Error opening <.*?>: ", "", str(error))) from error
     samples = np.concatenate(blocks) if blocks else np.zeros(0, np.int16)
     if not len(samples):
-        raise UnusableAudioError(Kind.ZERO_LENGTH, "no samples")
+        raise UnusableError(Kind.ZERO_LENGTH, "no samples")
     return samples
 
 
@@ -51,11 +43,11 @@ def _check_header(file: soundfile.SoundFile) -> None:
     """Refuse a file whose header is damaged, or whose sound was cut."""
     # A damaged header can ask for terabytes of resampled silence.
     if not 1_000 <= file.samplerate <= 1_000_000:
-        raise UnusableAudioError(Kind.UNDECODABLE, f"a sample rate of {file.samplerate} Hz")
+        raise UnusableError(Kind.UNDECODABLE, f"a sample rate of {file.samplerate} Hz")
     # libsndfile shortens a cut WAV quietly; only its log says so. A size of 0 or about 2**32 is a stream's placeholder.
     cut = re.search(r"^data : (\d+) \(should be (\d+)\)", file.extra_info, re.MULTILINE)
     if cut and int(cut[2]) < int(cut[1]) < 2**31 - 1:
-        raise UnusableAudioError(Kind.UNDECODABLE, f"truncated: {cut[2]} of {cut[1]} bytes of sound")
+        raise UnusableError(Kind.UNDECODABLE, f"truncated: {cut[2]} of {cut[1]} bytes of sound")
 
 
 def _mono_blocks(file: soundfile.SoundFile) -> Iterator[np.ndarray]:
@@ -63,11 +55,11 @@ def _mono_blocks(file: soundfile.SoundFile) -> Iterator[np.ndarray]:
     seen = 0
     while len(block := file.read(block_frames, dtype="float32", always_2d=True)):
         if not np.isfinite(block).all():
-            raise UnusableAudioError(Kind.NOT_FINITE, "NaN or infinite samples")
+            raise UnusableError(Kind.NOT_FINITE, "NaN or infinite samples")
         seen += len(block)
         yield block[:, 0] if file.channels == 1 else block.mean(axis=1)
     if seen < file.frames < _UNKNOWN_FRAMES:
-        raise UnusableAudioError(Kind.UNDECODABLE, f"truncated: {seen} of {file.frames} samples")
+        raise UnusableError(Kind.UNDECODABLE, f"truncated: {seen} of {file.frames} samples")
 
 
 def _at_16_khz(blocks: Iterator[np.ndarray], sample_rate: int) -> Iterator[np.ndarray]:

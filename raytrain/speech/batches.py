@@ -25,7 +25,6 @@ class EffectiveBatch:
 
     step: int
     """The number of the optimizer step, from 0."""
-    epoch: int
     indices: np.ndarray
     """The utterances' places in the corpus."""
     longest_s: float
@@ -70,7 +69,7 @@ class BatchPlan:
             self._epoch_in_hand = (epoch, self._epoch(epoch))
         chosen = self._epoch_in_hand[1][position]
         extra_s = np.random.default_rng([self._seed, RandomStream.EXTRA_WINDOW, step]).uniform(0.0, self._jitter_s)
-        return EffectiveBatch(step, epoch, chosen, float(self.durations_s[chosen].max()), float(extra_s))
+        return EffectiveBatch(step, chosen, float(self.durations_s[chosen].max()), float(extra_s))
 
     def examples_after(self, steps: int) -> int:
         """Utterances trained on once so many steps are done."""

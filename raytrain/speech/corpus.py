@@ -81,7 +81,8 @@ def prepare(
         raise InputError(f"{manifest}: holds no utterances; one JSON object a line is wanted")
     folder = _made(corpora_folder(cache)) / seen.key
     if not folder.is_dir():
-        with ProcessLock(folder.with_suffix(".lock"), in_use=lambda holder: _wait(folder)):
+        waiting = f"another process is preparing this corpus ({folder.name}); waiting for it"
+        with ProcessLock(folder.with_suffix(".lock"), in_use=lambda holder: logger.info(waiting)):
             if not folder.is_dir():  # it may have been made while we waited
                 _make(folder, manifest, seen, max_bad_share, progress)
     corpus = open_corpus(folder)
@@ -121,7 +122,13 @@ def _make(folder: Path, manifest: Path, seen: _Survey, max_bad_share: float, pro
     try:
         unfinished.mkdir(exist_ok=True)
         tally = write_shards(manifest, unfinished, num_lines=seen.num_lines, most_bad=most_bad, progress=progress)
-        _describe(unfinished, manifest, tally)
+        description = {
+            "format_version": _FORMAT_VERSION,
+            "manifest": str(manifest),
+            "synthetic": manifest == DEMO_MANIFEST.absolute(),
+            "tally": tally.as_dict(),
+        }
+        write_json(unfinished / _DESCRIPTION, description)
         move(unfinished, folder)
     except TooManyBadError as error:
         raise InputError(_refusal(manifest, error.tally, seen.num_utterances, max_bad_share)) from None
@@ -156,20 +163,6 @@ def _made(corpora: Path) -> Path:
         way_out = "name a folder you may write to in RAYTRAIN_CACHE"
         raise InputError(f"{corpora}: cannot be made: {error.strerror}; {way_out}") from error
     return corpora
-
-
-def _wait(folder: Path) -> None:
-    logger.info("another process is preparing this corpus (%s); waiting for it", folder.name)
-
-
-def _describe(folder: Path, manifest: Path, tally: Tally) -> None:
-    description: dict[str, Any] = {
-        "format_version": _FORMAT_VERSION,
-        "manifest": str(manifest),
-        "synthetic": manifest == DEMO_MANIFEST.absolute(),
-        "tally": tally.as_dict(),
-    }
-    write_json(folder / _DESCRIPTION, description)
 
 
 def _refusal(manifest: Path, tally: Tally, num_utterances: int, max_bad_share: float) -> str:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from raytrain.config.constants import FULL_WINDOW_S
-from raytrain.speech.audio import SAMPLE_RATE, UnusableAudioError, decode
+from raytrain.speech.audio import SAMPLE_RATE, decode
 from raytrain.speech.manifest import Utterance
-from raytrain.speech.problems import Kind, ManifestProblem
+from raytrain.speech.problems import Kind, ManifestProblem, UnusableError
 
 _MOST_WORKERS = 16  # beyond this the one thread that collects is the limit
 _NO_SAMPLES = np.zeros(0, np.int16)
@@ -51,28 +51,28 @@ def _examine_line(line: Utterance | ManifestProblem) -> Examined:
         return Examined(None, _NO_SAMPLES, (line,))
     try:
         samples = decode(_read_audio(line))
-    except UnusableAudioError as error:
+    except UnusableError as error:
         return Examined(None, _NO_SAMPLES, (ManifestProblem(line.line, line.utterance_id, error.kind, str(error)),))
     return Examined(line, samples, tuple(_notes(line, len(samples) / SAMPLE_RATE)))
 
 
 def _read_audio(utterance: Utterance) -> bytes:
-    """The file's bytes; UnusableAudioError where they are not those that the manifest speaks of."""
+    """The file's bytes; UnusableError where they are not those that the manifest speaks of."""
     path = utterance.audio_path
     try:
         if not path.is_file():
-            raise UnusableAudioError(Kind.MISSING_FILE, f"no such file: {path}")
+            raise UnusableError(Kind.MISSING_FILE, f"no such file: {path}")
         size = path.stat().st_size
         if utterance.filesize_bytes is not None and size != utterance.filesize_bytes:
             message = f"{path} has {size} bytes, the manifest says {utterance.filesize_bytes}"
-            raise UnusableAudioError(Kind.FILESIZE_MISMATCH, message)
+            raise UnusableError(Kind.FILESIZE_MISMATCH, message)
         data = path.read_bytes()
     except OSError as error:
-        raise UnusableAudioError(Kind.MISSING_FILE, f"{path} cannot be read: {error.strerror}") from error
+        raise UnusableError(Kind.MISSING_FILE, f"{path} cannot be read: {error.strerror}") from error
     if utterance.md5_hash is not None:
         found = hashlib.md5(data, usedforsecurity=False).hexdigest()
         if found != utterance.md5_hash:
-            raise UnusableAudioError(Kind.MD5_MISMATCH, f"{path} is {found}, the manifest says {utterance.md5_hash}")
+            raise UnusableError(Kind.MD5_MISMATCH, f"{path} is {found}, the manifest says {utterance.md5_hash}")
     return data
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from raytrain.config.constants import AGE_BUCKETS
 from raytrain.errors import InputError
-from raytrain.speech.problems import Kind, ManifestProblem
+from raytrain.speech.problems import Kind, ManifestProblem, UnusableError
 
 DEMO_MANIFEST = Path(__file__).parent / "demo" / "manifest.jsonl"
 _REQUIRED = ("utterance_id", "child_id", "audio_path", "orthographic_text")
@@ -58,21 +58,24 @@ def iterate_manifest(path: Path) -> Iterator[Utterance | ManifestProblem]:
                     raw = raw.removeprefix(b"\xef\xbb\xbf")
                 if not raw.strip():
                     continue
-                fields = _parse(raw, line)
-                if isinstance(fields, ManifestProblem):
-                    yield fields
+                utterance_id = None
+                try:
+                    fields = _parse(raw)
+                    utterance_id = _id(fields)
+                    utterance = _utterance(fields, line, path.parent, first_line_of)
+                except UnusableError as error:
+                    yield ManifestProblem(line, utterance_id, error.kind, str(error))
                     continue
-                utterance = _utterance(fields, line, path.parent, first_line_of)
                 bucket = fields.get("age_bucket")
-                if isinstance(utterance, Utterance) and bucket not in AGE_BUCKETS and str(bucket) not in noted_buckets:
+                if bucket not in AGE_BUCKETS and str(bucket) not in noted_buckets:
                     noted_buckets.add(str(bucket))
-                    yield ManifestProblem(line, utterance.utterance_id, Kind.AGE_BUCKET, _strange_bucket(bucket))
+                    yield ManifestProblem(line, utterance_id, Kind.AGE_BUCKET, _strange_bucket(bucket))
                 yield utterance
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def _parse(raw: bytes, line: int) -> dict[str, Any] | ManifestProblem:
+def _parse(raw: bytes) -> dict[str, Any]:
     try:
         text = raw.decode("utf-8")
         fields = json.loads(text)
@@ -80,39 +83,36 @@ def _parse(raw: bytes, line: int) -> dict[str, Any] | ManifestProblem:
             # JSON can spell half a surrogate pair (\ud800), which no file and no Arrow column can hold.
             json.dumps(fields, ensure_ascii=False).encode("utf-8")
     except UnicodeError as error:
-        return ManifestProblem(
-            line, None, Kind.BAD_UTF8, f"not UTF-8: {error.reason if hasattr(error, 'reason') else error}"
-        )
+        raise UnusableError(Kind.BAD_UTF8, f"not UTF-8: {getattr(error, 'reason', error)}") from error
     except (ValueError, RecursionError) as error:
-        return ManifestProblem(line, None, Kind.BAD_JSON, f"not a JSON object: {error}")
+        raise UnusableError(Kind.BAD_JSON, f"not a JSON object: {error}") from error
     if not isinstance(fields, dict):
-        return ManifestProblem(line, None, Kind.BAD_JSON, f"a JSON object is wanted, this is a {type(fields).__name__}")
+        raise UnusableError(Kind.BAD_JSON, f"a JSON object is wanted, this is a {type(fields).__name__}")
     # pandas writes NaN for a value that is not there.
     return {key: None if isinstance(value, float) and math.isnan(value) else value for key, value in fields.items()}
 
 
-def _utterance(
-    fields: Mapping[str, Any], line: int, folder: Path, first_line_of: dict[str, int]
-) -> Utterance | ManifestProblem:
-    """The line's utterance, or the first thing that keeps it from being one."""
+def _id(fields: Mapping[str, Any]) -> str | None:
     given = fields.get("utterance_id")
-    utterance_id = given if isinstance(given, str) and given.strip() else None
+    return given if isinstance(given, str) and given.strip() else None
+
+
+def _utterance(fields: Mapping[str, Any], line: int, folder: Path, first_line_of: dict[str, int]) -> Utterance:
+    """The line's utterance; UnusableError with the first thing that keeps it from being one."""
     missing = [name for name in _REQUIRED if fields.get(name) is None]
     if missing:
-        return ManifestProblem(line, utterance_id, Kind.MISSING_FIELD, f"missing: {', '.join(missing)}")
+        raise UnusableError(Kind.MISSING_FIELD, f"missing: {', '.join(missing)}")
     wrong = [message for name in fields if (message := _wrong_type(name, fields[name]))]
-    if wrong or utterance_id is None:
-        return ManifestProblem(line, utterance_id, Kind.WRONG_TYPE, "; ".join(wrong))
-    if utterance_id in first_line_of:
-        return ManifestProblem(
-            line, utterance_id, Kind.DUPLICATE_ID, f"first seen at line {first_line_of[utterance_id]}"
-        )
-    first_line_of[utterance_id] = line
+    if wrong:
+        raise UnusableError(Kind.WRONG_TYPE, "; ".join(wrong))
+    first_line = first_line_of.setdefault(fields["utterance_id"], line)
+    if first_line != line:
+        raise UnusableError(Kind.DUPLICATE_ID, f"first seen at line {first_line}")
     if not fields["orthographic_text"].strip():
-        return ManifestProblem(line, utterance_id, Kind.EMPTY_TRANSCRIPT, "orthographic_text is empty")
+        raise UnusableError(Kind.EMPTY_TRANSCRIPT, "orthographic_text is empty")
     bucket, size, duration_s = (fields.get(name) for name in ("age_bucket", "filesize_bytes", "audio_duration_sec"))
     return Utterance(
-        utterance_id=utterance_id,
+        utterance_id=fields["utterance_id"],
         child_id=fields["child_id"],
         audio_path=folder / fields["audio_path"],
         age_bucket=bucket if bucket in AGE_BUCKETS else "unknown",

@@ -34,6 +34,14 @@ class Kind(StrEnum):
 _NOTED = frozenset({Kind.OVER_30_S, Kind.AGE_BUCKET, Kind.DURATION, Kind.LABEL_NOT_COUNTED})
 
 
+class UnusableError(ValueError):
+    """An utterance that cannot be used: the kind of problem, and what was found."""
+
+    def __init__(self, kind: Kind, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
 @dataclass(frozen=True, slots=True)
 class ManifestProblem:
     """One thing wrong (fatal: the utterance is left out) or worth noting (it is kept) at one line of a manifest."""

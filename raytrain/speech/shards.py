@@ -16,17 +16,10 @@ from raytrain.speech.manifest import iterate_manifest
 from raytrain.speech.problems import Tally
 from raytrain.speech.progress_bar import ProgressCallback
 
-SCHEMA = pa.schema(
-    {
-        "utterance_id": pa.string(),
-        "child_id": pa.string(),
-        "session_id": pa.string(),
-        "age_bucket": pa.string(),
-        "text": pa.string(),
-        "duration_s": pa.float32(),
-        "samples": pa.list_(pa.int16()),
-    }
-)
+_FIELDS = {name: name for name in ("utterance_id", "child_id", "session_id", "age_bucket")}
+_FIELDS["text"] = "orthographic_text"
+"""The columns of text, and the field of an utterance that each holds."""
+SCHEMA = pa.schema({**dict.fromkeys(_FIELDS, pa.string()), "duration_s": pa.float32(), "samples": pa.list_(pa.int16())})
 _SHARD_LINES, _SHARD_BYTES = 4096, 2**29
 _BATCH_CLIPS, _BATCH_BYTES = 256, 2**25
 
@@ -109,11 +102,7 @@ class _ShardWriter:
         utterances = [item.utterance for item in self._batch if item.utterance is not None]
         offsets = np.cumsum([0, *(len(item.samples) for item in self._batch)], dtype=np.int32)
         columns = {
-            "utterance_id": [utterance.utterance_id for utterance in utterances],
-            "child_id": [utterance.child_id for utterance in utterances],
-            "session_id": [utterance.session_id for utterance in utterances],
-            "age_bucket": [utterance.age_bucket for utterance in utterances],
-            "text": [utterance.orthographic_text for utterance in utterances],
+            **{column: [getattr(utterance, name) for utterance in utterances] for column, name in _FIELDS.items()},
             "duration_s": np.array([item.duration_s for item in self._batch], np.float32),
             "samples": pa.ListArray.from_arrays(offsets, np.concatenate([item.samples for item in self._batch])),
         }

@@ -45,7 +45,6 @@ class StepData:
 
     step: int
     """The number of the step, from 0."""
-    epoch: int
     examples: int
     """Utterances of all ranks."""
     tokens: int
@@ -73,7 +72,6 @@ class Feed:
         mine = batch.indices[rank() * share : (rank() + 1) * share]
         return StepData(
             step=step,
-            epoch=batch.epoch,
             examples=len(batch.indices),
             tokens=sum(len(self._labels[index]) for index in batch.indices),
             window_s=window_s,

@@ -37,7 +37,6 @@ class StepProgress:
 
     step: int
     """Optimizer steps done, this one included."""
-    epoch: int
     examples: int
     """Utterances in the effective batch."""
     tokens: int
@@ -82,7 +81,7 @@ def train(
         )
         _check(loss, grad_norm, scaler, step=data.step + 1)
         seconds = time.perf_counter() - started
-        yield StepProgress(data.step + 1, data.epoch, data.examples, data.tokens, loss, rate, grad_norm, seconds)
+        yield StepProgress(data.step + 1, data.examples, data.tokens, loss, rate, grad_norm, seconds)
         started = time.perf_counter()  # what the consumer does in between, such as scoring, is not training time
 
 

@@ -16,7 +16,7 @@ from raytrain.config.baseline import Baseline
 from raytrain.config.constants import GIB
 from raytrain.memory.prediction import allocator_share
 from raytrain.results.records import Row
-from raytrain.training import session
+from raytrain.training.session import Session
 from raytrain.trial.inputs import Inputs
 from raytrain.trial.job import Job
 from raytrain.trial.run_progress import ProgressFile
@@ -52,7 +52,7 @@ def train_worker(payload: dict[str, Any]) -> None:
                 messages.put(row)
 
         latest = ray.train.get_checkpoint()
-        session.run(
+        Session(
             config,
             corpus=inputs.corpus,
             validation_corpus=inputs.validation_corpus,
@@ -66,7 +66,7 @@ def train_worker(payload: dict[str, Any]) -> None:
             predicted_memory_gib=job.predicted_memory_gib,
             scored_seed=job.whereabouts.split.seed,  # trainings with other seeds are compared on the same utterances
             watch=progress.tell if progress is not None else None,
-        )
+        ).run()
 
 
 def _keep_to_the_share(config: Baseline, job: Job) -> None:

@@ -6,6 +6,15 @@ from typing import Any
 from raytrain.whisper.labels import is_multilingual, special_token
 from raytrain.whisper.variants import MAX_SOURCE_POSITIONS, MAX_TARGET_POSITIONS, Variant
 
+SHAPE = {
+    "d_model": "width",
+    "encoder_layers": "encoder_layers",
+    "decoder_layers": "decoder_layers",
+    "encoder_attention_heads": "heads",
+    "num_mel_bins": "num_mel_bins",
+}
+"""The fields of transformers' WhisperConfig that tell variants apart, and Variant's names of them."""
+
 
 def model_config(variant: Variant, tokenizer: Any, **settings: Any) -> Any:
     """transformers' WhisperConfig of the variant's shape and the tokenizer's special tokens; `settings` are a run's."""
@@ -28,12 +37,8 @@ def model_config(variant: Variant, tokenizer: Any, **settings: Any) -> Any:
 def shape_settings(variant: Variant) -> dict[str, int]:
     """The variant's shape in the field names of transformers' WhisperConfig."""
     return {
+        **{key: getattr(variant, field) for key, field in SHAPE.items()},
         "vocab_size": variant.vocab_size,
-        "num_mel_bins": variant.num_mel_bins,
-        "d_model": variant.width,
-        "encoder_layers": variant.encoder_layers,
-        "decoder_layers": variant.decoder_layers,
-        "encoder_attention_heads": variant.heads,
         "decoder_attention_heads": variant.heads,
         "encoder_ffn_dim": 4 * variant.width,
         "decoder_ffn_dim": 4 * variant.width,

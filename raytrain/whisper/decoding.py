@@ -4,8 +4,6 @@ transformers' own generate() does it, in its general form. Whisper's form of it 
 run the encoder again for what we know already, and look for timestamps.
 """
 
-from typing import Any
-
 import torch
 
 from raytrain.whisper.weights import Whisper
@@ -18,36 +16,30 @@ def transcribe(whisper: Whisper, mel: torch.Tensor, *, num_beams: int = 1, max_n
     The audio window is as long as the mel. At most `max_new_tokens` are emitted, the end of text among them, and no
     more than the decoder has positions.
     """
-    from transformers import GenerationMixin
+    from transformers import GenerationConfig, GenerationMixin
 
     model = whisper.model
     prompt = torch.tensor([whisper.prompt] * len(mel), device=mel.device)
     heard = torch.ones(mel.shape[0], mel.shape[-1], dtype=torch.long, device=mel.device)  # required, and not used
     longest = min(prompt.shape[1] + max_new_tokens, model.config.max_target_positions)
-    config = _plain(whisper, num_beams=num_beams, max_length=longest)
-    with audio_window(model, mel.shape[-1]):
-        emitted = GenerationMixin.generate(
-            model, mel, generation_config=config, decoder_input_ids=prompt, attention_mask=heard
-        )
-    # In Whisper's vocabularies all that is not text comes after the end of text, and is it.
+    published = model.generation_config
     end = whisper.tokenizer.eos_token_id
-    return [[token for token in row if token < end] for row in emitted[:, prompt.shape[1] :].tolist()]
-
-
-def _plain(whisper: Whisper, *, num_beams: int, max_length: int) -> Any:
-    """Beams or greedy, and the tokens that these weights must never emit; nothing else of the published settings."""
-    from transformers import GenerationConfig
-
-    published = whisper.model.generation_config
-    return GenerationConfig(
-        max_length=max_length,
+    # Beams or greedy, and the tokens that these weights must never emit; nothing else of the published settings.
+    config = GenerationConfig(
+        max_length=longest,
         num_beams=num_beams,
         do_sample=False,
         use_cache=True,
         suppress_tokens=getattr(published, "suppress_tokens", None) or None,
         begin_suppress_tokens=getattr(published, "begin_suppress_tokens", None) or None,
         decoder_start_token_id=whisper.prompt[0],
-        bos_token_id=whisper.tokenizer.eos_token_id,
-        eos_token_id=whisper.tokenizer.eos_token_id,
-        pad_token_id=whisper.tokenizer.eos_token_id,
+        bos_token_id=end,
+        eos_token_id=end,
+        pad_token_id=end,
     )
+    with audio_window(model, mel.shape[-1]):
+        emitted = GenerationMixin.generate(
+            model, mel, generation_config=config, decoder_input_ids=prompt, attention_mask=heard
+        )
+    # In Whisper's vocabularies all that is not text comes after the end of text, and is it.
+    return [[token for token in row if token < end] for row in emitted[:, prompt.shape[1] :].tolist()]

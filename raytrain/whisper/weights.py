@@ -14,6 +14,7 @@ from typing import Any, Literal
 from raytrain.config.baseline import Audio, Model
 from raytrain.errors import InputError
 from raytrain.files import write_json
+from raytrain.whisper.configs import SHAPE, generation_config, model_config
 from raytrain.whisper.folders import described
 from raytrain.whisper.labels import decoder_prompt, is_multilingual, language_code
 from raytrain.whisper.locate import locate
@@ -22,13 +23,6 @@ from raytrain.whisper.variants import VARIANTS, Variant
 __all__ = ["Whisper", "check", "load", "locate", "save"]
 
 _RAYTRAIN = "raytrain.json"
-_SHAPE = {
-    "d_model": "width",
-    "encoder_layers": "encoder_layers",
-    "decoder_layers": "decoder_layers",
-    "encoder_attention_heads": "heads",
-    "num_mel_bins": "num_mel_bins",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +118,6 @@ def _random(model: Model, *, seed: int) -> Whisper:
     import torch
     from transformers import WhisperForConditionalGeneration
 
-    from raytrain.whisper.configs import generation_config, model_config
     from raytrain.whisper.tokenizer import tokenizer_at_hand
 
     variant = VARIANTS[model.variant]
@@ -153,7 +146,7 @@ def _require_shape(model: Model, folder: Path) -> None:
         raise InputError(
             f"model.pretrained: {folder} holds a model of type {config['model_type']}, not whisper; name other weights"
         )
-    shape = {field: config.get(key) for key, field in _SHAPE.items()}
+    shape = {field: config.get(key) for key, field in SHAPE.items()}
     wanted = VARIANTS[model.variant]
     if shape == _shape(wanted):
         return
@@ -167,7 +160,7 @@ def _require_shape(model: Model, folder: Path) -> None:
 
 
 def _shape(variant: Variant) -> dict[str, int]:
-    return {field: getattr(variant, field) for field in _SHAPE.values()}
+    return {field: getattr(variant, field) for field in SHAPE.values()}
 
 
 def _origin(folder: Path, pretrained: str | None) -> tuple[Literal["full", "fitted"], str | None]:

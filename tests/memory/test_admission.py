@@ -30,7 +30,7 @@ def of_batch(size: int) -> Baseline:
 
 def given(gib: float) -> dict[str, Any]:
     """What a trial had of a card of 24 GiB, or of a smaller one."""
-    return {"gpu_fraction": 1.0 if gib in (8, 24) else gib / 24, "gpu_memory_gib": gib}
+    return {"gpu_fraction": 1.0 if gib in (8, 24) else gib / 24, "gpu_share_gib": gib}
 
 
 def test_without_a_card_or_a_limit_nothing_is_refused_and_a_trial_has_a_card(footprint: Footprint) -> None:

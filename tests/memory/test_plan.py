@@ -10,6 +10,7 @@ import pytest
 
 from raytrain.config.reader import load_baseline
 from raytrain.memory import planning
+from raytrain.memory.prediction import UNKNOWN
 from raytrain.whisper.variants import VARIANTS
 
 
@@ -112,6 +113,6 @@ def test_planning_loads_no_torch() -> None:
 def test_the_english_only_twin_of_a_size_is_no_smaller_variant(monkeypatch: pytest.MonkeyPatch) -> None:
     twin = replace(VARIANTS["small"].english_only(), name="small.en")
     monkeypatch.setitem(VARIANTS, twin.name, twin)
-    card = planning.Hardware(card_gib=None)
-    (sample,) = planning._smaller_variant(load_baseline("small"), card, None)
+    gpu = planning.Gpu(card_gib=None)
+    (sample,) = planning._smaller_variant(load_baseline("small"), UNKNOWN, gpu)
     assert sample == {"model.variant": "base", "model.pretrained": "openai/whisper-base"}

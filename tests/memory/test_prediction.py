@@ -12,7 +12,7 @@ from raytrain.config.reader import load_baseline
 from raytrain.errors import InputError
 from raytrain.memory.decoding_peak import DecodingShape, decoding_peak
 from raytrain.memory.flops import train_flops_per_clip
-from raytrain.memory.prediction import allocator_share, gpu_fraction, longest_window_s, predict
+from raytrain.memory.prediction import Longest, allocator_share, gpu_fraction, longest_window_s, predict
 from raytrain.memory.step_peak import Parts, StepShape, step_peak, step_summits
 from raytrain.whisper.decoding import transcribe
 from raytrain.whisper.variants import VARIANTS
@@ -92,12 +92,12 @@ def test_a_step_without_clips_window_or_labels_is_refused(wrong: dict[str, int])
 def test_without_a_corpus_windows_are_the_longest_allowed_and_labels_64() -> None:
     config = load_baseline("small", ["audio.max_window_s=12.0"])
     assert longest_window_s(config) == 12
-    assert predict(config) == predict(config, longest_clip_s=12, label_tokens=64)
+    assert predict(config) == predict(config, Longest(12, 64))
 
 
 def test_with_short_clips_known_a_fitted_baseline_takes_less_than_a_full_one() -> None:
     fitted, full = load_baseline("small"), small()
-    assert predict(fitted, longest_clip_s=4.0).step_gib < predict(full, longest_clip_s=4.0).step_gib
+    assert predict(fitted, Longest(4.0)).step_gib < predict(full, Longest(4.0)).step_gib
     assert longest_window_s(fitted, 4.0) == 6.0  # 4 s, 0.64 s of margin and 1 s of jitter, up to the next half second
 
 

@@ -14,7 +14,7 @@ from raytrain.config.space import SearchSpace
 from raytrain.results.description import Description, read_description
 from raytrain.results.ledger import Ledger
 from raytrain.results.records import Outcome, Row, TrialRecord
-from raytrain.training import session
+from raytrain.training.session import Session
 from raytrain.trial.inputs import Inputs, inputs_of
 
 COMMON = (
@@ -29,14 +29,14 @@ def train(folder: Path, *overrides: str) -> Path:
     config = load_baseline("tiny", [*COMMON, *overrides])
     inputs = inputs_of(config)
     rows: list[Row] = []
-    session.run(
+    Session(
         config,
         corpus=inputs.corpus,
         split=inputs.split,
         report=lambda row, _: rows.append(row),
         workdir=folder / "checkpoints",
         device="cpu",
-    )
+    ).run()
     for state in folder.glob("checkpoints/*/training_state.pt"):
         state.write_bytes(b"as large as two models, and of no use here")
     description = Description(

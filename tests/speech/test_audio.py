@@ -7,7 +7,8 @@ import pytest
 import soundfile
 from recordings import tone
 
-from raytrain.speech.audio import UnusableAudioError, decode, to_float
+from raytrain.speech.audio import decode, to_float
+from raytrain.speech.problems import UnusableError
 
 
 def file_of(sound: np.ndarray, sample_rate: int = 16_000, kind: str = "FLAC", subtype: str | None = None) -> bytes:
@@ -17,7 +18,7 @@ def file_of(sound: np.ndarray, sample_rate: int = 16_000, kind: str = "FLAC", su
 
 
 def kind_of(data: bytes) -> str:
-    with pytest.raises(UnusableAudioError) as refused:
+    with pytest.raises(UnusableError) as refused:
         decode(data)
     return str(refused.value.kind)
 

@@ -9,7 +9,7 @@ import torch
 from small_runs import CPU, FP32, corpus_of, on_two_workers, small_config, small_whisper, tone_corpus
 
 from raytrain.config.baseline import Audio, Evaluation
-from raytrain.memory.prediction import decoding_shape
+from raytrain.memory.prediction import Longest, decoding_shape
 from raytrain.results.word_errors import WordErrors
 from raytrain.speech.corpus import Corpus
 from raytrain.training.distributed import OutOfMemory, rank, run_on_all_or_none
@@ -104,7 +104,7 @@ def test_a_clip_may_take_eight_tokens_more_than_the_longest_reference_and_memory
     monkeypatch.setattr("raytrain.training.evaluation.transcribe", watched)
     scored(babbler, tones, range(3), max_new_tokens=None)
     longest = max(len(babbler.tokenizer(text, add_special_tokens=False).input_ids) for text in tones.texts[:3])
-    predicted = decoding_shape(small_config(), label_tokens=longest)
+    predicted = decoding_shape(small_config(), Longest(label_tokens=longest))
     assert set(limits) == {longest + 8} == {predicted.new_tokens}
 
 

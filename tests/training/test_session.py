@@ -16,7 +16,7 @@ from raytrain.config.baseline import Baseline
 from raytrain.results.records import Row
 from raytrain.speech.corpus import Corpus
 from raytrain.speech.split import split_by_child
-from raytrain.training import session
+from raytrain.training.session import Session
 
 MEASURED = {"train_examples_per_s", "peak_memory_resident_gib", "eval_s"}
 
@@ -54,7 +54,7 @@ class Reports(list[tuple[dict[str, Any], Path | None]]):
 def ran(config: Baseline, corpus: Corpus, workdir: Path, **more: Any) -> Reports:
     reports = Reports()
     split = split_by_child(corpus, ratio=0.25, seed=0, stratify=False)
-    session.run(config, corpus=corpus, split=split, report=reports, workdir=workdir, device="cpu", **more)
+    Session(config, corpus=corpus, split=split, report=reports, workdir=workdir, device="cpu", **more).run()
     return reports
 
 
@@ -190,13 +190,13 @@ def test_a_run_that_broke_off_leaves_no_model_in_memory(small_weights: Path, ton
     gc.collect()
     before, at_the_end = models_in_memory(), []
     split = split_by_child(tones, ratio=0.25, seed=0, stratify=False)
-    session.run(
+    Session(
         config(small_weights, training={"learning_rate": 1e30}),
         corpus=tones,
         split=split,
         report=lambda row, checkpoint: at_the_end.append(models_in_memory()),
         workdir=tmp_path,
-    )
+    ).run()
     assert at_the_end == [before + 1, before]
 
 
@@ -230,7 +230,7 @@ def test_real_weights_learn_a_handful_of_clips_by_heart(demo: Corpus, tiny_en: P
     some = config(tiny_en, training={"max_steps": 14, "num_epochs": None, "learning_rate": 1e-4, "precision": "auto"})
     split = dataclasses.replace(split_by_child(demo, ratio=0.1, seed=0), train=by_heart, validation=by_heart)
     reports = Reports()
-    session.run(some, corpus=demo, split=split, report=reports, workdir=tmp_path, evaluate_at_examples=[12])
+    Session(some, corpus=demo, split=split, report=reports, workdir=tmp_path, evaluate_at_examples=[12]).run()
     wers, losses = ([row[key] for row in reports.rows] for key in ("eval_wer", "train_loss"))
     assert wers[0] > 0.2
     assert wers[2] < 0.05

@@ -18,7 +18,7 @@ from small_runs import small_config
 from raytrain.files import write_json
 from raytrain.speech.corpus import Corpus
 from raytrain.speech.split import split_by_child
-from raytrain.training import session
+from raytrain.training.session import Session
 
 FINISHED = Path(__file__).parents[2] / "results" / "bench" / "soak-splits.json"
 SPLITS = ((8, 1), (4, 2), (2, 4))
@@ -66,14 +66,14 @@ def train(split: tuple[int, int], seed: int, corpus: Corpus, tiny_en: Path, fold
         evaluation={"every_steps": 1000},
     )
     rows: list[dict[str, Any]] = []
-    session.run(
+    Session(
         config,
         corpus=corpus,
         split=dataclasses.replace(halves, train=halves.train[:TRAINED], validation=halves.validation[:SCORED]),
         report=lambda row, checkpoint: rows.append(row.as_dict()),
         workdir=folder,
         score_first=False,
-    )
+    ).run()
     return {key: rows[-1][key] for key in ("eval_wer", "train_loss", "steps_total", "precision_used")}
 
 

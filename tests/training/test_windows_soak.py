@@ -19,7 +19,7 @@ from raytrain.files import write_json
 from raytrain.speech.corpus import prepare
 from raytrain.speech.manifest import manifest_path
 from raytrain.speech.split import split_by_child
-from raytrain.training import session
+from raytrain.training.session import Session
 
 FINISHED = Path(__file__).parents[2] / "results" / "bench" / "soak-windows.json"
 SEEDS = (0, 1, 2)
@@ -58,14 +58,14 @@ def train(manifest: str, window: str, seed: int, tiny_en: Path, folder: Path, *,
         evaluation={"every_steps": -(-len(train_on) // 8)},
     )
     rows: list[dict[str, Any]] = []
-    session.run(
+    Session(
         config,
         corpus=corpus,
         split=dataclasses.replace(split, train=train_on, validation=scored),
         report=lambda row, checkpoint: rows.append(row.as_dict()),
         workdir=folder,
         score_first=window == "full",  # at full: the weights as published, once a seed
-    )
+    ).run()
     return {"trained": len(train_on), "scored": len(scored), **rows[-1]}
 
 

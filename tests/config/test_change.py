@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from raytrain.config.dump import by_dotted_key, flat
+from raytrain.config.dump import by_dotted_key, dump_tree, flat
 from raytrain.config.reader import change, load_baseline, load_space
 from raytrain.errors import InputError
 
@@ -41,3 +41,8 @@ def test_every_setting_has_its_dotted_key() -> None:
 def test_nested_tables_become_one_with_the_names_on_the_way() -> None:
     nested = {"a": {"b": {"c": 1}, "d": [2]}, "e": None, "f": {}}
     assert flat(nested, separator="/") == {"a/b/c": 1, "a/d": [2], "e": None}
+
+
+def test_a_dumped_tree_has_a_key_a_line_and_is_never_folded() -> None:
+    text = "of many words " * 20
+    assert dump_tree({"z": {"b": 1}, "a": text}) == f'z:\n  b: 1\na: "{text}"\n'

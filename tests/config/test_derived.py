@@ -45,6 +45,10 @@ def test_a_run_bounded_by_steps_alone_has_known_steps_without_data() -> None:
     assert (numbers["steps"], numbers["warmup_steps"], numbers["examples"]) == (2000, 500, None)
 
 
+def test_a_run_of_epochs_cut_at_a_step_has_no_known_steps_without_data() -> None:
+    assert derived(load_baseline("small", ["training.max_steps=2000"]), None)["steps"] is None
+
+
 def test_workers_multiply_the_effective_batch() -> None:
     assert derived(load_baseline("small", ["scaling.num_workers=2"]), None)["effective_batch_size"] == 72
 

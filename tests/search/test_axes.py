@@ -131,6 +131,9 @@ def test_a_step_that_falls_on_the_end_but_for_a_digit_adds_no_other_end(small: B
     dropout = axes(small, {"model.dropout": {"low": 0.0, "high": 0.3, "step": 0.1}}).axes[0]
     assert isinstance(dropout, Listed)
     assert dropout.values == pytest.approx([0.0, 0.1, 0.2, 0.3])
+    below = axes(small, {"model.dropout": {"low": 0.0, "high": 1.0, "step": 1 / 49}}).axes[0]
+    assert isinstance(below, Listed)
+    assert len(below.values) == 50  # 49 forty-ninths come to a little less than 1
 
 
 def test_more_steps_than_anybody_lists_are_refused(small: Baseline) -> None:

@@ -6,9 +6,11 @@ import pytest
 from making import config, record
 from studies import SPACE, made_study
 
+from raytrain.files import read_json
 from raytrain.report.write import write_report
 from raytrain.results.description import Description
 from raytrain.results.ledger import Ledger
+from raytrain.results.records import Outcome
 from raytrain.search.importance import write_importance
 
 
@@ -45,3 +47,22 @@ def test_few_trials_have_no_importance_and_an_old_file_goes(tmp_path: Path) -> N
 
 def test_a_baseline_outside_the_space_is_no_fault(tmp_path: Path) -> None:
     assert write_importance(ledger_of(tmp_path, [1e-3, *(2e-6 * (1 + number) for number in range(12))]))
+
+
+def test_a_key_that_was_tried_at_two_values_has_a_share_and_one_that_never_changed_has_none(tmp_path: Path) -> None:
+    folder = ledger_of(tmp_path, [2e-6, 8e-5] * 8)
+    shares = write_importance(folder)
+    assert sorted(shares) == ["training.batch_size", "training.learning_rate"]
+    assert read_json(folder / "importance.json") == shares
+    assert all(share == round(share, 4) for share in shares.values())
+
+
+def test_neither_repeats_nor_copies_nor_what_was_stopped_is_counted(tmp_path: Path) -> None:
+    folder = ledger_of(tmp_path, [2e-6 * (1 + number) for number in range(12)])
+    shares = write_importance(folder)
+    other = {"config": config(2, 3, 9e-5), "eval_wer": 0.9}
+    for number, lost in enumerate(
+        [{"finalist_of": "t001"}, {"inherited_from": "t001"}, {"outcome": Outcome.PRUNED}, {"eval_wer": None}], 12
+    ):
+        Ledger(folder).append(record(number, **other | lost))
+    assert write_importance(folder) == shares

@@ -4,10 +4,11 @@ import argparse
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 from raytrain.cli import Parser, log_to_stderr, print_json, run_door, say
 from raytrain.config.reader import apply_sample
-from raytrain.release.runs import KeptRun, find_run, require_enough
+from raytrain.release.runs import Form, KeptRun, find_run, require_enough
 from raytrain.release.target import require_free
 
 
@@ -31,10 +32,10 @@ def _export() -> None:
     done = export(run, to=Path(arguments.to), form=arguments.form, num_averaged=arguments.average, say=say)
     if arguments.json:
         print_json(done.as_dict())
-    if done.form == "hf":
-        say(f"{done.folder}: read its README.md before you publish it; it names the manifest and the command as typed")
-    else:
+    if done.form == "submission":
         say(f"{done.folder / 'submission.zip'}: written")
+    else:
+        say(f"{done.folder}: read its README.md before you publish it; it names the manifest and the command as typed")
 
 
 def _announce(run: KeptRun) -> None:
@@ -54,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("run", metavar="RUN", help="a fit's folder, a study's (its best trial), or a checkpoint's")
     parser.add_argument("--to", required=True, metavar="FOLDER", help="a new folder, or an empty one")
-    parser.add_argument("--form", choices=["hf", "submission"], default="hf", help="hf if not given")
+    parser.add_argument("--form", choices=get_args(Form), default="hf", help="hf if not given")
     parser.add_argument("--average", type=int, metavar="K", help="average the best K checkpoints, if that is no worse")
     parser.add_argument("--num-beams", type=int, metavar="N", help="instead of the run's prediction.num_beams")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")

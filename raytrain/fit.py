@@ -11,8 +11,8 @@ from raytrain.config.derived import derived
 from raytrain.config.reader import load_baseline
 from raytrain.errors import InputError, Interrupted
 from raytrain.results.description import Description, read_description
-from raytrain.results.folders import new_run_folder
 from raytrain.results.provenance import command_line, provenance
+from raytrain.results.run_folder import new_run_folder
 from raytrain.watch.resolved import show_resolved
 
 if TYPE_CHECKING:  # torch and Ray are imported once the configuration is known to be right

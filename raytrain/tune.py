@@ -13,10 +13,10 @@ from raytrain.errors import Broken, ClusterLost, InputError, Interrupted
 from raytrain.files import finite
 from raytrain.report.table import print_trials
 from raytrain.results.description import Description
-from raytrain.results.folders import new_run_folder
 from raytrain.results.ledger import Ledger
 from raytrain.results.provenance import command_line, provenance
 from raytrain.results.records import TrialRecord
+from raytrain.results.run_folder import new_run_folder
 from raytrain.watch.resolved import show_resolved
 
 

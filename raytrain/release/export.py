@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, assert_never
 
 from raytrain.config.baseline import Audio
 from raytrain.errors import InputError
@@ -12,13 +12,12 @@ from raytrain.release.average import Averaged, average, scored_indices
 from raytrain.release.card import ExportScore, model_card
 from raytrain.release.forecast import Forecast, forecast
 from raytrain.release.model_folder import add_facts, copy_model, set_prediction, weights_bytes
-from raytrain.release.runs import RAYTRAIN, KeptRun, require_enough
+from raytrain.release.runs import RAYTRAIN, Form, KeptRun, require_enough
 from raytrain.release.submission import write_submission
 from raytrain.release.target import placed, require_free, require_space
 from raytrain.speech.corpus import Corpus
 from raytrain.trial.inputs import inputs_of
 
-Form = Literal["hf", "submission"]
 README = "README.md"
 
 
@@ -57,12 +56,17 @@ def export(run: KeptRun, *, to: Path, form: Form, num_averaged: int | None, say:
             averaged = average(run, num_averaged, corpus=_validation_corpus(run), into=built.with_name("averaged"))
             say(averaged.sentence)
         score = _score(run, averaged)
-        model = built if form == "hf" else built.with_name("model")
-        _write_model(run, score, averaged, into=model)
         timed = None
-        if form == "submission":
-            write_submission(model, built / "submission.zip")
-            timed = _timed(run, model, say=say)
+        match form:
+            case "hf":
+                _write_model(run, score, averaged, into=built)
+            case "submission":
+                model = built.with_name("model")
+                _write_model(run, score, averaged, into=model)
+                write_submission(model, built / "submission.zip")
+                timed = _timed(run, model, say=say)
+            case unknown:
+                assert_never(unknown)
     return Exported(target, form, score, averaged, timed)
 
 

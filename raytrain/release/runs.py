@@ -6,7 +6,7 @@ Loads no torch: what is wrong with a folder is reported at once.
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from raytrain.archive.checksums import FILE_NAME as MANIFEST
 from raytrain.archive.checksums import read_manifest
@@ -20,6 +20,8 @@ from raytrain.results.transcripts import read_rows
 from raytrain.trial.storage import noted_checkpoints
 from raytrain.whisper.folders import missing
 
+Form = Literal["hf", "submission"]
+"""What a run is exported as: a model in Hugging Face's form, or the challenge's submission."""
 RAYTRAIN = "raytrain.json"
 UTTERANCES = "utterances.jsonl"
 

@@ -192,14 +192,14 @@ def _smallest_cards_gib(node_ids: Sequence[str]) -> dict[str, float | None]:
         for node in node_ids
         if node != here
     }
-    told = {here: _smallest_gib(provenance.gpus())} if here in node_ids else {}
+    found = {here: _smallest_gib(provenance.gpus())} if here in node_ids else {}
     ends_s = time.monotonic() + _ANSWER_WITHIN_S  # for all of them together
     for node, answer in asked.items():
         try:
-            told[node] = _smallest_gib(ray.get(answer, timeout=max(0.0, ends_s - time.monotonic())))
+            found[node] = _smallest_gib(ray.get(answer, timeout=max(0.0, ends_s - time.monotonic())))
         except ray.exceptions.RayError:  # a timeout is one
-            told[node] = None
-    return told
+            found[node] = None
+    return found
 
 
 def _smallest_gib(cards: Sequence[dict[str, Any]]) -> float | None:

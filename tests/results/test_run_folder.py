@@ -7,7 +7,7 @@ import pytest
 
 from raytrain.errors import InputError
 from raytrain.files import read_json, write_json
-from raytrain.results.folders import new_run_folder
+from raytrain.results.run_folder import new_run_folder
 
 NEW_YEAR = date(2026, 1, 1)
 

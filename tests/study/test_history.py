@@ -170,6 +170,12 @@ def test_an_evaluation_without_a_wer_is_no_rung_and_babble_is_the_worst(tmp_path
     assert history(tmp_path).objectives() == {0: {200: 10.0}}
 
 
+def test_only_a_stopped_trial_stands_on_a_rung_by_its_last_word(tmp_path: Path) -> None:
+    for number, outcome in enumerate([Outcome.COMPLETED, Outcome.PRUNED]):
+        Ledger(tmp_path).append(record(number, TINY, eval_wer=0.3, outcome=outcome, examples_seen=90))
+    assert history(tmp_path).objectives() == {0: {}, 1: {90: 0.3}}
+
+
 def test_an_old_repeat_is_known_as_one_by_the_ledger_alone(tmp_path: Path) -> None:
     Ledger(tmp_path).append(record(0, TINY, eval_wer=0.3))
     Ledger(tmp_path).append(record(1, TINY, eval_wer=0.3, sample={BATCH: 4}, finalist_of="trial-0000", seed=43))

@@ -11,7 +11,7 @@ from small_studies import small_study
 from raytrain.config.reader import apply_sample
 from raytrain.results.ledger import Ledger
 from raytrain.results.records import Outcome, TrialRecord
-from raytrain.results.transcripts import read_scored, transcripts_path
+from raytrain.results.transcripts import read_counts, transcripts_path
 from raytrain.search.finalists import Repeat
 from raytrain.study.run_study import run_study
 from raytrain.study.study import Study
@@ -83,7 +83,7 @@ def test_a_finalist_is_trained_again_with_another_seed_and_nothing_else(records:
 
 
 def test_all_trainings_are_scored_on_the_same_utterances(records: list[TrialRecord], searched: Study) -> None:
-    scored = [read_scored(transcripts_path(searched.folder, record.number)) for record in records]
+    scored = [read_counts(transcripts_path(searched.folder, record.number)) for record in records]
     assert len({tuple(one.utterance_ids) for one in scored if one is not None}) == 1
     assert len(scored) == 4
 

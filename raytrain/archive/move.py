@@ -13,7 +13,6 @@ import errno
 import json
 import shutil
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
@@ -25,6 +24,7 @@ from raytrain.config.constants import GIB
 from raytrain.errors import Damaged, InputError
 from raytrain.files import move as rename
 from raytrain.files import write_text
+from raytrain.results.records import utc_now
 
 _SPARE_BYTES = 2**20
 
@@ -209,7 +209,7 @@ def _remember(move: Move, manifest: Manifest) -> None:
         "kind": manifest.kind,
         "why": manifest.why,
         "archived_at": manifest.archived_at,
-        "restored_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "restored_at": utc_now(),
         "restored_to": place.as_posix(),
     }
     # Escaped: a folder's name may be no UTF-8.

@@ -3,7 +3,6 @@
 import errno
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from raytrain.archive.summaries import made_with
 from raytrain.archive.tree import plain, printable, refuse_links_out, scan
 from raytrain.errors import Damaged, InputError
 from raytrain.files import ProcessLock
+from raytrain.results.records import utc_now
 
 _MIB = 2**20
 
@@ -124,7 +124,7 @@ class Archive:
             raise InputError(f"{place}: changed while it was read; wait until its run has ended")
         return Manifest(
             **given,
-            archived_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            archived_at=utc_now(),
             origin=(place.relative_to(self.project) if place.is_relative_to(self.project) else place).as_posix(),
             commit=commit,
             versions=versions,

@@ -3,6 +3,7 @@
 import itertools
 import logging
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,24 +19,31 @@ from raytrain.search.encoding import Tried
 from raytrain.search.sampler import propose
 
 
-class Rival:
+class Rival(ABC):
     """A way to search: suggests the baseline first, then a sample at a time, and learns how each ended."""
 
     def __init__(self, surface: Surface, *, seed: int, trials: int) -> None:
         self._surface = surface
 
+    @abstractmethod
     def suggest(self, number: int) -> Sample | None:
         """The sample of the trial with this number; None where there is none left."""
-        return self._surface.axes.baseline_sample if number == 0 else self._next(number)
 
-    def learn(self, number: int, sample: Sample, ended: Ended) -> None:
+    def learn(self, number: int, sample: Sample, ended: Ended) -> None:  # noqa: B027 - most have nothing to learn
         """Take note of how the trial ended; some ways to search take none."""
 
-    def _next(self, number: int) -> Sample | None:
-        raise NotImplementedError
+
+class BaselineFirst(Rival):
+    """A rival that is given the baseline, and finds every later sample itself."""
+
+    def suggest(self, number: int) -> Sample | None:
+        return self._surface.axes.baseline_sample if number == 0 else self._next(number)
+
+    @abstractmethod
+    def _next(self, number: int) -> Sample | None: ...
 
 
-class OurSampler(Rival):
+class OurSampler(BaselineFirst):
     """The sampler as a study drives it: given the whole history each time, and launching nothing that will not fit."""
 
     def __init__(self, surface: Surface, *, seed: int, trials: int) -> None:
@@ -97,7 +105,7 @@ class StockOptuna(Rival):
         trial.suggest_float(RATE, rates.low, rates.high, log=True)
 
 
-class RandomDraws(Rival):
+class RandomDraws(BaselineFirst):
     """Every draw independent of all others: a batch size, an accumulation that keeps the window, a rate."""
 
     def __init__(self, surface: Surface, *, seed: int, trials: int) -> None:
@@ -112,7 +120,7 @@ class RandomDraws(Rival):
         return {BATCH: batch, ACCUMULATION: accumulation, RATE: rate}
 
 
-class GridSearch(Rival):
+class GridSearch(BaselineFirst):
     """The coarsest even grid that has enough points in the window, walked in an order drawn by seed."""
 
     def __init__(self, surface: Surface, *, seed: int, trials: int) -> None:

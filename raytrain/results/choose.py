@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from raytrain.results.records import Outcome, TrialRecord
+from raytrain.results.records import Outcome, Taken, TrialRecord
 
 MEASURES = ("WER", "peak memory, GiB", "s per 1000 clips")
 """The three measures that a Pareto front is of, in this order; the lower the better in all."""
@@ -62,11 +62,11 @@ def baseline_trial(records: Iterable[TrialRecord]) -> TrialRecord | None:
     return next((record for record in records if record.number == 0 and record.finalist_of is None), None)
 
 
-def peak_memory_gib(record: TrialRecord) -> float | None:
+def peak_memory_gib(taken: Taken) -> float | None:
     """The peak that counts: what the card had to hold, or without one the process's largest resident set."""
-    if record.peak_memory_reserved_gib is not None:
-        return record.peak_memory_reserved_gib
-    return record.peak_memory_resident_gib
+    if taken.peak_memory_reserved_gib is not None:
+        return taken.peak_memory_reserved_gib
+    return taken.peak_memory_resident_gib
 
 
 def within_limit(record: TrialRecord, memory_limit_gib: float | None) -> bool:

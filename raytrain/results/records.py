@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Self
 
@@ -26,6 +27,11 @@ class Outcome(StrEnum):
     OUT_OF_MEMORY = "out_of_memory"  # infeasible: on this hardware, at this size
     NOT_STARTED = "not_started"  # infeasible: predicted not to fit
     FAILED = "failed"  # our bug or the machine's; never counted as a result
+
+
+def utc_now() -> str:
+    """This moment as records hold it: ISO 8601 in UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 class UnknownFields(ValueError):

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from raytrain.errors import InputError
-from raytrain.files import ProcessLock, is_full, move, write_json
+from raytrain.files import ProcessLock, cache_folder, is_full, move, write_json
 from raytrain.speech.audio import to_float
 from raytrain.speech.manifest import DEMO_MANIFEST, Utterance, iterate_manifest
 from raytrain.speech.problems import Tally
@@ -152,8 +152,7 @@ def _stamp(path: Path) -> tuple[int, int] | None:
 
 def corpora_folder(cache: Path | None) -> Path:
     """The folder of prepared corpora, each in a folder of its own."""
-    root = cache or Path(os.environ.get("RAYTRAIN_CACHE") or Path.home() / ".cache" / "raytrain").expanduser()
-    return root.absolute() / "corpora"
+    return (cache or cache_folder()).absolute() / "corpora"
 
 
 def _made(corpora: Path) -> Path:

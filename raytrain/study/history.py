@@ -4,20 +4,18 @@ Whatever a study is to do next follows from these two files: what the sampler le
 stands on the scheduler's rungs. Nothing else is read back.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from optuna.trial import TrialState
 
 from raytrain.errors import InputError
-from raytrain.files import AppendedLines
+from raytrain.files import AppendedLines, ProcessLock
 from raytrain.results.description import Description
 from raytrain.results.ledger import Ledger
-from raytrain.results.records import WORST_OBJECTIVE, Outcome, TrialRecord
+from raytrain.results.records import WORST_OBJECTIVE, Outcome, TrialRecord, utc_now
 from raytrain.search.axes import Axes, Sample
 from raytrain.search.encoding import Tried
 from raytrain.search.finalists import Repeat
@@ -66,11 +64,9 @@ class History:
         self.axes = Axes(description.asked, description.baseline)
         self.is_pareto, self._limit_gib = description.is_pareto, description.memory_limit_gib
 
-    @contextmanager
-    def held(self) -> Iterator[None]:
+    def held(self) -> ProcessLock:
         """Keep the study for this process as long as the block runs."""
-        with self.ledger.held():
-            yield
+        return self.ledger.held()
 
     @property
     def records(self) -> list[TrialRecord]:
@@ -87,7 +83,7 @@ class History:
 
     def score(self, number: int, *, examples_seen: int, objective: float) -> None:
         """Write down one evaluation of a trial that goes on."""
-        self._add(Event(event="scored", number=number, at=_now(), examples_seen=examples_seen, objective=objective))
+        self._add(Event(event="scored", number=number, at=utc_now(), examples_seen=examples_seen, objective=objective))
 
     def end(self, record: TrialRecord) -> None:
         """Write down how a trial ended. Once more, after a kill, changes nothing."""
@@ -159,7 +155,7 @@ class History:
 
     def _start(self, **given: Any) -> int:
         number = self.next_number
-        self._add(Event(event="started", number=number, at=_now(), **given))
+        self._add(Event(event="started", number=number, at=utc_now(), **given))
         return number
 
     def _add(self, event: Event) -> None:
@@ -184,7 +180,3 @@ def _event(values: dict[str, Any], place: str) -> Event:
         return Event(**values)
     except TypeError as error:
         raise InputError(f"{place}: not an event of a study ({error}); restore the line, or take it out") from None
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

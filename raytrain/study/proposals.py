@@ -3,7 +3,6 @@
 import logging
 import shutil
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 from raytrain.config.baseline import Baseline
@@ -36,7 +35,6 @@ class Proposals:
         self._refusals_left = study.space.search.trials
         """A space of real numbers holds samples that do not fit without end."""
         self.remaining = max(0, study.space.search.trials - len(searched))
-        self._of_items = cache(lambda items: resolve(study.baseline, study.space, dict(items)))
 
     def refuse_hopeless(self, admission: Admission) -> None:
         """Refuse a search whose every sample is predicted not to fit: it is a mistake in the question."""
@@ -99,7 +97,7 @@ class Proposals:
         return propose(self._history.axes, tried, search=search, number=number, fits=fits)
 
     def _resolved(self, sample: Sample) -> Baseline:
-        return self._of_items(tuple(sample.items()))
+        return resolve(self._study.baseline, self._study.space, sample)
 
 
 class Repeats:

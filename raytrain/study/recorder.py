@@ -24,7 +24,7 @@ from raytrain.study.watcher import Watcher
 from raytrain.tracking.background import LaterRun
 from raytrain.tracking.content import trial_row, trial_summary
 from raytrain.trial.cluster import require_ray
-from raytrain.trial.driver import errno_of
+from raytrain.trial.driver import errno_in
 from raytrain.trial.job import Trial
 from raytrain.trial.storage import latest_checkpoint
 
@@ -86,7 +86,7 @@ class Recorder(ray.tune.Callback):
     def on_trial_error(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
         running = self._running.pop(trial.trial_id)
         last_line = str(trial.get_error() or "the trial's driver died").strip().splitlines()[-1]
-        running.reports({"errno": errno_of(OSError(last_line))})
+        running.reports({"errno": errno_in(last_line)})
         self._ended.append((running, last_line))
 
     def on_step_end(self, iteration: int, trials: list[TuneTrial], **info: Any) -> None:
@@ -129,9 +129,11 @@ class Recorder(ray.tune.Callback):
 
     def _record(self, running: RunningTrial, error: str | None) -> None:
         row, trial, folder = running.row, running.trial, self._study.folder
-        if row.errno is not None and is_full(OSError(row.errno, "")):
-            # Every trial to come would fail by it. This one gets no record, so that it goes on once there is room.
-            raise OSError(row.errno, os.strerror(row.errno), str(folder))
+        if row.errno is not None:
+            fault = OSError(row.errno, os.strerror(row.errno), str(folder))
+            if is_full(fault):
+                # Every trial to come would fail by it. This one gets no record, so that it goes on once there is room.
+                raise fault
         if row.finished and running.checkpoint is None:
             # Killed after its last checkpoint and before its record: the run had nothing left to keep this time.
             running.checkpoint = latest_checkpoint(running.run)

@@ -3,11 +3,11 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from raytrain.results.records import Learnt, Outcome, Row, Taken, TrialRecord
+from raytrain.results.choose import peak_memory_gib
+from raytrain.results.records import Learnt, Outcome, Row, Taken, TrialRecord, utc_now
 from raytrain.tracking.background import LaterRun
 from raytrain.tracking.tracked_run import TrackedRun
 from raytrain.trial.job import Trial
@@ -32,7 +32,7 @@ class RunningTrial:
     examples_seen: int = 0
     examples_total: int
     """The most it may train on; the worker knows it to the step."""
-    started_at: str = field(default_factory=lambda: _now())
+    started_at: str = field(default_factory=utc_now)
     started_s: float = field(default_factory=time.monotonic)
 
     @property
@@ -42,8 +42,7 @@ class RunningTrial:
     @property
     def peak_memory_gib(self) -> float | None:
         """The peak so far: what the card had to hold, or without one the process's largest resident set."""
-        reserved = self.row.peak_memory_reserved_gib
-        return self.row.peak_memory_resident_gib if reserved is None else reserved
+        return peak_memory_gib(self.row)
 
     def reports(self, result: Mapping[str, Any]) -> None:
         """Take over a row. What a probe learns in its few steps is nobody's."""
@@ -83,7 +82,7 @@ class RunningTrial:
 
 def record_of(trial: Trial, outcome: Outcome, reason: str | None, **measured: Any) -> TrialRecord:
     """The record of a trial that ends now; without anything measured, of one that was never launched."""
-    ended_at = _now()
+    ended_at = utc_now()
     return TrialRecord(
         trial_id=trial.trial_id,
         number=trial.number,
@@ -98,7 +97,3 @@ def record_of(trial: Trial, outcome: Outcome, reason: str | None, **measured: An
         finalist_of=trial.repeats,
         **{"started_at": ended_at, "wall_s": 0.0, **measured},
     )
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -54,13 +54,15 @@ def reason(error: TrainingFailedError) -> str:
 
 
 def errno_of(failure: BaseException) -> int | None:
-    """The operating system's error number behind a failure; None where there is none.
-
-    Rust's and Python's own texts name it in one form each, in every language, where only the text is left of an error.
-    """
+    """The operating system's error number behind a failure; None where there is none."""
     if isinstance(failure, OSError) and failure.errno is not None:
         return failure.errno
-    number = _ERRNO.search(str(failure))
+    return errno_in(str(failure))
+
+
+def errno_in(text: str) -> int | None:
+    """The error number that a text names: Rust and Python write it in one form each, in every language."""
+    number = _ERRNO.search(text)
     return int(number[1] or number[2]) if number else None
 
 

@@ -10,12 +10,13 @@ from raytrain.config.space import SearchSpace
 def show_resolved(baseline: Baseline, space: SearchSpace | None = None, *, as_json: bool) -> None:
     """Print the resolved configuration and what follows from it: what is not known without data is null."""
     numbers = derived(baseline, None)
-    asked = {} if space is None else space.model_dump()
+    asked = {} if space is None else {"space": space.model_dump()}
     if as_json:
-        print_json({"config": baseline.model_dump(), "derived": numbers, **({"space": asked} if space else {})})
+        print_json({"config": baseline.model_dump(), "derived": numbers, **asked})
         return
     print(dump_yaml(baseline), end="")
     for name, value in numbers.items():
         print(f"# {name}: {'null' if value is None else value}")
-    for line in dump_tree(asked).splitlines() if asked else []:
-        print(f"# {line}")
+    for tree in asked.values():
+        for line in dump_tree(tree).splitlines():
+            print(f"# {line}")

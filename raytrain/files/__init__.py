@@ -3,20 +3,27 @@
 from raytrain.files.appended import AppendedLines
 from raytrain.files.cache import cache_folder
 from raytrain.files.faults import is_disk_fault, is_full
+from raytrain.files.hashed import sha256_of
 from raytrain.files.lock import ProcessLock
+from raytrain.files.typed import as_kind, parse_json, read_as, read_value
 from raytrain.files.values import finite, read_json, read_json_or_nothing
 from raytrain.files.whole import move, sync_file, sync_folder, sync_tree, whole_folder, write_json, write_text
 
 __all__ = [
     "AppendedLines",
     "ProcessLock",
+    "as_kind",
     "cache_folder",
     "finite",
     "is_disk_fault",
     "is_full",
     "move",
+    "parse_json",
+    "read_as",
     "read_json",
     "read_json_or_nothing",
+    "read_value",
+    "sha256_of",
     "sync_file",
     "sync_folder",
     "sync_tree",

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from raytrain.cli import Parser, disk_faults_reported, log_to_stderr, print_json, run_door, say
+from raytrain.config.absolute import absolute, absolute_space
 from raytrain.config.baseline import Baseline
 from raytrain.config.reader import load_baseline, load_space, split_overrides
 from raytrain.config.space import SearchSpace
@@ -90,6 +91,7 @@ def _search(description: Description, folder: Path | None, arguments: argparse.N
     from raytrain.study.study import Study
     from raytrain.tracking.study_sweep import create_sweep
     from raytrain.trial.inputs import inputs_of
+    from raytrain.trial.inputs_again import inputs_again
     from raytrain.watch.live import watched
     from raytrain.watch.words import announce, trial_line
 
@@ -98,9 +100,12 @@ def _search(description: Description, folder: Path | None, arguments: argparse.N
         with Ledger(folder).held():  # refused while another process has it, and before anything is loaded or sent
             pass
     baseline = description.baseline
-    inputs = inputs_of(baseline)
-    if folder is None:
-        description = replace(description, data=inputs.described())
+    if folder is not None:
+        description, inputs = inputs_again(description, folder)
+    else:
+        baseline, space = absolute(baseline), absolute_space(description.asked)
+        inputs = inputs_of(baseline)
+        description = replace(description, baseline=baseline, space=space, data=inputs.described())
         folder = new_run_folder(baseline.storage, [description.baseline_name, description.space_name or ""]).absolute()
     study = Study(folder=folder, description=description, inputs=inputs)
     sweep = create_sweep(baseline.tracking, study.space, folder=folder) if arguments.wandb_sweep else None

@@ -104,5 +104,5 @@ def _timed(run: KeptRun, model: Path, *, say: Callable[[str], None]) -> Forecast
 def _validation_corpus(run: KeptRun) -> Corpus:
     """The validation corpus as the run prepared it; its own weights stand for those it started from, maybe gone."""
     model = run.config.model.model_copy(update={"pretrained": str(run.best.folder)})
-    inputs = inputs_of(run.config.model_copy(update={"model": model}))
+    inputs = inputs_of(run.config.model_copy(update={"model": model}), may_share=True)
     return inputs.corpus if inputs.validation_corpus is None else inputs.validation_corpus

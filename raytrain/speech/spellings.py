@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 _UNSEEN = ("Cc", "Cf")  # control and format characters: zero-width spaces and joiners, byte order marks
 
@@ -22,3 +22,13 @@ def several_spellings(child_ids: Iterable[str]) -> list[tuple[str, ...]]:
     for child_id in dict.fromkeys(child_ids):
         ids_of[spelling(child_id)].append(child_id)
     return [tuple(ids) for ids in ids_of.values() if len(ids) > 1]
+
+
+def joined(child_ids: Sequence[str]) -> list[str]:
+    """The same ids with one spelling a child: the shortest of its own, so that the order of the lines is no matter."""
+    one_of = {
+        child_id: min(ids, key=lambda written: (len(written), written))
+        for ids in several_spellings(child_ids)
+        for child_id in ids
+    }
+    return [one_of.get(child_id, child_id) for child_id in child_ids]

@@ -43,6 +43,7 @@ def run_study(
     history, watcher = study.history, watcher or Lines()
     with history.held():
         proposals = Proposals(study)
+        study.inputs.write_listing(study.folder)
         study.description.write(study.folder)  # now that its files are known to be sound
         if not proposals.remaining and not Repeats(study).remaining:
             Projection(history, study.folder).close()

@@ -26,6 +26,7 @@ def fit(description: Description, *, folder: Path, inputs: Inputs) -> dict[str, 
     """Train, or go on with what the folder holds; the result as in fit.json. An interrupt leaves it resumable."""
     config = description.baseline
     with Ledger(folder).held():
+        inputs.write_listing(folder)
         description.write(folder)
         # Nothing stops a fit but its end and its person: with no trial to stop there is no need of the dashboard.
         with cluster.connected(dashboard=False) as hardware:

@@ -132,7 +132,7 @@ def _dataset(run: KeptRun) -> str:
 def _scored_on(run: KeptRun) -> str:
     """Whom the figures were measured on, by what was checked and nothing else."""
     if run.description.shared:
-        return f"On utterances not apart from training: {run.description.shared} are in both"
+        return f"On utterances not apart from training: both have {run.description.shared}"
     if not run.description.halves_are_compared:
         return "On a manifest of its own; whether its children were heard in training was not checked"
     return "On held-out children, none of whom was heard in training"

@@ -51,9 +51,13 @@ class Description:
     @property
     def shared(self) -> str:
         """What training and validation have in common, in words; empty where nothing is known to be."""
-        counts = {name: self.data.get(f"shared_{name}") for name in ("children", "utterance_ids", "sounds")}
-        names = {"children": "children", "utterance_ids": "utterance ids", "sounds": "clips of the very same sound"}
-        return " and ".join(f"{number} {names[name]}" for name, number in counts.items() if number)
+        names = {
+            "shared_children": ("child", "children"),
+            "shared_utterance_ids": ("utterance id", "utterance ids"),
+            "shared_sounds": ("clip of the very same sound", "clips of the very same sound"),
+        }
+        counts = [(self.data.get(key), one, many) for key, (one, many) in names.items()]
+        return ", ".join(f"{number} {one if number == 1 else many}" for number, one, many in counts if number)
 
     @property
     def halves_are_compared(self) -> bool:
@@ -93,7 +97,7 @@ class Description:
         if self.random_weights:
             found.append("The weights were random at the start: the WER means nothing; memory and speed do.")
         if self.shared:
-            found.append(f"Training and validation are not apart: {self.shared} are in both, which flatters the WER.")
+            found.append(f"Training and validation are not apart: both have {self.shared}, which flatters the WER.")
         if spelled := self.data.get("children_in_several_spellings"):
             found.append(f"Children whose id is spelled in several ways: {spelled}; each is taken for one child.")
         if self.data.get("first_recorded_on_resume"):

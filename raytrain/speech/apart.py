@@ -39,7 +39,7 @@ class Shared:
             (self.utterance_ids, "utterance id", "utterance ids"),
             (self.sounds, "clip of the very same sound", "clips of the very same sound"),
         )
-        return " and ".join(counted(names, one, many) for names, one, many in found if names)
+        return ", ".join(counted(names, one, many) for names, one, many in found if names)
 
 
 def shared(train: Corpus, train_indices: np.ndarray, validation: Corpus, validation_indices: np.ndarray) -> Shared:

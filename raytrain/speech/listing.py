@@ -6,6 +6,7 @@ sound. The text's sha256 stands for the data: nothing that a run learns from or 
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, Self
 
@@ -83,7 +84,7 @@ def _lines(corpus: Corpus, halves: Sequence[str] | np.ndarray) -> Iterator[Liste
 
 def _by_id(text: str, two_corpora: bool) -> dict[tuple[str, str], Listed]:
     """By id: within a manifest no two utterances share one, while two manifests may."""
-    lines = [Listed.read(line) for line in text.splitlines()]
+    lines = [Listed.read(line) for line in text.split("\n")[:-1]]  # ids may hold what splitlines takes for an end
     return {(line.half if two_corpora else "", line.utterance_id): line for line in lines}
 
 
@@ -91,8 +92,8 @@ def _renamed(kept: Sequence[tuple[Listed, Listed]]) -> Mapping[str, str]:
     """Children whose utterances all went to one that was not there before."""
     old, new = {a.child_id for a, _ in kept}, {b.child_id for _, b in kept}
     pairs = {(a.child_id, b.child_id) for a, b in kept if a.child_id not in new and b.child_id not in old}
-    children = [a for a, _ in pairs]
-    return {a: b for a, b in sorted(pairs) if children.count(a) == 1}
+    names = Counter(a for a, _ in pairs)
+    return {a: b for a, b in sorted(pairs) if names[a] == 1}
 
 
 def _changed(kept: Sequence[tuple[Listed, Listed]], name: str) -> list[str]:

@@ -1,4 +1,4 @@
-from raytrain.speech.spellings import several_spellings, spelling
+from raytrain.speech.spellings import joined, several_spellings, spelling
 
 
 def test_blanks_unseen_characters_and_case_make_no_other_child() -> None:
@@ -12,3 +12,8 @@ def test_ids_that_differ_in_a_letter_or_a_digit_are_children_of_their_own() -> N
 
 def test_an_id_of_nothing_seen_is_no_other_such_id() -> None:
     assert spelling(" ") != spelling("\u200b")
+
+
+def test_a_child_goes_by_its_shortest_spelling_whatever_the_order() -> None:
+    assert joined(["KID-1 ", "kid-2", "kid-1"]) == ["kid-1", "kid-2", "kid-1"]
+    assert joined(["kid-1", "kid-2", "KID-1 "]) == ["kid-1", "kid-2", "kid-1"]

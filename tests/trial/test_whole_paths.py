@@ -9,7 +9,7 @@ from small_corpora import settings, spoken, write
 import raytrain.fit
 import raytrain.study.run_study
 import raytrain.tune
-from raytrain.config.reader import load_baseline
+from raytrain.config.reader import load_baseline, load_space
 from raytrain.errors import Interrupted
 from raytrain.results.description import Description
 from raytrain.study.opening import refuse_another
@@ -53,5 +53,6 @@ def test_a_study_is_begun_with_them(here: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_the_same_path_typed_again_is_no_other_baseline(here: Path) -> None:
-    study = Description(baseline_name="tiny", baseline=settings(here / "m.jsonl", f"storage={here / 'runs'}"))
+    begun = settings(here / "m.jsonl", f"storage={here / 'runs'}")
+    study = Description(baseline_name="tiny", baseline=begun, space=load_space("smoke", baseline=begun))
     refuse_another(here, study, baseline=load_baseline("tiny", ["data.validation_ratio=0.3", *ASKED[:3]]))

@@ -1,19 +1,41 @@
 """A run that was begun in; its inputs, where they are still those it was begun with, or what differs, out."""
 
-from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from raytrain.errors import InputError
-from raytrain.files import sha256_of
+from raytrain.files import as_kind, sha256_of
 from raytrain.results.description import Description
 from raytrain.speech.apart import counted
 from raytrain.speech.listing import difference
 from raytrain.trial.inputs import DATA_FILE, Inputs, inputs_of
 
-_CHILDREN, _UTTERANCES = ("train_children", "validation_children"), ("train_utterances", "validation_utterances")
-"""What runs have of their data that were begun before the data themselves were recorded."""
+_Counts = int | dict[str, int]
+
+
+@dataclass(frozen=True)
+class _Recorded:
+    """What a description has of the data that can be compared; all but the last is in runs of any age."""
+
+    train_children: list[str] = field(default_factory=list)
+    validation_children: list[str] = field(default_factory=list)
+    train_utterances: _Counts = 0
+    validation_utterances: _Counts = 0
+    data_sha256: str | None = None
+
+    @classmethod
+    def of(cls, description: Description, folder: Path) -> "_Recorded":
+        place = f"{folder / description.file_name}: data"
+        return as_kind(description.data, cls, place=place, way_out="restore the file from a copy")
+
+    @property
+    def children(self) -> set[str]:
+        return {*self.train_children, *self.validation_children}
+
+    @property
+    def num_utterances(self) -> int:
+        halves = (self.train_utterances, self.validation_utterances)
+        return sum(half if isinstance(half, int) else sum(half.values()) for half in halves)
 
 
 def inputs_again(description: Description, folder: Path) -> tuple[Description, Inputs]:
@@ -24,13 +46,16 @@ def inputs_again(description: Description, folder: Path) -> tuple[Description, I
     another = f"begin another {'fit' if description.space is None else 'study'}"
     _require_manifests(description, folder, another=another)
     inputs = inputs_of(description.baseline, may_share=True)
-    then, now = description.data, inputs.described()
-    if "data_sha256" not in then and all(then[key] == now[key] for key in _CHILDREN + _UTTERANCES if key in then):
-        return replace(description, data={**then, **now, "first_recorded_on_resume": True}), inputs
-    if then.get("data_sha256") == now["data_sha256"]:
+    now = replace(description, data=inputs.described())
+    before, after = (_Recorded.of(one, folder) for one in (description, now))
+    if before.data_sha256 == after.data_sha256:
         return description, inputs
+    if before.data_sha256 is None and all(
+        value == asdict(after)[name] for name, value in asdict(before).items() if name in description.data
+    ):
+        return replace(now, data={**description.data, **now.data, "first_recorded_on_resume": True}), inputs
     raise InputError(
-        f"{folder}: was begun with other data than there are now: {_difference(then, inputs, folder)}; "
+        f"{folder}: was begun with other data than there are now: {_difference(before, after, inputs, folder)}; "
         f"put back {_manifests(description)} and the sound as they were, or {another}"
     )
 
@@ -45,29 +70,18 @@ def _require_manifests(description: Description, folder: Path, *, another: str) 
         raise InputError(f"{manifest}: no such manifest, and {folder} was begun with it; {way_out}, or {another}")
 
 
-def _difference(then: Mapping[str, Any], inputs: Inputs, folder: Path) -> str:
+def _difference(before: _Recorded, after: _Recorded, inputs: Inputs, folder: Path) -> str:
     listed = folder / DATA_FILE
-    if listed.is_file() and sha256_of(listed) == then.get("data_sha256"):
+    if listed.is_file() and sha256_of(listed) == before.data_sha256:
         two_corpora = inputs.validation_corpus is not None
         return difference(listed.read_text(encoding="utf-8"), inputs.listing, two_corpora=two_corpora)
-    told = _difference_of_children(then, inputs.described())
-    return f"{told}; no more can be told without {listed} as it was written"
-
-
-def _difference_of_children(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """All that the description alone tells."""
-    children = [{child for half in _CHILDREN for child in data.get(half, ())} for data in (then, now)]
-    utterances = [sum(_number(data.get(half, 0)) for half in _UTTERANCES) for data in (then, now)]
     parts = [
-        (sorted(children[0] - children[1]), "child is gone", "children are gone"),
-        (sorted(children[1] - children[0]), "child more", "children more"),
+        (sorted(before.children - after.children), "child is gone", "children are gone"),
+        (sorted(after.children - before.children), "child more", "children more"),
     ]
     told = [counted(names, one, many) for names, one, many in parts if names]
-    return ", ".join([*told, f"{utterances[0]} utterances then, {utterances[1]} now"])
-
-
-def _number(utterances: int | Mapping[str, int]) -> int:
-    return utterances if isinstance(utterances, int) else sum(utterances.values())
+    told.append(f"{before.num_utterances} utterances then, {after.num_utterances} now")
+    return f"{', '.join(told)}; no more can be told without {listed} as it was written"
 
 
 def _manifests(description: Description) -> str:

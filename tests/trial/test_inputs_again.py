@@ -159,6 +159,13 @@ def test_a_run_from_before_whose_children_are_others_is_refused(fit: Path, data:
         resumed(fit)
 
 
+@pytest.mark.parametrize("strange", [{"train_children": 5}, {"train_utterances": "many"}, {"data_sha256": []}])
+def test_a_description_of_data_that_makes_no_sense_is_told_by_its_key(fit: Path, strange: dict[str, Any]) -> None:
+    older(fit, **strange)
+    with pytest.raises(InputError, match=rf"fit\.json: data: {next(iter(strange))}.*; restore the file from a copy"):
+        resumed(fit)
+
+
 @pytest.mark.parametrize("version", ["version-1", "version-2"])
 def test_studies_of_each_version_go_on_with_the_demo(version: str, tiny_en: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(STUDIES / version, tmp_path / version))

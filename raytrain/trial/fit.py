@@ -1,13 +1,12 @@
 """One fit: a baseline and a folder in; its fit.json, predictions, utterances, checkpoints and events out."""
 
 import json
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from raytrain.errors import RunError
-from raytrain.files import write_text
+from raytrain.files import sync_tree, write_text
 from raytrain.memory.footprint import Footprint
 from raytrain.results.description import Description
 from raytrain.results.ledger import Ledger
@@ -43,6 +42,8 @@ def fit(description: Description, *, folder: Path, inputs: Inputs) -> dict[str, 
             result = _run(job, tracked)
         checkpoint = latest_checkpoint(folder / CHECKPOINTS)
         result["checkpoint"] = str(checkpoint.relative_to(folder)) if checkpoint is not None else None
+        if checkpoint is not None:  # fit.json says for good that it is there
+            sync_tree(checkpoint, below=folder)
         _write_texts(folder, checkpoint)
         replace(description, result=result).write(folder)
         return result
@@ -77,8 +78,8 @@ def _write_texts(folder: Path, checkpoint: Path | None) -> None:
     """The utterances as last scored, and the same as predictions in the field's form."""
     if checkpoint is None:
         return
-    scored = checkpoint / "utterances.jsonl"
-    shutil.copyfile(scored, folder / "utterances.jsonl")
-    rows = [json.loads(line) for line in scored.read_text(encoding="utf-8").splitlines()]
+    scored = (checkpoint / "utterances.jsonl").read_text(encoding="utf-8")
+    write_text(folder / "utterances.jsonl", scored)
+    rows = [json.loads(line) for line in scored.split("\n") if line]
     predictions = [{"utterance_id": row["utterance_id"], "orthographic_text": row["hypothesis"]} for row in rows]
     write_text(folder / "predictions.jsonl", "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in predictions))

@@ -17,6 +17,7 @@ import pytest
 from ray.tune.experiment import Trial as TuneTrial
 
 from raytrain import tune
+from raytrain.cli import disk_faults_reported
 from raytrain.results.records import TrialRecord
 from raytrain.results.run_folder import new_run_folder
 from raytrain.results.transcripts import transcripts_path
@@ -74,7 +75,7 @@ def go_on(study: Study, results: Path, *, on_end: Callable[[TrialRecord], None])
 
 
 def _to_its_end(study: Study, *, on_end: Callable[[TrialRecord], None]) -> None:
-    with played():
+    with played(), disk_faults_reported(study.folder, resume="--resume"):
         records, _ = running.run_study(study, on_end=on_end, watcher=Watcher())
         tune._finish(study.description, study.folder, records, as_json=False)
 

@@ -21,15 +21,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
+
+import pytest
 
 # C functions by name: what may change a file, or end a change that was begun.
 CHANGES = {
-    "chmod", "close", "commit", "copy_file_range", "execute", "flush", "ftruncate", "mkdir", "open", "rename", "replace",
-    "rmdir", "sendfile", "symlink", "truncate", "unlink", "utime", "write", "writelines", "remove",
+    "chmod", "close", "commit", "copy_file_range", "execute", "flush", "ftruncate", "mkdir", "open", "remove", "rename",
+    "replace", "rmdir", "sendfile", "symlink", "truncate", "unlink", "utime", "write", "writelines",
 }  # fmt: skip
 Kind = Literal["kept", "dropped", "torn"]
-T = TypeVar("T")
+Inode = tuple[int, int]
+"""A device, and the number of a thing on it."""
 
 
 @dataclass(frozen=True)
@@ -64,14 +67,14 @@ class Disk:
     roots: tuple[Path, ...]
     points: int = 0
     images: list[Image] = field(default_factory=list)
-    _seen: dict[int, Node] = field(default_factory=dict)
+    _seen: dict[Inode, Node] = field(default_factory=dict)
     """By inode, each thing as it was last seen."""
-    _names: dict[int, dict[str, int]] = field(default_factory=dict)
+    _names: dict[Inode, dict[str, Inode]] = field(default_factory=dict)
     """By folder, the names in it."""
-    _stamps: dict[int, tuple[int, int, int]] = field(default_factory=dict)
-    _synced: dict[int, bytes] = field(default_factory=dict)
-    _synced_names: dict[int, dict[str, int]] = field(default_factory=dict)
-    _held: dict[int, int] = field(default_factory=dict)
+    _stamps: dict[Inode, tuple[int, int, int]] = field(default_factory=dict)
+    _synced: dict[Inode, bytes] = field(default_factory=dict)
+    _synced_names: dict[Inode, dict[str, Inode]] = field(default_factory=dict)
+    _held: dict[Inode, int] = field(default_factory=dict)
     """Open handles: an inode that is held is not given to another file."""
     _last: tuple[Any, ...] = ()
 
@@ -130,16 +133,18 @@ class Disk:
             if not any(nodes == one.nodes and promised == one.promised for one in self.images[-2:]):
                 self.images.append(Image(self.points, name, kind, nodes, promised))  # type: ignore[arg-type]
 
-    def _seen_now(self) -> dict[int, Node]:
+    def _seen_now(self) -> dict[Inode, Node]:
         alive = {inode for names in self._names.values() for inode in names.values()}
         return {inode: self._seen[inode] for inode in alive}
 
-    def _nodes(self, names: dict[int, dict[str, int]], content: Callable[[int], bytes]) -> Iterator[tuple[Path, Node]]:
+    def _nodes(
+        self, names: dict[Inode, dict[str, Inode]], content: Callable[[Inode], bytes]
+    ) -> Iterator[tuple[Path, Node]]:
         for root in self.roots:
-            yield from self._below(root, root.stat().st_ino, names, content)
+            yield from self._below(root, _inode(root.stat()), names, content)
 
     def _below(
-        self, folder: Path, inode: int, names: dict[int, dict[str, int]], content: Callable[[int], bytes]
+        self, folder: Path, inode: Inode, names: dict[Inode, dict[str, Inode]], content: Callable[[Inode], bytes]
     ) -> Iterator[tuple[Path, Node]]:
         yield folder, self._seen[inode]
         for name, child in names.get(inode, {}).items():
@@ -151,12 +156,12 @@ class Disk:
             else:
                 yield folder / name, node
 
-    def _written(self, inode: int) -> bytes:
+    def _written(self, inode: Inode) -> bytes:
         content = self._seen[inode].content
         assert isinstance(content, bytes)
         return content
 
-    def _torn(self, inode: int) -> bytes:
+    def _torn(self, inode: Inode) -> bytes:
         written, synced = self._written(inode), self._synced.get(inode, b"")
         kept = len(synced) if written.startswith(synced) else 0
         return written[: kept + (len(written) - kept) // 2]
@@ -165,13 +170,13 @@ class Disk:
         """In the place of os.fsync: what is synced from now on is kept by every image."""
         number = handle if isinstance(handle, int) else handle.fileno()
         self._look()
-        inode = os.fstat(number).st_ino
+        inode = _inode(os.fstat(number))
         if inode in self._names:
             self._sync_names(inode)
         elif inode in self._seen:
             self._synced[inode] = self._written(inode)
 
-    def _sync_names(self, folder: int) -> None:
+    def _sync_names(self, folder: Inode) -> None:
         known, now = self._synced_names.get(folder, {}), self._names[folder]
         moved = set(known.values()) ^ set(now.values())
         self._synced_names[folder] = dict(now)
@@ -191,9 +196,9 @@ class Disk:
             if root.exists():
                 self._see(root)
 
-    def _see(self, path: Path) -> int:
+    def _see(self, path: Path) -> Inode:
         status = path.lstat()
-        inode = status.st_ino
+        inode = _inode(status)
         stamp = (status.st_mtime_ns, status.st_ctime_ns, status.st_size)
         if self._stamps.get(inode) != stamp:
             self._stamps[inode] = stamp
@@ -209,19 +214,30 @@ class Disk:
 def after_each(disk: Disk, images: list[Image], check: Callable[[Image], list[str]]) -> list[str]:
     """Lay each image and check what is made of it: each fault, with the image that shows it."""
     found = []
-    for image in images:
-        disk.lay(image)
-        try:
-            faults = check(image)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is what a person would see
-            faults = [f"{type(error).__name__}: {error}"]
-        found += [f"{image}: {fault}" for fault in faults]
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(os, "fsync", lambda handle: None)  # a check needs no disk: only the time would be spent
+        for image in images:
+            disk.lay(image)
+            try:
+                faults = check(image)
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is what a person would see
+                faults = [f"{type(error).__name__}: {error}"]
+            found += [f"{image}: {fault}" for fault in faults]
     return found
 
 
 def some_of(images: list[Image], *, count: int) -> list[Image]:
     """So many of them, at random and always the same."""
     return random.Random(0).sample(images, min(count, len(images)))
+
+
+def distinct(images: list[Image], *, by: Callable[[Path], bool]) -> list[Image]:
+    """The images that differ in these of their paths, or in what was promised: the first of each that are alike."""
+    found: dict[Any, Image] = {}
+    for image in images:
+        kept = frozenset((path, node.content) for path, node in image.nodes.items() if by(path))
+        found.setdefault((kept, image.promised), image)
+    return list(found.values())
 
 
 def clear(root: Path) -> None:
@@ -234,6 +250,10 @@ def clear(root: Path) -> None:
                 Path(here, name).chmod(0o700)
     for path in root.iterdir():
         shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+
+
+def _inode(status: os.stat_result) -> Inode:
+    return status.st_dev, status.st_ino
 
 
 def _content(path: Path, status: os.stat_result) -> bytes | str | None:

@@ -24,6 +24,7 @@ from raytrain.results.transcripts import transcripts_path
 from raytrain.study import recorder as recording
 from raytrain.study import run_study as running
 from raytrain.study.opening import find_study
+from raytrain.study.projection import Projection
 from raytrain.study.proposals import Proposals, Repeats
 from raytrain.study.study import Study
 from raytrain.study.watcher import Watcher
@@ -47,7 +48,15 @@ _SNAPSHOT = "checkpoint_manager_snapshot.json"
 
 
 @contextmanager
-def played() -> Iterator[None]:
+def unshown() -> Iterator[None]:
+    """As long as the block runs, optuna.db is let be: it is never read back, and writing it is most of the time."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Projection, "follow", lambda projection: None)
+        yield
+
+
+@contextmanager
+def _played() -> Iterator[None]:
     """As long as the block runs, run_study plays Ray instead of starting it."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(cluster, "connected", _no_cluster)
@@ -75,7 +84,7 @@ def go_on(study: Study, results: Path, *, on_end: Callable[[TrialRecord], None])
 
 
 def _to_its_end(study: Study, *, on_end: Callable[[TrialRecord], None]) -> None:
-    with played(), disk_faults_reported(study.folder, resume="--resume"):
+    with _played(), disk_faults_reported(study.folder, resume="--resume"):
         records, _ = running.run_study(study, on_end=on_end, watcher=Watcher())
         tune._finish(study.description, study.folder, records, as_json=False)
 

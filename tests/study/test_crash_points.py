@@ -1,15 +1,18 @@
 """A study stopped before each of its changes of the disk, by a kill or a power cut, and gone on with from there."""
 
+import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import optuna
 import pytest
-from crash_points import Disk, Image, after_each, some_of
-from played_studies import SPACE, begin, broken_promises, go_on, told
+from crash_points import Disk, Image, after_each, distinct, some_of
+from played_studies import SPACE, begin, broken_promises, go_on, told, unshown
 from small_studies import small_study
 
 from raytrain.files import write_json
+from raytrain.study.projection import FILE_NAME, Projection
 from raytrain.study.study import Study
 
 FIGURES = Path(__file__).parents[2] / "results" / "bench" / "soak-crash-points.json"
@@ -36,6 +39,16 @@ class Crashed:
             faults.append(f"ends with other trials: {ids}")
         return faults + broken_promises(study)
 
+    def shown_again(self, image: Image) -> list[str]:
+        """What is wrong with optuna.db after this crash, once the study that it shows is opened and closed again."""
+        found = next(self.results.glob("*/study.json"), None)
+        if found is None:
+            return []
+        study = replace(self.asked, folder=found.parent)
+        Projection(study.history, study.folder).close()
+        shown = optuna.load_study(study_name=None, storage=f"sqlite:///{study.folder / FILE_NAME}").trials
+        return [] if len(shown) == study.history.next_number else [f"{len(shown)} trials are shown"]
+
 
 @pytest.fixture(scope="module")
 def crashed(tiny_en: Path, tmp_path_factory: pytest.TempPathFactory) -> Crashed:
@@ -57,12 +70,22 @@ def test_a_study_that_crashes_loses_and_repeats_nothing(crashed: Crashed) -> Non
 
 @pytest.mark.soak
 def test_a_study_can_crash_before_every_change_of_its_disk(crashed: Crashed) -> None:
-    faults = after_each(crashed.disk, crashed.disk.images, crashed.gone_on_with)
-    figures = {"points": crashed.disk.points, "crashes": len(crashed.disk.images), "faults": faults}
+    differing = distinct(crashed.disk.images, by=lambda path: not path.name.startswith(FILE_NAME))
+    with unshown():
+        faults = after_each(crashed.disk, differing, crashed.gone_on_with)
+    shown = distinct(crashed.disk.images, by=lambda path: path.name.startswith(FILE_NAME))
+    faults += after_each(crashed.disk, shown, crashed.shown_again)
+    figures = {
+        "points": crashed.disk.points,
+        "crashes": len(crashed.disk.images),
+        "gone on with": len(differing),
+        "states of optuna.db": len(shown),
+        "faults": faults,
+    }
     write_json(FIGURES, {"study": figures})
     print(figures)
     assert faults == []
 
 
 def _lines(study: Study) -> list[str]:
-    return [line.split('"')[3] for line in study.history.ledger.path.read_text().splitlines()]
+    return [json.loads(line)["trial_id"] for line in study.history.ledger.path.read_text().splitlines()]

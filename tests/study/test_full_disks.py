@@ -19,9 +19,7 @@ PLENTY = 10_000
 
 @pytest.fixture(scope="module")
 def asked(tiny_en: Path, tmp_path_factory: pytest.TempPathFactory) -> Study:
-    return small_study(
-        tmp_path_factory.mktemp("asked"), tiny_en, baseline=("tracking.tensorboard=true",), space=SPACE
-    )
+    return small_study(tmp_path_factory.mktemp("asked"), tiny_en, baseline=("tracking.tensorboard=true",), space=SPACE)
 
 
 @pytest.fixture

@@ -1,12 +1,13 @@
 """One fit: a baseline and a folder in; its fit.json, predictions, utterances, checkpoints and events out."""
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from raytrain.errors import RunError
-from raytrain.files import sync_tree, write_text
+from raytrain.files import is_full, sync_tree, write_text
 from raytrain.memory.footprint import Footprint
 from raytrain.results.description import Description
 from raytrain.results.ledger import Ledger
@@ -50,6 +51,7 @@ def fit(description: Description, *, folder: Path, inputs: Inputs) -> dict[str, 
 
 
 def _run(job: Job, tracked: TrackedRun) -> dict[str, Any]:
+    from raytrain.trial.driver import errno_in
     from raytrain.trial.watched_run import run_watched
 
     last = Row()
@@ -66,6 +68,11 @@ def _run(job: Job, tracked: TrackedRun) -> dict[str, Any]:
     try:
         run_watched(job, on_row=on_row)
     except RunError as error:
+        number = errno_in(str(error))
+        if number is not None and is_full(fault := OSError(number, os.strerror(number), job.storage)):
+            # No end of the run: it goes on from its last checkpoint once there is room.
+            tracked.finish("interrupted", values())
+            raise fault from None
         last = replace(last, finished=True, outcome=Outcome.FAILED, reason=str(error))
     except KeyboardInterrupt:
         tracked.finish("interrupted", values())

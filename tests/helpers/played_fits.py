@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from raytrain.cli import disk_faults_reported
+from raytrain.errors import RunError
 from raytrain.files import sha256_of
 from raytrain.results.description import Description, read_description
 from raytrain.results.records import Row
@@ -23,7 +25,7 @@ from raytrain.trial.job import Job
 from raytrain.trial.storage import latest_checkpoint, mend
 
 _SNAPSHOT = "checkpoint_manager_snapshot.json"
-_HARDWARE = cluster.Hardware(nodes=(cluster.Node(node_id="one", cpus=1, gpus=0, smallest_card_gib=None),))
+_HARDWARE = cluster.Hardware(nodes=(cluster.Node(id="one", cpus=1),))
 
 
 class PlayedFit:
@@ -39,7 +41,7 @@ class PlayedFit:
         folder = begun[0] if begun else new_run_folder(self._results, ["played"])
         description = read_description(folder, to_go_on=True) if begun else self._description
         if description.result is None or description.result["outcome"] == "failed":
-            with self._played():
+            with self._played(), disk_faults_reported(folder, resume="--resume"):
                 fit(description, folder=folder, inputs=self._inputs)
         return folder
 
@@ -54,7 +56,7 @@ class PlayedFit:
             patched.setattr(watched_run, "run_watched", self._train)
             yield
 
-    def _train(self, job: Job, *, on_row: Callable[[Row], None]) -> None:
+    def _train(self, job: Job, *, on_row: Callable[[Row], None], **_: Any) -> None:
         run = Path(job.storage) / job.name
         mend(run)
         latest = latest_checkpoint(run)
@@ -62,7 +64,10 @@ class PlayedFit:
         def report(row: Row, checkpoint: Path | None) -> None:
             if checkpoint is not None:
                 self._whole.add(_bytes(checkpoint))
-                _keep(run, checkpoint)
+                try:
+                    _keep(run, checkpoint)
+                except OSError as error:  # in a worker, of which the driver hears what its last line says
+                    raise RunError(f"OSError: {error}") from None
             on_row(replace(row, node="here"))
 
         with tempfile.TemporaryDirectory() as workdir:
@@ -79,8 +84,9 @@ class PlayedFit:
 
 def _keep(run: Path, checkpoint: Path) -> None:
     """As Ray Train keeps the latest alone: copied, named in a snapshot that is written in place, the one before gone."""
-    run.mkdir(parents=True, exist_ok=True)
-    shutil.copytree(checkpoint, run / checkpoint.name, dirs_exist_ok=True)
+    (run / checkpoint.name).mkdir(parents=True, exist_ok=True)
+    for path in checkpoint.iterdir():
+        shutil.copyfile(path, run / checkpoint.name / path.name)
     name = {"checkpoint_dir_name": checkpoint.name}
     (run / _SNAPSHOT).write_text(json.dumps({"checkpoint_results": [name], "latest_checkpoint_result": name}))
     for other in run.iterdir():

@@ -29,7 +29,7 @@ _HARDWARE = cluster.Hardware(nodes=(cluster.Node(id="one", cpus=1),))
 
 
 class PlayedFit:
-    """One fit, begun as often as its process is stopped. It knows its checkpoints by their bytes, as they know theirs."""
+    """One fit, begun as often as its process is stopped. It knows its checkpoints by their bytes."""
 
     def __init__(self, description: Description, inputs: Inputs, results: Path) -> None:
         self._description, self._inputs, self._results = description, inputs, results
@@ -83,7 +83,7 @@ class PlayedFit:
 
 
 def _keep(run: Path, checkpoint: Path) -> None:
-    """As Ray Train keeps the latest alone: copied, named in a snapshot that is written in place, the one before gone."""
+    """As Ray Train keeps the latest: copied, named in a snapshot that is written in place, the one before gone."""
     (run / checkpoint.name).mkdir(parents=True, exist_ok=True)
     for path in checkpoint.iterdir():
         shutil.copyfile(path, run / checkpoint.name / path.name)

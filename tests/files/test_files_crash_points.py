@@ -96,7 +96,7 @@ def test_a_line_is_whole_or_not_there_and_those_before_it_stay(tmp_path: Path, b
 
     old: list[dict[str, Any]] = [{"text": LONG, "number": 0}] * before
     new = {"text": LONG, "number": 1}
-    path.write_text("") if not before else lines().append(old[0])
+    path.unlink(missing_ok=True) if not before else lines().append(old[0])
     found = states(
         tmp_path, lambda: lines().append(new), lambda: lines().read(), allowed=[old, [*old, new]], after=[[*old, new]]
     )

@@ -90,9 +90,21 @@ def _to_its_end(study: Study, *, on_end: Callable[[TrialRecord], None]) -> None:
 
 
 def told(records: list[TrialRecord]) -> list[dict[str, Any]]:
-    """What is known of each trial but for its times."""
-    times = {"started_at", "ended_at", "wall_s"}
-    return [{name: value for name, value in one.as_dict().items() if name not in times} for one in records]
+    """What is known of each trial but for its times.
+
+    Nor how far the pruned one came: where a crash falls between its score at a rung and its line in the ledger, it goes
+    on from there and is judged at its next rung.
+    """
+    of_any = {"started_at", "ended_at", "wall_s"}
+    of_pruned = of_any | {"steps", "examples_seen", "eval_wer"}
+    return [
+        {
+            name: value
+            for name, value in one.as_dict().items()
+            if name not in (of_pruned if one.number == PRUNED else of_any)
+        }
+        for one in records
+    ]
 
 
 def broken_promises(study: Study) -> list[str]:

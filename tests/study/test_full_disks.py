@@ -78,8 +78,8 @@ def test_a_study_whose_disk_is_full_stops_with_a_line_and_goes_on_with_room(aske
 
 @pytest.mark.soak
 def test_a_disk_can_be_full_before_any_page_and_any_name_of_a_study(asked: Study, disk: Path) -> None:
-    sizes = [{"pages": pages} for pages in range(1, 161)]
-    sizes += [{"pages": PLENTY, "names": names} for names in range(2, 90)]
+    sizes = [{"pages": pages} for pages in range(1, 113)]
+    sizes += [{"pages": PLENTY, "names": names} for names in range(2, 80)]
     done = filled_at_each(asked, disk, sizes)
     write_json(FIGURES, {"study": done})
     print(done)

@@ -7,7 +7,16 @@ from raytrain.files.hashed import sha256_of
 from raytrain.files.lock import ProcessLock
 from raytrain.files.typed import as_kind, parse_json, read_as, read_value
 from raytrain.files.values import finite, read_json, read_json_or_nothing
-from raytrain.files.whole import move, sync_file, sync_folder, sync_tree, whole_folder, write_json, write_text
+from raytrain.files.whole import (
+    make_folder,
+    move,
+    sync_file,
+    sync_folder,
+    sync_tree,
+    whole_folder,
+    write_json,
+    write_text,
+)
 
 __all__ = [
     "AppendedLines",
@@ -17,6 +26,7 @@ __all__ = [
     "finite",
     "is_disk_fault",
     "is_full",
+    "make_folder",
     "move",
     "parse_json",
     "read_as",

@@ -1,13 +1,13 @@
 """One fit: a baseline and a folder in; its fit.json, predictions, utterances, checkpoints and events out."""
 
 import json
-import shutil
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from raytrain.errors import RunError
-from raytrain.files import write_text
+from raytrain.files import is_full, sync_tree, write_text
 from raytrain.memory.footprint import Footprint
 from raytrain.results.description import Description
 from raytrain.results.ledger import Ledger
@@ -44,12 +44,15 @@ def fit(description: Description, *, folder: Path, inputs: Inputs) -> dict[str, 
             result = _run(job, tracked)
         checkpoint = latest_checkpoint(folder / CHECKPOINTS)
         result["checkpoint"] = str(checkpoint.relative_to(folder)) if checkpoint is not None else None
+        if checkpoint is not None:  # fit.json says for good that it is there
+            sync_tree(checkpoint, below=folder)
         _write_texts(folder, checkpoint)
         replace(description, result=result).write(folder)
         return result
 
 
 def _run(job: Job, tracked: TrackedRun) -> dict[str, Any]:
+    from raytrain.trial.driver import errno_in
     from raytrain.trial.watched_run import run_watched
 
     last = Row()
@@ -66,6 +69,11 @@ def _run(job: Job, tracked: TrackedRun) -> dict[str, Any]:
     try:
         run_watched(job, on_row=on_row)
     except RunError as error:
+        number = errno_in(str(error))
+        if number is not None and is_full(fault := OSError(number, os.strerror(number), job.storage)):
+            # No end of the run: it goes on from its last checkpoint once there is room.
+            tracked.finish("interrupted", values())
+            raise fault from None
         last = replace(last, finished=True, outcome=Outcome.FAILED, reason=str(error))
     except KeyboardInterrupt:
         tracked.finish("interrupted", values())
@@ -78,8 +86,8 @@ def _write_texts(folder: Path, checkpoint: Path | None) -> None:
     """The utterances as last scored, and the same as predictions in the field's form."""
     if checkpoint is None:
         return
-    scored = checkpoint / "utterances.jsonl"
-    shutil.copyfile(scored, folder / "utterances.jsonl")
-    rows = [json.loads(line) for line in scored.read_text(encoding="utf-8").splitlines()]
+    scored = (checkpoint / "utterances.jsonl").read_text(encoding="utf-8")
+    write_text(folder / "utterances.jsonl", scored)
+    rows = [json.loads(line) for line in scored.split("\n") if line]
     predictions = [{"utterance_id": row["utterance_id"], "orthographic_text": row["hypothesis"]} for row in rows]
     write_text(folder / "predictions.jsonl", "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in predictions))

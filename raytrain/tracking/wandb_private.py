@@ -3,10 +3,10 @@
 tests/tracking/test_wandb_private.py goes red when a new client changes one of them.
 """
 
-import logging
 from typing import Any
 
 import wandb
+from wandb.analytics.opentelemetry import opentelemetry_proxy
 from wandb.sdk import wandb_settings, wandb_setup
 from wandb.sdk.lib import wbauth
 from wandb.sdk.lib.service import service_token
@@ -46,6 +46,6 @@ def abandon_service() -> None:
     connection._proc._process.kill()
 
 
-def silence_telemetry() -> None:
-    """W&B counts its own errors by OpenTelemetry, which complains on a terminal when a server takes no counts."""
-    logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
+def stop_telemetry() -> None:
+    """W&B counts its own errors by OpenTelemetry, which holds up the exit of a process while a server is silent."""
+    opentelemetry_proxy.disable()

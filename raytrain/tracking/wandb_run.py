@@ -13,10 +13,10 @@ import wandb
 from raytrain.config.baseline import Tracking
 from raytrain.errors import InputError
 from raytrain.tracking.content import RunContent, flat_summary
-from raytrain.tracking.wandb_private import UNPROMISED_SETTINGS, find_key, silence_telemetry
+from raytrain.tracking.wandb_private import UNPROMISED_SETTINGS, find_key, stop_telemetry
 
 log = logging.getLogger("raytrain")
-silence_telemetry()
+stop_telemetry()
 Mode = Literal["online", "offline", "disabled"]
 _EXIT_STATUS = {"completed": 0, "pruned": 0, "interrupted": 255}
 """By outcome: W&B reads 255 as "killed", and any other status but 0 as "failed"."""

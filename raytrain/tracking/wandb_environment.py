@@ -8,11 +8,12 @@ from collections.abc import Callable
 from functools import partial
 
 import wandb
+from pydantic import ValidationError
 
 from raytrain.config.baseline import Tracking
 from raytrain.errors import InputError
 from raytrain.tracking.wandb_private import settings_of_files
-from raytrain.tracking.wandb_run import first_line, wandb_mode
+from raytrain.tracking.wandb_run import wandb_mode
 
 _WAY_OUT = "or go on without W&B by tracking.wandb=disabled"
 _SECRET = ("KEY", "TOKEN", "HEADERS", "PROXY", "CREDENTIAL", "PASSWORD")
@@ -49,7 +50,7 @@ def _judge(what: str, setting: Callable[[], None]) -> None:
     except InputError:
         raise
     except Exception as error:  # noqa: BLE001 - the client's validators raise whatever they stumble over
-        raise InputError(f"{what}: {_reason(error)[: 5 * _LONGEST]}; correct or unset it, {_WAY_OUT}") from None
+        raise InputError(f"{what}: {_reason(error)}; correct or unset it, {_WAY_OUT}") from None
 
 
 def _judge_files(settings: wandb.Settings) -> None:
@@ -75,6 +76,7 @@ def _short(value: str) -> str:
 
 
 def _reason(error: Exception) -> str:
-    """Pydantic's own words without the value, which may be a secret or a page long."""
-    told = error.errors(include_input=False, include_url=False) if hasattr(error, "errors") else []
-    return str(told[0]["msg"]) if told else first_line(error)
+    """Pydantic's own words without the value, which may be a secret; the client's may hold letters that no line has."""
+    reason = str(error.errors(include_input=False)[0]["msg"] if isinstance(error, ValidationError) else error)
+    reason = (reason.strip() or type(error).__name__)[: 5 * _LONGEST]
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in reason)

@@ -40,7 +40,7 @@ def told(tiny_en: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[To
         bare = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
         about = {
             **bare, **server.environment, **PLANTED, "NETRC": str(home / "no-netrc"), "RAY_TMPDIR": str(ray),
-            "TMPDIR": str(ray), "NO_PROXY": "127.0.0.1",
+            "TMPDIR": str(ray), "WANDB_CACHE_DIR": str(home / "cache"), "NO_PROXY": "127.0.0.1",
         }  # fmt: skip
 
         def door(module: str, *arguments: str) -> bytes:

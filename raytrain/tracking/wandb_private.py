@@ -3,6 +3,7 @@
 tests/tracking/test_wandb_private.py goes red when a new client changes one of them.
 """
 
+from pathlib import Path
 from typing import Any
 
 import wandb
@@ -44,6 +45,11 @@ def abandon_service() -> None:
         connection._cleanup()  # the exit of this process would wait for it
     service_token.clear_service_in_env()
     connection._proc._process.kill()
+
+
+def unlink_service_log(run: wandb.Run) -> None:
+    """Take the link to the client's own log, in the person's cache, out of the run's folder: none may leave a run."""
+    (Path(run.dir).parent / "logs" / "debug-core.log").unlink(missing_ok=True)
 
 
 def stop_telemetry() -> None:

@@ -13,7 +13,7 @@ import wandb
 from raytrain.config.baseline import Tracking
 from raytrain.errors import InputError
 from raytrain.tracking.content import RunContent, flat_summary
-from raytrain.tracking.wandb_private import UNPROMISED_SETTINGS, find_key, stop_telemetry
+from raytrain.tracking.wandb_private import UNPROMISED_SETTINGS, find_key, stop_telemetry, unlink_service_log
 
 log = logging.getLogger("raytrain")
 stop_telemetry()
@@ -66,6 +66,7 @@ class WandbRun:
         mode = wandb_mode(self._tracking)
         if mode != "disabled":
             self._run = _open(self._arguments, mode=mode, sweep_id=self._sweep_id)
+            unlink_service_log(self._run)
 
     def log(self, row: Mapping[str, float], *, examples_seen: int) -> None:
         """Send one row at this step."""

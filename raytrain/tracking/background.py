@@ -12,13 +12,12 @@ from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from raytrain.tracking.tracked_run import TrackedRun, warn_once
-from raytrain.tracking.wandb_private import abandon_service
 
 log = logging.getLogger("raytrain")
 T = TypeVar("T")
 _PATIENCE_S = 60.0
 """W&B's own patience with a server is 30 s a run."""
-_HURRIED_S = 3.0
+_HURRIED_S = 2.0
 """Of the 10 s between a machine's SIGTERM and its SIGKILL."""
 
 
@@ -58,13 +57,10 @@ class Background:
         return done.wait(timeout_s)
 
     def close(self, *, hurried: bool = False) -> None:
-        """Wait a minute at most, hurried 3 s, for what was added; then it is left where it is, with one last line."""
-        done = self.wait(_HURRIED_S if hurried else _PATIENCE_S)
-        if not done:
+        """Wait a minute at most, hurried 2 s, for what was added; then it is left to itself, with one last line."""
+        if not self.wait(_HURRIED_S if hurried else _PATIENCE_S):
             log.warning("the trackers are still busy with what they were given; what does not arrive is on disk")
             log.addFilter(lambda record: record.thread != self._thread.ident)
-        if hurried or not done:
-            abandon_service()
 
     def _work(self) -> None:
         while True:

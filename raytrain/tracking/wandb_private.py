@@ -8,9 +8,8 @@ from typing import Any
 
 import wandb
 from wandb.analytics.opentelemetry import opentelemetry_proxy
-from wandb.sdk import wandb_settings, wandb_setup
+from wandb.sdk import wandb_settings
 from wandb.sdk.lib import wbauth
-from wandb.sdk.lib.service import service_token
 
 UNPROMISED_SETTINGS: dict[str, Any] = {
     # A killed process loses what is not flushed: the defaults are 15 s.
@@ -33,18 +32,6 @@ def find_key(server: str) -> wbauth.Auth | None:
 def settings_of_files(settings: wandb.Settings) -> wandb.Settings:
     """What W&B's settings files say, or whatever the client raises of them; it would print that, and go on without."""
     return wandb_settings._parse_system_settings(settings.read_system_settings())
-
-
-def abandon_service() -> None:
-    """End the client's own process where it stands, and forget it: a silent server keeps it, and our exit, for 10 s."""
-    setup, wandb_setup._singleton = wandb_setup._singleton, None
-    connection = setup._connection if setup is not None else None
-    if connection is None or connection._proc is None:
-        return
-    if connection._cleanup is not None:
-        connection._cleanup()  # the exit of this process would wait for it
-    service_token.clear_service_in_env()
-    connection._proc._process.kill()
 
 
 def unlink_service_log(run: wandb.Run) -> None:

@@ -59,10 +59,10 @@ def test_a_server_that_falls_silent_holds_up_neither_an_interrupted_run_nor_its_
     server.fault = "hangs"
     out, err = process.communicate("\n", timeout=60)
     told_s, closed_s, closed_at = map(float, out.split())
-    assert time.monotonic() - closed_at < 4
+    assert time.monotonic() - closed_at < 8
     assert (process.returncode, err.count("\n"), err.count("still busy")) == (0, 1, 1)
     assert told_s < 0.1
-    assert closed_s < 5
+    assert closed_s < 4
 
 
 def test_what_takes_too_long_is_left_to_itself() -> None:

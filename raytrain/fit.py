@@ -34,8 +34,10 @@ def _fit() -> int:
     if arguments.dry_run:
         show_resolved(config, as_json=arguments.json)
         return 0
+    from raytrain.tracking.wandb_environment import require_sound
     from raytrain.trial.inputs import inputs_of
 
+    require_sound(config.tracking)
     config = absolute(config)
     inputs = inputs_of(config)
     name = Path(arguments.config or "small").stem
@@ -59,8 +61,10 @@ def _resume(folder: Path, *, as_json: bool, dry_run: bool) -> int:
     if description.result is not None and description.result["outcome"] != "failed":
         say(f"{folder} has ended, and nothing is left to do")
         return _tell(description.result, folder, as_json=as_json)
+    from raytrain.tracking.wandb_environment import require_sound
     from raytrain.trial.inputs_again import inputs_again
 
+    require_sound(description.baseline.tracking)
     description, inputs = inputs_again(description, folder)
     return _train(description, inputs, folder=folder, as_json=as_json)
 

@@ -39,15 +39,13 @@ def _tune() -> int:
         from raytrain.trial.cluster import require_answer
 
         require_answer(arguments.address)
-    tracking = description.baseline.tracking
+    from raytrain.tracking.wandb_environment import require_sound
+
+    require_sound(description.baseline.tracking)
     if arguments.wandb_sweep:
         from raytrain.tracking.study_sweep import require_online
 
-        require_online(tracking)
-    elif tracking.wandb == "online":
-        from raytrain.tracking.wandb_run import wandb_mode
-
-        wandb_mode(tracking)  # refuses where there is no key, before anything is trained
+        require_online(description.baseline.tracking)
     return _search(description, folder, arguments)
 
 

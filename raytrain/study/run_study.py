@@ -1,6 +1,5 @@
 """One search: a Study in; its trials run by Ray Tune, one after the other as proposed; their records out."""
 
-import logging
 import shutil
 import threading
 from collections.abc import Callable
@@ -23,11 +22,8 @@ from raytrain.tracking.tracked_run import TrackedRun, open_run
 from raytrain.trial import cluster
 from raytrain.trial.job import Share, Trial
 
-log = logging.getLogger("raytrain")
 _DRIVER_RESTARTS = 5
 """What training raises ends its trial at once; what kills a driver is the machine, and the trial goes on."""
-_TRACKED_WITHIN_S = 60.0
-"""W&B's own patience with a server is 30 s a run."""
 _LEAST_FRACTION = 0.01
 """Of a GPU, where a trial's share follows from its memory: Room then tells how many run at once."""
 
@@ -141,8 +137,7 @@ def _tune(
         ).fit()
     finally:
         recorder.close()
-        if not tracking.wait(_TRACKED_WITHIN_S):
-            log.warning("the trackers are still busy with what they were given; what does not arrive is on disk")
+        tracking.close(hurried=asked_to_stop.is_set())
 
 
 def _admission(study: Study, hardware: cluster.Hardware, *, use_gpu: bool) -> Admission:

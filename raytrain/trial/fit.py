@@ -2,7 +2,9 @@
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from raytrain.memory.footprint import Footprint
 from raytrain.results.description import Description
 from raytrain.results.ledger import Ledger
 from raytrain.results.records import Outcome, Row
+from raytrain.tracking.background import Background, LaterRun
 from raytrain.tracking.content import fit_run, trial_row
 from raytrain.tracking.tracked_run import TrackedRun, open_run
 from raytrain.trial import cluster
@@ -31,7 +34,6 @@ def fit(description: Description, *, folder: Path, inputs: Inputs) -> dict[str, 
         # Nothing stops a fit but its end and its person: with no trial to stop there is no need of the dashboard.
         with cluster.connected(dashboard=False) as hardware:
             share, _ = Share.of(config, hardware)
-            tracked = open_run(config.tracking, fit_run(folder.name, config), folder=folder)
             job = Job(
                 config=config,
                 whereabouts=inputs.whereabouts,
@@ -41,7 +43,7 @@ def fit(description: Description, *, folder: Path, inputs: Inputs) -> dict[str, 
                 keep_best=config.training.keep_best,
                 predicted_memory_gib=Footprint(inputs.corpora).predict(config).predicted_memory_gib,
             )
-            result = _run(job, tracked)
+            result = _run(job, partial(open_run, config.tracking, fit_run(folder.name, config), folder=folder))
         checkpoint = latest_checkpoint(folder / CHECKPOINTS)
         result["checkpoint"] = str(checkpoint.relative_to(folder)) if checkpoint is not None else None
         if checkpoint is not None:  # fit.json says for good that it is there
@@ -51,11 +53,12 @@ def fit(description: Description, *, folder: Path, inputs: Inputs) -> dict[str, 
         return result
 
 
-def _run(job: Job, tracked: TrackedRun) -> dict[str, Any]:
+def _run(job: Job, open_tracked: Callable[[], TrackedRun]) -> dict[str, Any]:
     from raytrain.trial.driver import errno_in
     from raytrain.trial.watched_run import run_watched
 
-    last = Row()
+    last, tracking = Row(), Background()
+    tracked = LaterRun(open_tracked, background=tracking)
 
     def values() -> dict[str, Any]:
         return trial_row(last, predicted_memory_gib=job.predicted_memory_gib)
@@ -73,12 +76,15 @@ def _run(job: Job, tracked: TrackedRun) -> dict[str, Any]:
         if number is not None and is_full(fault := OSError(number, os.strerror(number), job.storage)):
             # No end of the run: it goes on from its last checkpoint once there is room.
             tracked.finish("interrupted", values())
+            tracking.close(hurried=True)
             raise fault from None
         last = replace(last, finished=True, outcome=Outcome.FAILED, reason=str(error))
     except KeyboardInterrupt:
         tracked.finish("interrupted", values())
+        tracking.close(hurried=True)
         raise
     tracked.finish(str(last.outcome), values())
+    tracking.close()
     return values()
 
 

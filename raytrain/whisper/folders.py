@@ -1,13 +1,11 @@
 """Whisper's weights on this machine: the places they are kept in, complete folders in Hugging Face form out."""
 
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from raytrain.errors import InputError
-from raytrain.files import cache_folder
+from raytrain.files import cache_folder, read_as
 
 _FORMS = {
     "config.json": ("config.json",),
@@ -32,11 +30,7 @@ def known_folders() -> Iterator[Path]:
 
 def described(folder: Path) -> dict[str, Any]:
     """The model's configuration in the folder's config.json."""
-    try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(f"model.pretrained: {folder}/config.json is not JSON ({error}); fetch it again") from error
-    return {"model_type": None, **config}
+    return {"model_type": None, **read_as(folder / "config.json", dict[str, Any], way_out="fetch it again")}
 
 
 def missing(folder: Path) -> list[str]:

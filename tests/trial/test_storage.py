@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from raytrain.trial.storage import latest_checkpoint, mend
+from raytrain.trial.storage import latest_checkpoint
 
 
 def snapshot(run: Path, *names: str) -> Path:

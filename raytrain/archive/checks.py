@@ -50,7 +50,7 @@ def require_whole_checkpoints(place: Path, files: Mapping[str, KeptFile]) -> Non
     for folder in ((place / path).parent for path in files if PurePosixPath(path).name == SUMS):
         for fault in sum_faults(folder, sha256=lambda path: files[path.relative_to(place).as_posix()].sha256):
             raise InputError(
-                f"{folder}: {fault}; bring it back from a copy, or remove the folder, and archive the rest"
+                f"{folder}: {fault}; bring back a copy of it, or remove the folder"
             )
 
 

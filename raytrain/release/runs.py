@@ -165,7 +165,7 @@ def _kept_in(folder: Path) -> list[Path]:
 def _whole(folders: list[Path], model: Model, *, of: Path) -> tuple[list[KeptCheckpoint], list[str]]:
     """The checkpoints that are as they were written, the lowest WER first, and a line on each that is not."""
     found, damaged = [], []
-    for folder in folders:
+    for folder in (folder for folder in folders if folder.is_dir()):
         unneeded = ("training_state.pt", *(() if (folder / UTTERANCES).exists() else (UTTERANCES,)))
         fault = written_fault(folder, model.model_copy(update={"pretrained": str(folder)}), but=unneeded)
         try:

@@ -49,9 +49,7 @@ def require_whole_checkpoints(place: Path, files: Mapping[str, KeptFile]) -> Non
     """Refuse a run with a checkpoint that is not as it was written: archived, it would count as whole for ever."""
     for folder in ((place / path).parent for path in files if PurePosixPath(path).name == SUMS):
         for fault in sum_faults(folder, sha256=lambda path: files[path.relative_to(place).as_posix()].sha256):
-            raise InputError(
-                f"{folder}: {fault}; bring back a copy of it, or remove the folder"
-            )
+            raise InputError(f"{folder}: {fault}; bring back a copy of it, or remove the folder")
 
 
 def require_new(entry: Path) -> None:

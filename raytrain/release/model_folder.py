@@ -4,14 +4,14 @@ What resuming needs, and what children said, stay behind.
 """
 
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from raytrain.config.baseline import Prediction
-from raytrain.files import as_kind, read_as, write_json
+from raytrain.files import read_as, write_json
 from raytrain.release.runs import RAYTRAIN
 from raytrain.whisper.configs import lacking
+from raytrain.whisper.folders import described_decoding
 from raytrain.whisper.tokenizer import load_tokenizer
 from raytrain.whisper.variants import MAX_TARGET_POSITIONS
 
@@ -21,13 +21,6 @@ _FILES = (
     "added_tokens.json", "special_tokens_map.json", "normalizer.json", "preprocessor_config.json",
     "processor_config.json", RAYTRAIN,
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class _Published:
-    """What generation_config.json must hold, among other things."""
-
-    is_multilingual: bool
 
 
 def copy_model(checkpoint: Path, into: Path, *, with_weights: bool = True) -> None:
@@ -41,15 +34,16 @@ def copy_model(checkpoint: Path, into: Path, *, with_weights: bool = True) -> No
 def set_prediction(folder: Path, prediction: Prediction) -> None:
     """Make plain generate() transcribe as the run's configuration says."""
     path = folder / "generation_config.json"
-    settings = read_as(path, dict[str, Any])
+    settings = described_decoding(folder)
     # Checkpoints of earlier versions hold settings of training here; with use_cache false they decode ten times slower.
     for name in [key for key in settings if key in ("use_cache", "apply_spec_augment") or "drop" in key]:
         del settings[name]
     settings["num_beams"] = prediction.num_beams
-    if "is_multilingual" not in settings:  # a checkpoint of an earlier version, which took such settings as they came
+    if (
+        settings.get("is_multilingual") is None
+    ):  # a checkpoint of an earlier version, which took such settings as they came
         settings |= lacking(settings, load_tokenizer(folder))
-    published = as_kind(settings, _Published, place=str(path), way_out="restore the file from a copy")
-    prompt = 4 if published.is_multilingual else 2  # start, language, task, no timestamps
+    prompt = 4 if settings["is_multilingual"] else 2  # start, language, task, no timestamps
     # Not max_length: how much of the prompt it counts depends on the version of transformers.
     settings.pop("max_length", None)
     settings["max_new_tokens"] = min(prediction.max_new_tokens, MAX_TARGET_POSITIONS - prompt)

@@ -2,10 +2,11 @@
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from raytrain.files import cache_folder, read_as
+from raytrain.files import as_kind, cache_folder, read_as, read_value
 
 _FORMS = {
     "config.json": ("config.json",),
@@ -13,6 +14,22 @@ _FORMS = {
     "tokenizer.json": ("tokenizer.json", "vocab.json"),
 }
 """Each part of a complete folder, and the files it may be in."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Decoding:
+    """What generation_config.json may hold of the keys that are used or handed on, among others."""
+
+    is_multilingual: bool | None = None
+    suppress_tokens: list[int] | None = None
+    begin_suppress_tokens: list[int] | None = None
+    decoder_start_token_id: int | None = None
+    no_timestamps_token_id: int | None = None
+    bos_token_id: int | None = None
+    eos_token_id: int | list[int] | None = None
+    pad_token_id: int | None = None
+    lang_to_id: dict[str, int] | None = None
+    task_to_id: dict[str, int] | None = None
 
 
 def known_folders() -> Iterator[Path]:
@@ -31,6 +48,16 @@ def known_folders() -> Iterator[Path]:
 def described(folder: Path) -> dict[str, Any]:
     """The model's configuration in the folder's config.json."""
     return {"model_type": None, **read_as(folder / "config.json", dict[str, Any], way_out="fetch it again")}
+
+
+def described_decoding(folder: Path) -> dict[str, Any]:
+    """The folder's generation_config.json; {} where there is none, as beside many fine-tuned weights of 2022."""
+    path = folder / "generation_config.json"
+    if not path.exists():
+        return {}
+    values = read_value(path, way_out="fetch it again")
+    as_kind(values, _Decoding, place=str(path), way_out="fetch it again")
+    return dict(values)
 
 
 def missing(folder: Path) -> list[str]:

@@ -15,6 +15,7 @@ from raytrain.config.baseline import Audio, Model
 from raytrain.errors import InputError
 from raytrain.files import read_as, write_json
 from raytrain.whisper.configs import generation_config, lacking, model_config
+from raytrain.whisper.folders import described, described_decoding
 from raytrain.whisper.labels import decoder_prompt, is_multilingual, language_code
 from raytrain.whisper.locate import locate
 from raytrain.whisper.sound import fault_seen, require_variant, written_fault
@@ -62,7 +63,7 @@ def check(model: Model) -> None:
     if model.pretrained is not None:
         folder = locate(model.pretrained)
         _refuse(folder, written_fault(folder, model))
-        _require_sound(model, folder)
+        _tokenizer_and_prompt(model, folder)
 
 
 def load(model: Model, *, seed: int) -> Whisper:
@@ -103,11 +104,7 @@ def _pretrained(model: Model, folder: Path) -> Whisper:
     import torch
     from transformers import WhisperConfig, WhisperForConditionalGeneration
 
-    from raytrain.whisper.tokenizer import load_tokenizer
-
-    _require_sound(model, folder)
-    tokenizer = load_tokenizer(folder)
-    prompt = tuple(decoder_prompt(tokenizer, model))
+    tokenizer, prompt = _tokenizer_and_prompt(model, folder)
     # Settings given to the model's from_pretrained would land in generation_config.json, too.
     config = WhisperConfig.from_pretrained(folder, local_files_only=True, **_settings(model))
     with _without_progress_bars():
@@ -151,9 +148,17 @@ def _settings(model: Model) -> dict[str, Any]:
     return {**dict.fromkeys(off, 0.0), "dropout": model.dropout, "apply_spec_augment": False}
 
 
-def _require_sound(model: Model, folder: Path) -> None:
+def _tokenizer_and_prompt(model: Model, folder: Path) -> tuple[Any, tuple[int, ...]]:
+    """The tokenizer, and what each transcript starts from, of a folder in which all can be this Whisper's."""
+    from raytrain.whisper.tokenizer import load_tokenizer
+
     require_variant(model, folder)
     _refuse(folder, fault_seen(folder))
+    described_decoding(folder)
+    tokenizer = load_tokenizer(folder)
+    if len(tokenizer) > (rows := described(folder)["vocab_size"]):
+        _refuse(folder, f"its tokenizer has {len(tokenizer)} tokens, and its weights {rows}")
+    return tokenizer, tuple(decoder_prompt(tokenizer, model))
 
 
 def _refuse(folder: Path, fault: str | None) -> None:

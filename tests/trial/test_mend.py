@@ -101,7 +101,15 @@ def test_a_kept_checkpoint_that_is_gone_costs_none_of_the_others(run: Path) -> N
 
 @pytest.mark.parametrize(
     "torn",
-    [b"", b'{"checkpoint_re', b"[" * 200_000, b"[]", b'{"checkpoint_results": "all"}', b"\xff", b'{"a": ' + b"9" * 5000],
+    [
+        b"",
+        b'{"checkpoint_re',
+        b"[" * 200_000,
+        b"[]",
+        b'{"checkpoint_results": "all"}',
+        b"\xff",
+        b'{"a": ' + b"9" * 5000,
+    ],
 )
 def test_a_torn_snapshot_is_made_anew_from_the_checkpoints_before_the_newest(torn: bytes, run: Path) -> None:
     (run / SNAPSHOT).write_bytes(torn)

@@ -39,9 +39,7 @@ def set_prediction(folder: Path, prediction: Prediction) -> None:
     for name in [key for key in settings if key in ("use_cache", "apply_spec_augment") or "drop" in key]:
         del settings[name]
     settings["num_beams"] = prediction.num_beams
-    if (
-        settings.get("is_multilingual") is None
-    ):  # a checkpoint of an earlier version, which took such settings as they came
+    if settings.get("is_multilingual") is None:  # earlier versions took over what early weights had
         settings |= lacking(settings, load_tokenizer(folder))
     prompt = 4 if settings["is_multilingual"] else 2  # start, language, task, no timestamps
     # Not max_length: how much of the prompt it counts depends on the version of transformers.

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from raytrain.errors import InputError
@@ -16,7 +17,8 @@ _MOST_LETTERS = 2**20
 def write_sums(folder: Path, *, but: Collection[str] = ()) -> None:
     """Write down the sha256 of every file in a folder, as the last thing that is written there."""
     names = sorted(path.name for path in folder.iterdir() if path.is_file() and path.name not in {SUMS, *but})
-    _write(folder, {name: sha256_of(folder / name) for name in names})
+    with ThreadPoolExecutor() as pool:  # hashing waits for no other thread of Python, and a run waits for this
+        _write(folder, dict(zip(names, pool.map(lambda name: sha256_of(folder / name), names), strict=True)))
 
 
 def take_out(folder: Path, name: str) -> None:

@@ -16,6 +16,7 @@ from raytrain.whisper.tokenizer import load_tokenizer
 from raytrain.whisper.variants import MAX_TARGET_POSITIONS
 
 WEIGHTS = "model.safetensors"
+_NOT_RELEASED = ("use_cache", "apply_spec_augment", "_from_model_config")
 _FILES = (
     "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "vocab.json", "merges.txt",
     "added_tokens.json", "special_tokens_map.json", "normalizer.json", "preprocessor_config.json",
@@ -36,7 +37,7 @@ def set_prediction(folder: Path, prediction: Prediction) -> None:
     path = folder / "generation_config.json"
     settings = described_decoding(folder)
     # Checkpoints of earlier versions hold settings of training here; with use_cache false they decode ten times slower.
-    for name in [key for key in settings if key in ("use_cache", "apply_spec_augment") or "drop" in key]:
+    for name in [key for key in settings if key in _NOT_RELEASED or "drop" in key]:
         del settings[name]
     settings["num_beams"] = prediction.num_beams
     if settings.get("is_multilingual") is None:  # earlier versions took over what early weights had

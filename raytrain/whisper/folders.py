@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from raytrain.errors import InputError
 from raytrain.files import as_kind, cache_folder, read_as, read_value
 
 _FORMS = {
@@ -42,7 +43,15 @@ def known_folders() -> Iterator[Path]:
         *sorted(our_cache().glob("*/")),
         *sorted(Path(HF_HUB_CACHE).glob("models--*whisper*/snapshots/*/")),
     ]
-    return (folder for folder in candidates if not missing(folder) and described(folder)["model_type"] == "whisper")
+    return (folder for folder in candidates if not missing(folder) and _is_whisper(folder))
+
+
+def _is_whisper(folder: Path) -> bool:
+    try:
+        config = described(folder)
+    except InputError:  # nobody asked for these weights: whoever does is told
+        return False
+    return config["model_type"] == "whisper" and isinstance(config.get("vocab_size"), int)
 
 
 def described(folder: Path) -> dict[str, Any]:

@@ -29,7 +29,7 @@ def load_tokenizer(folder: Path) -> Any:
 def tokenizer_at_hand(variant: Variant) -> Any:
     """A tokenizer for random weights: real tokens make transcripts as long as they would be, which memory and speed
     depend on. A multilingual vocabulary is taken before an English-only one, since that is what the variant has."""
-    sizes = {folder: int(described(folder)["vocab_size"]) for folder in known_folders()}
+    sizes = {folder: described(folder)["vocab_size"] for folder in known_folders()}
     fitting = [folder for folder, size in sizes.items() if size <= variant.vocab_size]
     if not fitting:
         return byte_level_tokenizer()

@@ -113,7 +113,7 @@ def _pretrained(model: Model, folder: Path) -> Whisper:
             folder, config=config, dtype=torch.float32, local_files_only=True
         )
     published = vars(weights.generation_config)
-    published.update(lacking(published, tokenizer))
+    published.update(lacking(published, tokenizer), _from_model_config=False)  # else generate() may make another
     # Checkpoints of earlier versions have them there.
     for name in _settings(model):
         published.pop(name, None)

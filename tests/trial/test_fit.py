@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -99,8 +100,11 @@ def test_a_fit_with_a_damaged_latest_checkpoint_goes_on_from_the_one_before_it_t
     assert (folder / again["checkpoint"] / "model.safetensors").read_bytes() == before
 
 
-def test_a_fit_without_a_whole_checkpoint_is_refused_before_it_begins_anew(train: Fit) -> None:
-    folder, result = train()
+def test_a_fit_without_a_whole_checkpoint_is_refused_before_it_begins_anew(
+    one_worker: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    trained, result = one_worker
+    folder = shutil.copytree(trained, tmp_path / "fit")
     for checkpoint in (folder / "checkpoints").glob("step-*"):
         OF_A_CHECKPOINT["half a state"](checkpoint)
     description = read_description(folder)

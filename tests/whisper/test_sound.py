@@ -126,6 +126,7 @@ def test_an_early_generation_config_is_completed(
     save(whisper, tmp_path / "saved", window=Audio(), extra={})
     saved = json.loads((tmp_path / "saved" / "generation_config.json").read_text())
     published = json.loads((tiny_en / "generation_config.json").read_text())
+    assert "_from_model_config" not in saved
     completed = ("is_multilingual", "no_timestamps_token_id", "prev_sot_token_id", "decoder_start_token_id")
     assert [saved[key] for key in completed] == [published[key] for key in completed]
     assert saved.get("begin_suppress_tokens") == (early or {}).get("begin_suppress_tokens")  # what it says stays
@@ -138,3 +139,12 @@ def test_a_tokenizer_of_more_tokens_than_the_weights_is_refused(tiny_en: Path, t
     (folder / "tokenizer.json").write_text(json.dumps(described))
     with pytest.raises(InputError, match="its tokenizer has 51865 tokens, and its weights 51864"):
         check(tiny(folder))
+
+
+def test_a_damaged_neighbour_is_no_obstacle_to_random_weights(
+    tiny_en: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAYTRAIN_MODELS", str(tmp_path))
+    damaged = damaged_copy(tiny_en, tmp_path / "whisper-damaged", lambda copy: (copy / "config.json").unlink())
+    (damaged / "config.json").write_text("{")
+    assert load(Model(variant="tiny", pretrained=None), seed=0).source is None

@@ -5,6 +5,7 @@ from raytrain.files.cache import cache_folder
 from raytrain.files.faults import is_disk_fault, is_full
 from raytrain.files.hashed import sha256_of
 from raytrain.files.lock import ProcessLock
+from raytrain.files.sums import SUMS, read_sums, sum_faults, take_out, write_sums
 from raytrain.files.typed import as_kind, parse_json, read_as, read_value
 from raytrain.files.values import finite, read_json, read_json_or_nothing
 from raytrain.files.whole import (
@@ -19,6 +20,7 @@ from raytrain.files.whole import (
 )
 
 __all__ = [
+    "SUMS",
     "AppendedLines",
     "ProcessLock",
     "as_kind",
@@ -32,12 +34,16 @@ __all__ = [
     "read_as",
     "read_json",
     "read_json_or_nothing",
+    "read_sums",
     "read_value",
     "sha256_of",
+    "sum_faults",
     "sync_file",
     "sync_folder",
     "sync_tree",
+    "take_out",
     "whole_folder",
     "write_json",
+    "write_sums",
     "write_text",
 ]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from raytrain.files import take_out
 from raytrain.memory.admission import Admission, as_capped
 from raytrain.memory.footprint import Footprint
 from raytrain.results.records import TrialRecord
@@ -69,6 +70,7 @@ def _tune(
     from raytrain.study.scheduler import make_scheduler
     from raytrain.study.searcher import StudySearcher
     from raytrain.trial.driver import drive_trial
+    from raytrain.trial.mend import mend
 
     alone = study.baseline.scaling.num_workers == 1
     share, at_once = Share.of(
@@ -91,6 +93,9 @@ def _tune(
 
     def place(trial: Trial) -> Trial | None:
         placed = room.place(trial)
+        if placed is not None:
+            # Before each start its driver sees to it, too; here a person reads what there is to say.
+            mend(study.runs / trial.trial_id, trial.config.model, may_begin_anew=True)
         watcher.waits(None if placed is not None else trial.number)
         return placed
 
@@ -155,7 +160,7 @@ def _tidy(study: Study) -> None:
         if record.checkpoint is None:
             shutil.rmtree(study.runs / record.trial_id, ignore_errors=True)
         else:
-            (study.folder / record.checkpoint / "training_state.pt").unlink(missing_ok=True)
+            take_out(study.folder / record.checkpoint, "training_state.pt")
 
 
 def _folder_of(trial: Any) -> str:

@@ -20,6 +20,7 @@ from raytrain.tracking.tracked_run import TrackedRun, open_run
 from raytrain.trial import cluster
 from raytrain.trial.inputs import Inputs
 from raytrain.trial.job import Job, Share
+from raytrain.trial.mend import mend
 from raytrain.trial.storage import latest_checkpoint
 
 CHECKPOINTS = "checkpoints"
@@ -29,6 +30,7 @@ def fit(description: Description, *, folder: Path, inputs: Inputs) -> dict[str, 
     """Train, or go on with what the folder holds; the result as in fit.json. An interrupt leaves it resumable."""
     config = description.baseline
     with Ledger(folder).held():
+        mend(folder / CHECKPOINTS, config.model, may_begin_anew=False)
         inputs.write_listing(folder)
         description.write(folder)
         # Nothing stops a fit but its end and its person: with no trial to stop there is no need of the dashboard.

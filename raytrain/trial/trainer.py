@@ -1,13 +1,10 @@
 """One run on Ray Train: a Job in, the TorchTrainer that starts it or goes on with it out. None is made elsewhere."""
 
-from pathlib import Path
-
 from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig, UserCallback
 from ray.train.torch import TorchConfig, TorchTrainer
 from ray.util.queue import Queue
 
 from raytrain.trial.job import Job
-from raytrain.trial.storage import mend
 from raytrain.trial.worker import train_worker
 
 _NODE = "ray.io/node-id"
@@ -17,8 +14,7 @@ _NODE = "ray.io/node-id"
 def make_trainer(
     job: Job, *, callbacks: list[UserCallback] | None = None, messages: Queue | None = None
 ) -> TorchTrainer:
-    """A trainer whose run, if one of this name is in the storage, goes on from its last checkpoint."""
-    mend(Path(job.storage) / job.name)
+    """A trainer whose run, if one of this name is in the storage, goes on from its last checkpoint; `mend` it first."""
     num_workers = job.config.scaling.num_workers
     resources: dict[str, float] = {"CPU": job.share.cpus}
     if job.share.use_gpu:

@@ -21,6 +21,7 @@ class Kind(StrEnum):
     MISSING_FILE = "missing_file"
     FILESIZE_MISMATCH = "filesize_mismatch"
     MD5_MISMATCH = "md5_mismatch"
+    TOO_LARGE = "too_large"  # a line, a file or its sound: refused before it is in memory
     UNDECODABLE = "undecodable"
     ZERO_LENGTH = "zero_length"
     NOT_FINITE = "not_finite"  # NaN or infinite samples
@@ -29,9 +30,16 @@ class Kind(StrEnum):
     AGE_BUCKET = "age_bucket"
     DURATION = "duration"
     LABEL_NOT_COUNTED = "label_not_counted"
+    SPECIAL_TOKEN = "special_token"  # <|endoftext|>, typed in a transcript
+    CHILD_SPELLING = "child_spelling"  # two ids of children that look the same
+    READ_AS = "read_as"  # a value that is not quite what the format says, and what it was taken for
+    HEADER = "header"  # a sound file that holds more or less than its header says
+    SILENCE = "silence"
+    UNDER_50_MS = "under_50_ms"
+    DEAD_CHANNEL = "dead_channel"
 
 
-_NOTED = frozenset({Kind.OVER_30_S, Kind.AGE_BUCKET, Kind.DURATION, Kind.LABEL_NOT_COUNTED})
+_NOTED = frozenset(list(Kind)[list(Kind).index(Kind.OVER_30_S) :])
 
 
 class UnusableError(ValueError):

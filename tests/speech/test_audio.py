@@ -7,8 +7,17 @@ import pytest
 import soundfile
 from recordings import tone
 
-from raytrain.speech.audio import decode, to_float
+from raytrain.speech import audio
+from raytrain.speech.audio import to_float
 from raytrain.speech.problems import UnusableError
+
+
+def decode(data: bytes) -> np.ndarray:
+    return audio.decode(io.BytesIO(data)).samples
+
+
+def notes_of(data: bytes) -> list[str]:
+    return [str(kind) for kind, _ in audio.decode(io.BytesIO(data)).notes]
 
 
 def file_of(sound: np.ndarray, sample_rate: int = 16_000, kind: str = "FLAC", subtype: str | None = None) -> bytes:

@@ -42,6 +42,11 @@ class Kind(StrEnum):
 _NOTED = frozenset(list(Kind)[list(Kind).index(Kind.OVER_30_S) :])
 
 
+def printable(text: str) -> str:
+    """The text with whatever moves a terminal's cursor, colours it or turns its order written as escapes."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+
+
 class UnusableError(ValueError):
     """An utterance that cannot be used: the kind of problem, and what was found."""
 
@@ -67,7 +72,7 @@ class ManifestProblem:
 
     def __str__(self) -> str:
         who = "" if self.utterance_id is None else f" {self.utterance_id}:"
-        return f"line {self.line}:{who} {self.kind}: {self.message}"
+        return printable(f"line {self.line}:{who} {self.kind}: {self.message}")
 
     def as_dict(self) -> dict[str, Any]:
         """The problem as JSON has it."""
@@ -104,6 +109,10 @@ class Tally:
             if problem.fatal and len(self.first) < _FIRST_KEPT:
                 self.first.append(str(problem))
 
+    def count(self, problem: ManifestProblem) -> int:
+        """How many of this problem's kind were counted in."""
+        return (self.left_out if problem.fatal else self.noted)[problem.kind]
+
     def __add__(self, other: Self) -> Self:
         return type(self)(
             self.usable + other.usable,
@@ -122,19 +131,13 @@ class Tally:
         return "; ".join(parts)
 
     def as_dict(self) -> dict[str, Any]:
-        """The counts as JSON has them, which from_dict reads."""
+        """The counts as JSON has them; read_as reads them back."""
         return {
             "usable": self.usable,
             "left_out": dict(sorted(self.left_out.items())),
             "noted": dict(sorted(self.noted.items())),
             "first": self.first,
         }
-
-    @classmethod
-    def from_dict(cls, stored: dict[str, Any]) -> Self:
-        """The tally that as_dict gave."""
-        return cls(stored["usable"], Counter(stored["left_out"]), Counter(stored["noted"]), list(stored["first"]))
-
 
 def _by_kind(counts: Counter[str]) -> str:
     return ", ".join(f"{number} {kind}" for kind, number in sorted(counts.items()))

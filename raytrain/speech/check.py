@@ -41,11 +41,7 @@ def check(
     manifest: Path,
     *,
     max_label_tokens: int = 448,
-    count_tokens: _MOST_LISTED = 1_000
-"""Problems of one kind that are kept and listed; all are counted."""
-_SPECIAL_TOKEN = re.compile(r"<\|[^<>|\s]{1,40}\|>")
-
-CountTokens = lambda text: None,
+    count_tokens: CountTokens = lambda text: None,
     progress: ProgressCallback = lambda done, total: None,
 ) -> Checked:
     """Read everything a manifest names; nothing is written."""

@@ -1,17 +1,19 @@
 """The prepared corpus: a manifest in, memory-mapped 16 kHz sound and its texts out. Made once, shared by all trials."""
 
 import hashlib
-import json
 import logging
 import os
+import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
 
 from raytrain.errors import InputError
-from raytrain.files import ProcessLock, cache_folder, is_full, move, write_json
+from raytrain.files import ProcessLock, cache_folder, is_full, move, read_as, write_json
 from raytrain.speech.audio import to_float
 from raytrain.speech.manifest import DEMO_MANIFEST, Utterance, iterate_manifest
 from raytrain.speech.problems import Tally
@@ -20,19 +22,32 @@ from raytrain.speech.shards import TooManyBadError, shard_paths, write_shards
 
 logger = logging.getLogger("raytrain")
 
-_FORMAT_VERSION = 1
+_FORMAT_VERSION = 2
 _DESCRIPTION = "corpus.json"
+_WAY_OUT = "remove that folder, and `python -m raytrain.data prepare` makes it anew"
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What a prepared corpus says of itself."""
+
+    manifest: str
+    """The manifest that it was made from, as an absolute path."""
+    synthetic: bool
+    """Whether it is the demo corpus, made by text-to-speech: a WER on it says nothing about real children."""
+    tally: Tally
+    """How many utterances were left out, and why; and what was noted."""
 
 
 class Corpus:
     """Utterances by index, in the manifest's order. The sound stays on disk, mapped; the rest is in memory."""
 
     def __init__(self, folder: Path) -> None:
-        description = json.loads((folder / _DESCRIPTION).read_text(encoding="utf-8"))
+        description = described(folder)
         self.folder = folder
-        self.synthetic: bool = description["synthetic"]
+        self.synthetic = description.synthetic
         """Whether it is the demo corpus, made by text-to-speech: a WER on it says nothing about real children."""
-        self.problems = Tally.from_dict(description["tally"])
+        self.problems = description.tally
         """How many utterances were left out, and why; and what was noted."""
         self._table = _open_shards(folder).data
         self.utterance_ids: list[str] = self._table["utterance_id"].to_pylist()
@@ -57,10 +72,23 @@ class Corpus:
 
 
 def open_corpus(folder: str | Path) -> Corpus:
-    """A corpus that `prepare` made."""
+    """A corpus that `prepare` made; InputError where there is none, or it is damaged."""
     if not (Path(folder) / _DESCRIPTION).is_file():
         raise InputError(f"{folder}: no prepared corpus; make one with `python -m raytrain.data prepare MANIFEST`")
-    return Corpus(Path(folder))
+    try:
+        corpus = Corpus(Path(folder))
+        if len(corpus) != corpus.problems.usable:
+            raise ValueError(f"{len(corpus)} of {corpus.problems.usable} utterances are there")
+    except InputError:
+        raise
+    except (pa.ArrowException, OSError, ValueError, KeyError, IndexError) as error:
+        raise InputError(f"{folder}: a damaged corpus ({error}); {_WAY_OUT}") from error
+    return corpus
+
+
+def described(folder: Path) -> Description:
+    """What the corpus in this folder says of itself; InputError where it does not."""
+    return read_as(folder / _DESCRIPTION, Description, way_out=_WAY_OUT)
 
 
 def prepare(
@@ -80,15 +108,29 @@ def prepare(
     if not seen.num_utterances:
         raise InputError(f"{manifest}: holds no utterances; one JSON object a line is wanted")
     folder = _made(corpora_folder(cache)) / seen.key
-    if not folder.is_dir():
+    corpus = _opened(folder)
+    if corpus is None:
         waiting = f"another process is preparing this corpus ({folder.name}); waiting for it"
         with ProcessLock(folder.with_suffix(".lock"), in_use=lambda holder: logger.info(waiting)):
-            if not folder.is_dir():  # it may have been made while we waited
+            corpus = _opened(folder)  # it may have been made while we waited
+            if corpus is None:
+                shutil.rmtree(folder, ignore_errors=True)
                 _make(folder, manifest, seen, max_bad_share, progress)
-    corpus = open_corpus(folder)
+                corpus = open_corpus(folder)
     if corpus.problems.bad_share > max_bad_share or not len(corpus):
         raise InputError(_refusal(manifest, corpus.problems, seen.num_utterances, max_bad_share))
     return corpus
+
+
+def _opened(folder: Path) -> Corpus | None:
+    """The corpus; None where there is none, or a damaged one, which is said."""
+    if not folder.is_dir():
+        return None
+    try:
+        return open_corpus(folder)
+    except InputError as error:
+        logger.info("%s: damaged (%s); it is made anew", folder, error)
+        return None
 
 
 class _Survey(NamedTuple):

@@ -81,8 +81,7 @@ def _refuse_another_kind(path: Path) -> None:
         )
         way_out = f"`{_python(code)} {old} > {new}` writes them a line each"
         raise InputError(f"{path}: one JSON array, and JSON lines are wanted; {way_out}")
-    first = text.split("\n", 1)[0].strip()
-    if first == "{":
+    if re.match(r"\{[ \r]*\n\s*\S", text):
         way_out = "write each utterance with `json.dumps(utterance)` and a newline"
         raise InputError(f"{path}: JSON over many lines, and an object a line is wanted; {way_out}")
     delimiter = _delimiter(text)

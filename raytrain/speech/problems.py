@@ -139,5 +139,6 @@ class Tally:
             "first": self.first,
         }
 
+
 def _by_kind(counts: Counter[str]) -> str:
     return ", ".join(f"{number} {kind}" for kind, number in sorted(counts.items()))

@@ -3,14 +3,15 @@
 A shard counts once its JSON stands beside it: a preparation that was stopped goes on after the last such shard.
 """
 
-import json
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
-from raytrain.files import sync_file, write_json
+from raytrain.errors import InputError
+from raytrain.files import read_as, sync_file, write_json
 from raytrain.speech.examine import Examined, examine
 from raytrain.speech.manifest import iterate_manifest
 from raytrain.speech.problems import Tally
@@ -62,6 +63,14 @@ def shard_paths(folder: Path) -> list[Path]:
     return sorted(folder.glob("shard-*.arrow"))
 
 
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """What stands beside a whole shard."""
+
+    lines: int
+    tally: Tally
+
+
 class _ShardWriter:
     """One Arrow stream in the making, which counts once it is finished; an empty one leaves no file."""
 
@@ -101,10 +110,11 @@ class _ShardWriter:
             return
         utterances = [item.utterance for item in self._batch if item.utterance is not None]
         offsets = np.cumsum([0, *(len(item.samples) for item in self._batch)], dtype=np.int32)
+        samples = [item.samples for item in self._batch]
         columns = {
             **{column: [getattr(utterance, name) for utterance in utterances] for column, name in _FIELDS.items()},
             "duration_s": np.array([item.duration_s for item in self._batch], np.float32),
-            "samples": pa.ListArray.from_arrays(offsets, np.concatenate([item.samples for item in self._batch])),
+            "samples": pa.ListArray.from_arrays(offsets, samples[0] if len(samples) == 1 else np.concatenate(samples)),
         }
         self.stream.write_batch(pa.RecordBatch.from_pydict(columns, schema=SCHEMA))
         self._batch, self._batch_bytes = [], 0
@@ -117,7 +127,8 @@ def _shard(folder: Path, number: int) -> Path:
 def _finished(folder: Path, number: int) -> tuple[Tally, int] | None:
     """A whole shard's counts and number of manifest lines; None where the shard is not there or not whole."""
     done = _shard(folder, number).with_suffix(".json")
-    if not done.exists():
+    try:
+        stored = read_as(done, _Done)
+    except InputError:
         return None
-    stored = json.loads(done.read_text())
-    return Tally.from_dict(stored["tally"]), stored["lines"]
+    return stored.tally, stored.lines

@@ -29,6 +29,8 @@ _SILENCE = 2
 """A sample of 16 bits whose size is at most this is silence: dither, and what is left where two channels cancel."""
 _DEAD = 2.0**-16
 """A channel never louder than this rounds to nothing at 16 bits."""
+_LOUDEST = 2.0**15
+"""What a sample of floats is cut to before it is resampled, far over full scale: sums of 1e38 are infinite."""
 _BLOCK_VALUES = 2**20
 _UNKNOWN_FRAMES = 2**40  # decoders that do not know a length give 2**62, or what an estimate makes of it
 
@@ -142,6 +144,7 @@ class _Channels:
         while len(block := self._file.read(block_frames, dtype="float32", always_2d=True)):
             if not np.isfinite(block).all():
                 raise UnusableError(Kind.NOT_FINITE, "NaN or infinite samples")
+            np.clip(block, -_LOUDEST, _LOUDEST, out=block)
             self.frames += len(block)
             if block.shape[1] == 1:
                 self.live = self.mixed = np.ones(1, bool)

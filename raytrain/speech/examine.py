@@ -41,34 +41,38 @@ class Examined:
 def examine(lines: Iterable[Utterance | ManifestProblem]) -> Iterator[Examined]:
     """Decode in parallel, by threads: the decoders let others run. Only a few clips are held at once."""
     workers = min(_MOST_WORKERS, os.cpu_count() or 1)
-    waiting: deque[tuple[Utterance | ManifestProblem, Future[Examined | None]]] = deque()
+    waiting: deque[ManifestProblem | tuple[Utterance, Future[Examined]]] = deque()
     with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
         for line in lines:
-            waiting.append((line, pool.submit(_examine_line, line, _MOST_HELD_SAMPLES)))
+            if isinstance(line, Utterance):
+                waiting.append((line, pool.submit(_examined, line, _MOST_HELD_SAMPLES)))
+            else:
+                waiting.append(line)
             if len(waiting) >= 4 * workers:
-                yield _collected(*waiting.popleft())
+                yield _collected(waiting.popleft())
         while waiting:
-            yield _collected(*waiting.popleft())
+            yield _collected(waiting.popleft())
 
 
-def _collected(line: Utterance | ManifestProblem, future: Future[Examined | None]) -> Examined:
+def _collected(item: ManifestProblem | tuple[Utterance, Future[Examined]]) -> Examined:
     """A line's result; a long recording is decoded here, one at a time, when its turn has come."""
-    examined = future.result() or _examine_line(line, None)
-    assert examined is not None  # without a limit nothing is too long
-    return examined
-
-
-def _examine_line(line: Utterance | ManifestProblem, most_samples: int | None) -> Examined | None:
-    """The line after its audio was read; None where it has more sound than `most_samples`."""
-    if isinstance(line, ManifestProblem):
-        return Examined(None, _NO_SAMPLES, (line,))
+    if isinstance(item, ManifestProblem):
+        return Examined(None, _NO_SAMPLES, (item,))
+    utterance, future = item
     try:
-        sound = _sound(line, most_samples)
+        return future.result()
     except LongError:
-        return None
+        return _examined(utterance, None)
+
+
+def _examined(utterance: Utterance, most_samples: int | None) -> Examined:
+    """The utterance after its audio was read; LongError where it has more sound than `most_samples`."""
+    try:
+        sound = _sound(utterance, most_samples)
     except UnusableError as error:
-        return Examined(None, _NO_SAMPLES, (ManifestProblem(line.line, line.utterance_id, error.kind, str(error)),))
-    return Examined(line, sound.samples, tuple(_notes(line, sound)))
+        problem = ManifestProblem(utterance.line, utterance.utterance_id, error.kind, str(error))
+        return Examined(None, _NO_SAMPLES, (problem,))
+    return Examined(utterance, sound.samples, tuple(_notes(utterance, sound)))
 
 
 def _sound(utterance: Utterance, most_samples: int | None) -> Sound:

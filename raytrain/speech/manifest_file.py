@@ -14,7 +14,8 @@ from raytrain.speech.file_kinds import kind_of_file
 MOST_LINE_BYTES = 2**20
 """Of one line: an utterance has some hundred bytes."""
 _MOST_BYTES = 2**31
-"""Of a manifest: five million utterances."""
+"""Of a manifest: millions of utterances."""
+_MOST_LINES = 5_000_000
 _SNIFFED_BYTES = 2**16
 _BLOCK_BYTES = 2**20
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -32,12 +33,14 @@ class Line(NamedTuple):
 
 def numbered_lines(path: Path) -> Iterator[Line]:
     """The lines of a manifest, blank ones left out. A file that is as a whole of another kind is an InputError."""
+    _refuse_another_kind(path)
     try:
-        _refuse_another_kind(path)
         with path.open("rb") as file:
             number = 0
             while raw := file.readline(MOST_LINE_BYTES):
                 number += 1
+                if number > _MOST_LINES:
+                    raise InputError(f"{path}: over {_MOST_LINES:,} lines, blank ones too; divide it")
                 long = len(raw) == MOST_LINE_BYTES and not raw.endswith(b"\n")
                 while long and raw and not raw.endswith(b"\n"):
                     raw = file.readline(MOST_LINE_BYTES)
@@ -49,8 +52,9 @@ def numbered_lines(path: Path) -> Iterator[Line]:
 
 
 def count_lines(path: Path) -> int:
-    """The number of lines, the last with or without its newline."""
+    """The number of lines, the last with or without its newline; InputError as in numbered_lines."""
     number, last = 0, b"\n"
+    _refuse_another_kind(path)
     with path.open("rb") as file:
         while block := file.read(_BLOCK_BYTES):
             number += block.count(b"\n")
@@ -60,11 +64,14 @@ def count_lines(path: Path) -> int:
 
 def _refuse_another_kind(path: Path) -> None:
     """InputError where a look at the begin shows that no line of the file would be an utterance, with the way out."""
-    size = path.stat().st_size
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            start = file.read(_SNIFFED_BYTES)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     if size > _MOST_BYTES:
         raise InputError(f"{path}: {size:,} bytes; a manifest may have {_MOST_BYTES:,}: divide it")
-    with path.open("rb") as file:
-        start = file.read(_SNIFFED_BYTES)
     old, new = shlex.quote(str(path)), shlex.quote(str(path.with_name(f"{path.stem}.new.jsonl")))
     encoding = _wide_encoding(start)
     if encoding is not None:

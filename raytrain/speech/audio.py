@@ -16,7 +16,7 @@ import soundfile
 import soxr
 
 from raytrain.speech.file_kinds import kind_of_file
-from raytrain.speech.headers import Overlaid, counts_its_frames, flac_samples, mended, mp3_without_end
+from raytrain.speech.headers import Overlaid, flac_samples, mended, mp3_without_end
 from raytrain.speech.problems import Kind, UnusableError
 
 SAMPLE_RATE = 16_000
@@ -32,7 +32,7 @@ _DEAD = 2.0**-16
 _LOUDEST = 2.0**15
 """What a sample of floats is cut to before it is resampled, far over full scale: sums of 1e38 are infinite."""
 _BLOCK_VALUES = 2**20
-_UNKNOWN_FRAMES = 2**40  # decoders that do not know a length give 2**62, or what an estimate makes of it
+_UNKNOWN_FRAMES = 2**36  # and more: what decoders say that do not know a length, or were told of none
 
 
 class LongError(Exception):
@@ -60,7 +60,7 @@ def decode(file: BinaryIO, *, path: Path = Path("SOUND"), most_samples: int | No
     try:
         decoded = _decoded(source, most)
         if decoded.format == "MP3":
-            longer = mp3_without_end(file, read_to=source.tell())
+            longer = mp3_without_end(file, read_to=source.place_in_file())
             if longer is not None:
                 source, header_note = longer, "its header says less sound than there is"
                 decoded = _decoded(source, most)
@@ -141,7 +141,12 @@ class _Channels:
 
     def __iter__(self) -> Iterator[np.ndarray]:
         block_frames = max(1, _BLOCK_VALUES // self._file.channels)
-        while len(block := self._file.read(block_frames, dtype="float32", always_2d=True)):
+        while True:
+            # No more than the header says, and one: the decoder would go on reading, and throw away what it read.
+            wanted = min(block_frames, max(1, self._file.frames - self.frames))
+            block = self._file.read(wanted, dtype="float32", always_2d=True)
+            if not len(block):
+                return
             if not np.isfinite(block).all():
                 raise UnusableError(Kind.NOT_FINITE, "NaN or infinite samples")
             np.clip(block, -_LOUDEST, _LOUDEST, out=block)
@@ -182,7 +187,7 @@ def _shortfall(decoded: _Decoded, file: BinaryIO) -> str | None:
         if cut:
             return f"{cut[2]} bytes of sound, its header says {cut[1]}"
         claimed = decoded.claimed
-        if claimed >= _UNKNOWN_FRAMES or (decoded.format == "MP3" and not counts_its_frames(file)):
+        if claimed >= _UNKNOWN_FRAMES:
             return None
     if decoded.frames != claimed:
         return f"{decoded.frames} samples of sound, its header says {claimed}"

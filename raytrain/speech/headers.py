@@ -1,7 +1,7 @@
 """Headers of sound files that promise less than there is: an open file in; one that is decoded to its end, out.
 
 A decoder stops where the header says so. Recorders that were switched off, streams and cuts leave headers that say
-something else than the file holds, and MP3 without a count of its frames is guessed at from the first few.
+something else than the file holds; how long an MP3 is that does not count its frames is guessed from the first few.
 """
 
 import io
@@ -13,6 +13,8 @@ _PLACEHOLDER = 2**31 - 1
 """Bytes of sound that a WAV claims at least where it was written to a stream, which could not know."""
 _NO_END = 2**28
 """Frames of an MP3, 80 days or more: what a header says that shall not cut the sound."""
+_TAG_WITHIN = 200
+_COUNTS_FRAMES, _COUNTS_BYTES = 1, 2
 _MP3_BITRATE = 9
 """Of the frame put in front: 128 kbit/s in MPEG 1, 80 in MPEG 2 and 2.5."""
 _MP3_RATES = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8_000)}
@@ -39,6 +41,10 @@ class Overlaid:
     def tell(self) -> int:
         """The place that is read next."""
         return self._place
+
+    def place_in_file(self) -> int:
+        """The place in the open file that is read next, once the head is behind."""
+        return self._place - self._shift
 
     def read(self, size: int) -> bytes:
         """The next bytes, at most so many."""
@@ -71,14 +77,14 @@ class Mended(NamedTuple):
 
 
 def mended(file: BinaryIO) -> Mended:
-    """The file with a WAV's size of sound as it is, and a FLAC's number of samples left open; others as they are."""
+    """The file with a WAV's size of sound as it is, and with FLAC's or MP3's length left open where that is a guess."""
     start = _read(file, 0, 26)
     if start.startswith(b"RIFF") and start[8:12] == b"WAVE":
         return _mended_wav(file)
     if start.startswith(b"fLaC") and len(start) == 26:
         # 36 bits: the number of samples in all, of which 0 says that it is not known.
         return Mended(Overlaid(file, start[:21] + bytes([start[21] & 0xF0]) + bytes(4), 26), None)
-    return Mended(Overlaid(file), None)
+    return Mended(_mended_mp3(file) or Overlaid(file), None)
 
 
 def flac_samples(file: BinaryIO) -> int | None:
@@ -90,22 +96,43 @@ def flac_samples(file: BinaryIO) -> int | None:
 
 
 def mp3_without_end(file: BinaryIO, *, read_to: int) -> Overlaid | None:
-    """An MP3 with a header that does not cut its sound; None where no sound follows the place it was read to."""
+    """An MP3 with a count that does not cut its sound; None where no sound follows the place it was read to."""
     start = _mp3_start(file)
-    frame = _read(file, start, 200)
-    if len(frame) < 4 or not _holds_frames(_read(file, read_to, 2**16), frame):
+    frame = _read(file, start, _TAG_WITHIN)
+    if _count_in(frame) is None or not _holds_frames(_read(file, read_to, 2**16), frame):
         return None
-    tag = max(frame.find(b"Xing"), frame.find(b"Info"))
-    if tag > 0 and frame[tag + 7] & 1:
-        return Overlaid(file, _read(file, 0, start) + frame[: tag + 8] + struct.pack(">I", _NO_END), start + tag + 12)
+    return _counted_mp3(file, start, frame, frames=_NO_END)
+
+
+def _mended_mp3(file: BinaryIO) -> Overlaid | None:
+    """An MP3 that counts its frames; None where this is none of layer III, or is counted in Fraunhofer's way."""
+    start = _mp3_start(file)
+    frame = _read(file, start, _TAG_WITHIN)
+    if len(frame) < 4 or frame[0] != 0xFF or frame[1] & 0xE6 != 0xE2 or b"VBRI" in frame:
+        return None
+    if _count_in(frame) is not None:
+        return _counted_mp3(file, start, frame)
     first = _counting_frame(frame[:4])
     return None if first is None else Overlaid(file, first, start)
 
 
-def counts_its_frames(file: BinaryIO) -> bool:
-    """Whether an MP3's first frame says how many follow; else its length is only a guess of the decoder's."""
-    frame = _read(file, _mp3_start(file), 200)
-    return any(name in frame for name in (b"Xing", b"Info", b"VBRI"))
+def _counted_mp3(file: BinaryIO, start: int, frame: bytes, *, frames: int | None = None) -> Overlaid:
+    """An MP3 whose first frame says the file's size as it is, for its decoder warns on stderr of any other, and the
+    number of frames where one is given."""
+    head, place = bytearray(frame), _count_in(frame) or 0
+    flags, size = frame[place - 1], file.seek(0, io.SEEK_END) - start
+    if frames is not None and flags & _COUNTS_FRAMES:
+        head[place : place + 4] = struct.pack(">I", frames)
+    if flags & _COUNTS_BYTES:
+        place += 4 if flags & _COUNTS_FRAMES else 0
+        head[place : place + 4] = struct.pack(">I", size)
+    return Overlaid(file, bytes(head), start + len(frame))
+
+
+def _count_in(frame: bytes) -> int | None:
+    """The place of an MP3's count, if it has one, behind four bytes of name and four of flags."""
+    tag = max(frame.find(b"Xing"), frame.find(b"Info"))
+    return tag + 8 if tag > 0 and len(frame) >= tag + 16 else None
 
 
 def _read(file: BinaryIO, place: int, size: int) -> bytes:
@@ -186,7 +213,7 @@ def _holds_frames(rest: bytes, frame: bytes) -> bool:
 def _counting_frame(header: bytes) -> bytes | None:
     """A frame without sound, to stand before others of this header, that says how many follow."""
     version, rate = header[1] >> 3 & 3, header[2] >> 2 & 3
-    if version not in _MP3_RATES or rate == 3 or header[1] >> 1 & 3 != 1:  # the last: only layer III has such a frame
+    if version not in _MP3_RATES or rate == 3:
         return None
     mono, first = header[3] >> 6 == 3, version == 3
     side_bytes = (17 if mono else 32) if first else (9 if mono else 17)

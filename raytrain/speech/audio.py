@@ -31,7 +31,7 @@ _DEAD = 2.0**-16
 """A channel never louder than this rounds to nothing at 16 bits."""
 _LOUDEST = 2.0**15
 """What a sample of floats is cut to before it is resampled, far over full scale: sums of 1e38 are infinite."""
-_BLOCK_VALUES = 2**20
+_BLOCK_VALUES = 2**18
 _UNKNOWN_FRAMES = 2**36  # and more: what decoders say that do not know a length, or were told of none
 
 

@@ -17,8 +17,8 @@ from raytrain.speech.manifest import Utterance
 from raytrain.speech.problems import Kind, ManifestProblem, UnusableError
 
 _MOST_WORKERS = 16  # beyond this the one thread that collects is the limit
-_MOST_HELD_SAMPLES = 2**21
-"""Of a clip that is decoded beside others, 131 s: 64 may be held at once, 256 MiB. A longer one is decoded alone."""
+_MOST_HELD_SAMPLES = 2**20
+"""Of a clip that is decoded beside others, 65 s: 64 may be held at once, 128 MiB. A longer one is decoded alone."""
 _READ_AT_ONCE_BYTES = 2**22
 _NO_SAMPLES = np.zeros(0, np.int16)
 

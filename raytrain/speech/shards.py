@@ -90,6 +90,8 @@ class _ShardWriter:
         if item.utterance is None:
             return
         self.tally.usable += 1
+        if item.samples.nbytes >= _BATCH_BYTES:
+            self.write_batch()  # so that a long recording is a batch of its own, which needs no copy
         self._batch.append(item)
         self._batch_bytes += item.samples.nbytes
         self.num_bytes += item.samples.nbytes

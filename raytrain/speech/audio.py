@@ -141,12 +141,7 @@ class _Channels:
 
     def __iter__(self) -> Iterator[np.ndarray]:
         block_frames = max(1, _BLOCK_VALUES // self._file.channels)
-        while True:
-            # No more than the header says, and one: the decoder would go on reading, and throw away what it read.
-            wanted = min(block_frames, max(1, self._file.frames - self.frames))
-            block = self._file.read(wanted, dtype="float32", always_2d=True)
-            if not len(block):
-                return
+        while len(block := self._file.read(block_frames, dtype="float32", always_2d=True)):
             if not np.isfinite(block).all():
                 raise UnusableError(Kind.NOT_FINITE, "NaN or infinite samples")
             np.clip(block, -_LOUDEST, _LOUDEST, out=block)

@@ -1,5 +1,6 @@
 """Files as they come, to 16 kHz mono; what is no speech is reported by kind."""
 
+import errno
 import io
 import struct
 from pathlib import Path
@@ -134,6 +135,11 @@ def test_a_wav_is_decoded_to_its_end_whatever_its_header_says_and_noted(claimed:
     assert notes_of(data) == ["header"]
 
 
+def test_silence_behind_the_size_that_a_wav_claims_is_sound_too() -> None:
+    data = wav(np.zeros(16_000), claimed=1_000)
+    assert (len(decode(data)), notes_of(data)) == (16_000, ["header", "silence"])
+
+
 @pytest.mark.parametrize("claimed", [2**31 - 1, 2**32 - 1])
 def test_the_size_that_a_stream_leaves_in_a_wav_is_not_worth_noting(claimed: int) -> None:
     data = wav(tone(1.0), claimed=claimed)
@@ -156,6 +162,12 @@ def test_a_flac_that_says_less_than_it_holds_is_decoded_to_its_end(claimed: int,
     data = bytearray(file_of(tone(1.0)))
     data[22:26] = struct.pack(">I", claimed)
     assert (len(decode(bytes(data))), notes_of(bytes(data))) == (16_000, notes)
+
+
+def test_a_flac_that_ends_before_it_says_so_is_told_though_its_decoder_says_nothing() -> None:
+    data = bytearray(file_of(tone(1.0)))
+    data[22:26] = struct.pack(">I", 17_000)
+    assert kind_of(bytes(data)) == "undecodable"
 
 
 ID3 = b"ID3\x04\0\0" + bytes([0, 0, 2, 44]) + bytes(300)
@@ -188,9 +200,10 @@ def test_an_mp3_that_does_not_count_its_frames_is_decoded_to_its_end(
     assert notes_of(counted) == notes_of(uncounted) == []
 
 
+@pytest.mark.parametrize("encoder", [b"LAME", bytes(4)])
 @pytest.mark.parametrize("frames", [3, 2_000])
-def test_an_mp3_that_miscounts_its_frames_is_decoded_to_its_end_and_noted(frames: int) -> None:
-    data = bytearray(file_of(tone(4.0), kind="MP3"))
+def test_an_mp3_that_miscounts_its_frames_is_decoded_to_its_end_and_noted(frames: int, encoder: bytes) -> None:
+    data = bytearray(file_of(tone(4.0), kind="MP3").replace(b"LAME", encoder, 1))
     place = data.index(b"Xing") + 8
     data[place : place + 4] = struct.pack(">I", frames)
     assert 64_000 <= len(decode(bytes(data))) <= 67_000
@@ -220,6 +233,21 @@ def test_a_format_that_is_not_read_is_named_with_the_command_that_converts_it(st
     with pytest.raises(UnusableError) as refused:
         audio.decode(io.BytesIO(start + bytes(200)), path=Path("a clip.x"))
     assert str(refused.value) == (f"{kind}, which is not read here; convert it: `ffmpeg -i 'a clip.x' 'a clip.wav'`")
+
+
+class Failing(io.BytesIO):
+    """A file on a disk that fails from some place on."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        if self.tell() > 10_000:
+            raise OSError(errno.EIO, "Input/output error")
+        return super().read(size)
+
+
+def test_a_disk_that_fails_on_the_way_is_not_the_end_of_the_sound(capfd: pytest.CaptureFixture) -> None:
+    with pytest.raises(OSError, match="Input/output error"):
+        audio.decode(Failing(file_of(tone(2.0), kind="WAV")))
+    assert capfd.readouterr().err == ""
 
 
 def test_more_sound_than_anybody_records_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import soundfile
 from recordings import row, tone, write_manifest
@@ -238,6 +239,18 @@ def test_a_corpus_whose_sound_was_cut_is_named_when_opened_and_made_anew(
     corpus = prepare(manifest, cache=tmp_path)
     assert len(corpus) == 20
     assert len(corpus.audio(19)) == 16 * (200 + 10 * 19)
+
+
+def test_a_corpus_that_lost_a_whole_batch_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shards, "_BATCH_CLIPS", 5)
+    manifest = write_manifest(tmp_path, some(tmp_path, 20))
+    (shard,) = shards.shard_paths(prepare(manifest, cache=tmp_path).folder)
+    batches = pa.ipc.open_stream(shard.read_bytes()).read_all().to_batches()
+    with pa.ipc.new_stream(str(shard), shards.SCHEMA) as stream:
+        stream.write_batch(batches[0])
+    with pytest.raises(InputError, match="5 of 20 utterances are there"):
+        open_corpus(shard.parent)
+    assert len(prepare(manifest, cache=tmp_path)) == 20
 
 
 @pytest.mark.parametrize("damage", [b"", b'{"lines": "4"}', b'{"lines": 4, "tally": []}', b"\xff"])

@@ -148,6 +148,7 @@ LINES = "".join(json.dumps(line) + "\n" for line in TWO)
         (TABLE.replace(",", "\t").encode("utf-8-sig"), "TSV"),
         (TABLE.replace(",", ";").encode(), "CSV"),
         (LINES.encode("utf-16"), "UTF-16"),
+        (LINES.replace("\n", "\ufeff\n").encode("utf-16"), "UTF-16"),
         (LINES.encode("utf-16-be"), "UTF-16-BE"),
         (LINES.encode("utf-32"), "UTF-32"),
         (gzip.compress(LINES.encode()), "a gzip file"),

@@ -207,5 +207,7 @@ def _undecodable(start: bytes, path: Path, error: soundfile.SoundFileError) -> s
     kind = kind_of_file(start)
     if "recogni" not in said or kind is None:
         return said or "not decodable"
+    if not kind.is_sound:
+        return f"{kind.name}, and no sound"
     wanted = shlex.quote(str(path.with_suffix(".wav")))
-    return f"{kind}, which is not read here; convert it: `ffmpeg -i {shlex.quote(str(path))} {wanted}`"
+    return f"{kind.name}, which is not read here; convert it: `ffmpeg -i {shlex.quote(str(path))} {wanted}`"

@@ -79,8 +79,11 @@ def _refuse_another_kind(path: Path) -> None:
         code = f"import sys; sys.stdout.buffer.write({text}.encode())"
         raise InputError(f"{path}: {encoding.upper()}, and UTF-8 is wanted; `{_python(code)} {old} > {new}` writes it")
     kind = kind_of_file(start)
-    if kind is not None or b"\0" in start:
-        raise InputError(f"{path}: {kind or 'binary data'}, and no JSON lines; {_from_binary(start, old, new)}")
+    # A line that a power cut filled with nulls is one bad line.
+    if kind is not None or (b"\0" in start and not re.search(rb"^\s*\{", start, re.MULTILINE)):
+        raise InputError(
+            f"{path}: {kind.name if kind else 'binary data'}, and no JSON lines; {_from_binary(start, old, new)}"
+        )
     text = start.removeprefix(_BYTE_ORDER_MARK).decode("utf-8", "replace").lstrip()
     if re.match(r"\[\s*\{", text):
         code = (

@@ -256,5 +256,15 @@ def test_more_sound_than_anybody_records_is_refused(monkeypatch: pytest.MonkeyPa
     assert kind_of(file_of(tone(1.01))) == "too_large"
 
 
-def test_what_is_no_sound_is_told() -> None:
-    assert kind_of(b"<html>Not found</html>" * 100) == "undecodable"
+@pytest.mark.parametrize(
+    ("start", "said"),
+    [
+        (b"<html>Not found</html>", "HTML or XML, and no sound"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "a pointer of Git LFS .*, and no sound"),
+        (b"what is this? ", "Format not recognised"),
+    ],
+)
+def test_what_is_no_sound_is_told(start: bytes, said: str) -> None:
+    with pytest.raises(UnusableError, match=said) as refused:
+        decode(start * 100)
+    assert refused.value.kind == "undecodable"

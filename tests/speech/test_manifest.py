@@ -187,6 +187,7 @@ def test_a_file_that_holds_no_lines_is_refused_once_by_its_kind(tmp_path: Path, 
 def test_a_first_line_that_is_damaged_does_not_make_a_manifest_another_kind(tmp_path: Path) -> None:
     assert kinds_of(tmp_path, b'"u1", "c1"}', GOOD) == [(1, "bad_json")]
     assert kinds_of(tmp_path, b'["u1"]', GOOD) == [(1, "bad_json")]
+    assert kinds_of(tmp_path, bytes(4_096), GOOD) == [(1, "bad_json")]
 
 
 def test_a_manifest_larger_than_any_is_refused_before_it_is_read(tmp_path: Path) -> None:

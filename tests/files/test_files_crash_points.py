@@ -40,9 +40,7 @@ def text_of(path: Path) -> str | None:
 def test_a_text_is_the_old_one_or_the_new_and_the_new_once_it_is_written(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("old")
     path = tmp_path / "text"
-    found = states(
-        tmp_path, lambda: write_text(path, LONG), lambda: text_of(path), allowed=["old", LONG], after=[LONG]
-    )
+    found = states(tmp_path, lambda: write_text(path, LONG), lambda: text_of(path), allowed=["old", LONG], after=[LONG])
     assert found == []
 
 

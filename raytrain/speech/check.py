@@ -12,6 +12,7 @@ from raytrain.speech.manifest import iterate_manifest
 from raytrain.speech.manifest_file import count_lines
 from raytrain.speech.problems import Kind, ManifestProblem, Tally
 from raytrain.speech.progress_bar import ProgressCallback
+from raytrain.speech.spellings import spelling
 
 _MOST_SPECIAL_TOKENS = 8  # language, task, no timestamps, the leading space and the end of text, and some to spare
 _FEWEST_SPECIAL_TOKENS = 2  # no timestamps, the end of text
@@ -59,7 +60,7 @@ def check(
                 unlisted[problem.kind] += 1
         if item.utterance is not None and not any(problem.fatal for problem in found):
             tally.usable += 1
-            children.add(item.utterance.child_id)
+            children.add(spelling(item.utterance.child_id))
             seconds += item.duration_s
         line = item.utterance.line if item.utterance is not None else item.problems[0].line
         progress(line, num_lines)

@@ -5,7 +5,6 @@ import math
 import os
 import re
 import stat
-import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,13 +14,13 @@ from raytrain.config.constants import AGE_BUCKETS
 from raytrain.errors import InputError
 from raytrain.speech.manifest_file import MOST_LINE_BYTES, numbered_lines
 from raytrain.speech.problems import Kind, ManifestProblem, UnusableError
+from raytrain.speech.spellings import spelling
 
 DEMO_MANIFEST = Path(__file__).parent / "demo" / "manifest.jsonl"
 _REQUIRED = ("utterance_id", "child_id", "audio_path", "orthographic_text")
 _TEXTS = (*_REQUIRED, "session_id", "md5_hash")
 _NUMBERS = ("audio_duration_sec", "filesize_bytes")
 _NUMBER = re.compile(r"\d{1,15}(\.\d{1,15})?")
-_UNSEEN = ("Cc", "Cf")
 _MOST_ID_LETTERS = 1_000
 _MOST_PATH_BYTES = 4_096  # the most that Linux opens
 _MOST_NOTED = 1_000
@@ -153,10 +152,10 @@ class _Reader:
 
     def _odd_child(self, child_id: str) -> list[tuple[Kind, str, str]]:
         """A note where a child of this id, but for blanks, case and what cannot be seen, was met before."""
-        known = self._spelling_of.setdefault(folded(child_id), child_id)
+        known = self._spelling_of.setdefault(spelling(child_id), child_id)
         if known == child_id:
             return []
-        message = f"child_id {child_id!a} is {known!a} elsewhere: counted as two children; write one as the other"
+        message = f"child_id {child_id!a} is {known!a} elsewhere: taken for one child; write it one way"
         return [(Kind.CHILD_SPELLING, child_id, message)]
 
     def _is_news(self, kind: Kind, about: str) -> bool:
@@ -164,12 +163,6 @@ class _Reader:
             return False
         self._noted.add((kind, about))
         return True
-
-
-def folded(child_id: str) -> str:
-    """A child's id without what people do not see: blanks, characters of no width, case and ways of writing accents."""
-    plain = unicodedata.normalize("NFKC", child_id).casefold()
-    return "".join(letter for letter in plain if not letter.isspace() and unicodedata.category(letter) not in _UNSEEN)
 
 
 def _meant(fields: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:

@@ -16,9 +16,8 @@ from typing import Any, NoReturn
 from raytrain.errors import Broken, InputError, Interrupted
 from raytrain.files import is_disk_fault, is_full
 
-_PLAIN = str.maketrans(
-    {"×": "x", "−": "-", "…": "...", "·": "|", "–": "-", "█": "#", "░": ".", "—": "-", "\N{NON-BREAKING HYPHEN}": "-"}
-)
+_PLAIN = str.maketrans({"×": "x", "−": "-", "…": "...", "·": "|", "–": "-", "█": "#", "░": "."})
+"""Our own signs, for a terminal that is ASCII."""
 _OF_A_PATH = {errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.EILSEQ}
 
 
@@ -62,12 +61,12 @@ def run_door(work: Callable[[], int | None]) -> None:
 
 
 def _make_streams_bear_every_letter() -> None:
-    """Let no letter end a door: what a terminal cannot show is shown plainly or escaped; a closed stream swallows all."""
+    """Let no letter end a door: what a terminal cannot show is shown plainly or escaped; a closed one shows none."""
     codecs.register_error("raytrain.plain", _plainly)
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:  # `>&-`: print would take stdout for a stderr that is not there
-            setattr(sys, name, Path(os.devnull).open("w"))
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115
         elif isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="raytrain.plain")
 

@@ -22,7 +22,8 @@ VALUES = [
     "&a [*a]", "!!python/name:os.system", "fitted", "full", "tiny", "large-v3", "auto", "/dev/zero", "/", ".", "..",
 ]  # fmt: skip
 NAMES = [
-    "", "-", "small", "smoke", "learning", "SMALL", "small\n", "\x1b]0;x\x07", "\udcff", "a" * 300, "/" * 5000, "n/" * 3000,
+    "", "-", "small",
+    "smoke", "learning", "SMALL", "small\n", "\x1b]0;x\x07", "\udcff", "a" * 300, "/" * 5000, "n/" * 3000,
     "/dev/zero", "/dev/null", "/dev/full", "/", "~nobody/x.yaml", "~", "..", "x?.yaml", "%41.yaml", "what?now/x.yaml",
     "/proc/self/mem", "/proc/self/environ", "[red]",
 ]  # fmt: skip

@@ -1,6 +1,9 @@
 """What all doors share: arguments, exit statuses, and where words go. Work in; the process's status out."""
 
 import argparse
+import codecs
+import errno
+import io
 import json
 import logging
 import os
@@ -17,6 +20,9 @@ from raytrain.files import is_disk_fault, is_full
 _NAMES_A_SECRET = re.compile(r"(API_KEY|ACCESS_KEY|ACCESS_KEY_ID|TOKEN|SECRET|PASSWORD)$")
 _LOOKS_SECRET = re.compile(r"://[^\s/]*:\S*@|\bhf_[A-Za-z0-9]{30,}|\b(AKIA|ASIA)[A-Z0-9]{16}\b")
 """A user's password in an address; a token of Hugging Face; a key of AWS."""
+_PLAIN = str.maketrans({"×": "x", "−": "-", "…": "...", "·": "|", "–": "-", "█": "#", "░": "."})
+"""Our own signs, for a terminal that is ASCII."""
+_OF_A_PATH = {errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.EILSEQ}
 
 
 class Parser(argparse.ArgumentParser):
@@ -32,6 +38,7 @@ def run_door(work: Callable[[], int | None]) -> None:
     Bad input is one line on stderr (a line each where there are several), with no traceback. An interrupted
     run's last line is the command that resumes it.
     """
+    _make_streams_bear_every_letter()
     try:
         _refuse_secrets(sys.argv[1:])
         status = work() or 0
@@ -46,10 +53,15 @@ def run_door(work: Callable[[], int | None]) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 0
     except OSError as error:
-        if not is_disk_fault(error):
+        if not (is_disk_fault(error) or error.errno in _OF_A_PATH or _is_nowhere()):
             raise
-        say(f"{error.filename or 'a disk'}: {error.strerror}; {_mended(error)}, or name another place")
-        status = 1
+        say(_fault(error))
+        status = 1 if is_disk_fault(error) else 2
+    except RuntimeError as error:
+        if "home directory" not in str(error):  # pathlib's only word for it
+            raise
+        say("no home folder is known: set HOME, or RAYTRAIN_CACHE to a folder that may be written to")
+        status = 2
     sys.exit(status)
 
 
@@ -62,6 +74,42 @@ def _refuse_secrets(arguments: Sequence[str]) -> None:
                 f"argument {number} holds a password or a key, and command lines are seen by others and written down; "
                 "leave it out of there, and set it in the environment (WANDB_API_KEY, AWS_SECRET_ACCESS_KEY, HF_TOKEN)"
             )
+
+
+def _make_streams_bear_every_letter() -> None:
+    """Let no letter end a door: what a terminal cannot show is shown plainly or escaped; a closed one shows none."""
+    codecs.register_error("raytrain.plain", _plainly)
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # `>&-`: print would take stdout for a stderr that is not there
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="raytrain.plain")
+
+
+def _plainly(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeEncodeError)
+    letters = error.object[error.start : error.end].translate(_PLAIN)
+    return letters.encode("ascii", "backslashreplace").decode(), error.end
+
+
+def _is_nowhere() -> bool:
+    try:
+        Path.cwd()
+    except OSError:
+        return True
+    return False
+
+
+def _fault(error: OSError) -> str:
+    if error.errno == errno.ENOENT and _is_nowhere():
+        return "the working folder was deleted; change to one that is there"
+    path = str(error.filename or "a path")
+    return f"{path if len(path) <= 120 else path[:119] + '…'}: {error.strerror}; {_way_out(error)}name another place"
+
+
+def _way_out(error: OSError) -> str:
+    return f"{_mended(error)}, or " if is_disk_fault(error) else ""
 
 
 @contextmanager
@@ -83,13 +131,26 @@ def _mended(error: OSError) -> str:
 
 
 def say(text: str) -> None:
-    """A line for the person, on stderr: stdout is for results."""
-    print(text, file=sys.stderr, flush=True)
+    """A line for the person, on stderr: stdout is for results. What would steer the terminal is escaped."""
+    print(printable(text), file=sys.stderr, flush=True)
+
+
+def show(text: str) -> None:
+    """A line of results on stdout, escaped as `say` does it."""
+    print(printable(text), flush=True)
+
+
+def printable(text: str) -> str:
+    """The text with every letter escaped that would steer a terminal, be invisible or fit no encoding; lines stay."""
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() or letter == "\n" else ascii(letter)[1:-1] for letter in text)
 
 
 def print_json(value: Any) -> None:
     """One JSON object on stdout, and nothing else there; a number that is not finite is refused."""
-    print(json.dumps(value, ensure_ascii=False, allow_nan=False), flush=True)
+    is_unicode = (sys.stdout.encoding or "").lower().startswith("utf")
+    print(json.dumps(value, ensure_ascii=not is_unicode, allow_nan=False), flush=True)
 
 
 class _Said(logging.Handler):

@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
-from raytrain.errors import Broken, InputError, Interrupted
+from raytrain.errors import Broken, ClusterLost, InputError, Interrupted
 from raytrain.files import is_disk_fault, is_full
+from raytrain.stopping import last_words, take_signals
 
 
 class Parser(argparse.ArgumentParser):
@@ -27,13 +28,14 @@ def run_door(work: Callable[[], int | None]) -> None:
     Bad input is one line on stderr (a line each where there are several), with no traceback. An interrupted
     run's last line is the command that resumes it.
     """
+    take_signals()
     try:
         status = work() or 0
     except (InputError, Broken) as error:
         say(str(error))
         status = 2 if isinstance(error, InputError) else 1
     except KeyboardInterrupt as error:
-        say(f"interrupted; to go on:\n{error.resume}" if isinstance(error, Interrupted) else "interrupted")
+        say(last_words(error.resume if isinstance(error, Interrupted) else None))
         status = 130
     except BrokenPipeError:
         # `| head` closed our stdout: not an error of ours; the null device keeps Python's last flush quiet.
@@ -61,13 +63,25 @@ def disk_faults_reported(folder: Path, *, resume: str) -> Iterator[None]:
         raise Broken(f"{error.filename or folder}: {error.strerror}; {way_out}") from None
 
 
+@contextmanager
+def cluster_faults_reported(folder: Path, *, resume: str) -> Iterator[None]:
+    """A cluster that has died, or does not start, ends a run's work in one line and the command to go on."""
+    try:
+        yield
+    except ClusterLost as error:
+        raise Broken(f"{folder}: {error}; to go on:\n{resume}") from None
+
+
 def _mended(error: OSError) -> str:
     return "make room" if is_full(error) else "make it one that can be written to"
 
 
 def say(text: str) -> None:
-    """A line for the person, on stderr: stdout is for results."""
-    print(text, file=sys.stderr, flush=True)
+    """A line for the person, on stderr: stdout is for results. Where nobody reads it any more the work goes on."""
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 def print_json(value: Any) -> None:

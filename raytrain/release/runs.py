@@ -151,7 +151,8 @@ def _whole(folders: list[Path]) -> list[KeptCheckpoint]:
     whole = [folder for folder in folders if (folder / RAYTRAIN).is_file() and not missing(folder)]
     known = [(folder, read_json(folder / RAYTRAIN)) for folder in whole]
     found = [KeptCheckpoint(folder, facts["step"], facts["eval_wer"], facts["source"]) for folder, facts in known]
-    return sorted(found, key=lambda one: (math.inf if one.eval_wer is None else one.eval_wer, -one.step))
+    scored = [one for one in found if one.eval_wer is not None]  # the others only serve to go on from
+    return sorted(scored or found, key=lambda one: (math.inf if one.eval_wer is None else one.eval_wer, -one.step))
 
 
 def _require_some(checkpoints: list[KeptCheckpoint], folder: Path) -> list[KeptCheckpoint]:

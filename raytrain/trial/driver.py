@@ -45,9 +45,13 @@ def drive_trial(payload: dict[str, Any]) -> None:
             return
 
 
-def reason(error: TrainingFailedError) -> str:
+def reason(error: TrainingFailedError | RayError) -> str:
     """The last line of what went wrong: on the first rank that says so, or in the controller."""
-    failure = _failure(error)
+    return one_line(_failure(error))
+
+
+def one_line(failure: Exception) -> str:
+    """What a failure says last."""
     lines = str(failure).strip().splitlines()
     said = f"{type(failure).__name__}: {lines[-1] if lines else ''}".removesuffix(": ")
     return said if len(said) <= _LONGEST_REASON else f"{said[:_LONGEST_REASON]}…"
@@ -66,7 +70,7 @@ def errno_in(text: str) -> int | None:
     return int(number[1] or number[2]) if number else None
 
 
-def _failure(error: TrainingFailedError) -> Exception:
+def _failure(error: TrainingFailedError | RayError) -> Exception:
     """What the first failing rank raised, or the controller's own fault."""
     if isinstance(error, WorkerGroupError) and error.worker_failures:
         return error.worker_failures[min(error.worker_failures)]

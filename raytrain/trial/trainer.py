@@ -7,6 +7,7 @@ from ray.train.torch import TorchConfig, TorchTrainer
 from ray.util.queue import Queue
 
 from raytrain.trial.job import Job
+from raytrain.trial.run_progress import forget_progress
 from raytrain.trial.storage import mend
 from raytrain.trial.worker import train_worker
 
@@ -19,6 +20,7 @@ def make_trainer(
 ) -> TorchTrainer:
     """A trainer whose run, if one of this name is in the storage, goes on from its last checkpoint."""
     mend(Path(job.storage) / job.name)
+    forget_progress(Path(job.storage) / job.name)
     num_workers = job.config.scaling.num_workers
     resources: dict[str, float] = {"CPU": job.share.cpus}
     if job.share.use_gpu:

@@ -4,9 +4,10 @@ import logging
 import os
 import socket
 import tempfile
+import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import ray.train
 import torch
@@ -19,7 +20,12 @@ from raytrain.results.records import Row
 from raytrain.training.session import Session
 from raytrain.trial.inputs import Inputs
 from raytrain.trial.job import Job
-from raytrain.trial.run_progress import ProgressFile
+from raytrain.trial.run_progress import STOPPED, ProgressFile
+from raytrain.trial.stop_request import StopLooked
+from raytrain.trial.storage import latest_checkpoint
+
+_NEVER_THE_BEST = 1e9
+"""The WER by which Ray ranks a checkpoint that was not scored: it ranks no null, and writes no infinity as JSON."""
 
 
 def train_worker(payload: dict[str, Any]) -> None:
@@ -36,23 +42,29 @@ def train_worker(payload: dict[str, Any]) -> None:
     if first and job.share.use_gpu and not torch.cuda.is_available():
         logging.getLogger("raytrain").info("Ray gave this worker a GPU, but torch finds none: training on the CPU")
 
-    # Whoever takes the words needs no file.
-    progress = ProgressFile(Path(job.storage) / job.name) if first and messages is None else None
+    run = Path(job.storage) / job.name
+    progress = ProgressFile(run) if first else None
     if progress is not None:
         progress.tell("loading", 0, 0)
+    saved: Path | None = None
     inputs = Inputs.opened(job.whereabouts)
     with tempfile.TemporaryDirectory(prefix="raytrain-") as workdir:
 
         def report(row: Row, checkpoint: Path | None) -> None:
+            nonlocal saved
             row = replace(row, node=socket.gethostname())
             kept = ray.train.Checkpoint.from_directory(checkpoint) if first and checkpoint is not None else None
             name = checkpoint.name if checkpoint is not None else None
-            ray.train.report(row.as_dict(), checkpoint=kept, checkpoint_dir_name=name)
+            metrics = row.as_dict()
+            if job.keep_best is not None and row.eval_wer is None:
+                metrics["eval_wer"] = _NEVER_THE_BEST
+            ray.train.report(metrics, checkpoint=kept, checkpoint_dir_name=name)
+            saved = run / name if name is not None else saved
             if first and messages is not None:
                 messages.put(row)
 
         latest = ray.train.get_checkpoint()
-        Session(
+        ended = Session(
             config,
             corpus=inputs.corpus,
             validation_corpus=inputs.validation_corpus,
@@ -66,7 +78,20 @@ def train_worker(payload: dict[str, Any]) -> None:
             predicted_memory_gib=job.predicted_memory_gib,
             scored_seed=job.whereabouts.split.seed,  # trainings with other seeds are compared on the same utterances
             watch=progress.tell if progress is not None else None,
+            is_asked_to_stop=StopLooked(Path(job.storage)),
         ).run()
+        if not ended:
+            _wait_to_be_stopped(run, progress, saved=saved)
+
+
+def _wait_to_be_stopped(run: Path, progress: ProgressFile | None, *, saved: Path | None) -> NoReturn:
+    """To return would be to say that the run is over."""
+    while progress is not None and saved is not None and latest_checkpoint(run) != saved:  # Ray has yet to note it
+        time.sleep(0.05)
+    if progress is not None:
+        progress.tell(STOPPED, 0, 0)
+    while True:
+        time.sleep(1)
 
 
 def _keep_to_the_share(config: Baseline, job: Job) -> None:

@@ -2,10 +2,11 @@
 
 import logging
 import os
+import signal
 import socket
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -221,10 +222,31 @@ def require_ray() -> None:
 
 
 def disconnect() -> None:
-    """Leave the cluster; one of our own ends with all its processes."""
-    import ray
+    """Leave the cluster; one of our own ends with all its processes.
 
+    They are kept from SIGTERM, by which Ray would end them and wait for each.
+    """
+    import ray
+    from ray._private.worker import _global_node
+
+    started_by_raylet: list[int] = []
+    if _global_node is not None:
+        for kill in (_global_node.kill_monitor, _global_node.kill_dashboard, _global_node.kill_log_monitor):
+            kill(check_alive=False)
+        for info in _global_node.all_processes.get("raylet", ()):
+            started_by_raylet += _children(info.process.pid)
     ray.shutdown()
+    for process in started_by_raylet:
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+
+
+def _children(process: int) -> list[int]:
+    threads = Path(f"/proc/{process}/task").glob("*/children")
+    try:
+        return [int(child) for thread in threads for child in thread.read_text().split()]
+    except OSError:  # it has just ended
+        return []
 
 
 def set_environment() -> None:

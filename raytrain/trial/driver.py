@@ -6,6 +6,7 @@ from typing import Any
 import ray.tune
 from ray.exceptions import RayError
 from ray.train import TrainingFailedError, WorkerGroupError
+from ray.train.v2._internal.exceptions import WorkerHealthCheckTimeoutError
 from ray.tune.integration.ray_train import TuneReportCallback
 
 from raytrain.results.records import WORST_OBJECTIVE, Outcome
@@ -51,8 +52,10 @@ def reason(error: TrainingFailedError | RayError) -> str:
 
 
 def one_line(failure: Exception) -> str:
-    """What a failure says last."""
+    """What a failure says last; of a worker that does not answer Ray first, since an address follows."""
     lines = str(failure).strip().splitlines()
+    if isinstance(failure, WorkerHealthCheckTimeoutError):
+        lines = lines[:1]
     said = f"{type(failure).__name__}: {lines[-1] if lines else ''}".removesuffix(": ")
     return said if len(said) <= _LONGEST_REASON else f"{said[:_LONGEST_REASON]}…"
 

@@ -6,6 +6,7 @@ import socket
 import tempfile
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -17,9 +18,10 @@ from raytrain.config.baseline import Baseline
 from raytrain.config.constants import GIB
 from raytrain.memory.prediction import allocator_share
 from raytrain.results.records import Row
-from raytrain.training.session import Session
+from raytrain.training.session import Session, Watch
 from raytrain.trial.inputs import Inputs
 from raytrain.trial.job import Job
+from raytrain.trial.pulse import Pulse, watched
 from raytrain.trial.run_progress import STOPPED, ProgressFile
 from raytrain.trial.stop_request import StopLooked
 from raytrain.trial.storage import latest_checkpoint
@@ -31,8 +33,23 @@ _NEVER_THE_BEST = 1e9
 def train_worker(payload: dict[str, Any]) -> None:
     """Run on every rank by TorchTrainer. `payload` holds the job and, where somebody watches, a queue for words."""
     job: Job = payload["job"]
-    messages: Queue | None = payload["messages"]
-    config = job.config
+    run = Path(job.storage) / job.name
+    pulse = Pulse()
+    progress = ProgressFile(run) if ray.train.get_context().get_world_rank() == 0 else None
+
+    def alive(phase: str, examples_seen: int, examples_total: int) -> None:
+        pulse.beat(phase, examples_seen, examples_total)
+        if progress is not None:
+            progress.tell(phase, examples_seen, examples_total)
+
+    ended, saved = watched(partial(_train, job, payload["messages"], alive), pulse)
+    if not ended:
+        _wait_to_be_stopped(run, progress, saved=saved)
+
+
+def _train(job: Job, messages: Queue | None, alive: Watch) -> tuple[bool, Path | None]:
+    """Whether the session came to its end, and the last checkpoint that it left."""
+    run, config = Path(job.storage) / job.name, job.config
     first = ray.train.get_context().get_world_rank() == 0
     # A cluster may promise more CPUs than this machine has.
     torch.set_num_threads(min(job.share.threads, len(os.sched_getaffinity(0))))
@@ -42,10 +59,7 @@ def train_worker(payload: dict[str, Any]) -> None:
     if first and job.share.use_gpu and not torch.cuda.is_available():
         logging.getLogger("raytrain").info("Ray gave this worker a GPU, but torch finds none: training on the CPU")
 
-    run = Path(job.storage) / job.name
-    progress = ProgressFile(run) if first else None
-    if progress is not None:
-        progress.tell("loading", 0, 0)
+    alive("loading", 0, 0)
     saved: Path | None = None
     inputs = Inputs.opened(job.whereabouts)
     with tempfile.TemporaryDirectory(prefix="raytrain-") as workdir:
@@ -77,11 +91,10 @@ def train_worker(payload: dict[str, Any]) -> None:
             score_first=job.score_first,
             predicted_memory_gib=job.predicted_memory_gib,
             scored_seed=job.whereabouts.split.seed,  # trainings with other seeds are compared on the same utterances
-            watch=progress.tell if progress is not None else None,
+            watch=alive,
             is_asked_to_stop=StopLooked(Path(job.storage)),
         ).run()
-        if not ended:
-            _wait_to_be_stopped(run, progress, saved=saved)
+    return ended, saved
 
 
 def _wait_to_be_stopped(run: Path, progress: ProgressFile | None, *, saved: Path | None) -> NoReturn:

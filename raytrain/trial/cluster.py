@@ -44,14 +44,14 @@ _PATIENT = {  # a loaded machine takes its time
     "RAY_worker_register_timeout_seconds": "180",
     "RAY_agent_register_timeout_ms": "180000",
 }
-_LOCAL = {
-    # Without it Ray takes the machine's outer address even where none is asked for, and listens on every interface.
+ENVIRONMENT = _QUIET | _QUICK | _OURS | _PATIENT
+"""What Ray reads when it is imported, and its processes when they start."""
+LOCAL = {
+    # Else Ray takes the machine's outer address, and listens on every interface.
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
     "GLOO_SOCKET_IFNAME": "lo",
 }
-"""For a cluster of our own, which only this machine may reach."""
-ENVIRONMENT = _QUIET | _QUICK | _OURS | _PATIENT
-"""What Ray reads when it is imported, and its processes when they start."""
+"""The same for a cluster of our own, which only this machine can reach."""
 _SAYS_NOTHING: dict[str, Any] = {"log_to_driver": False, "logging_level": "CRITICAL"}
 _DEAD = "Ray has died on this machine"
 _ANSWER_WITHIN_S = 30.0
@@ -98,7 +98,7 @@ class Hardware:
 @contextmanager
 def connected(address: str | None = None, *, dashboard: bool = True) -> Iterator[Hardware]:
     """For as long as a run takes: the cluster this process is in already, or one that is left again afterwards."""
-    set_environment()
+    set_environment(address)
     import ray
 
     if ray.is_initialized():
@@ -117,14 +117,12 @@ def connect(
 
     Without the dashboard nothing frees what a stopped trial held: only a run that Tune cannot stop may do without.
     """
-    set_environment()
+    set_environment(address)
     address = address or os.environ.get("RAY_ADDRESS")
     if address is not None:
         _join(address)
     else:
-        for name, value in _LOCAL.items():
-            os.environ.setdefault(name, value)
-        start = partial(_start, dashboard=dashboard, num_cpus=num_cpus, num_gpus=num_gpus, folder=_short_folder())
+        start = partial(_start, dashboard=dashboard, num_cpus=num_cpus, num_gpus=num_gpus, folder=short_folder())
         if (fault := start()) is not None:
             log.info("Ray did not start: %s; once more", fault)
             if (fault := start()) is not None:
@@ -173,7 +171,7 @@ def _start(*, dashboard: bool, num_cpus: int | None, num_gpus: int | None, folde
     return None
 
 
-def _short_folder() -> str | None:
+def short_folder() -> str | None:
     """Where Ray's sockets lie, if not where Ray itself would put them: below a TMPDIR too long for a socket."""
     from ray._common.utils import get_default_ray_temp_dir
 
@@ -249,9 +247,10 @@ def _children(process: int) -> list[int]:
         return []
 
 
-def set_environment() -> None:
+def set_environment(address: str | None = None) -> None:
     """Set Ray's environment, before Ray is imported; what the person has set stays."""
-    for name, value in ENVIRONMENT.items():
+    joins = address is not None or "RAY_ADDRESS" in os.environ
+    for name, value in (ENVIRONMENT if joins else ENVIRONMENT | LOCAL).items():
         os.environ.setdefault(name, value)
 
 

@@ -4,8 +4,9 @@ import argparse
 import json
 import logging
 import os
+import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
@@ -13,6 +14,10 @@ from typing import Any, NoReturn
 from raytrain.errors import Broken, ClusterLost, InputError, Interrupted
 from raytrain.files import is_disk_fault, is_full
 from raytrain.stopping import last_words, take_signals
+
+_NAMES_A_SECRET = re.compile(r"(API_KEY|ACCESS_KEY|ACCESS_KEY_ID|TOKEN|SECRET|PASSWORD)$")
+_LOOKS_SECRET = re.compile(r"://[^\s/]*:\S*@|\bhf_[A-Za-z0-9]{30,}|\b(AKIA|ASIA)[A-Z0-9]{16}\b")
+"""A user's password in an address; a token of Hugging Face; a key of AWS."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -30,6 +35,7 @@ def run_door(work: Callable[[], int | None]) -> None:
     """
     take_signals()
     try:
+        _refuse_secrets(sys.argv[1:])
         status = work() or 0
     except (InputError, Broken) as error:
         say(str(error))
@@ -47,6 +53,17 @@ def run_door(work: Callable[[], int | None]) -> None:
         say(f"{error.filename or 'a disk'}: {error.strerror}; {_mended(error)}, or name another place")
         status = 1
     sys.exit(status)
+
+
+def _refuse_secrets(arguments: Sequence[str]) -> None:
+    """Refuse what study.json and W&B would keep of the command line, and every user here sees in the process list."""
+    kept = [value for name, value in os.environ.items() if _NAMES_A_SECRET.search(name) and len(value) >= 8]
+    for number, argument in enumerate(arguments, start=1):
+        if _LOOKS_SECRET.search(argument) or any(value in argument for value in kept):
+            raise InputError(
+                f"argument {number} holds a password or a key, and command lines are seen by others and written down; "
+                "leave it out of there, and set it in the environment (WANDB_API_KEY, AWS_SECRET_ACCESS_KEY, HF_TOKEN)"
+            )
 
 
 @contextmanager

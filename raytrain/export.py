@@ -41,6 +41,8 @@ def _export() -> None:
 def _announce(run: KeptRun) -> None:
     for caveat in run.description.caveats():
         say(caveat)
+    for line in run.damaged:
+        say(f"{line}; passed over")
     ended = None if run.description.result is None else run.description.result["outcome"]
     if run.trial is None and ended != "completed":
         say(f"{run.name} {'has not ended' if ended is None else f'ended as {ended}'}: this is of what it kept so far")

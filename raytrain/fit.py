@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from raytrain.cli import Parser, cluster_faults_reported, disk_faults_reported, log_to_stderr, print_json, run_door, say
+from raytrain.config.absolute import absolute
 from raytrain.config.derived import derived
 from raytrain.config.reader import load_baseline
 from raytrain.errors import InputError
@@ -38,8 +39,11 @@ def _asked() -> int:
     if arguments.dry_run:
         show_resolved(config, as_json=arguments.json)
         return 0
+    from raytrain.tracking.wandb_environment import require_sound
     from raytrain.trial.inputs import inputs_of
 
+    require_sound(config.tracking)
+    config = absolute(config)
     inputs = inputs_of(config)
     name = Path(arguments.config or "small").stem
     description = Description(
@@ -62,9 +66,11 @@ def _resume(folder: Path, *, as_json: bool, dry_run: bool) -> int:
     if description.result is not None and description.result["outcome"] != "failed":
         say(f"{folder} has ended, and nothing is left to do")
         return _tell(description.result, folder, as_json=as_json)
-    from raytrain.trial.inputs import inputs_of
+    from raytrain.tracking.wandb_environment import require_sound
+    from raytrain.trial.inputs_again import inputs_again
 
-    inputs = inputs_of(description.baseline)
+    require_sound(description.baseline.tracking)
+    description, inputs = inputs_again(description, folder)
     return _train(description, inputs, folder=folder, as_json=as_json)
 
 

@@ -16,9 +16,9 @@ from types import FrameType
 
 from raytrain.errors import Interrupted
 
-SAVED_WITHIN_S = 6.0
+SAVED_WITHIN_S = 5.0
 """What runs are given to save where they stand, of the 10 s that docker, the strictest, gives to all."""
-_GONE_WITHIN_S = 9.0
+_GONE_WITHIN_S = 8.0
 _GONE_AFTER_A_SECOND_WITHIN_S = 4.0
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 

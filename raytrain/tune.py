@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from raytrain.cli import Parser, cluster_faults_reported, disk_faults_reported, log_to_stderr, print_json, run_door, say
+from raytrain.config.absolute import absolute, absolute_space
 from raytrain.config.baseline import Baseline
 from raytrain.config.reader import load_baseline, load_space, split_overrides
 from raytrain.config.space import SearchSpace
@@ -39,15 +40,13 @@ def _tune() -> int:
         from raytrain.trial.cluster import require_answer
 
         require_answer(arguments.address)
-    tracking = description.baseline.tracking
+    from raytrain.tracking.wandb_environment import require_sound
+
+    require_sound(description.baseline.tracking)
     if arguments.wandb_sweep:
         from raytrain.tracking.study_sweep import require_online
 
-        require_online(tracking)
-    elif tracking.wandb == "online":
-        from raytrain.tracking.wandb_run import wandb_mode
-
-        wandb_mode(tracking)  # refuses where there is no key, before anything is trained
+        require_online(description.baseline.tracking)
     with going_on_by(shlex.join(command_line("raytrain.tune"))):  # until there is a study to resume
         return _search(description, folder, arguments)
 
@@ -92,6 +91,7 @@ def _search(description: Description, folder: Path | None, arguments: argparse.N
     from raytrain.study.study import Study
     from raytrain.tracking.study_sweep import create_sweep
     from raytrain.trial.inputs import inputs_of
+    from raytrain.trial.inputs_again import inputs_again
     from raytrain.watch.live import watched
     from raytrain.watch.words import announce, trial_line
 
@@ -100,9 +100,12 @@ def _search(description: Description, folder: Path | None, arguments: argparse.N
         with Ledger(folder).held():  # refused while another process has it, and before anything is loaded or sent
             pass
     baseline = description.baseline
-    inputs = inputs_of(baseline)
-    if folder is None:
-        description = replace(description, data=inputs.described())
+    if folder is not None:
+        description, inputs = inputs_again(description, folder)
+    else:
+        baseline, space = absolute(baseline), absolute_space(description.asked)
+        inputs = inputs_of(baseline)
+        description = replace(description, baseline=baseline, space=space, data=inputs.described())
         folder = new_run_folder(baseline.storage, [description.baseline_name, description.space_name or ""]).absolute()
     study = Study(folder=folder, description=description, inputs=inputs)
     sweep = create_sweep(baseline.tracking, study.space, folder=folder) if arguments.wandb_sweep else None

@@ -1,11 +1,13 @@
 """What a person asks of the archive, judged before anything moves: each refusal is one line with its way out."""
 
-from pathlib import Path
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
 
-from raytrain.archive.checksums import FILE_NAME
+from raytrain.archive.checksums import FILE_NAME, KeptFile
 from raytrain.archive.journal import RESTORED
 from raytrain.archive.summaries import KINDS, recognise
 from raytrain.errors import InputError
+from raytrain.files import SUMS, sum_faults
 
 
 def checked_name(name: str) -> str:
@@ -41,6 +43,13 @@ def kind_of(place: Path) -> str:
     if (place / FILE_NAME).exists():
         raise InputError(f"{place / FILE_NAME}: the archive writes a file of this name; rename this one")
     return kind
+
+
+def require_whole_checkpoints(place: Path, files: Mapping[str, KeptFile]) -> None:
+    """Refuse a run with a checkpoint that is not as it was written: archived, it would count as whole for ever."""
+    for folder in ((place / path).parent for path in files if PurePosixPath(path).name == SUMS):
+        for fault in sum_faults(folder, sha256=lambda path: files[path.relative_to(place).as_posix()].sha256):
+            raise InputError(f"{folder}: {fault}; bring back a copy of it, or remove the folder")
 
 
 def require_new(entry: Path) -> None:

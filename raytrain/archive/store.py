@@ -6,7 +6,14 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from raytrain.archive.checks import checked_name, kind_of, require_free, require_new, require_place
+from raytrain.archive.checks import (
+    checked_name,
+    kind_of,
+    require_free,
+    require_new,
+    require_place,
+    require_whole_checkpoints,
+)
 from raytrain.archive.checksums import FILE_NAME, Manifest, faults, hashed, read_manifest, remote_faults
 from raytrain.archive.index import entries, restored, write_index
 from raytrain.archive.journal import unsettled
@@ -122,6 +129,7 @@ class Archive:
         files = hashed(place, tree)
         if scan(place) != tree:
             raise InputError(f"{place}: changed while it was read; wait until its run has ended")
+        require_whole_checkpoints(place, files)
         return Manifest(
             **given,
             archived_at=utc_now(),

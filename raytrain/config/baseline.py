@@ -74,6 +74,8 @@ class Data(Section):
     """A JSON-lines manifest; `demo` is the synthetic corpus in the package."""
     validation_manifest: Text | None = None
     """A JSON-lines manifest to score on; null: a part of the training manifest is held out."""
+    allow_shared_children: bool = False
+    """Score on a validation manifest that shares children, ids or sound with training; every output then says so."""
     validation_ratio: float = Field(0.1, gt=0, lt=1)
     """The share held out where no validation manifest is given."""
     group_by: Literal["child_id"] = "child_id"

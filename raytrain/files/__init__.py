@@ -5,11 +5,22 @@ from raytrain.files.cache import cache_folder
 from raytrain.files.faults import is_disk_fault, is_full
 from raytrain.files.hashed import sha256_of
 from raytrain.files.lock import ProcessLock
+from raytrain.files.sums import SUMS, read_sums, sum_faults, take_out, write_sums
 from raytrain.files.typed import as_kind, parse_json, read_as, read_value
 from raytrain.files.values import finite, read_json, read_json_or_nothing
-from raytrain.files.whole import move, sync_file, sync_folder, sync_tree, whole_folder, write_json, write_text
+from raytrain.files.whole import (
+    make_folder,
+    move,
+    sync_file,
+    sync_folder,
+    sync_tree,
+    whole_folder,
+    write_json,
+    write_text,
+)
 
 __all__ = [
+    "SUMS",
     "AppendedLines",
     "ProcessLock",
     "as_kind",
@@ -17,17 +28,22 @@ __all__ = [
     "finite",
     "is_disk_fault",
     "is_full",
+    "make_folder",
     "move",
     "parse_json",
     "read_as",
     "read_json",
     "read_json_or_nothing",
+    "read_sums",
     "read_value",
     "sha256_of",
+    "sum_faults",
     "sync_file",
     "sync_folder",
     "sync_tree",
+    "take_out",
     "whole_folder",
     "write_json",
+    "write_sums",
     "write_text",
 ]

@@ -23,7 +23,7 @@ def write_text(path: Path, text: str, *, durable: bool = True) -> None:
     A disk that does not take it is reported by the file's own name. Without `durable` a power cut may lose the text.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         _write(path, text, durable=durable)
         if durable:
             sync_folder(path.parent)
@@ -38,7 +38,7 @@ def whole_folder(target: Path, *, durable: bool = True) -> Iterator[Path]:
     Its parent is a scratch folder beside `target`, which goes away with all else in it. A failure leaves nothing.
     Without `durable` a power cut may leave less than all of it.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(target.parent)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as scratch:
         built = Path(scratch, "built")
         built.mkdir()
@@ -50,6 +50,14 @@ def whole_folder(target: Path, *, durable: bool = True) -> Iterator[Path]:
             built.rename(target)
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it that are missing; their names are on disk when this returns."""
+    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for made in missing:
+        sync_folder(made.parent)
+
+
 def move(source: Path, target: Path) -> None:
     """Rename within one file system; the new name is on disk when this returns."""
     source.rename(target)
@@ -57,12 +65,16 @@ def move(source: Path, target: Path) -> None:
         sync_folder(folder)
 
 
-def sync_tree(folder: Path) -> None:
-    """Bring a folder with all that is in it to disk."""
+def sync_tree(folder: Path, *, below: Path | None = None) -> None:
+    """Bring a folder with all that is in it to disk; with the names of those above it, as far as `below`, if given."""
     for here, _, names in os.walk(folder):
         for name in names:
             sync_file(Path(here, name))
         sync_folder(Path(here))
+    for above in folder.parents if below is not None else ():
+        sync_folder(above)
+        if above == below:
+            return
 
 
 def sync_file(path: Path) -> None:

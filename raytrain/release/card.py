@@ -73,6 +73,7 @@ def model_card(run: KeptRun, score: ExportScore, *, window: Audio) -> str:
         base=_base_weights(run),
         caveats=run.description.caveats(),
         licence=_licence(run),
+        scored_on=_scored_on(run),
         scored_how=_decoding(run.config.evaluation.num_beams),
         used_how=_decoding(run.config.prediction.num_beams),
         wer_before=next(before, None),
@@ -124,7 +125,17 @@ def _dataset(run: KeptRun) -> str:
     if run.description.synthetic:
         return "synthetic demo corpus of raytrain"
     manifest = run.config.data.validation_manifest or run.config.data.train_manifest
-    return f"held-out children of {Path(manifest).name}"
+    apart = run.description.halves_are_compared and not run.description.shared
+    return f"{'held-out children' if apart else 'utterances'} of {Path(manifest).name}"
+
+
+def _scored_on(run: KeptRun) -> str:
+    """Whom the figures were measured on, by what was checked and nothing else."""
+    if run.description.shared:
+        return f"On utterances not apart from training: both have {run.description.shared}"
+    if not run.description.halves_are_compared:
+        return "On a manifest of its own; whether its children were heard in training was not checked"
+    return "On held-out children, none of whom was heard in training"
 
 
 def _decoding(num_beams: int) -> str:

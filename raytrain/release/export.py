@@ -7,7 +7,7 @@ from typing import Any, assert_never
 
 from raytrain.config.baseline import Audio
 from raytrain.errors import InputError
-from raytrain.files import read_json, write_text
+from raytrain.files import read_as, write_sums, write_text
 from raytrain.release.average import Averaged, average, scored_indices
 from raytrain.release.card import ExportScore, model_card
 from raytrain.release.forecast import Forecast, forecast
@@ -19,6 +19,13 @@ from raytrain.speech.corpus import Corpus
 from raytrain.trial.inputs import inputs_of
 
 README = "README.md"
+
+
+@dataclass(frozen=True)
+class _Recorded:
+    """What raytrain.json must hold of the audio window that the weights were trained for."""
+
+    window: Audio
 
 
 @dataclass(frozen=True)
@@ -60,6 +67,7 @@ def export(run: KeptRun, *, to: Path, form: Form, num_averaged: int | None, say:
         match form:
             case "hf":
                 _write_model(run, score, averaged, into=built)
+                write_sums(built, but=(README,))  # which its person reads, and may edit, before others do
             case "submission":
                 model = built.with_name("model")
                 _write_model(run, score, averaged, into=model)
@@ -85,7 +93,7 @@ def _write_model(run: KeptRun, score: ExportScore, averaged: Averaged | None, *,
     wer = score.word_errors.wer if score.rows else run.best.eval_wer
     facts = {"steps": list(score.steps), "eval_wer": wer, "prediction": prediction.model_dump(), "run": run.name}
     add_facts(into, facts)
-    window = Audio.model_validate(read_json(into / RAYTRAIN)["window"])
+    window = read_as(into / RAYTRAIN, _Recorded).window
     write_text(into / README, model_card(run, score, window=window))
 
 
@@ -104,5 +112,5 @@ def _timed(run: KeptRun, model: Path, *, say: Callable[[str], None]) -> Forecast
 def _validation_corpus(run: KeptRun) -> Corpus:
     """The validation corpus as the run prepared it; its own weights stand for those it started from, maybe gone."""
     model = run.config.model.model_copy(update={"pretrained": str(run.best.folder)})
-    inputs = inputs_of(run.config.model_copy(update={"model": model}))
+    inputs = inputs_of(run.config.model_copy(update={"model": model}), may_share=True)
     return inputs.corpus if inputs.validation_corpus is None else inputs.validation_corpus

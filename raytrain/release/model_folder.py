@@ -8,11 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from raytrain.config.baseline import Prediction
-from raytrain.files import read_json, write_json
+from raytrain.files import read_as, write_json
 from raytrain.release.runs import RAYTRAIN
+from raytrain.whisper.configs import lacking
+from raytrain.whisper.folders import described_decoding
+from raytrain.whisper.tokenizer import load_tokenizer
 from raytrain.whisper.variants import MAX_TARGET_POSITIONS
 
 WEIGHTS = "model.safetensors"
+_NOT_RELEASED = ("use_cache", "apply_spec_augment", "_from_model_config")
 _FILES = (
     "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "vocab.json", "merges.txt",
     "added_tokens.json", "special_tokens_map.json", "normalizer.json", "preprocessor_config.json",
@@ -31,21 +35,23 @@ def copy_model(checkpoint: Path, into: Path, *, with_weights: bool = True) -> No
 def set_prediction(folder: Path, prediction: Prediction) -> None:
     """Make plain generate() transcribe as the run's configuration says."""
     path = folder / "generation_config.json"
-    settings: dict[str, Any] = read_json(path)
+    settings = described_decoding(folder)
     # Checkpoints of earlier versions hold settings of training here; with use_cache false they decode ten times slower.
-    for name in [key for key in settings if key in ("use_cache", "apply_spec_augment") or "drop" in key]:
+    for name in [key for key in settings if key in _NOT_RELEASED or "drop" in key]:
         del settings[name]
     settings["num_beams"] = prediction.num_beams
+    if settings.get("is_multilingual") is None:  # earlier versions took over what early weights had
+        settings |= lacking(settings, load_tokenizer(folder))
+    prompt = 4 if settings["is_multilingual"] else 2  # start, language, task, no timestamps
     # Not max_length: how much of the prompt it counts depends on the version of transformers.
     settings.pop("max_length", None)
-    prompt = 4 if settings["is_multilingual"] else 2  # start, language, task, no timestamps
     settings["max_new_tokens"] = min(prediction.max_new_tokens, MAX_TARGET_POSITIONS - prompt)
     write_json(path, settings)
 
 
 def add_facts(folder: Path, facts: dict[str, Any]) -> None:
     """Put facts beside those that raytrain.json holds."""
-    write_json(folder / RAYTRAIN, read_json(folder / RAYTRAIN) | facts)
+    write_json(folder / RAYTRAIN, read_as(folder / RAYTRAIN, dict[str, Any]) | facts)
 
 
 def weights_bytes(checkpoint: Path) -> int:

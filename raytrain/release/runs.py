@@ -6,24 +6,33 @@ Loads no torch: what is wrong with a folder is reported at once.
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Never
 
 from raytrain.archive.checksums import FILE_NAME as MANIFEST
 from raytrain.archive.checksums import read_manifest
-from raytrain.config.baseline import Baseline
+from raytrain.config.baseline import Baseline, Model
 from raytrain.errors import Damaged, InputError
-from raytrain.files import read_json
+from raytrain.files import read_as
 from raytrain.results.description import Description, read_description
 from raytrain.results.records import TrialRecord
 from raytrain.results.study_results import StudyResults, load_study
 from raytrain.results.transcripts import read_rows
 from raytrain.trial.storage import noted_checkpoints
-from raytrain.whisper.folders import missing
+from raytrain.whisper.sound import written_fault
 
 Form = Literal["hf", "submission"]
 """What a run is exported as: a model in Hugging Face's form, or the challenge's submission."""
 RAYTRAIN = "raytrain.json"
 UTTERANCES = "utterances.jsonl"
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """What raytrain.json must hold, among other things."""
+
+    step: int
+    eval_wer: float | None
+    source: str | None
 
 
 @dataclass(frozen=True)
@@ -51,6 +60,8 @@ class KeptRun:
     """The configuration it was trained with; a trial's own."""
     checkpoints: list[KeptCheckpoint]
     """The whole checkpoints, the lowest WER first."""
+    damaged: list[str]
+    """A line on each that is not as it was written, and not taken."""
     history: list[dict[str, Any]]
     trial: TrialRecord | None
     """The record of the trial; None for a fit."""
@@ -88,13 +99,15 @@ def require_enough(run: KeptRun, count: int) -> None:
         raise InputError(f"--average {count}: {run.name} has {len(run.checkpoints)} checkpoint(s) here; {way_out}")
 
 
-def _fit(folder: Path, checkpoints: list[KeptCheckpoint]) -> KeptRun:
+def _fit(folder: Path, checkpoints: list[Path]) -> KeptRun:
     description = read_description(folder, to_go_on=True)
+    whole, damaged = _whole(checkpoints, description.baseline.model, of=folder)
     return KeptRun(
         name=folder.name,
         description=description,
         config=description.baseline,
-        checkpoints=_require_some(checkpoints, folder),
+        checkpoints=whole,
+        damaged=damaged,
         history=(description.result or {}).get("history", []),
         trial=None,
     )
@@ -115,11 +128,13 @@ def _study(folder: Path) -> KeptRun:
 
 
 def _trial(study: StudyResults, trial: TrialRecord, checkpoint: Path) -> KeptRun:
+    whole, damaged = _whole([checkpoint], trial.config.model, of=study.folder)
     return KeptRun(
         name=f"{study.folder.name}_{trial.trial_id}",
         description=replace(study.description, baseline=trial.config),
         config=trial.config,
-        checkpoints=_require_some(_whole([checkpoint]), study.folder),
+        checkpoints=whole,
+        damaged=damaged,
         history=trial.history,
         trial=trial,
     )
@@ -129,7 +144,7 @@ def _of_checkpoint(checkpoint: Path) -> KeptRun:
     """The run that a checkpoint lies in: <fit>/checkpoints/step-000500 or <study>/ray/trial-0003/step-000500."""
     fit, study = checkpoint.parent.parent, checkpoint.parent.parent.parent
     if (fit / "fit.json").is_file():
-        return _fit(fit, _whole([checkpoint]))
+        return _fit(fit, [checkpoint])
     if (study / "study.json").is_file():
         results = load_study(study)
         for trial in results.records:
@@ -141,23 +156,34 @@ def _of_checkpoint(checkpoint: Path) -> KeptRun:
     )
 
 
-def _kept_in(folder: Path) -> list[KeptCheckpoint]:
+def _kept_in(folder: Path) -> list[Path]:
     """A fit's checkpoints. What Ray had not yet noted down when the run was killed may be half a checkpoint."""
     noted = noted_checkpoints(folder)
-    return _whole(sorted(folder.glob("step-*")) if noted is None else noted)
+    return sorted(folder.glob("step-*")) if noted is None else noted
 
 
-def _whole(folders: list[Path]) -> list[KeptCheckpoint]:
-    whole = [folder for folder in folders if (folder / RAYTRAIN).is_file() and not missing(folder)]
-    known = [(folder, read_json(folder / RAYTRAIN)) for folder in whole]
-    found = [KeptCheckpoint(folder, facts["step"], facts["eval_wer"], facts["source"]) for folder, facts in known]
+def _whole(folders: list[Path], model: Model, *, of: Path) -> tuple[list[KeptCheckpoint], list[str]]:
+    """The checkpoints that are as they were written, the lowest WER first, and a line on each that is not."""
+    found, damaged = [], []
+    for folder in (folder for folder in folders if folder.is_dir()):
+        unneeded = ("training_state.pt", *(() if (folder / UTTERANCES).exists() else (UTTERANCES,)))
+        fault = written_fault(folder, model.model_copy(update={"pretrained": str(folder)}), but=unneeded)
+        try:
+            facts = read_as(folder / RAYTRAIN, _Facts) if fault is None else None
+        except InputError as error:
+            facts, fault = None, str(error)
+        if facts is None:
+            damaged.append(f"{folder}: {fault}")
+        else:
+            found.append(KeptCheckpoint(folder, facts.step, facts.eval_wer, facts.source))
+    if not found:
+        _refuse(of, damaged)
     scored = [one for one in found if one.eval_wer is not None]  # the others only serve to go on from
-    return sorted(scored or found, key=lambda one: (math.inf if one.eval_wer is None else one.eval_wer, -one.step))
+    found = scored or found
+    return sorted(found, key=lambda one: (math.inf if one.eval_wer is None else one.eval_wer, -one.step)), damaged
 
 
-def _require_some(checkpoints: list[KeptCheckpoint], folder: Path) -> list[KeptCheckpoint]:
-    if checkpoints:
-        return checkpoints
+def _refuse(folder: Path, damaged: list[str]) -> Never:
     for home in (place for place in (folder, *folder.parents) if (place / MANIFEST).is_file()):
         try:
             remote = read_manifest(home).remote
@@ -168,7 +194,7 @@ def _require_some(checkpoints: list[KeptCheckpoint], folder: Path) -> list[KeptC
                 f"{home}: its weights lie at {remote}; bring them back with python -m raytrain.archive restore "
                 f"{home.name} --to FOLDER, and export that folder"
             )
-    raise InputError(f"{folder}: holds no whole checkpoint; {_train_it(folder)}")
+    raise InputError("; ".join([f"{folder}: holds no whole checkpoint", *damaged, _train_it(folder)]))
 
 
 def _train_it(folder: Path) -> str:

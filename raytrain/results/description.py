@@ -28,7 +28,8 @@ class Description:
     space_name: str | None = None
     space: SearchSpace | None = None
     data: dict[str, Any] = field(default_factory=dict)
-    """Where known: synthetic, train_utterances, validation_utterances, train_children, validation_children."""
+    """Where known: synthetic, train_utterances, validation_utterances, train_children, validation_children; what both
+    halves share: shared_children, shared_utterance_ids, shared_sounds; and data_sha256, which tells other data."""
     provenance: dict[str, Any] = field(default_factory=dict)
     result: dict[str, Any] | None = None
     """A fit's last row; a study's results are in its ledger."""
@@ -46,6 +47,22 @@ class Description:
     def random_weights(self) -> bool:
         """Whether training began from random weights: a WER means nothing then."""
         return self.baseline.model.pretrained is None
+
+    @property
+    def shared(self) -> str:
+        """What training and validation have in common, in words; empty where nothing is known to be."""
+        names = {
+            "shared_children": ("child", "children"),
+            "shared_utterance_ids": ("utterance id", "utterance ids"),
+            "shared_sounds": ("clip of the very same sound", "clips of the very same sound"),
+        }
+        counts = [(self.data.get(key), one, many) for key, (one, many) in names.items()]
+        return ", ".join(f"{number} {one if number == 1 else many}" for number, one, many in counts if number)
+
+    @property
+    def halves_are_compared(self) -> bool:
+        """Whether it is known what both halves share: of a split by child, and of two manifests that were compared."""
+        return self.baseline.data.validation_manifest is None or "shared_children" in self.data
 
     @property
     def memory_limit_gib(self) -> float | None:
@@ -79,6 +96,15 @@ class Description:
             found.append("The data are synthetic (the demo corpus): no WER here says anything about real children.")
         if self.random_weights:
             found.append("The weights were random at the start: the WER means nothing; memory and speed do.")
+        if self.shared:
+            found.append(f"Training and validation are not apart: both have {self.shared}, which flatters the WER.")
+        if spelled := self.data.get("children_in_several_spellings"):
+            found.append(f"Children whose id is spelled in several ways: {spelled}; each is taken for one child.")
+        if self.data.get("first_recorded_on_resume"):
+            found.append(
+                "Begun before raytrain recorded its data, and gone on with: only its children and its numbers of "
+                "utterances could be compared with those it began with."
+            )
         return found
 
 

@@ -4,6 +4,7 @@ from datetime import date
 from pathlib import Path
 
 from raytrain.errors import InputError
+from raytrain.files import make_folder, sync_folder
 
 
 def new_run_folder(storage: str | Path, parts: list[str], *, today: date | None = None) -> Path:
@@ -11,13 +12,14 @@ def new_run_folder(storage: str | Path, parts: list[str], *, today: date | None 
     home = Path(storage)
     name = "_".join([(today or date.today()).isoformat(), *(_safe(part) for part in parts)])
     try:
-        home.mkdir(parents=True, exist_ok=True)
+        make_folder(home)
         number = 1
         while True:
             folder = home / (name if number == 1 else f"{name}-{number}")
             try:
                 # mkdir is atomic: of two studies started at once, each gets a folder of its own.
                 folder.mkdir()
+                sync_folder(home)
                 return folder
             except FileExistsError:
                 number += 1

@@ -1,45 +1,69 @@
 """The prepared corpus: a manifest in, memory-mapped 16 kHz sound and its texts out. Made once, shared by all trials."""
 
 import hashlib
-import json
 import logging
 import os
+import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from raytrain.errors import InputError
-from raytrain.files import ProcessLock, cache_folder, is_full, move, write_json
+from raytrain.files import ProcessLock, cache_folder, is_full, move, read_as, write_json
 from raytrain.speech.audio import to_float
 from raytrain.speech.manifest import DEMO_MANIFEST, Utterance, iterate_manifest
 from raytrain.speech.problems import Tally
 from raytrain.speech.progress_bar import ProgressCallback
-from raytrain.speech.shards import TooManyBadError, shard_paths, write_shards
+from raytrain.speech.shards import SCHEMA, TooManyBadError, shard_paths, write_shards
+from raytrain.speech.spellings import joined, several_spellings
 
 logger = logging.getLogger("raytrain")
 
-_FORMAT_VERSION = 1
+_FORMAT_VERSION = 2
 _DESCRIPTION = "corpus.json"
+_MADE_ANEW = "remove the folder, and it is made anew"
+
+
+@dataclass(frozen=True)
+class _Described:
+    """What stands in corpus.json."""
+
+    format_version: int
+    manifest: str
+    synthetic: bool
+    tally: Tally
 
 
 class Corpus:
     """Utterances by index, in the manifest's order. The sound stays on disk, mapped; the rest is in memory."""
 
     def __init__(self, folder: Path) -> None:
-        description = json.loads((folder / _DESCRIPTION).read_text(encoding="utf-8"))
+        described = read_as(folder / _DESCRIPTION, _Described, way_out=_MADE_ANEW)
         self.folder = folder
-        self.synthetic: bool = description["synthetic"]
+        self.synthetic = described.synthetic
         """Whether it is the demo corpus, made by text-to-speech: a WER on it says nothing about real children."""
-        self.problems = Tally.from_dict(description["tally"])
+        self.problems = described.tally
         """How many utterances were left out, and why; and what was noted."""
-        self._table = _open_shards(folder).data
+        self._table = _open_shards(folder, num_utterances=described.tally.usable)
         self.utterance_ids: list[str] = self._table["utterance_id"].to_pylist()
-        self.child_ids: list[str] = self._table["child_id"].to_pylist()
+        as_written: list[str] = self._table["child_id"].to_pylist()
+        self.spellings = several_spellings(as_written)
+        """The children whose id is spelled in several ways, with all of them."""
+        self.child_ids = joined(as_written)
+        """Each utterance's child, by one spelling: two spellings in two halves would be one child in both."""
         self.age_buckets: list[str] = self._table["age_bucket"].to_pylist()
         self.texts: list[str] = self._table["text"].to_pylist()
         self.durations_s: np.ndarray = self._table["duration_s"].to_numpy()
+
+    @cached_property
+    def sound_digests(self) -> list[str]:
+        """Of each utterance's samples: the same sound has the same, whatever file it came in."""
+        digests: list[str] = self._table["sound_digest"].to_pylist()
+        return digests
 
     def __len__(self) -> int:
         return len(self.utterance_ids)
@@ -58,7 +82,7 @@ class Corpus:
 
 def open_corpus(folder: str | Path) -> Corpus:
     """A corpus that `prepare` made."""
-    if not (Path(folder) / _DESCRIPTION).is_file():
+    if not (Path(folder) / _DESCRIPTION).exists():
         raise InputError(f"{folder}: no prepared corpus; make one with `python -m raytrain.data prepare MANIFEST`")
     return Corpus(Path(folder))
 
@@ -80,15 +104,28 @@ def prepare(
     if not seen.num_utterances:
         raise InputError(f"{manifest}: holds no utterances; one JSON object a line is wanted")
     folder = _made(corpora_folder(cache)) / seen.key
-    if not folder.is_dir():
+    corpus = _found(folder)
+    if corpus is None:
         waiting = f"another process is preparing this corpus ({folder.name}); waiting for it"
         with ProcessLock(folder.with_suffix(".lock"), in_use=lambda holder: logger.info(waiting)):
-            if not folder.is_dir():  # it may have been made while we waited
+            corpus = _found(folder)  # it may have been made while we waited
+            if corpus is None:
                 _make(folder, manifest, seen, max_bad_share, progress)
-    corpus = open_corpus(folder)
+                corpus = open_corpus(folder)
     if corpus.problems.bad_share > max_bad_share or not len(corpus):
         raise InputError(_refusal(manifest, corpus.problems, seen.num_utterances, max_bad_share))
     return corpus
+
+
+def _found(folder: Path) -> Corpus | None:
+    """The corpus that was made in this folder; None where there is none, or a damaged one."""
+    if not folder.exists():
+        return None
+    try:
+        return open_corpus(folder)
+    except InputError as error:
+        logger.info("%s: this prepared corpus is damaged and is made anew", error)
+        return None
 
 
 class _Survey(NamedTuple):
@@ -119,26 +156,38 @@ def _make(folder: Path, manifest: Path, seen: _Survey, max_bad_share: float, pro
     """Make a corpus beside its place and move it there at the end: nobody ever sees half a corpus."""
     unfinished = folder.with_suffix(".unfinished")
     most_bad = max_bad_share * seen.num_utterances
-    try:
+
+    def shards_made() -> Tally:
         unfinished.mkdir(exist_ok=True)
-        tally = write_shards(manifest, unfinished, num_lines=seen.num_lines, most_bad=most_bad, progress=progress)
-        description = {
-            "format_version": _FORMAT_VERSION,
-            "manifest": str(manifest),
-            "synthetic": manifest == DEMO_MANIFEST.absolute(),
-            "tally": tally.as_dict(),
-        }
-        write_json(unfinished / _DESCRIPTION, description)
+        return write_shards(manifest, unfinished, num_lines=seen.num_lines, most_bad=most_bad, progress=progress)
+
+    try:
+        tally = shards_made()
+        if not _is_whole(unfinished, tally):  # what an earlier process had made of it was damaged since
+            shutil.rmtree(unfinished)
+            tally = shards_made()
+        synthetic = manifest == DEMO_MANIFEST.absolute()
+        description = _Described(_FORMAT_VERSION, str(manifest), synthetic, tally)
+        write_json(unfinished / _DESCRIPTION, {**vars(description), "tally": tally.as_dict()})
+        if folder.is_dir():  # a damaged one; who has its files mapped keeps them
+            shutil.rmtree(folder)
         move(unfinished, folder)
     except TooManyBadError as error:
         raise InputError(_refusal(manifest, error.tally, seen.num_utterances, max_bad_share)) from None
     except OSError as error:
-        if not is_full(error):
-            raise
+        way_out = "make room, or name" if is_full(error) else "name"
         raise InputError(
-            f"{folder.parent}: {os.strerror(error.errno or 0)}; make room, or name a folder on another disk in "
-            "RAYTRAIN_CACHE"
+            f"{error.filename or folder.parent}: {os.strerror(error.errno or 0)}; {way_out} a folder on another disk "
+            "in RAYTRAIN_CACHE"
         ) from None
+
+
+def _is_whole(folder: Path, tally: Tally) -> bool:
+    try:
+        _open_shards(folder, num_utterances=tally.usable)
+    except InputError:
+        return False
+    return True
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:
@@ -177,9 +226,19 @@ def _refusal(manifest: Path, tally: Tally, num_utterances: int, max_bad_share: f
     )
 
 
-def _open_shards(folder: Path) -> Any:
-    """The shards as one memory-mapped dataset."""
+def _open_shards(folder: Path, *, num_utterances: int) -> Any:
+    """The shards as one memory-mapped table; InputError where one of them is missing, cut or anything else."""
     # Imported here: it takes a second or two, and a typo in a configuration shall show sooner.
+    import pyarrow as pa
     from datasets import Dataset, concatenate_datasets
 
-    return concatenate_datasets([Dataset.from_file(str(path)) for path in shard_paths(folder)])
+    try:
+        table = concatenate_datasets([Dataset.from_file(str(path)) for path in shard_paths(folder)]).data
+    except (OSError, ValueError, pa.ArrowException) as error:
+        fact = (str(error) or type(error).__name__).splitlines()[0]
+        raise InputError(f"{folder}: its shards cannot be read ({fact}); {_MADE_ANEW}") from None
+    if table.column_names != SCHEMA.names:
+        raise InputError(f"{folder}: its shards are of another form; {_MADE_ANEW}")
+    if len(table) != num_utterances:  # a stream that was cut between two batches reads as a shorter one
+        raise InputError(f"{folder}: {len(table)} of {num_utterances} utterances are there; {_MADE_ANEW}")
+    return table

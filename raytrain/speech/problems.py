@@ -114,18 +114,13 @@ class Tally:
         return "; ".join(parts)
 
     def as_dict(self) -> dict[str, Any]:
-        """The counts as JSON has them, which from_dict reads."""
+        """The counts as JSON has them."""
         return {
             "usable": self.usable,
             "left_out": dict(sorted(self.left_out.items())),
             "noted": dict(sorted(self.noted.items())),
             "first": self.first,
         }
-
-    @classmethod
-    def from_dict(cls, stored: dict[str, Any]) -> Self:
-        """The tally that as_dict gave."""
-        return cls(stored["usable"], Counter(stored["left_out"]), Counter(stored["noted"]), list(stored["first"]))
 
 
 def _by_kind(counts: Counter[str]) -> str:

@@ -3,14 +3,16 @@
 A shard counts once its JSON stands beside it: a preparation that was stopped goes on after the last such shard.
 """
 
-import json
+import hashlib
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
-from raytrain.files import sync_file, write_json
+from raytrain.errors import InputError
+from raytrain.files import read_as, sync_file, write_json
 from raytrain.speech.examine import Examined, examine
 from raytrain.speech.manifest import iterate_manifest
 from raytrain.speech.problems import Tally
@@ -19,7 +21,9 @@ from raytrain.speech.progress_bar import ProgressCallback
 _FIELDS = {name: name for name in ("utterance_id", "child_id", "session_id", "age_bucket")}
 _FIELDS["text"] = "orthographic_text"
 """The columns of text, and the field of an utterance that each holds."""
-SCHEMA = pa.schema({**dict.fromkeys(_FIELDS, pa.string()), "duration_s": pa.float32(), "samples": pa.list_(pa.int16())})
+_TEXTS = (*_FIELDS, "sound_digest")
+SCHEMA = pa.schema({**dict.fromkeys(_TEXTS, pa.string()), "duration_s": pa.float32(), "samples": pa.list_(pa.int16())})
+_DIGEST_BYTES = 8  # two clips among 500,000 share one by chance once in a hundred million corpora
 _SHARD_LINES, _SHARD_BYTES = 4096, 2**29
 _BATCH_CLIPS, _BATCH_BYTES = 256, 2**25
 
@@ -36,7 +40,7 @@ def write_shards(manifest: Path, folder: Path, *, num_lines: int, most_bad: floa
     """Write the shards that are not there yet; the counts over all of them. Gives up once over `most_bad` are bad."""
     tally, done, number = Tally(), 0, 0
     while (finished := _finished(folder, number)) is not None:
-        tally, done, number = tally + finished[0], done + finished[1], number + 1
+        tally, done, number = tally + finished.tally, done + finished.lines, number + 1
     progress(done, num_lines)
     examined = examine(islice(iterate_manifest(manifest), done, None))
     while True:
@@ -103,6 +107,7 @@ class _ShardWriter:
         offsets = np.cumsum([0, *(len(item.samples) for item in self._batch)], dtype=np.int32)
         columns = {
             **{column: [getattr(utterance, name) for utterance in utterances] for column, name in _FIELDS.items()},
+            "sound_digest": [_digest(item.samples) for item in self._batch],
             "duration_s": np.array([item.duration_s for item in self._batch], np.float32),
             "samples": pa.ListArray.from_arrays(offsets, np.concatenate([item.samples for item in self._batch])),
         }
@@ -114,10 +119,21 @@ def _shard(folder: Path, number: int) -> Path:
     return folder / f"shard-{number:05d}.arrow"
 
 
-def _finished(folder: Path, number: int) -> tuple[Tally, int] | None:
-    """A whole shard's counts and number of manifest lines; None where the shard is not there or not whole."""
-    done = _shard(folder, number).with_suffix(".json")
-    if not done.exists():
+def _digest(samples: np.ndarray) -> str:
+    return hashlib.blake2b(samples.data, digest_size=_DIGEST_BYTES).hexdigest()
+
+
+@dataclass(frozen=True)
+class _Finished:
+    """What stands beside a whole shard: its number of manifest lines, and their counts."""
+
+    lines: int
+    tally: Tally
+
+
+def _finished(folder: Path, number: int) -> _Finished | None:
+    """A whole shard's counts; None where the shard is not there or not whole."""
+    try:
+        return read_as(_shard(folder, number).with_suffix(".json"), _Finished)
+    except InputError:
         return None
-    stored = json.loads(done.read_text())
-    return Tally.from_dict(stored["tally"]), stored["lines"]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from raytrain.config.absolute import absolute, absolute_space
 from raytrain.config.baseline import Baseline
 from raytrain.config.dump import by_dotted_key
 from raytrain.config.reader import change
@@ -56,8 +57,13 @@ def refuse_another(
     folder: Path, description: Description, *, baseline: Baseline | None = None, space: SearchSpace | None = None
 ) -> None:
     """Refuse to go on with a study as if it had asked something else: its trials could not be compared."""
-    for kind, now, then in (("baseline", baseline, description.baseline), ("space", space, description.space)):
-        if now is None or then is None:
+    pairs = (
+        # A study has the whole paths of what was typed.
+        ("baseline", baseline and absolute(baseline), absolute(description.baseline)),
+        ("space", space and absolute_space(space), absolute_space(description.asked)),
+    )
+    for kind, now, then in pairs:
+        if now is None:
             continue
         before, after = by_dotted_key(then), by_dotted_key(now)
         keys = before.keys() | after.keys()

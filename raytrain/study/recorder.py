@@ -1,7 +1,6 @@
 """What Tune says of its trials in; rows to the history and the trackers, and one line in the ledger a trial, out."""
 
 import os
-import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -12,7 +11,7 @@ import ray.tune
 from ray.tune.experiment import Trial as TuneTrial
 from ray.tune.integration.ray_train import CHECKPOINT_PATH_KEY
 
-from raytrain.files import is_full
+from raytrain.files import is_full, sync_tree, write_text
 from raytrain.results.records import Outcome, Row, TrialRecord
 from raytrain.results.transcripts import transcripts_path
 from raytrain.search.equivalents import inherit
@@ -143,6 +142,8 @@ class Recorder(ray.tune.Callback):
             record = self._inherited(record, trial.probes)
         elif running.checkpoint is not None and (running.checkpoint / "utterances.jsonl").is_file():
             self._keep_utterances(running.checkpoint / "utterances.jsonl", record)
+        if record.checkpoint is not None:  # the line in the ledger is on disk for good: what it names has to be, too
+            sync_tree(folder / record.checkpoint, below=folder)
         self._end(record)
         running.tracked.finish(str(record.outcome), trial_summary(record, last_row=running.reported()))
 
@@ -159,9 +160,7 @@ class Recorder(ray.tune.Callback):
         return record
 
     def _keep_utterances(self, scored: Path, record: TrialRecord) -> None:
-        target = transcripts_path(self._study.folder, record.number)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(scored, target)
+        write_text(transcripts_path(self._study.folder, record.number), scored.read_text(encoding="utf-8"))
 
 
 def _ending(row: Row, error: str | None) -> tuple[Outcome, str | None]:

@@ -1,12 +1,12 @@
 """One search: a Study in; its trials run by Ray Tune, one after the other as proposed; their records out."""
 
-import logging
 import shutil
 import threading
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from raytrain.files import take_out
 from raytrain.memory.admission import Admission, as_capped
 from raytrain.memory.footprint import Footprint
 from raytrain.results.records import TrialRecord
@@ -24,11 +24,8 @@ from raytrain.trial import cluster
 from raytrain.trial.job import Share, Trial
 from raytrain.trial.stop_request import StopRequest
 
-log = logging.getLogger("raytrain")
 _DRIVER_RESTARTS = 5
 """What training raises ends its trial at once; what kills a driver is the machine, and the trial goes on."""
-_TRACKED_WITHIN_S = 60.0
-"""W&B's own patience with a server is 30 s a run."""
 _LEAST_FRACTION = 0.01
 """Of a GPU, where a trial's share follows from its memory: Room then tells how many run at once."""
 
@@ -44,6 +41,7 @@ def run_study(
     history, watcher = study.history, watcher or Lines()
     with history.held():
         proposals = Proposals(study)
+        study.inputs.write_listing(study.folder)
         study.description.write(study.folder)  # now that its files are known to be sound
         if not proposals.remaining and not Repeats(study).remaining:
             Projection(history, study.folder).close()
@@ -73,6 +71,7 @@ def _tune(
     from raytrain.study.scheduler import make_scheduler
     from raytrain.study.searcher import StudySearcher
     from raytrain.trial.driver import drive_trial
+    from raytrain.trial.mend import mend
 
     alone = study.baseline.scaling.num_workers == 1
     share, at_once = Share.of(
@@ -95,6 +94,9 @@ def _tune(
 
     def place(trial: Trial) -> Trial | None:
         placed = room.place(trial)
+        if placed is not None:
+            # Before each start its driver sees to it, too; here a person reads what there is to say.
+            mend(study.runs / trial.trial_id, trial.config.model, may_begin_anew=True)
         watcher.waits(None if placed is not None else trial.number)
         return placed
 
@@ -144,8 +146,7 @@ def _tune(
     finally:
         stop.withdraw()
         recorder.close()
-        if not tracking.wait(_TRACKED_WITHIN_S):
-            log.warning("the trackers are still busy with what they were given; what does not arrive is on disk")
+        tracking.close(hurried=asked_to_stop.is_set())
 
 
 def _admission(study: Study, hardware: cluster.Hardware, *, use_gpu: bool) -> Admission:
@@ -163,7 +164,7 @@ def _tidy(study: Study) -> None:
         if record.checkpoint is None:
             shutil.rmtree(study.runs / record.trial_id, ignore_errors=True)
         else:
-            (study.folder / record.checkpoint / "training_state.pt").unlink(missing_ok=True)
+            take_out(study.folder / record.checkpoint, "training_state.pt")
 
 
 def _folder_of(trial: Any) -> str:

@@ -7,20 +7,44 @@ since W&B's client is one for all.
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, TypeVar
 
-from raytrain.tracking.tracked_run import TrackedRun
+from raytrain.tracking.tracked_run import TrackedRun, warn_once
 
 log = logging.getLogger("raytrain")
+T = TypeVar("T")
+_PATIENCE_S = 60.0
+"""W&B's own patience with a server is 30 s a run."""
+_HURRIED_S = 2.0
+"""Of the 10 s between a machine's SIGTERM and its SIGKILL."""
+
+
+def within(timeout_s: float, work: Callable[[], T]) -> T:
+    """What the work hands out or raises; TimeoutError where it takes longer: it is left to itself then."""
+    future: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:  # noqa: BLE001 - raised where it is waited for
+            future.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return future.result(timeout_s)
 
 
 class Background:
-    """Does pieces of work one after the other in a thread of its own. An end of the process does not wait for it."""
+    """Does pieces of work one after the other in a thread of its own: whatever a tracker raises or hangs in stays here.
+
+    An end of the process does not wait for it.
+    """
 
     def __init__(self) -> None:
         self._queue: SimpleQueue[Callable[[], None]] = SimpleQueue()
-        threading.Thread(target=self._work, name="tracking", daemon=True).start()
+        self._thread = threading.Thread(target=self._work, name="tracking", daemon=True)
+        self._thread.start()
 
     def do(self, work: Callable[[], None]) -> None:
         """Add a piece of work, and return at once."""
@@ -32,13 +56,19 @@ class Background:
         self.do(done.set)
         return done.wait(timeout_s)
 
+    def close(self, *, hurried: bool = False) -> None:
+        """Wait a minute at most, hurried 2 s, for what was added; then it is left to itself, with one last line."""
+        if not self.wait(_HURRIED_S if hurried else _PATIENCE_S):
+            log.warning("the trackers are still busy with what they were given; what does not arrive is on disk")
+            log.addFilter(lambda record: record.thread != self._thread.ident)
+
     def _work(self) -> None:
         while True:
             work = self._queue.get()
             try:
                 work()
-            except Exception as error:  # noqa: BLE001 - whatever the trackers' trouble, the study they look at goes on
-                log.warning("tracking: %s: %s", type(error).__name__, error)
+            except Exception as error:  # noqa: BLE001 - whatever the trackers' trouble, the run they look at goes on
+                warn_once(f"tracking: {type(error).__name__}: {error}")
 
 
 class LaterRun:

@@ -4,7 +4,9 @@ Rows are a session's own, made flat on their way, as trackers plot, filter and s
 and files of a study are in raytrain.tracking.published_study.
 """
 
+import hashlib
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -14,6 +16,9 @@ from raytrain.config.dump import by_dotted_key, flat
 from raytrain.results.records import Row, TrialRecord
 from raytrain.results.study_results import StudyResults, outcomes
 
+_TAG_LETTERS = 64
+_NAME_BYTES = 128
+"""W&B's own limits; those of names count letters, and a run's folder has its id in a name of at most 255 bytes."""
 _FROM_RECORD = ("eval_wer", "best_eval_wer", "inherited_from", "reason", "predicted_memory_gib", "gpu_fraction")
 
 
@@ -40,9 +45,9 @@ def trial_run(
     training = config.training
     split = f"{training.batch_size}x{training.gradient_accumulation_steps}"
     return RunContent(
-        run_id=f"{study_name}-{trial_id}",
+        run_id=plain_name(f"{study_name}-{trial_id}"),
         name=f"{trial_id} {split} lr {training.learning_rate:.2g}",
-        group=study_name,
+        group=_cut(study_name, _NAME_BYTES),
         job_type="trial",
         tags=_tags(config.model.variant, space_name, "baseline" if number == 0 else None),
         config=by_dotted_key(config),
@@ -62,8 +67,8 @@ def trial_summary(record: TrialRecord, *, last_row: Mapping[str, Any]) -> dict[s
 def fit_run(folder_name: str, config: Baseline) -> RunContent:
     """One fit, under the name of its folder."""
     return RunContent(
-        run_id=folder_name,
-        name=folder_name,
+        run_id=plain_name(folder_name),
+        name=_cut(folder_name, _NAME_BYTES),
         job_type="fit",
         tags=_tags(config.model.variant),
         config=by_dotted_key(config),
@@ -75,9 +80,9 @@ def study_run(study: StudyResults) -> RunContent:
     name, asked = study.folder.name, study.description
     settings = {"baseline": asked.baseline.model_dump(), "space": asked.asked.model_dump()}
     return RunContent(
-        run_id=f"{name}-study",
-        name=name,
-        group=name,
+        run_id=plain_name(f"{name}-study"),
+        name=_cut(name, _NAME_BYTES),
+        group=_cut(name, _NAME_BYTES),
         job_type="study",
         tags=_tags(asked.baseline_name, asked.space_name),
         config=flat(settings, separator="."),
@@ -118,4 +123,19 @@ def _is_number(value: Any) -> bool:
 
 
 def _tags(*tags: str | None) -> tuple[str, ...]:
-    return tuple(tag for tag in tags if tag)
+    return tuple(_cut(tag, _TAG_LETTERS) for tag in tags if tag)
+
+
+def _cut(text: str, letters: int) -> str:
+    """A text of at most so many letters, all of which can be sent."""
+    sent = text.encode(errors="replace").decode()  # a file's name may hold bytes that are no text
+    return sent if len(sent) <= letters else f"{sent[: letters - 1]}…"
+
+
+def plain_name(name: str) -> str:
+    """A name as W&B takes it for runs and artifacts; one that has to be changed keeps a mark of its own."""
+    plain = re.sub(r"[:;,#?/'\\%\x00-\x1f\ud800-\udfff]", "-", name).strip()
+    if plain == name and len(name.encode()) <= _NAME_BYTES:
+        return name
+    mark = hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:8]
+    return f"{plain.encode()[: _NAME_BYTES - 1 - len(mark)].decode(errors='ignore')}-{mark}"

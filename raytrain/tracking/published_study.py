@@ -10,8 +10,10 @@ from raytrain.report.edits import marked
 from raytrain.results.choose import peak_memory_gib, ranked_trials, undominated
 from raytrain.results.study_results import StudyResults, varied_keys, worst_utterances
 from raytrain.results.transcripts import counts
-from raytrain.tracking.content import study_run, study_summary
-from raytrain.tracking.wandb_run import WandbRun, wandb_mode
+from raytrain.tracking.background import Background
+from raytrain.tracking.content import plain_name, study_run, study_summary
+from raytrain.tracking.tracked_run import TrackedRun
+from raytrain.tracking.wandb_run import WandbRun
 
 _TRANSCRIPTS = 50
 _FROM_UTTERANCE = ["utterance_id", "child_id", "age_bucket", "reference", "hypothesis"]
@@ -20,13 +22,20 @@ _FROM_UTTERANCE = ["utterance_id", "child_id", "age_bucket", "reference", "hypot
 def publish_study(tracking: Tracking, study: StudyResults, *, with_checkpoint: bool = False) -> None:
     """Add the study's run beside its trials'; a study that goes on later renews it under the same id.
 
-    `with_checkpoint` sends the best trial's weights, too.
+    `with_checkpoint` sends the best trial's weights, too. It raises nothing, and ends within a minute.
     """
-    if wandb_mode(tracking) == "disabled" or not study.records:
+    if tracking.wandb == "disabled" or not study.records:
         return
-    run = WandbRun(tracking, study_run(study), folder=study.folder)
-    run.attempt(lambda opened: _publish(opened, study, with_checkpoint=with_checkpoint))
-    run.finish("completed", study_summary(study))
+
+    def publish() -> None:
+        one = WandbRun(tracking, study_run(study), folder=study.folder)
+        run = TrackedRun([one], position=study.folder / "tracking" / f"{study.folder.name}.txt")
+        run.each(lambda _: one.act(lambda opened: _publish(opened, study, with_checkpoint=with_checkpoint)))
+        run.finish("completed", study_summary(study))
+
+    background = Background()
+    background.do(publish)
+    background.close()
 
 
 def trial_rows(study: StudyResults) -> list[dict[str, Any]]:
@@ -58,13 +67,15 @@ def _publish(run: wandb.Run, study: StudyResults, *, with_checkpoint: bool) -> N
     tables = {"all_trials": _table(rows, allow_mixed_types=True), "worst_transcripts": _transcripts(study)}
     # All at one step, the number of trials: a study that goes on adds a row, and repeats none.
     run.log(tables | _charts(study, rows), step=len(rows), commit=True)
-    artifact = wandb.Artifact(f"{study.folder.name}-results", type="study")
+    artifact = wandb.Artifact(plain_name(f"{study.folder.name}-results"), type="study")
     for file_name in ("best.yaml", "study.json", "trials.jsonl", "report.md", "report.html"):
         if (study.folder / file_name).is_file():
             artifact.add_file(str(study.folder / file_name))
     run.log_artifact(artifact)
     if with_checkpoint and study.best is not None and study.best.checkpoint is not None:
-        weights = wandb.Artifact(f"{study.folder.name}-best", type="model", metadata={"trial": study.best.number})
+        weights = wandb.Artifact(
+            plain_name(f"{study.folder.name}-best"), type="model", metadata={"trial": study.best.number}
+        )
         # Sent from where they lie: no second copy of gigabytes.
         weights.add_dir(str(study.folder / study.best.checkpoint), policy="immutable")
         run.log_artifact(weights)

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+from functools import partial
 from pathlib import Path
 
 import wandb
@@ -10,10 +11,12 @@ import wandb
 from raytrain.config.baseline import Tracking
 from raytrain.config.space import SearchSpace
 from raytrain.errors import InputError
-from raytrain.files import write_text
+from raytrain.files import is_disk_fault, write_text
+from raytrain.tracking.background import within
 from raytrain.tracking.sweep import study_sweep
-from raytrain.tracking.wandb_run import server_answers, wandb_mode
+from raytrain.tracking.wandb_run import first_line, server_answers, wandb_mode
 
+_PATIENCE_S = 60.0
 _WAY_OUT = "leave out --wandb-sweep: the trials are tracked without it"
 
 
@@ -31,18 +34,26 @@ def require_online(tracking: Tracking) -> None:
 
 def create_sweep(tracking: Tracking, space: SearchSpace, *, folder: Path) -> str:
     """Make the study's sweep, unless it has one; return the address of its page."""
-    project = tracking.wandb_project
     try:
-        sweep_id = sweep_of(folder)
-        if sweep_id is None:
-            with contextlib.redirect_stdout(io.StringIO()):  # stdout is for results, and W&B writes there
-                sweep_id = wandb.sweep(study_sweep(space, name=folder.name), project=project)
-            write_text(_file(folder), sweep_id)
-        api = wandb.Api()
-        entity = os.environ.get("WANDB_ENTITY") or api.default_entity
-        return str(api.sweep(f"{entity}/{project}/{sweep_id}").url)
-    except wandb.errors.Error as error:
-        raise InputError(f"--wandb-sweep: W&B's server made none ({error}); try again, or {_WAY_OUT}") from None
+        return within(_PATIENCE_S, partial(_sweep_page, tracking.wandb_project, space, folder))
+    except OSError as error:
+        if is_disk_fault(error):
+            raise
+        fault = first_line(error)
+    except Exception as error:  # noqa: BLE001 - whatever the server answered, nothing has begun yet
+        fault = first_line(error)
+    raise InputError(f"--wandb-sweep: W&B's server made none ({fault}); try again, or {_WAY_OUT}")
+
+
+def _sweep_page(project: str, space: SearchSpace, folder: Path) -> str:
+    sweep_id = sweep_of(folder)
+    if sweep_id is None:
+        with contextlib.redirect_stdout(io.StringIO()):  # stdout is for results, and W&B writes there
+            sweep_id = wandb.sweep(study_sweep(space, name=folder.name), project=project)
+        write_text(_file(folder), sweep_id)
+    api = wandb.Api()
+    entity = os.environ.get("WANDB_ENTITY") or api.default_entity
+    return str(api.sweep(f"{entity}/{project}/{sweep_id}").url)
 
 
 def sweep_of(folder: Path) -> str | None:

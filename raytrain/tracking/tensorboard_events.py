@@ -1,5 +1,6 @@
-"""TensorBoard events written with TensorBoard's own writer: scalars on `examples_seen`, and HParams. Needs no torch."""
+"""TensorBoard events written with TensorBoard's records: scalars on `examples_seen`, and HParams. Needs no torch."""
 
+import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +11,7 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.plugins.hparams import metadata, plugin_data_pb2
 from tensorboard.plugins.hparams.api_pb2 import Status
 from tensorboard.plugins.hparams.summary_v2 import hparams_pb
-from tensorboard.summary.writer.event_file_writer import EventFileWriter
+from tensorboard.summary.writer.record_writer import RecordWriter
 
 from raytrain.tracking.content import RunContent
 
@@ -22,10 +23,18 @@ class TensorBoardEvents:
     """One run's folder of events."""
 
     def __init__(self, folder: Path, content: RunContent) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self._writer = EventFileWriter(str(folder))
-        shown = {key: _hparam(value) for key, value in content.config.items() if key.startswith(_SHOWN_SECTIONS)}
-        self._add(hparams_pb(shown, trial_id=content.run_id))
+        self._folder, self._content = folder, content
+
+    def open(self) -> None:
+        """Begin a file with the hyper-parameters; OSError where it cannot be written to, here and later."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        path = self._folder / f"events.out.tfevents.{time.time():.6f}.{os.getpid()}"
+        # Written at once: TensorBoard's own thread ends on a full disk in a traceback, and holds two minutes back.
+        self._writer = RecordWriter(path.open("xb", buffering=0))
+        self._write(Event(wall_time=time.time(), file_version="brain.Event:2"))
+        config = self._content.config
+        shown = {key: _hparam(value) for key, value in config.items() if key.startswith(_SHOWN_SECTIONS)}
+        self._add(hparams_pb(shown, trial_id=self._content.run_id))
 
     def log(self, row: Mapping[str, float], *, examples_seen: int) -> None:
         """Write one row's scalars at this step."""
@@ -42,10 +51,15 @@ class TensorBoardEvents:
         self._add(Summary(value=[value]))
         self._writer.close()
 
+    def given_up(self, error: Exception) -> str:
+        """What to say once it is left out because of this."""
+        return f"TensorBoard: {self._folder.parent}: {getattr(error, 'strerror', None) or error}; going on without it"
+
     def _add(self, summary: Summary, *, step: int = 0) -> None:
-        self._writer.add_event(Event(wall_time=time.time(), step=step, summary=summary))
-        # The writer keeps events for two minutes; a killed study should still show its last rows.
-        self._writer.flush()
+        self._write(Event(wall_time=time.time(), step=step, summary=summary))
+
+    def _write(self, event: Event) -> None:
+        self._writer.write(event.SerializeToString())
 
 
 def _hparam(value: Any) -> bool | float | str:

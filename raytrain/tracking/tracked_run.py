@@ -1,9 +1,10 @@
 """One tracked run: rows of figures in, the same rows in Weights & Biases and in TensorBoard, on `examples_seen`.
 
-Neither may stop or slow the training it looks at. A row is logged once, even where a resumed run reports it again.
+Neither may stop or slow the training it looks at: one that raises is left out from then on, with a line, and the other
+goes on. A row is logged once, even where a resumed run reports it again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from raytrain.config.baseline import Tracking
 from raytrain.files import write_text
 from raytrain.tracking.content import RunContent, flat_row
 from raytrain.tracking.tensorboard_events import TensorBoardEvents
-from raytrain.tracking.wandb_run import WandbRun
+from raytrain.tracking.wandb_run import WandbRun, warn_once
 
 Tracker = TensorBoardEvents | WandbRun
 
@@ -20,25 +21,33 @@ class TrackedRun:
     """A run that is going on. `finish` is called once, whatever the end."""
 
     def __init__(self, trackers: Sequence[Tracker], *, position: Path) -> None:
-        self._trackers = trackers
+        self._trackers = list(trackers)
         self._position = position
-        self._logged = int(position.read_text()) if position.exists() else -1
+        self._logged = _last_sent(position)
+        self.each(lambda tracker: tracker.open())
 
     def log(self, row: Mapping[str, Any]) -> None:
         """Send one row of an evaluation; a row at or before the last one sent is known already and left out."""
         examples_seen = row["examples_seen"]
         if examples_seen <= self._logged:
             return
-        for tracker in self._trackers:
-            tracker.log(flat_row(row), examples_seen=examples_seen)
+        self.each(lambda tracker: tracker.log(flat_row(row), examples_seen=examples_seen))
         self._logged = examples_seen
         if self._trackers:
             write_text(self._position, str(examples_seen))
 
     def finish(self, outcome: str, summary: Mapping[str, Any] | None = None) -> None:
         """Close the run as what it was: an Outcome's value, or "interrupted" for one that will be resumed."""
-        for tracker in self._trackers:
-            tracker.finish(outcome, summary or {})
+        self.each(lambda tracker: tracker.finish(outcome, summary or {}))
+
+    def each(self, action: Callable[[Tracker], None]) -> None:
+        """Do something with each tracker, and without those that raise from then on."""
+        for tracker in tuple(self._trackers):
+            try:
+                action(tracker)
+            except Exception as error:  # noqa: BLE001 - whatever a tracker's trouble, the training it looks at goes on
+                warn_once(tracker.given_up(error))
+                self._trackers.remove(tracker)
 
 
 def open_run(tracking: Tracking, content: RunContent, *, folder: Path, sweep_id: str | None = None) -> TrackedRun:
@@ -52,6 +61,14 @@ def open_run(tracking: Tracking, content: RunContent, *, folder: Path, sweep_id:
     if tracking.wandb != "disabled":
         trackers.append(WandbRun(tracking, content, folder=folder, sweep_id=sweep_id))
     return TrackedRun(trackers, position=folder / "tracking" / f"{_folder_name(content.run_id)}.txt")
+
+
+def _last_sent(position: Path) -> int:
+    """-1 where nothing is known to be sent: W&B knows a step that it has, TensorBoard shows a point twice."""
+    try:
+        return int(position.read_text())
+    except (OSError, ValueError):
+        return -1
 
 
 def _folder_name(name: str) -> str:

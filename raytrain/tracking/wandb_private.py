@@ -3,9 +3,12 @@
 tests/tracking/test_wandb_private.py goes red when a new client changes one of them.
 """
 
-import logging
+from pathlib import Path
 from typing import Any
 
+import wandb
+from wandb.analytics.opentelemetry import opentelemetry_proxy
+from wandb.sdk import wandb_settings
 from wandb.sdk.lib import wbauth
 
 UNPROMISED_SETTINGS: dict[str, Any] = {
@@ -26,6 +29,16 @@ def find_key(server: str) -> wbauth.Auth | None:
     return wbauth.authenticate_session(host=server, source="raytrain", prompt=False, update_session=False)
 
 
-def silence_telemetry() -> None:
-    """W&B counts its own errors by OpenTelemetry, which complains on a terminal when a server takes no counts."""
-    logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
+def settings_of_files(settings: wandb.Settings) -> wandb.Settings:
+    """What W&B's settings files say, or whatever the client raises of them; it would print that, and go on without."""
+    return wandb_settings._parse_system_settings(settings.read_system_settings())
+
+
+def unlink_service_log(run: wandb.Run) -> None:
+    """Take the link to the client's own log, in the person's cache, out of the run's folder: none may leave a run."""
+    (Path(run.dir).parent / "logs" / "debug-core.log").unlink(missing_ok=True)
+
+
+def stop_telemetry() -> None:
+    """W&B counts its own errors by OpenTelemetry, which holds up the exit of a process while a server is silent."""
+    opentelemetry_proxy.disable()

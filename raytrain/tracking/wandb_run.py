@@ -13,10 +13,10 @@ import wandb
 from raytrain.config.baseline import Tracking
 from raytrain.errors import InputError
 from raytrain.tracking.content import RunContent, flat_summary
-from raytrain.tracking.wandb_private import UNPROMISED_SETTINGS, find_key, silence_telemetry
+from raytrain.tracking.wandb_private import UNPROMISED_SETTINGS, find_key, stop_telemetry, unlink_service_log
 
 log = logging.getLogger("raytrain")
-silence_telemetry()
+stop_telemetry()
 Mode = Literal["online", "offline", "disabled"]
 _EXIT_STATUS = {"completed": 0, "pruned": 0, "interrupted": 255}
 """By outcome: W&B reads 255 as "killed", and any other status but 0 as "failed"."""
@@ -46,7 +46,7 @@ class WandbRun:
         if "WANDB_SWEEP_ID" in os.environ:
             # A sweep's agent has named project and run in the environment: those are the ones its sweep shows.
             project, run_id = os.environ.get("WANDB_PROJECT"), os.environ.get("WANDB_RUN_ID", run_id)
-        arguments = {
+        arguments: dict[str, Any] = {
             "project": project,
             "id": run_id,
             "name": content.name,
@@ -58,36 +58,41 @@ class WandbRun:
             "resume": "allow",
             "reinit": "create_new",
         }
-        self._tags = content.tags
-        self._run = _open(arguments, mode=wandb_mode(tracking), sweep_id=sweep_id)
+        self._tracking, self._arguments, self._sweep_id = tracking, arguments, sweep_id
+        self._run: wandb.Run | None = None
+
+    def open(self) -> None:
+        """Start the run, where it is to be; an error where W&B does not work at all."""
+        mode = wandb_mode(self._tracking)
+        if mode != "disabled":
+            self._run = _open(self._arguments, mode=mode, sweep_id=self._sweep_id)
+            unlink_service_log(self._run)
 
     def log(self, row: Mapping[str, float], *, examples_seen: int) -> None:
         """Send one row at this step."""
         # Without commit a row waits for the next one, and a kill loses it.
-        self.attempt(lambda run: run.log(dict(row), step=examples_seen, commit=True))
+        self.act(lambda run: run.log(dict(row), step=examples_seen, commit=True))
 
     def finish(self, outcome: str, summary: Mapping[str, Any]) -> None:
         """Send the summary, and close the run with the outcome as a tag and as its state."""
-        self.attempt(lambda run: self._finish(run, outcome, summary))
-        self._run = None
+        self.act(lambda run: self._finish(run, outcome, summary))
 
-    def attempt(self, action: Callable[[wandb.Run], None]) -> None:
-        """Do something with the open run; what goes wrong is said, and ends the tracking alone."""
-        if self._run is None:
-            return
-        try:
+    def act(self, action: Callable[[wandb.Run], None]) -> None:
+        """Do something with the run, where W&B has one."""
+        if self._run is not None:
             action(self._run)
-        except Exception as error:  # noqa: BLE001 - whatever the tracker's trouble, the training it looks at goes on
-            _warn_once(
-                f"W&B: {_first_line(error)} {self._run.id} is whole on disk; send it later with `{_resend(self._run)}`"
-            )
-            server_answers.cache_clear()
-            self._run = None
+
+    def given_up(self, error: Exception) -> str:
+        """What to say once it is left out because of this."""
+        server_answers.cache_clear()
+        if self._run is None:
+            return f"W&B: {first_line(error)}; going on without it"
+        return f"W&B: {first_line(error)} {self._run.id} is whole on disk; send it later with `{_resend(self._run)}`"
 
     def _finish(self, run: wandb.Run, outcome: str, summary: Mapping[str, Any]) -> None:
         # Nested values cannot be sorted by on a dashboard: the summary stays flat.
         run.summary.update({**flat_summary(summary), "outcome": outcome})
-        run.tags = (*self._tags, outcome)
+        run.tags = (*self._arguments["tags"], outcome)
         run.finish(exit_code=_EXIT_STATUS.get(outcome, 1))
 
 
@@ -99,15 +104,15 @@ def server_answers() -> bool:
         if key is not None:
             key.verify()
         return key is not None
-    except wandb.errors.AuthenticationError:
+    except (wandb.errors.AuthenticationError, ValueError):  # ValueError: a timeout or netrc that Python cannot read
         return False
 
 
-def _open(arguments: dict[str, Any], *, mode: Mode, sweep_id: str | None) -> "wandb.Run | None":
-    """The run; offline where the server cannot be had, None where W&B does not work at all."""
+def _open(arguments: dict[str, Any], *, mode: Mode, sweep_id: str | None) -> wandb.Run:
+    """The run; offline where the server cannot be had."""
     if mode == "online" and not server_answers():
         server = _server()
-        _warn_once(
+        warn_once(
             f"W&B: {server} does not answer or refuses the key; tracking offline, send it later with `wandb sync`"
         )
         mode = "offline"
@@ -122,14 +127,13 @@ def _open(arguments: dict[str, Any], *, mode: Mode, sweep_id: str | None) -> "wa
     )
     try:
         return wandb.init(mode=mode, settings=settings, **arguments)
-    except Exception as error:  # noqa: BLE001 - as above: a tracker that does not start stops nothing
-        if mode == "online":
-            server_answers.cache_clear()
-            _warn_once(f"W&B: {_first_line(error)}; tracking this run offline, send it later with `wandb sync`")
-            # The client still holds the id of the run that it could not open.
-            return _open({**arguments, "id": f"{arguments['id']}-offline"}, mode="offline", sweep_id=sweep_id)
-        _warn_once(f"W&B: {_first_line(error)}; going on without it")
-        return None
+    except Exception as error:
+        if mode != "online":
+            raise
+        server_answers.cache_clear()
+        warn_once(f"W&B: {first_line(error)}; tracking this run offline, send it later with `wandb sync`")
+        # The client still holds the id of the run that it could not open.
+        return _open({**arguments, "id": f"{arguments['id']}-offline"}, mode="offline", sweep_id=sweep_id)
 
 
 def _resend(run: wandb.Run) -> str:
@@ -141,8 +145,8 @@ def _has_key() -> bool:
     """Whether this machine has a key for the server; asks nobody and keeps nothing."""
     try:
         return find_key(_server()) is not None
-    except wandb.errors.AuthenticationError as error:
-        _warn_once(f"W&B: {_first_line(error)}; taken as no key")
+    except (wandb.errors.AuthenticationError, ValueError) as error:  # ValueError: a netrc that is not text
+        warn_once(f"W&B: {first_line(error)}; taken as no key")
         return False
 
 
@@ -151,11 +155,12 @@ def _server() -> str:
     return str(wandb.setup(wandb.Settings(silent=True)).settings.base_url)
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """What an error says first, or its kind."""
     return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
 
 
 @cache
-def _warn_once(text: str) -> None:
+def warn_once(text: str) -> None:
     """Log a warning the first time only: twenty trials have the same trouble."""
     log.warning("%s", text)

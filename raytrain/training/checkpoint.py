@@ -1,5 +1,8 @@
 """A run at rest: a folder in Hugging Face form, which from_pretrained loads, and beside it what resuming needs.
 
+The sha256 of every file is written with it: a checkpoint that is not as it was written is neither gone on from nor
+exported.
+
 Of the data position, the schedule and the random draws only the step is kept: they are functions of (seed, step).
 """
 
@@ -12,9 +15,11 @@ from typing import Any
 
 import torch
 
-from raytrain.config.baseline import Audio
-from raytrain.files import whole_folder
+from raytrain.config.baseline import Audio, Model
+from raytrain.errors import InputError
+from raytrain.files import SUMS, whole_folder, write_sums
 from raytrain.results.records import Row
+from raytrain.whisper.sound import written_fault
 from raytrain.whisper.weights import Whisper, save
 
 _STATE, _UTTERANCES = "training_state.pt", "utterances.jsonl"
@@ -68,13 +73,30 @@ def save_checkpoint(
         torch.save(state, built / _STATE)
         lines = (json.dumps(utterance, ensure_ascii=False, allow_nan=False) for utterance in utterances)
         (built / _UTTERANCES).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        write_sums(built)
         shutil.rmtree(folder, ignore_errors=True)  # left by a run that was killed before it could report it
     return folder
 
 
+def resume_fault(folder: Path, model: Model) -> str | None:
+    """What keeps a run from going on from a checkpoint; None where it is as it was written."""
+    fault = written_fault(folder, model, but=())
+    if fault is not None or (folder / SUMS).exists():
+        return fault
+    try:  # of an earlier version, which wrote no sums
+        load_checkpoint(folder)
+    except InputError as error:
+        return str(error)
+    return None
+
+
 def load_checkpoint(folder: Path) -> Resumed:
     """All of a checkpoint but its weights, which are loaded from the same folder as any others are."""
-    state = torch.load(folder / _STATE, map_location="cpu", weights_only=True)
-    return Resumed(
-        state["step"], Row().updated(state["row"]), state["optimizer"], state["scaler"], state.get("since_scored", {})
-    )
+    path = folder / _STATE
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        since_scored = state.get("since_scored", {})
+        return Resumed(state["step"], Row().updated(state["row"]), state["optimizer"], state["scaler"], since_scored)
+    except Exception as error:  # of bytes that mean nothing torch says so in many classes
+        said = str(error).strip().splitlines() or [type(error).__name__]
+        raise InputError(f"{path}: cannot be read ({said[0]}); restore it from a copy") from error

@@ -1,6 +1,7 @@
 """A trial inside Tune: a Job in; its run on Ray Train, its rows reported to Tune, the last with an outcome, out."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import ray.tune
@@ -12,6 +13,7 @@ from ray.tune.integration.ray_train import TuneReportCallback
 from raytrain.results.records import WORST_OBJECTIVE, Outcome
 from raytrain.trial.abandoned import free_abandoned
 from raytrain.trial.job import Trial
+from raytrain.trial.mend import mend
 from raytrain.trial.trainer import make_trainer
 
 _STARTS = 3
@@ -27,6 +29,7 @@ def drive_trial(payload: dict[str, Any]) -> None:
     for start in range(1, _STARTS + 1):
         free_abandoned()  # else this run could wait for room that a killed one, its own former self even, still holds
         try:
+            mend(Path(trial.job.storage) / trial.job.name, trial.config.model, may_begin_anew=True)
             make_trainer(trial.job, callbacks=[TuneReportCallback()]).fit()
             return
         except TrainingFailedError as error:

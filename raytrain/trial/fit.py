@@ -1,22 +1,26 @@
 """One fit: a baseline and a folder in; its fit.json, predictions, utterances, checkpoints and events out."""
 
 import json
-import shutil
+import os
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from raytrain.errors import RunError
-from raytrain.files import write_text
+from raytrain.files import is_full, sync_tree, write_text
 from raytrain.memory.footprint import Footprint
 from raytrain.results.description import Description
 from raytrain.results.ledger import Ledger
 from raytrain.results.records import Outcome, Row
+from raytrain.tracking.background import Background, LaterRun
 from raytrain.tracking.content import fit_run, trial_row
 from raytrain.tracking.tracked_run import TrackedRun, open_run
 from raytrain.trial import cluster
 from raytrain.trial.inputs import Inputs
 from raytrain.trial.job import Job, Share
+from raytrain.trial.mend import mend
 from raytrain.trial.storage import latest_checkpoint
 
 CHECKPOINTS = "checkpoints"
@@ -26,11 +30,12 @@ def fit(description: Description, *, folder: Path, inputs: Inputs) -> dict[str, 
     """Train, or go on with what the folder holds; the result as in fit.json. An interrupt leaves it resumable."""
     config = description.baseline
     with Ledger(folder).held():
+        mend(folder / CHECKPOINTS, config.model, may_begin_anew=False)
+        inputs.write_listing(folder)
         description.write(folder)
         # Nothing stops a fit but its end and its person: with no trial to stop there is no need of the dashboard.
         with cluster.connected(dashboard=False) as hardware:
             share, _ = Share.of(config, hardware)
-            tracked = open_run(config.tracking, fit_run(folder.name, config), folder=folder)
             job = Job(
                 config=config,
                 whereabouts=inputs.whereabouts,
@@ -40,18 +45,22 @@ def fit(description: Description, *, folder: Path, inputs: Inputs) -> dict[str, 
                 keep_best=config.training.keep_best,
                 predicted_memory_gib=Footprint(inputs.corpora).predict(config).predicted_memory_gib,
             )
-            result = _run(job, tracked)
+            result = _run(job, partial(open_run, config.tracking, fit_run(folder.name, config), folder=folder))
         checkpoint = latest_checkpoint(folder / CHECKPOINTS)
         result["checkpoint"] = str(checkpoint.relative_to(folder)) if checkpoint is not None else None
+        if checkpoint is not None:  # fit.json says for good that it is there
+            sync_tree(checkpoint, below=folder)
         _write_texts(folder, checkpoint)
         replace(description, result=result).write(folder)
         return result
 
 
-def _run(job: Job, tracked: TrackedRun) -> dict[str, Any]:
+def _run(job: Job, open_tracked: Callable[[], TrackedRun]) -> dict[str, Any]:
+    from raytrain.trial.driver import errno_in
     from raytrain.trial.watched_run import run_watched
 
-    last = Row()
+    last, tracking = Row(), Background()
+    tracked = LaterRun(open_tracked, background=tracking)
 
     def values() -> dict[str, Any]:
         return trial_row(last, predicted_memory_gib=job.predicted_memory_gib)
@@ -67,11 +76,19 @@ def _run(job: Job, tracked: TrackedRun) -> dict[str, Any]:
     try:
         run_watched(job, on_row=on_row)
     except RunError as error:
+        number = errno_in(str(error))
+        if number is not None and is_full(fault := OSError(number, os.strerror(number), job.storage)):
+            # No end of the run: it goes on from its last checkpoint once there is room.
+            tracked.finish("interrupted", values())
+            tracking.close(hurried=True)
+            raise fault from None
         last = replace(last, finished=True, outcome=Outcome.FAILED, reason=str(error))
     except KeyboardInterrupt:
         tracked.finish("interrupted", values())
+        tracking.close(hurried=True)
         raise
     tracked.finish(str(last.outcome), values())
+    tracking.close()
     return values()
 
 
@@ -79,8 +96,8 @@ def _write_texts(folder: Path, checkpoint: Path | None) -> None:
     """The utterances as last scored, and the same as predictions in the field's form."""
     if checkpoint is None:
         return
-    scored = checkpoint / "utterances.jsonl"
-    shutil.copyfile(scored, folder / "utterances.jsonl")
-    rows = [json.loads(line) for line in scored.read_text(encoding="utf-8").splitlines()]
+    scored = (checkpoint / "utterances.jsonl").read_text(encoding="utf-8")
+    write_text(folder / "utterances.jsonl", scored)
+    rows = [json.loads(line) for line in scored.split("\n") if line]
     predictions = [{"utterance_id": row["utterance_id"], "orthographic_text": row["hypothesis"]} for row in rows]
     write_text(folder / "predictions.jsonl", "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in predictions))

@@ -3,7 +3,9 @@
 Done in the driver, so that bad input is reported at once and the corpus is prepared once for all trials.
 """
 
+import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -11,10 +13,16 @@ import numpy as np
 
 from raytrain.config.baseline import Baseline
 from raytrain.errors import InputError
+from raytrain.files import sha256_of, write_text
+from raytrain.speech.apart import Shared, shared
 from raytrain.speech.corpus import Corpus, open_corpus, prepare
+from raytrain.speech.listing import listing
 from raytrain.speech.manifest import manifest_path
 from raytrain.speech.split import Split, split_by_child
 from raytrain.whisper import weights
+
+DATA_FILE = "data.jsonl"
+"""The listing of a run's data, in its folder."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,14 +58,35 @@ class Inputs:
         """All that a run reads, to train on and to score."""
         return [self.corpus, *([self.validation_corpus] if self.validation_corpus is not None else [])]
 
+    @cached_property
+    def listing(self) -> str:
+        """All utterances and which half each is in, a line each."""
+        return listing(self.corpus, self.validation_corpus, self.split)
+
+    @cached_property
+    def shared(self) -> Shared:
+        """What is in both halves."""
+        scored = self.corpus if self.validation_corpus is None else self.validation_corpus
+        return shared(self.corpus, self.split.train, scored, self.split.validation)
+
     def described(self) -> dict[str, Any]:
         """What fit.json and study.json say of the data."""
+        spellings = sum(len(corpus.spellings) for corpus in self.corpora)
         return {
             "synthetic": any(corpus.synthetic for corpus in self.corpora),
             "train_utterances": len(self.split.train),
             "validation_utterances": len(self.split.validation),
             **self.split.as_dict(),
+            **self.shared.as_dict(),
+            **({"children_in_several_spellings": spellings} if spellings else {}),
+            "data_sha256": hashlib.sha256(self.listing.encode()).hexdigest(),
         }
+
+    def write_listing(self, folder: Path) -> None:
+        """Write data.jsonl, which tells what differs should the data ever be others; `data_sha256` is its own."""
+        path = folder / DATA_FILE
+        if not path.is_file() or sha256_of(path) != hashlib.sha256(self.listing.encode()).hexdigest():
+            write_text(path, self.listing)
 
     @classmethod
     def opened(cls, where: Whereabouts) -> Self:
@@ -67,8 +96,12 @@ class Inputs:
         return cls(corpus, validation, _split(corpus, validation, where.split), where)
 
 
-def inputs_of(config: Baseline) -> Inputs:
-    """Prepare the corpora, or find them prepared, and see that the weights are there."""
+def inputs_of(config: Baseline, *, may_share: bool = False) -> Inputs:
+    """Prepare the corpora, or find them prepared, and see that the weights are there.
+
+    A validation manifest that shares children, ids or sound with training is refused, unless the configuration allows
+    it, or `may_share` does: what was begun is not refused later.
+    """
     if "://" in config.storage:
         raise InputError(f"storage: {config.storage}: runs are kept in folders; name one that every node can reach")
     weights.check(config.model)
@@ -84,7 +117,13 @@ def inputs_of(config: Baseline) -> Inputs:
             ratio=data.validation_ratio, seed=config.training.seed, stratify=data.stratify_by is not None
         ),
     )
-    return Inputs(corpus, validation, _split(corpus, validation, where.split), where)
+    inputs = Inputs(corpus, validation, _split(corpus, validation, where.split), where)
+    if validation is not None and not (may_share or data.allow_shared_children) and inputs.shared:
+        raise InputError(
+            f"data.validation_manifest: {data.validation_manifest}: shares {inputs.shared} with data.train_manifest; "
+            "leave them out of one of the two, or set data.allow_shared_children=true, and every output says so"
+        )
+    return inputs
 
 
 def _split(corpus: Corpus, validation: Corpus | None, recipe: SplitRecipe) -> Split:

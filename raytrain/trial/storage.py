@@ -1,42 +1,68 @@
-"""A run as Ray Train keeps it: its folder in; its latest checkpoint out, and a folder that a run can go on from."""
+"""A run as Ray Train keeps it: its folder in; the checkpoints that it has noted there out."""
 
-import json
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from raytrain.files import read_json
+from pydantic import Field
 
-_SNAPSHOT = "checkpoint_manager_snapshot.json"
+from raytrain.errors import InputError
+from raytrain.files import as_kind, read_value
+
+SNAPSHOT = "checkpoint_manager_snapshot.json"
+NEVER_THE_BEST = 1e9
+"""The WER by which Ray ranks a checkpoint that was not scored: it ranks no null, and writes no infinity as JSON."""
+_WAY_OUT = "the run's checkpoints are looked for by their folders"
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    checkpoint_dir_name: Annotated[str, Field(pattern=r"^step-[0-9]+(-unscored)?$")]
+    metrics: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Snapshot:
+    """What is read of Ray's snapshot."""
+
+    checkpoint_results: list[_Kept]
+    """As Ray ranks them, the best last."""
+    checkpoint_report_indices: list[int]
+    """The number of the report that each came with."""
+    latest_checkpoint_result: _Kept | None
+
+    def __post_init__(self) -> None:
+        names = [kept.checkpoint_dir_name for kept in self.checkpoint_results]
+        if len(self.checkpoint_report_indices) != len(names):
+            raise ValueError("checkpoint_report_indices: not one for each checkpoint")
+        if self.latest_checkpoint_result and self.latest_checkpoint_result.checkpoint_dir_name not in names:
+            raise ValueError("latest_checkpoint_result: not one of the checkpoints")
 
 
 def latest_checkpoint(run: Path) -> Path | None:
     """The last checkpoint that was written whole and reported."""
-    snapshot = _read(run)
-    latest = snapshot["latest_checkpoint_result"] if snapshot is not None else None
-    return run / latest["checkpoint_dir_name"] if latest is not None else None
+    found = read_snapshot(run)
+    latest = None if found is None else found[1].latest_checkpoint_result
+    return run / latest.checkpoint_dir_name if latest is not None else None
 
 
 def noted_checkpoints(run: Path) -> list[Path] | None:
     """All checkpoints that were written whole and reported; None where Ray left no note of them."""
-    if not (run / _SNAPSHOT).is_file():
-        return None
-    return [run / result["checkpoint_dir_name"] for result in read_json(run / _SNAPSHOT)["checkpoint_results"]]
+    found = read_snapshot(run)
+    return None if found is None else [run / kept.checkpoint_dir_name for kept in found[1].checkpoint_results]
 
 
-def mend(run: Path) -> None:
-    """Let a run start anew whose snapshot a kill cut short: Ray writes it in place, and refuses a torn one for ever."""
-    snapshot = _read(run)
-    if snapshot is None:
-        (run / _SNAPSHOT).unlink(missing_ok=True)
-        return
-    named = {result["checkpoint_dir_name"] for result in snapshot["checkpoint_results"]}
-    if not all((run / name).is_dir() for name in named):
-        (run / _SNAPSHOT).unlink()
-
-
-def _read(run: Path) -> dict[str, Any] | None:
+def read_snapshot(run: Path) -> tuple[dict[str, Any], _Snapshot] | None:
+    """Ray's snapshot, all of it and what of it is read; None where there is none, or a kill cut it short."""
+    path = run / SNAPSHOT
     try:
-        snapshot = json.loads((run / _SNAPSHOT).read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
+        values = read_value(path, way_out=_WAY_OUT)
+        return values, as_kind(values, _Snapshot, place=str(path), way_out=_WAY_OUT)
+    except InputError:
         return None
-    return snapshot if isinstance(snapshot, dict) else None
+
+
+def by_step(folder: Path) -> tuple[int, bool]:
+    """The key that sorts checkpoints, by step; one that was scored comes after an unscored one of the same step."""
+    step = folder.name.removeprefix("step-").removesuffix("-unscored")
+    return int(step), not folder.name.endswith("-unscored")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import ray.train
+import ray.train.torch
 import torch
 from ray.util.queue import Queue
 
@@ -24,10 +25,7 @@ from raytrain.trial.job import Job
 from raytrain.trial.pulse import Pulse, watched
 from raytrain.trial.run_progress import STOPPED, ProgressFile
 from raytrain.trial.stop_request import StopLooked
-from raytrain.trial.storage import latest_checkpoint
-
-_NEVER_THE_BEST = 1e9
-"""The WER by which Ray ranks a checkpoint that was not scored: it ranks no null, and writes no infinity as JSON."""
+from raytrain.trial.storage import NEVER_THE_BEST, latest_checkpoint
 
 
 def train_worker(payload: dict[str, Any]) -> None:
@@ -53,6 +51,8 @@ def _train(job: Job, messages: Queue | None, alive: Watch) -> tuple[bool, Path |
     first = ray.train.get_context().get_world_rank() == 0
     # A cluster may promise more CPUs than this machine has.
     torch.set_num_threads(min(job.share.threads, len(os.sched_getaffinity(0))))
+    if job.share.use_gpu and torch.cuda.is_available():
+        torch.cuda.set_device(ray.train.torch.get_device())  # Ray sets it for the thread that it calls us in alone
     _keep_to_the_share(config, job)
     if first and messages is not None:
         _send_words(messages)
@@ -71,7 +71,7 @@ def _train(job: Job, messages: Queue | None, alive: Watch) -> tuple[bool, Path |
             name = checkpoint.name if checkpoint is not None else None
             metrics = row.as_dict()
             if job.keep_best is not None and row.eval_wer is None:
-                metrics["eval_wer"] = _NEVER_THE_BEST
+                metrics["eval_wer"] = NEVER_THE_BEST
             ray.train.report(metrics, checkpoint=kept, checkpoint_dir_name=name)
             saved = run / name if name is not None else saved
             if first and messages is not None:

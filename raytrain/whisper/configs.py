@@ -1,6 +1,6 @@
 """A Whisper in transformers' terms: a variant and a tokenizer in, its model and generation configurations out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from raytrain.whisper.labels import is_multilingual, special_token
@@ -75,3 +75,9 @@ def generation_config(tokenizer: Any, **lists: Sequence[Any]) -> Any:
         **of_languages,
         **lists,
     )
+
+
+def lacking(published: Mapping[str, Any], tokenizer: Any) -> dict[str, Any]:
+    """What a generation configuration lacks of what generate() goes by: those of 2022 and 2023 do, as others' may."""
+    needed = generation_config(tokenizer).to_diff_dict()
+    return {key: value for key, value in needed.items() if published.get(key) is None}

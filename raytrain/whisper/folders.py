@@ -1,13 +1,13 @@
 """Whisper's weights on this machine: the places they are kept in, complete folders in Hugging Face form out."""
 
-import json
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from raytrain.errors import InputError
-from raytrain.files import cache_folder
+from raytrain.files import as_kind, cache_folder, read_as, read_value
 
 _FORMS = {
     "config.json": ("config.json",),
@@ -15,6 +15,22 @@ _FORMS = {
     "tokenizer.json": ("tokenizer.json", "vocab.json"),
 }
 """Each part of a complete folder, and the files it may be in."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Decoding:
+    """What generation_config.json may hold of the keys that are used or handed on, among others."""
+
+    is_multilingual: bool | None = None
+    suppress_tokens: list[int] | None = None
+    begin_suppress_tokens: list[int] | None = None
+    decoder_start_token_id: int | None = None
+    no_timestamps_token_id: int | None = None
+    bos_token_id: int | None = None
+    eos_token_id: int | list[int] | None = None
+    pad_token_id: int | None = None
+    lang_to_id: dict[str, int] | None = None
+    task_to_id: dict[str, int] | None = None
 
 
 def known_folders() -> Iterator[Path]:
@@ -27,16 +43,30 @@ def known_folders() -> Iterator[Path]:
         *sorted(our_cache().glob("*/")),
         *sorted(Path(HF_HUB_CACHE).glob("models--*whisper*/snapshots/*/")),
     ]
-    return (folder for folder in candidates if not missing(folder) and described(folder)["model_type"] == "whisper")
+    return (folder for folder in candidates if not missing(folder) and _is_whisper(folder))
+
+
+def _is_whisper(folder: Path) -> bool:
+    try:
+        config = described(folder)
+    except InputError:  # nobody asked for these weights: whoever does is told
+        return False
+    return config["model_type"] == "whisper" and isinstance(config.get("vocab_size"), int)
 
 
 def described(folder: Path) -> dict[str, Any]:
     """The model's configuration in the folder's config.json."""
-    try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(f"model.pretrained: {folder}/config.json is not JSON ({error}); fetch it again") from error
-    return {"model_type": None, **config}
+    return {"model_type": None, **read_as(folder / "config.json", dict[str, Any], way_out="fetch it again")}
+
+
+def described_decoding(folder: Path) -> dict[str, Any]:
+    """The folder's generation_config.json; {} where there is none, as beside many fine-tuned weights of 2022."""
+    path = folder / "generation_config.json"
+    if not path.exists():
+        return {}
+    values = read_value(path, way_out="fetch it again")
+    as_kind(values, _Decoding, place=str(path), way_out="fetch it again")
+    return dict(values)
 
 
 def missing(folder: Path) -> list[str]:

@@ -3,21 +3,33 @@
 from pathlib import Path
 from typing import Any
 
+from raytrain.errors import InputError
+from raytrain.files import read_as
 from raytrain.whisper.folders import described, known_folders
 from raytrain.whisper.variants import ENGLISH_ONLY_VOCAB_SIZE, Variant
+
+_FILES = ("tokenizer.json", "tokenizer_config.json", "vocab.json", "added_tokens.json", "special_tokens_map.json",
+          "normalizer.json")  # fmt: skip
 
 
 def load_tokenizer(folder: Path) -> Any:
     """The folder's tokenizer, as transformers' WhisperTokenizer."""
     from transformers import WhisperTokenizer
 
-    return WhisperTokenizer.from_pretrained(folder, local_files_only=True)
+    for name in _FILES:
+        if (folder / name).exists():
+            read_as(folder / name, dict[str, Any], way_out="fetch it again")
+    try:
+        return WhisperTokenizer.from_pretrained(folder, local_files_only=True)
+    except Exception as error:  # tokenizers, in Rust, raises no narrower class
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise InputError(f"{folder}: its tokenizer cannot be read ({lines[0].strip()}); fetch it again") from error
 
 
 def tokenizer_at_hand(variant: Variant) -> Any:
     """A tokenizer for random weights: real tokens make transcripts as long as they would be, which memory and speed
     depend on. A multilingual vocabulary is taken before an English-only one, since that is what the variant has."""
-    sizes = {folder: int(described(folder)["vocab_size"]) for folder in known_folders()}
+    sizes = {folder: described(folder)["vocab_size"] for folder in known_folders()}
     fitting = [folder for folder, size in sizes.items() if size <= variant.vocab_size]
     if not fitting:
         return byte_level_tokenizer()

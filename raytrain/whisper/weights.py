@@ -13,12 +13,13 @@ from typing import Any, Literal
 
 from raytrain.config.baseline import Audio, Model
 from raytrain.errors import InputError
-from raytrain.files import write_json
-from raytrain.whisper.configs import SHAPE, generation_config, model_config
-from raytrain.whisper.folders import described
+from raytrain.files import read_as, write_json
+from raytrain.whisper.configs import generation_config, lacking, model_config
+from raytrain.whisper.folders import described, described_decoding
 from raytrain.whisper.labels import decoder_prompt, is_multilingual, language_code
 from raytrain.whisper.locate import locate
-from raytrain.whisper.variants import VARIANTS, Variant
+from raytrain.whisper.sound import fault_seen, require_variant, written_fault
+from raytrain.whisper.variants import VARIANTS
 
 __all__ = ["Whisper", "check", "load", "locate", "save"]
 
@@ -41,10 +42,28 @@ class Whisper:
     """Where the weights first came from; None where they are random, and a WER of theirs means nothing."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Window:
+    window: Literal["full", "fitted"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Recorded:
+    """What raytrain.json must hold, among other things."""
+
+    window: _Window
+    source: str | None
+
+
 def check(model: Model) -> None:
-    """Find the weights and see that they have the variant's shape, without loading them: mistakes show early."""
+    """Find the weights and see that they are whole and of the variant's shape: mistakes show early.
+
+    Every byte is read, and little memory is taken.
+    """
     if model.pretrained is not None:
-        _require_shape(model, locate(model.pretrained))
+        folder = locate(model.pretrained)
+        _refuse(folder, written_fault(folder, model))
+        _tokenizer_and_prompt(model, folder)
 
 
 def load(model: Model, *, seed: int) -> Whisper:
@@ -83,32 +102,21 @@ def save(whisper: Whisper, folder: Path, *, window: Audio, extra: Mapping[str, A
 
 def _pretrained(model: Model, folder: Path) -> Whisper:
     import torch
-    from safetensors import SafetensorError
     from transformers import WhisperConfig, WhisperForConditionalGeneration
 
-    from raytrain.whisper.tokenizer import load_tokenizer
-
-    _require_shape(model, folder)
-    tokenizer = load_tokenizer(folder)
-    prompt = tuple(decoder_prompt(tokenizer, model))
+    tokenizer, prompt = _tokenizer_and_prompt(model, folder)
     # Settings given to the model's from_pretrained would land in generation_config.json, too.
     config = WhisperConfig.from_pretrained(folder, local_files_only=True, **_settings(model))
-    try:
-        with _without_progress_bars():
-            # transformers takes the dtype of the file unless another is named: half-precision weights would not train.
-            weights, about = WhisperForConditionalGeneration.from_pretrained(
-                folder, config=config, dtype=torch.float32, local_files_only=True, output_loading_info=True
-            )
-    except SafetensorError as error:
-        raise InputError(f"model.pretrained: {folder} cannot be read ({error}); fetch it again") from error
-    lacking = sorted(about["missing_keys"])
-    if lacking:
-        # transformers fills the gaps with random numbers.
-        what = f"{lacking[0]} and {len(lacking) - 1} more" if len(lacking) > 1 else lacking[0]
-        raise InputError(f"model.pretrained: the weights in {folder} lack {what}; fetch them again, or name others")
+    with _without_progress_bars():
+        # transformers takes the dtype of the file unless another is named: half-precision weights would not train.
+        weights = WhisperForConditionalGeneration.from_pretrained(
+            folder, config=config, dtype=torch.float32, local_files_only=True
+        )
+    published = vars(weights.generation_config)
+    published.update(lacking(published, tokenizer), _from_model_config=False)  # else generate() may make another
     # Checkpoints of earlier versions have them there.
     for name in _settings(model):
-        weights.generation_config.__dict__.pop(name, None)
+        published.pop(name, None)
     weights.generation_config.use_cache = True
     window, source = _origin(folder, model.pretrained)
     return Whisper(weights, tokenizer, prompt, window, source)
@@ -140,35 +148,30 @@ def _settings(model: Model) -> dict[str, Any]:
     return {**dict.fromkeys(off, 0.0), "dropout": model.dropout, "apply_spec_augment": False}
 
 
-def _require_shape(model: Model, folder: Path) -> None:
-    config = described(folder)
-    if config["model_type"] != "whisper":
-        raise InputError(
-            f"model.pretrained: {folder} holds a model of type {config['model_type']}, not whisper; name other weights"
-        )
-    shape = {field: config.get(key) for key, field in SHAPE.items()}
-    wanted = VARIANTS[model.variant]
-    if shape == _shape(wanted):
-        return
-    same = [variant.name for variant in VARIANTS.values() if _shape(variant) == shape]
-    what = f"are whisper-{same[0]}" if same else f"have the shape of no variant ({shape})"
-    way_out = f"set model.variant={same[0]}, or name" if same else "name"
-    raise InputError(
-        f"model.variant: the weights of {model.pretrained} {what}, not whisper-{model.variant}; "
-        f"{way_out} weights such as model.pretrained={wanted.hub_id}"
-    )
+def _tokenizer_and_prompt(model: Model, folder: Path) -> tuple[Any, tuple[int, ...]]:
+    """The tokenizer, and what each transcript starts from, of a folder in which all can be this Whisper's."""
+    from raytrain.whisper.tokenizer import load_tokenizer
+
+    require_variant(model, folder)
+    _refuse(folder, fault_seen(folder))
+    described_decoding(folder)
+    tokenizer = load_tokenizer(folder)
+    if len(tokenizer) > (rows := described(folder)["vocab_size"]):
+        _refuse(folder, f"its tokenizer has {len(tokenizer)} tokens, and its weights {rows}")
+    return tokenizer, tuple(decoder_prompt(tokenizer, model))
 
 
-def _shape(variant: Variant) -> dict[str, int]:
-    return {field: getattr(variant, field) for field in SHAPE.values()}
+def _refuse(folder: Path, fault: str | None) -> None:
+    if fault is not None:
+        raise InputError(f"model.pretrained: {folder}: {fault}; fetch it again, or name other weights")
 
 
 def _origin(folder: Path, pretrained: str | None) -> tuple[Literal["full", "fitted"], str | None]:
     """The window these weights were trained for and where they first came from, which our own checkpoints record."""
     if not (folder / _RAYTRAIN).is_file():
         return "full", pretrained
-    recorded = json.loads((folder / _RAYTRAIN).read_text(encoding="utf-8"))
-    return recorded["window"]["window"], recorded["source"]
+    recorded = read_as(folder / _RAYTRAIN, _Recorded)
+    return recorded.window.window, recorded.source
 
 
 @contextmanager

@@ -1,87 +1,62 @@
-"""A move killed before each of its calls that changes a file, one after the other: what must hold then, checked."""
+"""A move stopped before each of its changes of a disk, one after the other: what must hold then, checked."""
 
-import os
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
+from crash_points import Disk, Image, after_each
 from runs import archived_contents, contents, debris, without_own_time
 
 from raytrain.archive.store import Archive
 
-KILLED = 137
-# C functions by name. Each state of the disk is met before one of them; before `write` a new file is still empty.
-CHANGES = {"write", "rename", "replace", "unlink", "mkdir", "rmdir", "symlink", "chmod", "utime"}
-
 
 @dataclass
-class Report:
-    """How many places a move was killed at, and each rule that was broken at one."""
+class Crashes:
+    """A move of one run that was done once, and what is found where it was stopped."""
 
-    points: int = 0
+    archive: Archive
+    run: Path
+    work: Callable[[], Any]
+    whole: dict[str, Any]
+    """What the run has to hold, wherever it is."""
+    disk: Disk
     broken: list[str] = field(default_factory=list)
+    """Each rule that was broken, with where it was."""
     undone: int = 0
     finished: int = 0
 
-
-def killed_at(number: int, work: Callable[[], Any]) -> bool:
-    """Do the work in a forked process that dies before the n-th change; False where it ended before that."""
-    child = os.fork()
-    if child == 0:
-        seen = 0
-
-        def count(frame: FrameType, event: str, function: Any) -> None:
-            nonlocal seen
-            if event == "c_call" and function.__name__ in CHANGES:
-                seen += 1
-                if seen == number:
-                    os._exit(KILLED)
-
-        sys.setprofile(count)
-        status = 1
-        try:
-            work()
-            status = 0
-        finally:
-            os._exit(status)
-    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    assert status in (0, KILLED), f"the move failed by itself: {status}"
-    return status == KILLED
+    def look(self, image: Image) -> list[str]:
+        """What is wrong after this crash, before and after the move is settled and the same command given again."""
+        name, found = self.run.name, []
+        places = [without_own_time(contents(self.run)), archived_contents(self.archive, name)]
+        if without_own_time(self.whole) not in places:
+            found.append("whole neither outside nor in the archive")
+        verified = self.archive.verify()
+        if any(verified.values()):
+            found.append(f"verify: {verified}")
+        outside, inside = contents(self.run), archived_contents(self.archive, name)
+        if (without_own_time(outside) == without_own_time(self.whole)) == (inside == without_own_time(self.whole)):
+            found.append(f"after verify not in one place: outside {bool(outside)}, inside {bool(inside)}")
+        if lying_about := debris(self.archive.home, self.run.parent):
+            found.append(f"left over: {lying_about}")
+        self.undone += bool(outside)
+        self.finished += bool(inside)
+        self.work()
+        if lying_about := debris(self.archive.home, self.run.parent):
+            found.append(f"left over after the same command again: {lying_about}")
+        if any(self.archive.verify().values()):
+            found.append("not clean after the same command again")
+        return found
 
 
-def kill_everywhere(
+def crash_everywhere(
     archive: Archive, run: Path, *, prepare: Callable[[], Any], work: Callable[[], Any], whole: dict[str, Any]
-) -> Report:
-    """Kill `work` at each change in turn. `prepare` lays everything anew; `whole` is what the run has to hold."""
-    report = Report()
-    while True:
-        prepare()
-        if not killed_at(report.points + 1, work):
-            return report
-        report.points += 1
-        _check(archive, run, work, whole, report)
-
-
-def _check(archive: Archive, run: Path, work: Callable[[], Any], whole: dict[str, Any], report: Report) -> None:
-    name, point = run.name, f"kill {report.points}"
-    places = [without_own_time(contents(run)), archived_contents(archive, name)]
-    if without_own_time(whole) not in places:
-        report.broken.append(f"{point}: whole neither outside nor in the archive")
-    found = archive.verify()
-    if any(found.values()):
-        report.broken.append(f"{point}: verify: {found}")
-    outside, inside = contents(run), archived_contents(archive, name)
-    if (outside == whole) == (inside == without_own_time(whole)):
-        report.broken.append(f"{point}: after verify not in one place: outside {bool(outside)}, inside {bool(inside)}")
-    if lying_about := debris(archive.home, run.parent):
-        report.broken.append(f"{point}: left over: {lying_about}")
-    report.undone += bool(outside)
-    report.finished += bool(inside)
-    work()
-    if lying_about := debris(archive.home, run.parent):
-        report.broken.append(f"{point}: left over after the same command again: {lying_about}")
-    if any(archive.verify().values()):
-        report.broken.append(f"{point}: not clean after the same command again")
+) -> Crashes:
+    """Stop `work` at each change in turn. `prepare` lays the disk as it is before; `whole` is what the run holds."""
+    prepare()
+    roots = {archive.project, run.parent} if not run.is_relative_to(archive.project) else {archive.project}
+    crashes = Crashes(archive, run, work, whole, Disk(tuple(roots)))
+    crashes.disk.record(work)
+    crashes.broken = after_each(crashes.disk, crashes.disk.images, crashes.look)
+    return crashes

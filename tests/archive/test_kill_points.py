@@ -1,13 +1,12 @@
-"""A move that is killed before each call that changes a file: the run is whole, and the same command again ends it."""
+"""A move that a kill or a power cut stops before any change: the run is whole, and the same command again ends it."""
 
-import os
 import shutil
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import pytest
-from kills import kill_everywhere
+from kills import crash_everywhere
 from runs import WHY, contents, make_fit
 
 from raytrain.archive import quiet
@@ -22,9 +21,7 @@ def run(request: pytest.FixtureRequest, project: Path, other_disk: Path) -> Path
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a killed process has written is in the kernel's hands: only a power cut needs the disk, and time."""
     monkeypatch.setattr(quiet, "_writers", lambda folder: iter(()))  # a look at all processes, that changes nothing
-    monkeypatch.setattr(os, "fsync", lambda handle: None)
 
 
 @pytest.fixture
@@ -41,23 +38,23 @@ def outside(run: Path, archive: Archive, tmp_path: Path) -> Callable[[], None]:
     return lay
 
 
-def test_add_can_be_killed_anywhere(run: Path, archive: Archive, outside: Callable[[], None]) -> None:
+def test_add_can_be_stopped_anywhere(run: Path, archive: Archive, outside: Callable[[], None]) -> None:
     work = partial(archive.add, run, why=WHY, outside=True)
-    report = kill_everywhere(archive, run, prepare=outside, work=work, whole=contents(run))
-    assert report.broken == []
-    assert report.points > 25
-    assert report.undone > 0
-    assert report.finished > 0
+    crashes = crash_everywhere(archive, run, prepare=outside, work=work, whole=contents(run))
+    assert crashes.broken == []
+    assert crashes.disk.points > 25
+    assert crashes.undone > 0
+    assert crashes.finished > 0
 
 
-def test_restore_can_be_killed_anywhere(run: Path, archive: Archive, outside: Callable[[], None]) -> None:
+def test_restore_can_be_stopped_anywhere(run: Path, archive: Archive, outside: Callable[[], None]) -> None:
     def inside() -> None:
         outside()
         archive.add(run, why=WHY, outside=True)
 
     work = partial(archive.restore, "run")
-    report = kill_everywhere(archive, run, prepare=inside, work=work, whole=contents(run))
-    assert report.broken == []
-    assert report.points > 25
-    assert report.undone > 0
-    assert report.finished > 0
+    crashes = crash_everywhere(archive, run, prepare=inside, work=work, whole=contents(run))
+    assert crashes.broken == []
+    assert crashes.disk.points > 25
+    assert crashes.undone > 0
+    assert crashes.finished > 0

@@ -11,6 +11,7 @@ from typing import Any
 from raytrain.config.baseline import Baseline
 from raytrain.config.reader import load_baseline
 from raytrain.config.space import SearchSpace
+from raytrain.files import SUMS, write_sums
 from raytrain.results.description import Description, read_description
 from raytrain.results.ledger import Ledger
 from raytrain.results.records import Outcome, Row, TrialRecord
@@ -69,7 +70,10 @@ def copy_of(fit: Path, folder: Path, *, steps: Sequence[int] | None = None) -> P
 
 
 def edit_json(path: Path, **values: Any) -> None:
+    """Change a file, as if it had been written so."""
     path.write_text(json.dumps(json.loads(path.read_text()) | values))
+    if (path.parent / SUMS).is_file():
+        write_sums(path.parent)
 
 
 def checkpoint(fit: Path, step: int) -> Path:

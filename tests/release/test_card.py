@@ -119,6 +119,40 @@ def test_synthetic_data_are_called_so(model_folder: Path) -> None:
     assert "The data are synthetic" in (model_folder / "README.md").read_text()
 
 
+def card_of(fit: Path, copy: Path, *, validation_manifest: str | None, **data: int) -> str:
+    """The card where the run's description says this of its data."""
+    copy_of(fit, copy, steps=(1,))
+    told = json.loads((copy / "fit.json").read_text())
+    known = {key: value for key, value in told["data"].items() if not key.startswith("shared_")}
+    manifests = told["baseline"]["data"] | {"validation_manifest": validation_manifest}
+    edit_json(copy / "fit.json", baseline=told["baseline"] | {"data": manifests}, data=known | data)
+    run = find_run(copy)
+    return model_card(run, ExportScore(run.best.utterances(), [1]), window=Audio())
+
+
+@pytest.mark.parametrize(
+    ("manifest", "data", "told"),
+    [
+        (None, {}, "On held-out children, none of whom was heard in training; decoded"),
+        ("v.jsonl", {"shared_children": 0}, "On held-out children, none of whom was heard in training; decoded"),
+        ("v.jsonl", {}, "whether its children were heard in training was not checked; decoded"),
+        ("v.jsonl", {"shared_children": 4}, "On utterances not apart from training: both have 4 children; decoded"),
+        (None, {"shared_sounds": 1}, "not apart from training: both have 1 clip of the very same sound; decoded"),
+    ],
+)
+def test_a_card_says_of_the_scored_children_what_was_checked_and_no_more(
+    fit: Path, tmp_path: Path, manifest: str | None, data: dict[str, int], told: str
+) -> None:
+    card = card_of(fit, tmp_path / "fit", validation_manifest=manifest, **data)
+    assert told in card
+    assert card.count("none of whom") == told.count("none of whom")
+
+
+def test_a_card_of_shared_children_has_the_caveat_at_its_top(fit: Path, tmp_path: Path) -> None:
+    card = card_of(fit, tmp_path / "fit", validation_manifest="v.jsonl", shared_children=4)
+    assert "> **Training and validation are not apart: both have 4 children, which flatters the WER.**" in card
+
+
 def test_figures_of_random_weights_are_said_to_mean_nothing(fit: Path, tmp_path: Path) -> None:
     copy = copy_of(fit, tmp_path / "fit", steps=(1,))
     told = json.loads((copy / "fit.json").read_text())

@@ -43,7 +43,8 @@ def test_a_trials_checkpoint_is_known_as_its_studys(fit: Path, tmp_path: Path) -
 
 def test_what_ray_had_not_noted_down_is_no_checkpoint(fit: Path, tmp_path: Path) -> None:
     copy = copy_of(fit, tmp_path / "fit")
-    snapshot = {"checkpoint_results": [{"checkpoint_dir_name": "step-000001"}]}
+    noted = {"checkpoint_dir_name": "step-000001", "metrics": {}}
+    snapshot = {"checkpoint_results": [noted], "checkpoint_report_indices": [0], "latest_checkpoint_result": noted}
     (copy / "checkpoints" / "checkpoint_manager_snapshot.json").write_text(json.dumps(snapshot))
     assert [one.step for one in find_run(copy).checkpoints] == [1]
 

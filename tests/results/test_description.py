@@ -47,6 +47,12 @@ def test_synthetic_data_and_random_weights_are_said_first() -> None:
     assert Description(baseline_name="small", baseline=config()).caveats() == []
 
 
+def test_what_both_halves_have_is_said() -> None:
+    shared = {"shared_children": 1, "shared_utterance_ids": 0, "shared_sounds": 2}
+    (caveat,) = Description(baseline_name="a", baseline=config(), data=shared).caveats()
+    assert "both have 1 child, 2 clips of the very same sound, which flatters the WER" in caveat
+
+
 def test_a_study_of_wer_alone_has_no_limit() -> None:
     alone = Description(baseline_name="a", baseline=config(), space=space(objective="wer", memory_limit_gib=8.0))
     assert (STUDY.memory_limit_gib, alone.memory_limit_gib) == (8.0, None)

@@ -1,13 +1,17 @@
 """The prepared corpus: made once, found again, whole or not at all, and honest about what it left out."""
 
+import errno
 import json
 import os
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -199,6 +203,115 @@ def test_the_cache_is_where_the_environment_says(tmp_path: Path, monkeypatch: py
 def test_a_folder_that_is_no_corpus_is_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"raytrain\.data prepare"):
         open_corpus(tmp_path)
+
+
+def test_one_child_in_several_spellings_is_one_child(tmp_path: Path) -> None:
+    ids = ["kid", " kid", "Kid ", "kid\u200b", "other"]
+    lines = [row(tmp_path, f"a{place}", child_id=child) for place, child in enumerate(ids)]
+    corpus = prepare(write_manifest(tmp_path, lines), cache=tmp_path)
+    assert (corpus.child_ids, corpus.spellings) == (["kid"] * 4 + ["other"], [tuple(ids[:4])])
+
+
+def test_the_same_sound_has_the_same_digest_whatever_file_it_came_in(tmp_path: Path) -> None:
+    sound = (tone(0.5) * 2**15).astype(np.int16)
+    lines = [row(tmp_path, "a1", sound), row(tmp_path, "a2", sound, audio_path="a2.wav"), row(tmp_path, "a3")]
+    first, same, other = prepare(write_manifest(tmp_path, lines), cache=tmp_path).sound_digests
+    assert (first == same, first == other) == (True, False)
+
+
+def cut(path: Path, num_bytes: int) -> None:
+    os.truncate(path, num_bytes)
+
+
+DAMAGES = {
+    "no shard": lambda folder: (folder / "shard-00001.arrow").unlink(),
+    "no shard at all": lambda folder: [path.unlink() for path in folder.glob("*.arrow")],
+    "a shard cut": lambda folder: cut(folder / "shard-00001.arrow", 2_000),
+    "a shard cut between two batches": lambda folder: shutil.copy(
+        folder / "shard-00002.arrow", folder / "shard-00001.arrow"
+    ),
+    "an empty shard": lambda folder: cut(folder / "shard-00000.arrow", 0),
+    "a shard of noise": lambda folder: (folder / "shard-00000.arrow").write_bytes(b"noise" * 1000),
+    "no JSON": lambda folder: (folder / "corpus.json").write_text("{"),
+    "JSON of another kind": lambda folder: (folder / "corpus.json").write_text('{"tally": 3}'),
+    "deep JSON": lambda folder: (folder / "corpus.json").write_text("[" * 200_000),
+    "an empty folder": lambda folder: [path.unlink() for path in folder.iterdir()],
+}
+
+
+@pytest.fixture
+def three_shards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The manifest of ten clips, in a corpus of shards of four, four and two."""
+    monkeypatch.setattr(shards, "_SHARD_LINES", 4)
+    manifest = write_manifest(tmp_path, some(tmp_path, 10))
+    prepare(manifest, cache=tmp_path)
+    return manifest
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES.keys())
+def test_a_damaged_corpus_is_made_anew(three_shards: Path, tmp_path: Path, damage: Callable[[Path], Any]) -> None:
+    folder = prepare(three_shards, cache=tmp_path).folder
+    damage(folder)
+    anew = prepare(three_shards, cache=tmp_path)
+    assert (anew.folder, len(anew), len(anew.audio(9))) == (folder, 10, 4_640)
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES.keys())
+def test_a_damaged_corpus_is_refused_in_one_line_where_it_cannot_be_made(
+    three_shards: Path, tmp_path: Path, damage: Callable[[Path], Any]
+) -> None:
+    folder = prepare(three_shards, cache=tmp_path).folder
+    damage(folder)
+    with pytest.raises(InputError) as refused:
+        open_corpus(folder)
+    assert str(folder) in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda folder: (folder / "shard-00000.arrow").unlink(),
+        lambda folder: cut(folder / "shard-00001.arrow", 2_000),
+        lambda folder: (folder / "shard-00001.json").write_text("{"),
+    ],
+)
+def test_what_was_damaged_of_an_interrupted_preparation_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: Callable[[Path], Any]
+) -> None:
+    monkeypatch.setattr(shards, "_SHARD_LINES", 4)
+    manifest = write_manifest(tmp_path, some(tmp_path, 12))
+
+    def stop_at_ten(done: int, total: int) -> None:
+        if done == 10:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        prepare(manifest, cache=tmp_path, progress=stop_at_ten)
+    (unfinished,) = (tmp_path / "corpora").glob("*.unfinished")
+    damage(unfinished)
+    corpus = prepare(manifest, cache=tmp_path)
+    assert [int(name[1:]) for name in corpus.utterance_ids] == list(range(12))
+
+
+def test_a_full_disk_stops_a_preparation_that_goes_on_once_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shards, "_SHARD_LINES", 4)
+    manifest = write_manifest(tmp_path, some(tmp_path, 12))
+    room_for = iter([None, None])
+
+    def sync_file(path: Path) -> None:
+        if next(room_for, path) is path:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    with monkeypatch.context() as full:
+        full.setattr(shards, "sync_file", sync_file)
+        with pytest.raises(InputError, match=r"No space left on device; make room, or name a folder on another disk"):
+            prepare(manifest, cache=tmp_path)
+    calls: list[int] = []
+    assert len(prepare(manifest, cache=tmp_path, progress=lambda done, total: calls.append(done))) == 12
+    assert calls[0] == 8
 
 
 def test_an_old_time_stamp_is_enough_to_see_a_change(tmp_path: Path) -> None:

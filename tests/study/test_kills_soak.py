@@ -11,11 +11,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from processes import command_line, descendants, kill_all
 
 from raytrain.files import write_json
 
@@ -30,27 +31,6 @@ VICTIMS = {
     "raylet": "raylet/raylet",
 }
 LIMIT_S = 900
-
-
-def command_line(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
-    except OSError:
-        return ""
-
-
-def descendants(root: int) -> list[int]:
-    """The process and all below it."""
-    parents: dict[int, int] = {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            parents[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-        except (OSError, IndexError):
-            continue
-    found = [root]
-    for pid in found:
-        found += [child for child, parent in parents.items() if parent == pid]
-    return found
 
 
 def pick(root: int, victim: str) -> int | None:
@@ -133,9 +113,8 @@ def running_study(folder: Path, tiny_en: Path) -> Iterator[subprocess.Popen[str]
         try:
             yield study
         finally:
-            for pid in descendants(study.pid) if study.poll() is None else []:
-                with suppress(ProcessLookupError):  # gone with its parent
-                    os.kill(pid, signal.SIGKILL)
+            if study.poll() is None:
+                kill_all(study.pid)
 
 
 @pytest.mark.soak

@@ -65,6 +65,31 @@ def test_a_run_that_does_not_open_is_said_and_stops_no_other(
     assert [row["examples_seen"] for row in wandb_history(wandb_records(tmp_path))] == [0]
 
 
+def test_what_raises_is_said_once_and_the_next_is_done(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(logging.getLogger("raytrain"), "propagate", True)
+    background, done = Background(), threading.Event()
+    background.do(lambda: float("no number"))
+    background.do(lambda: float("no number"))
+    background.do(done.set)
+    assert done.wait(60)
+    assert caplog.text.count("tracking: ValueError") == 1
+
+
+def test_a_tracker_that_hangs_is_left_to_itself_and_has_no_last_word(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(logging.getLogger("raytrain"), "propagate", True)
+    background, opened = Background(), threading.Event()
+    background.do(lambda: float("too late") if opened.wait(60) else None)
+    background.close(hurried=True)
+    opened.set()
+    assert background.wait(60)
+    assert caplog.text.count("still busy") == 1
+    assert "too late" not in caplog.text
+
+
 def test_rows_logged_in_the_background_are_on_disk_within_two_seconds_of_a_kill(tmp_path: Path) -> None:
     code = (
         "import os, sys, time; from pathlib import Path; import test_background as t\n"

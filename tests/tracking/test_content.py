@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import wandb
 from test_published_study import BASELINE, SPACE, trial
 
 from raytrain.config.dump import by_dotted_key, flat
@@ -11,7 +12,7 @@ from raytrain.results.description import Description
 from raytrain.results.ledger import Ledger
 from raytrain.results.records import Outcome, Row
 from raytrain.results.study_results import StudyResults
-from raytrain.tracking.content import fit_run, study_run, study_summary, trial_row, trial_run, trial_summary
+from raytrain.tracking.content import fit_run, plain_name, study_run, study_summary, trial_row, trial_run, trial_summary
 
 NAME = "2026-01-01_tiny_smoke"
 
@@ -81,3 +82,17 @@ def test_a_study_s_summary_has_verdict_counts_winner_and_baseline(study: StudyRe
         "finding": str(study.verdict.finding), "trials": 2, "trials_completed": 1, "trials_diverged": 1,
         "best_trial": 0, "eval_wer": 0.3, "baseline_eval_wer": 0.3,
     }  # fmt: skip
+
+
+def test_tags_and_names_stay_within_what_wandb_takes() -> None:
+    long = trial_run("s" * 200, "trial-0003", number=3, config=BASELINE, space_name="x" * 70)
+    assert [len(tag) for tag in long.tags] == [4, 64]
+    assert len(long.group or "") == len(long.run_id) == 128
+    assert trial_run("s" * 200, "trial-0004", number=4, config=BASELINE).run_id != long.run_id
+    wandb.Settings(run_tags=long.tags, run_id=long.run_id, run_group=long.group)
+
+
+@pytest.mark.parametrize("name", ["it's: a, study?/#%", " blank ", "\udcff", "ü" * 100])
+def test_a_folder_s_name_that_wandb_refuses_makes_an_id_that_it_takes(name: str) -> None:
+    assert wandb.Settings(run_id=plain_name(name)).run_id == plain_name(plain_name(name))
+    assert len(plain_name(name).encode()) <= 128

@@ -116,10 +116,10 @@ def test_a_kill_loses_no_more_than_the_last_two_seconds(server: WandbServer, tmp
 def test_with_a_server_that_answers_500_the_runs_go_on_offline_and_are_sent_later(
     server: WandbServer, tmp_path: Path
 ) -> None:
-    server.failing = True
+    server.fault = "500"
     runs = [{"run_id": run_id, "outcome": "completed", "rows": rows(0, 160)} for run_id in ("t1", "t2")]
     said = track(tmp_path, runs, timeout_s=60, WANDB_HTTP_TIMEOUT="2", **server.environment)
-    server.failing = False
+    server.fault = None
     wandb_command(tmp_path, "sync", *offline_runs(tmp_path), **server.environment)
     assert (said.count("WARNING"), said.count("does not answer"), said.count("\n")) == (1, 1, 1)
     assert examples(read(server, "t1")) == examples(read(server, "t2")) == [0, 160]
@@ -128,10 +128,10 @@ def test_with_a_server_that_answers_500_the_runs_go_on_offline_and_are_sent_late
 @pytest.mark.soak
 def test_a_server_that_fails_midway_holds_runs_up_once_and_nothing_is_lost(server: WandbServer, tmp_path: Path) -> None:
     runs = [{"run_id": f"t{n}", "outcome": "completed", "rows": rows(0, 160), "then_wait_s": 6} for n in (1, 2, 3)]
-    failing = Timer(5, setattr, (server, "failing", True))
+    failing = Timer(5, setattr, (server, "fault", "500"))
     failing.start()
     said = track(tmp_path, runs, timeout_s=100, **server.environment)
-    server.failing = False
+    server.fault = None
     (resend,) = [line.split("`")[1] for line in said.splitlines() if "--no-skip-online" in line]
     wandb_command(tmp_path, *shlex.split(resend)[1:], **server.environment)
     wandb_command(tmp_path, "sync", *offline_runs(tmp_path), **server.environment)

@@ -80,6 +80,11 @@ def test_a_run_ends_in_the_state_of_its_outcome(tmp_path: Path, outcome: str, ex
     assert wandb_summary(records)["outcome"] == outcome
 
 
+def test_no_link_leads_out_of_the_run_s_folder(tmp_path: Path) -> None:
+    links = [path.resolve() for path in finished(tmp_path).rglob("*") if path.is_symlink()]
+    assert all(target.is_relative_to(tmp_path.resolve()) for target in links)
+
+
 def test_a_resumed_run_goes_on_under_its_id_and_logs_no_row_twice(tmp_path: Path) -> None:
     before = opened(tmp_path)
     before.log(FIRST)

@@ -3,19 +3,24 @@
 import dataclasses
 import gc
 import json
+import pickle
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from damages import OF_A_CHECKPOINT
 from small_runs import small_config
 from transformers import WhisperForConditionalGeneration
 
 from raytrain.config.baseline import Baseline
+from raytrain.errors import InputError
+from raytrain.files import SUMS, read_sums
 from raytrain.results.records import Row
 from raytrain.speech.corpus import Corpus
 from raytrain.speech.split import split_by_child
+from raytrain.training.checkpoint import load_checkpoint, resume_fault
 from raytrain.training.session import Session
 
 MEASURED = {"train_examples_per_s", "peak_memory_resident_gib", "eval_s"}
@@ -214,6 +219,39 @@ def test_what_is_left_out_is_told(
     assert reports.last["examples_seen"] < 66
     assert any("labels over 40 tokens" in line for line in lines)
     assert any("clips over 2 s" in line for line in lines)
+
+
+def test_a_checkpoint_carries_the_sha256_of_all_its_files(small_weights: Path, tones: Corpus, tmp_path: Path) -> None:
+    some = config(small_weights, training={"max_steps": 1})
+    [(_, checkpoint)] = ran(some, tones, tmp_path, score_first=False)
+    assert checkpoint is not None
+    assert read_sums(checkpoint).keys() | {SUMS} == {path.name for path in checkpoint.iterdir()}
+    assert resume_fault(checkpoint, some.model) is None
+    OF_A_CHECKPOINT["a flipped exponent"](checkpoint)
+    assert resume_fault(checkpoint, some.model) == "model.safetensors: its bytes are not those that were written"
+
+
+@pytest.mark.parametrize(
+    ("kind", "fact"), [("half a state", "training_state.pt"), ("all NaN", "model.safetensors"), ("no state", "no such")]
+)
+def test_a_checkpoint_of_an_earlier_version_without_sums_is_looked_at(
+    kind: str, fact: str, small_weights: Path, tones: Corpus, tmp_path: Path
+) -> None:
+    some = config(small_weights, training={"max_steps": 1})
+    [(_, checkpoint)] = ran(some, tones, tmp_path, score_first=False)
+    assert checkpoint is not None
+    (checkpoint / SUMS).unlink()
+    assert resume_fault(checkpoint, some.model) is None
+    OF_A_CHECKPOINT[kind](checkpoint)
+    assert fact in str(resume_fault(checkpoint, some.model)).lower()
+
+
+@pytest.mark.parametrize("content", [b"", b"\x80\x02}q\x00.", b"PK\x03\x04", b"[" * 100_000, pickle.dumps({"step": 1})])
+def test_a_state_that_is_none_is_told_in_one_line(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "training_state.pt").write_bytes(content)
+    with pytest.raises(InputError, match=r"training_state\.pt: cannot be read .*; restore it from a copy") as told:
+        load_checkpoint(tmp_path)
+    assert "\n" not in str(told.value)
 
 
 def test_a_checkpoint_loads_with_from_pretrained(small_weights: Path, tones: Corpus, tmp_path: Path) -> None:

@@ -1,15 +1,19 @@
 """One fit on real weights through Ray Train: what it leaves behind, and that two workers train what one does."""
 
 import json
+import logging
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from damages import OF_A_CHECKPOINT
 from safetensors.torch import load_file
 from transformers import WhisperForConditionalGeneration
 
 from raytrain.config.reader import load_baseline
+from raytrain.errors import InputError
 from raytrain.results.description import Description, read_description
 from raytrain.results.word_errors import WordErrors
 from raytrain.speech.scoring import word_errors
@@ -80,6 +84,33 @@ def test_a_checkpoint_loads_as_any_hugging_face_model(one_worker: tuple[Path, di
     folder, result = one_worker
     model = WhisperForConditionalGeneration.from_pretrained(folder / result["checkpoint"])
     assert model.config.max_source_positions == 1500
+
+
+def test_a_fit_with_a_damaged_latest_checkpoint_goes_on_from_the_one_before_it_to_the_same_end(
+    train: Fit, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder, first = train("training.keep_best=2")
+    before = (folder / first["checkpoint"] / "model.safetensors").read_bytes()
+    OF_A_CHECKPOINT["a flipped exponent"](folder / "checkpoints" / "step-000004")
+    description = read_description(folder)
+    with caplog.at_level(logging.WARNING, "raytrain"):
+        again = fit(description, folder=folder, inputs=inputs_of(description.baseline))
+    assert [line for line in caplog.messages if line.endswith("; going on from step-000002")]
+    assert (again["outcome"], [row["step"] for row in again["history"]]) == ("completed", [0, 2, 4])
+    assert (folder / again["checkpoint"] / "model.safetensors").read_bytes() == before
+
+
+def test_a_fit_without_a_whole_checkpoint_is_refused_before_it_begins_anew(
+    one_worker: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    trained, result = one_worker
+    folder = shutil.copytree(trained, tmp_path / "fit")
+    for checkpoint in (folder / "checkpoints").glob("step-*"):
+        OF_A_CHECKPOINT["half a state"](checkpoint)
+    description = read_description(folder)
+    with pytest.raises(InputError, match=r"no checkpoint is whole .*training_state\.pt.*to begin anew"):
+        fit(description, folder=folder, inputs=inputs_of(description.baseline))
+    assert (folder / result["checkpoint"]).is_dir()
 
 
 @pytest.fixture(scope="module")

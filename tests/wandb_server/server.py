@@ -7,11 +7,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, BinaryIO, Literal
 from urllib.parse import unquote
 
 from wandb_server.account import Account
 from wandb_server.graphql import answer
+
+Fault = Literal["500", "401", "garbage", "closes", "hangs"]
 
 
 class WandbServer:
@@ -19,8 +21,9 @@ class WandbServer:
 
     def __init__(self) -> None:
         self.account = Account()
-        self.failing = False
-        """Answer 500 to everything."""
+        self.fault: Fault | None = None
+        """What everything is answered with instead."""
+        self._over = threading.Event()
         handler = type("Handler", (_Handler,), {"stand_in": self})
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._http.daemon_threads = True
@@ -31,6 +34,17 @@ class WandbServer:
         """What makes W&B's client take this server for its own."""
         return {"WANDB_BASE_URL": self.url, "WANDB_API_KEY": "0123456789" * 4}
 
+    def fails(self, request: BinaryIO, answer: BinaryIO) -> None:
+        """Take a request's first lines, and answer as the fault has it."""
+        while request.readline().strip():
+            pass
+        if self.fault == "hangs":
+            self._over.wait()
+        elif self.fault == "garbage":
+            answer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n<html>{]")
+        elif self.fault in ("500", "401"):
+            answer.write(f"HTTP/1.1 {self.fault} No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
+
     @contextmanager
     def serving(self) -> Iterator["WandbServer"]:
         thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
@@ -38,6 +52,7 @@ class WandbServer:
         try:
             yield self
         finally:
+            self._over.set()
             self._http.shutdown()
             self._http.server_close()
             thread.join()
@@ -47,6 +62,14 @@ class _Handler(BaseHTTPRequestHandler):
     stand_in: WandbServer
     protocol_version = "HTTP/1.1"
 
+    def handle_one_request(self) -> None:
+        """One request; with a fault there is no account here that it could reach."""
+        if self.stand_in.fault is None:
+            super().handle_one_request()
+            return
+        self.close_connection = True
+        self.stand_in.fails(self.rfile, self.wfile)
+
     def do_GET(self) -> None:
         content = self._stored(unquote(self.path))
         self._reply(404 if content is None else 200, content or b"")
@@ -54,7 +77,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_PUT(self) -> None:
         body = self._body()
         with self.stand_in.account.lock:
-            known = not self.stand_in.failing and self._store(unquote(self.path), body)
+            known = self._store(unquote(self.path), body)
         self._reply(200 if known else 404, b"")
 
     def do_POST(self) -> None:
@@ -64,8 +87,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._reply_json(self._graphql(json.loads(body)))
         elif stream:
             with self.stand_in.account.lock:
-                if not self.stand_in.failing:
-                    self.stand_in.account.stream(stream[1], json.loads(body))
+                self.stand_in.account.stream(stream[1], json.loads(body))
             self._reply_json({"exitcode": None, "limits": {}})
         else:  # telemetry
             self._reply_json({})
@@ -77,8 +99,6 @@ class _Handler(BaseHTTPRequestHandler):
         name = re.search(r"\b(?:query|mutation)\s+(\w+)", asked["query"])
         account = self.stand_in.account
         with account.lock:
-            if self.stand_in.failing:
-                return {}
             return answer(account, name[1] if name else "", asked.get("variables") or {}, server=self.stand_in.url)
 
     def _store(self, path: str, body: bytes) -> bool:
@@ -120,7 +140,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._reply(200, json.dumps(value).encode())
 
     def _reply(self, status: int, content: bytes) -> None:
-        self.send_response(500 if self.stand_in.failing else status)
+        self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()

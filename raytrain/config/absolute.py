@@ -1,0 +1,50 @@
+"""Settings as typed in; the same with absolute paths out: what a run writes down means one place from any folder."""
+
+import os
+from pathlib import Path
+
+from raytrain.config.baseline import Baseline
+from raytrain.config.space import Choice, Scalar, SearchSpace
+from raytrain.errors import InputError
+
+
+def absolute(baseline: Baseline) -> Baseline:
+    """The baseline with absolute paths; `demo`, a hub's ids and addresses such as s3://bucket stay what they are."""
+    data, model = baseline.data, baseline.model
+    manifests = {name: _manifest(getattr(data, name)) for name in ("train_manifest", "validation_manifest")}
+    storage = baseline.storage if "://" in baseline.storage else _path(baseline.storage)
+    return baseline.model_copy(
+        update={
+            "data": data.model_copy(update=manifests),
+            "model": model.model_copy(update={"pretrained": _weights(model.pretrained)}),
+            "storage": storage,
+        }
+    )
+
+
+def absolute_space(space: SearchSpace) -> SearchSpace:
+    """The space with absolute paths where weights are what it varies."""
+    varied = space.vary.get("model.pretrained")
+    if not isinstance(varied, Choice):
+        return space
+    weights = varied.model_copy(update={"values": [_weights(value) for value in varied.values]})
+    return space.model_copy(update={"vary": {**space.vary, "model.pretrained": weights}})
+
+
+def _manifest(name_or_path: str | None) -> str | None:
+    return name_or_path if name_or_path in (None, "demo") else _path(name_or_path)
+
+
+def _weights(pretrained: Scalar) -> Scalar:
+    """A folder that is there is taken for the weights before any hub is asked, and so is all that looks like a path."""
+    if not isinstance(pretrained, str):
+        return pretrained
+    is_path = pretrained.startswith((".", "~", os.sep)) or Path(pretrained).is_dir()
+    return _path(pretrained) if is_path else pretrained
+
+
+def _path(text: str) -> str:
+    try:
+        return str(Path(text).expanduser().absolute())
+    except (RuntimeError, OSError) as error:  # nobody's home, or a working folder that was removed
+        raise InputError(f"{text}: {error}; give the whole path, from / on") from None

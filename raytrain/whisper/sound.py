@@ -1,0 +1,125 @@
+"""Weights at rest in; what is wrong with them, by file, out.
+
+What we wrote carries the sha256 of its files. What comes from elsewhere is looked at: shapes, the kind of its numbers,
+their values. Imports torch only for that.
+"""
+
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Any
+
+from raytrain.config.baseline import Model
+from raytrain.errors import InputError
+from raytrain.files import SUMS, read_as, sum_faults
+from raytrain.whisper.configs import SHAPE
+from raytrain.whisper.folders import described, missing
+from raytrain.whisper.variants import VARIANTS, Variant
+
+BESIDE_WEIGHTS = ("training_state.pt", "utterances.jsonl")
+"""Files of a checkpoint that its weights do without."""
+_WEIGHTS = "model.safetensors"
+_INDEX = f"{_WEIGHTS}.index.json"
+_NUMBERS = {"F64", "F32", "F16", "BF16"}
+_LARGEST = 65504.0
+"""Half precision ends here, and weights are published in it; one flipped bit of an exponent leads far beyond."""
+_TIED = "proj_out.weight"
+"""The output layer, which is the token embedding and not kept."""
+
+
+def written_fault(folder: Path, model: Model, *, but: Collection[str] = BESIDE_WEIGHTS) -> str | None:
+    """What is not as it was written, or, where no sums were written, cannot be this model's; None where all is well."""
+    try:
+        if lacking := missing(folder):
+            return f"{lacking[0]}: missing"
+        if (folder / SUMS).exists():
+            return next(sum_faults(folder, but=but), None)
+        require_variant(model, folder)
+    except InputError as error:
+        return str(error)
+    return fault_seen(folder)
+
+
+def fault_seen(folder: Path) -> str | None:
+    """What cannot be Whisper's in the weights of a folder, whoever wrote them: every number is read once."""
+    from safetensors import SafetensorError, safe_open
+
+    shapes = _shapes(folder)
+    for file in _files(folder):
+        try:
+            with safe_open(file, framework="pt") as tensors:
+                for name in tensors.keys():  # noqa: SIM118 - the handle is no mapping
+                    if odd := _oddity(tensors, name, shapes.pop(name, None)):
+                        return f"{file.name}: {name} {odd}"
+        except (SafetensorError, OSError) as error:
+            return f"{file.name}: cannot be read ({error})"
+    shapes.pop(_TIED, None)
+    if shapes:
+        more = f" and {len(shapes) - 1} more" if len(shapes) > 1 else ""
+        return f"{_WEIGHTS}: the weights lack {min(shapes)}{more}"
+    return None
+
+
+def require_variant(model: Model, folder: Path) -> None:
+    """Refuse weights of another shape than the configured variant's, with the variant that they are."""
+    config = described(folder)
+    if config["model_type"] != "whisper":
+        raise InputError(
+            f"model.pretrained: {folder} holds a model of type {config['model_type']}, not whisper; name other weights"
+        )
+    shape = {field: config.get(key) for key, field in SHAPE.items()}
+    wanted = VARIANTS[model.variant]
+    if shape == _shape(wanted):
+        return
+    same = [variant.name for variant in VARIANTS.values() if _shape(variant) == shape]
+    what = f"are whisper-{same[0]}" if same else f"have the shape of no variant ({shape})"
+    way_out = f"set model.variant={same[0]}, or name" if same else "name"
+    raise InputError(
+        f"model.variant: the weights of {model.pretrained} {what}, not whisper-{model.variant}; "
+        f"{way_out} weights such as model.pretrained={wanted.hub_id}"
+    )
+
+
+def _shape(variant: Variant) -> dict[str, int]:
+    return {field: getattr(variant, field) for field in SHAPE.values()}
+
+
+def _shapes(folder: Path) -> dict[str, tuple[int, ...]]:
+    """The shape of every tensor by its name, as config.json has them."""
+    import torch
+    from transformers import WhisperConfig, WhisperForConditionalGeneration
+
+    described(folder)  # what is not JSON has a line of its own
+    try:
+        with torch.device("meta"):
+            empty = WhisperForConditionalGeneration(WhisperConfig.from_pretrained(folder, local_files_only=True))
+    except Exception as error:  # which error it is depends on the key, and no key means more than another
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise InputError(f"{folder}/config.json: not a Whisper's ({lines[-1].strip()}); fetch it again") from error
+    return {name: tuple(tensor.shape) for name, tensor in empty.state_dict().items()}
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    if (folder / _WEIGHTS).is_file():
+        yield folder / _WEIGHTS
+        return
+    shards = read_as(folder / _INDEX, dict[str, Any], way_out="fetch it again").get("weight_map")
+    if not isinstance(shards, dict) or not all(isinstance(name, str) for name in shards.values()):
+        raise InputError(f"{folder / _INDEX}: weight_map: must name a file for each tensor; fetch it again")
+    yield from (folder / Path(name).name for name in sorted(set(shards.values())))
+
+
+def _oddity(tensors: Any, name: str, expected: tuple[int, ...] | None) -> str | None:
+    """What is wrong with one tensor; one that the model does not have is not used, and may be anything."""
+    if expected is None:
+        return None
+    header = tensors.get_slice(name)
+    if (kind := header.get_dtype()) not in _NUMBERS:
+        return f"holds numbers of kind {kind}, not floating-point ones"
+    if (shape := tuple(header.get_shape())) != expected:
+        return f"has the shape {shape}, and {expected} by config.json"
+    least, most = (float(value) for value in tensors.get_tensor(name).aminmax())
+    if not -_LARGEST <= least <= most <= _LARGEST:  # false for NaN, too, which spreads
+        return f"holds numbers from {least:g} to {most:g}, as no trained weights do"
+    if least == most == 0 and len(shape) > 1:
+        return "is all zeros"
+    return None

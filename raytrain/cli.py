@@ -14,8 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
-from raytrain.errors import Broken, InputError, Interrupted
+from raytrain.errors import Broken, ClusterLost, InputError, Interrupted
 from raytrain.files import is_disk_fault, is_full
+from raytrain.stopping import last_words, take_signals
 
 _NAMES_A_SECRET = re.compile(r"(API_KEY|ACCESS_KEY|ACCESS_KEY_ID|TOKEN|SECRET|PASSWORD)$")
 _LOOKS_SECRET = re.compile(r"://[^\s/]*:\S*@|\bhf_[A-Za-z0-9]{30,}|\b(AKIA|ASIA)[A-Z0-9]{16}\b")
@@ -39,6 +40,7 @@ def run_door(work: Callable[[], int | None]) -> None:
     run's last line is the command that resumes it.
     """
     _make_streams_bear_every_letter()
+    take_signals()
     try:
         _refuse_secrets(sys.argv[1:])
         status = work() or 0
@@ -46,7 +48,7 @@ def run_door(work: Callable[[], int | None]) -> None:
         say(str(error))
         status = 2 if isinstance(error, InputError) else 1
     except KeyboardInterrupt as error:
-        say(f"interrupted; to go on:\n{error.resume}" if isinstance(error, Interrupted) else "interrupted")
+        say(last_words(error.resume if isinstance(error, Interrupted) else None))
         status = 130
     except BrokenPipeError:
         # `| head` closed our stdout: not an error of ours; the null device keeps Python's last flush quiet.
@@ -124,6 +126,15 @@ def disk_faults_reported(folder: Path, *, resume: str) -> Iterator[None]:
         begun = any(folder.glob("*.json"))
         way_out = f"{_mended(error)}, then go on:\n{resume}" if begun else f"{_mended(error)}, or take storage=PATH"
         raise Broken(f"{error.filename or folder}: {error.strerror}; {way_out}") from None
+
+
+@contextmanager
+def cluster_faults_reported(folder: Path, *, resume: str) -> Iterator[None]:
+    """A cluster that has died, or does not start, ends a run's work in one line and the command to go on."""
+    try:
+        yield
+    except ClusterLost as error:
+        raise Broken(f"{folder}: {error}; to go on:\n{resume}") from None
 
 
 def _mended(error: OSError) -> str:

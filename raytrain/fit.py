@@ -2,18 +2,18 @@
 
 import argparse
 import shlex
-import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from raytrain.cli import Parser, disk_faults_reported, log_to_stderr, print_json, run_door, say
+from raytrain.cli import Parser, cluster_faults_reported, disk_faults_reported, log_to_stderr, print_json, run_door, say
 from raytrain.config.absolute import absolute
 from raytrain.config.derived import derived
 from raytrain.config.reader import load_baseline
-from raytrain.errors import InputError, Interrupted
+from raytrain.errors import InputError
 from raytrain.results.description import Description, read_description
 from raytrain.results.provenance import command_line, provenance
 from raytrain.results.run_folder import new_run_folder
+from raytrain.stopping import going_on_by
 from raytrain.watch.resolved import show_resolved
 
 if TYPE_CHECKING:  # torch and Ray are imported once the configuration is known to be right
@@ -25,6 +25,11 @@ def main() -> None:
 
 
 def _fit() -> int:
+    with going_on_by(shlex.join(command_line("raytrain.fit"))):  # until there is a fit to resume
+        return _asked()
+
+
+def _asked() -> int:
     arguments = _parser().parse_intermixed_args()
     if arguments.resume is not None:
         if arguments.overrides or arguments.config:
@@ -83,14 +88,15 @@ def _train(description: Description, inputs: "Inputs", *, folder: Path, as_json:
     )
     for caveat in description.caveats():
         say(caveat)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    resume = f"python -m raytrain.fit --resume {shlex.quote(str(folder))}"
-    try:
-        with disk_faults_reported(folder, resume=resume):
+    resume = _resume_command(folder)
+    with going_on_by(resume):
+        with disk_faults_reported(folder, resume=resume), cluster_faults_reported(folder, resume=resume):
             result = fit(description, folder=folder, inputs=inputs)
-    except KeyboardInterrupt:
-        raise Interrupted(resume) from None
-    return _tell(result, folder, as_json=as_json)
+        return _tell(result, folder, as_json=as_json)
+
+
+def _resume_command(folder: Path) -> str:
+    return f"python -m raytrain.fit --resume {shlex.quote(str(folder))}"
 
 
 def _tell(result: dict[str, Any], folder: Path, *, as_json: bool) -> int:
@@ -98,6 +104,8 @@ def _tell(result: dict[str, Any], folder: Path, *, as_json: bool) -> int:
         print_json({"folder": str(folder), "result": result})
     if result["outcome"] != "completed":
         say(f"{result['outcome']}: {result['reason']}")
+        if result["outcome"] == "failed":
+            say(f"to go on, once that is mended:\n{_resume_command(folder)}")
         return 1
     say(
         f"WER {result['eval_wer']:.4f} after {result['step']} steps (best {result['best_eval_wer']:.4f}), "

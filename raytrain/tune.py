@@ -5,12 +5,12 @@ import shlex
 from dataclasses import replace
 from pathlib import Path
 
-from raytrain.cli import Parser, disk_faults_reported, log_to_stderr, print_json, run_door, say
+from raytrain.cli import Parser, cluster_faults_reported, disk_faults_reported, log_to_stderr, print_json, run_door, say
 from raytrain.config.absolute import absolute, absolute_space
 from raytrain.config.baseline import Baseline
 from raytrain.config.reader import load_baseline, load_space, split_overrides
 from raytrain.config.space import SearchSpace
-from raytrain.errors import Broken, ClusterLost, InputError, Interrupted
+from raytrain.errors import InputError, Interrupted
 from raytrain.files import finite
 from raytrain.report.table import print_trials
 from raytrain.results.description import Description
@@ -18,6 +18,7 @@ from raytrain.results.ledger import Ledger
 from raytrain.results.provenance import command_line, provenance
 from raytrain.results.records import TrialRecord
 from raytrain.results.run_folder import new_run_folder
+from raytrain.stopping import going_on_by
 from raytrain.watch.resolved import show_resolved
 
 
@@ -46,7 +47,8 @@ def _tune() -> int:
         from raytrain.tracking.study_sweep import require_online
 
         require_online(description.baseline.tracking)
-    return _search(description, folder, arguments)
+    with going_on_by(shlex.join(command_line("raytrain.tune"))):  # until there is a study to resume
+        return _search(description, folder, arguments)
 
 
 def _asked(arguments: argparse.Namespace) -> Description:
@@ -108,18 +110,19 @@ def _search(description: Description, folder: Path | None, arguments: argparse.N
     study = Study(folder=folder, description=description, inputs=inputs)
     sweep = create_sweep(baseline.tracking, study.space, folder=folder) if arguments.wandb_sweep else None
     announce(study, sweep=sweep)
-    resume = f"python -m raytrain.tune --resume {shlex.quote(str(folder))}"
-    try:
-        with disk_faults_reported(folder, resume=resume), watched(study) as watcher:
+    resume = _resume_command(folder)
+    with going_on_by(resume), disk_faults_reported(folder, resume=resume):
+        with cluster_faults_reported(folder, resume=resume), watched(study) as watcher:
             records, interrupted = run_study(
                 study, address=arguments.address, on_end=lambda record: say(trial_line(record)), watcher=watcher
             )
-    except ClusterLost as error:
-        raise Broken(f"{folder}: {error}; to go on:\n{resume}") from None
-    if interrupted:
-        raise Interrupted(resume)
-    with disk_faults_reported(folder, resume=resume):
+        if interrupted:
+            raise Interrupted(resume)
         return _finish(description, folder, records, as_json=arguments.json)
+
+
+def _resume_command(folder: Path) -> str:
+    return f"python -m raytrain.tune --resume {shlex.quote(str(folder))}"
 
 
 def _finish(description: Description, folder: Path, records: list[TrialRecord], *, as_json: bool) -> int:

@@ -178,6 +178,8 @@ def _whole(folders: list[Path], model: Model, *, of: Path) -> tuple[list[KeptChe
             found.append(KeptCheckpoint(folder, facts.step, facts.eval_wer, facts.source))
     if not found:
         _refuse(of, damaged)
+    scored = [one for one in found if one.eval_wer is not None]  # the others only serve to go on from
+    found = scored or found
     return sorted(found, key=lambda one: (math.inf if one.eval_wer is None else one.eval_wer, -one.step)), damaged
 
 

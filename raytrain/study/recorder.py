@@ -2,7 +2,6 @@
 
 import os
 import signal
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +24,7 @@ from raytrain.tracking.content import trial_row, trial_summary
 from raytrain.trial.cluster import require_ray
 from raytrain.trial.driver import errno_in
 from raytrain.trial.job import Trial
+from raytrain.trial.stop_request import StopRequest
 from raytrain.trial.storage import latest_checkpoint
 
 _LOOKS_FOR_RAY_EVERY_S = 5.0
@@ -40,11 +40,11 @@ class Recorder(ray.tune.Callback):
         open_tracked: Callable[[Trial], LaterRun],
         on_end: Callable[[TrialRecord], None],
         watcher: Watcher,
-        asked_to_stop: threading.Event,
+        stop: StopRequest,
     ) -> None:
         self._study, self._history = study, study.history
         self._projection = Projection(study.history, study.folder)
-        self._open_tracked, self._on_end, self._asked_to_stop = open_tracked, on_end, asked_to_stop
+        self._open_tracked, self._on_end, self._stop = open_tracked, on_end, stop
         self._watcher = watcher
         self._ray_seen_s = time.monotonic()
         self._running: dict[str, RunningTrial] = {}
@@ -97,7 +97,8 @@ class Recorder(ray.tune.Callback):
         if time.monotonic() - self._ray_seen_s > _LOOKS_FOR_RAY_EVERY_S:
             require_ray()
             self._ray_seen_s = time.monotonic()
-        if self._asked_to_stop.is_set():  # and Tune was not yet listening when it was asked
+        if self._stop.is_over(running.run for running in self._running.values()):
+            # What Tune takes as a request to stop; its own handler of SIGINT would end the study as if it were done.
             os.kill(os.getpid(), signal.SIGUSR1)
 
     def refuse(self, trial: Trial, *, reason: str) -> None:

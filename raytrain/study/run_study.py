@@ -10,7 +10,7 @@ from raytrain.files import take_out
 from raytrain.memory.admission import Admission, as_capped
 from raytrain.memory.footprint import Footprint
 from raytrain.results.records import TrialRecord
-from raytrain.study.interrupt import stopping_gracefully
+from raytrain.stopping import patiently
 from raytrain.study.packing import Room
 from raytrain.study.projection import Projection
 from raytrain.study.proposals import Proposals, Repeats
@@ -22,6 +22,7 @@ from raytrain.tracking.study_sweep import sweep_of
 from raytrain.tracking.tracked_run import TrackedRun, open_run
 from raytrain.trial import cluster
 from raytrain.trial.job import Share, Trial
+from raytrain.trial.stop_request import StopRequest
 
 _DRIVER_RESTARTS = 5
 """What training raises ends its trial at once; what kills a driver is the machine, and the trial goes on."""
@@ -45,7 +46,7 @@ def run_study(
         if not proposals.remaining and not Repeats(study).remaining:
             Projection(history, study.folder).close()
             return history.records, False
-        with stopping_gracefully() as asked_to_stop, cluster.connected(address) as hardware:
+        with cluster.connected(address) as hardware, patiently() as asked_to_stop:
             if proposals.remaining and not asked_to_stop.is_set():
                 _tune(study, hardware, proposals, asked_to_stop, on_end, watcher)
             # Only now is it known which trials are the best.
@@ -99,17 +100,19 @@ def _tune(
         watcher.waits(None if placed is not None else trial.number)
         return placed
 
-    tracking = Background()
+    stop, tracking = StopRequest(study.runs, asked_to_stop), Background()
     recorder = Recorder(
         study,
         open_tracked=lambda trial: LaterRun(partial(_tracked, study, trial), background=tracking),
         on_end=ended,
         watcher=watcher,
-        asked_to_stop=asked_to_stop,
+        stop=stop,
     )
 
     def next_trial() -> Trial | None:
         admission.learn(study.history.records)
+        if asked_to_stop.is_set():
+            return None
         while (trial := proposals.next(share, admission)) is not None:
             reason = admission.refusal(trial.job.config)
             if reason is None:
@@ -141,6 +144,7 @@ def _tune(
             ),
         ).fit()
     finally:
+        stop.withdraw()
         recorder.close()
         tracking.close(hurried=asked_to_stop.is_set())
 

@@ -8,7 +8,7 @@ Of the data position, the schedule and the random draws only the step is kept: t
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,8 @@ class Resumed:
     """The last row reported, with its history."""
     _optimizer: dict[str, Any]
     _scaler: dict[str, Any]
+    since_scored: Mapping[str, float]
+    """What Rows had counted since the last evaluation, where the run was stopped between two."""
 
     def restore(self, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler) -> None:
         """Fill fresh objects. The moments go where the weights are, so these must be on their device by now."""
@@ -53,11 +55,21 @@ def save_checkpoint(
     row: Row,
     audio: Audio,
     utterances: Sequence[dict[str, Any]],
+    since_scored: Mapping[str, float] | None = None,
 ) -> Path:
-    """Write a checkpoint; a folder of this name is always whole."""
+    """Write a checkpoint; a folder of this name is always whole.
+
+    `since_scored` is given where these weights were not scored: the row then tells of earlier ones.
+    """
     with whole_folder(folder, durable=False) as built:  # the run goes on from the one before it, too
-        save(whisper, built, window=audio, extra={"step": step, "eval_wer": row.eval_wer})
+        save(
+            whisper,
+            built,
+            window=audio,
+            extra={"step": step, "eval_wer": row.eval_wer if since_scored is None else None},
+        )
         state = {"optimizer": optimizer.state_dict(), "scaler": scaler.state_dict(), "step": step, "row": row.as_dict()}
+        state["since_scored"] = dict(since_scored or {})
         torch.save(state, built / _STATE)
         lines = (json.dumps(utterance, ensure_ascii=False, allow_nan=False) for utterance in utterances)
         (built / _UTTERANCES).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
@@ -83,7 +95,8 @@ def load_checkpoint(folder: Path) -> Resumed:
     path = folder / _STATE
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-        return Resumed(state["step"], Row().updated(state["row"]), state["optimizer"], state["scaler"])
+        since_scored = state.get("since_scored", {})
+        return Resumed(state["step"], Row().updated(state["row"]), state["optimizer"], state["scaler"], since_scored)
     except Exception as error:  # of bytes that mean nothing torch says so in many classes
         said = str(error).strip().splitlines() or [type(error).__name__]
         raise InputError(f"{path}: cannot be read ({said[0]}); restore it from a copy") from error

@@ -6,7 +6,7 @@ window: the WER is the same for every evaluation.batch_size.
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Literal
@@ -65,9 +65,11 @@ def evaluate(
     window: Literal["full", "fitted"],
     precision: Precision,
     max_new_tokens: int | None = None,
+    before_batch: Callable[[], None] = lambda: None,
 ) -> Evaluated:
     """Transcribe and score these utterances; each rank decodes a share. The model is left in training mode or not, as
-    it was. Where no limit of new tokens is given, it is a little over the longest reference."""
+    it was. Where no limit of new tokens is given, it is a little over the longest reference. What `before_batch` raises
+    on the only rank there is ends it."""
     indices = [int(index) for index in indices]
     audio = audio.model_copy(update={"window": window})
     whole = max_new_tokens or most_new_tokens(_longest_reference(whisper, corpus, indices, audio.max_window_s))
@@ -79,7 +81,9 @@ def evaluate(
     try:
         mine = run_on_all_or_none(
             lambda: [
-                row for batch in batches for row in _decode(whisper, corpus, batch, evaluation.num_beams, precision)
+                row
+                for batch in batches
+                for row in _decode(whisper, corpus, batch, evaluation.num_beams, precision, before_batch)
             ],
             doing=f"scoring, {evaluation.batch_size} clips at once",
             device=precision.device,
@@ -126,8 +130,14 @@ def _one_window_each(pieces: list[_Piece], batch_size: int) -> list[list[_Piece]
 
 
 def _decode(
-    whisper: Whisper, corpus: Corpus, batch: list[_Piece], num_beams: int, precision: Precision
+    whisper: Whisper,
+    corpus: Corpus,
+    batch: list[_Piece],
+    num_beams: int,
+    precision: Precision,
+    before: Callable[[], None],
 ) -> list[tuple[int, int, str]]:
+    before()
     clips = [corpus.audio(piece.index)[piece.start : piece.end] for piece in batch]
     mel = log_mel(clips, frames=frames(batch[0].window_s), num_mel_bins=whisper.model.config.num_mel_bins)
     with torch.no_grad(), precision.autocast():

@@ -1,6 +1,7 @@
 """What a run reports: steps and evaluations in; Rows out, each as the run stands."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 
 from raytrain.files import finite
@@ -26,11 +27,13 @@ _HISTORY = (
 class Rows:
     """Keeps count between evaluations. `last` is the row as it stands; a resumed run's goes on, with its history."""
 
-    def __init__(self, start: Row, *, memory: MemoryMeter) -> None:
+    def __init__(self, start: Row, *, memory: MemoryMeter, since_scored: Mapping[str, float] | None = None) -> None:
+        """`since_scored` is that of a run which was stopped between two evaluations."""
         self.last = start
         self._memory = memory
         self._examples, self._seconds = 0, 0.0
-        self._loss_sum, self._tokens = 0.0, 0
+        since = since_scored or {}
+        self._loss_sum, self._tokens = since.get("loss_sum", 0.0), int(since.get("tokens", 0))
 
     def add(self, progress: StepProgress, *, examples_seen: int, epoch: float) -> None:
         """Count a step in."""
@@ -75,6 +78,15 @@ class Rows:
         self.last = replace(self.last, finished=True, outcome=outcome, reason=reason)
         if outcome != Outcome.COMPLETED:
             self.last = replace(self.last, objective=WORST_OBJECTIVE, **self._memory.peaks())
+
+    @property
+    def is_scored(self) -> bool:
+        """Whether these very weights were scored."""
+        return bool(self.last.history) and self.last.history[-1]["step"] == self.last.step
+
+    def since_scored(self) -> dict[str, float]:
+        """What the next evaluation's row is made from besides the evaluation."""
+        return {"loss_sum": self._loss_sum, "tokens": self._tokens}
 
     def evaluations_without_improvement(self) -> int:
         """How many of the last evaluations in a row did not lower the best WER."""

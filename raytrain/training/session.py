@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, NoReturn
 
 import numpy as np
 import torch
@@ -26,7 +26,7 @@ from raytrain.speech.corpus import Corpus
 from raytrain.speech.split import Split
 from raytrain.training import precision as precisions
 from raytrain.training.checkpoint import load_checkpoint, save_checkpoint
-from raytrain.training.distributed import OutOfMemory, rank, run_on_all_or_none, world_size
+from raytrain.training.distributed import OutOfMemory, max_over_ranks, rank, run_on_all_or_none, world_size
 from raytrain.training.evaluation import Evaluated, evaluate
 from raytrain.training.feed import Feed, Labels, StepData, ahead
 from raytrain.training.loop import Diverged, StepProgress, train
@@ -44,8 +44,13 @@ Watch = Callable[[str, int, int], None]
 
 log = logging.getLogger("raytrain")
 
+
 _STEPS_AHEAD_OF_A_GPU = 2
 _LOG_EVERY_S = 10.0
+
+
+class _Stopped(Exception):
+    """The run was asked to stop, and has saved what is to be saved."""
 
 
 @dataclass(eq=False)
@@ -77,6 +82,9 @@ class Session:
     scored_seed: int | None = None
     """Draws the utterances that are scored where not all are; without it the training's own seed does."""
     watch: Watch | None = None
+    is_asked_to_stop: Callable[[], bool] = lambda: False
+    """Whether the run is to save where it stands and stop; rank 0 is asked after each step and, where it is alone,
+    before each batch that is scored."""
 
     def __post_init__(self) -> None:
         config, training = self.config, self.config.training
@@ -114,21 +122,25 @@ class Session:
                 warmup_steps_used=self._milestones.warmup_steps,
             ),
             memory=self._memory,
+            since_scored=None if self._resumed is None else self._resumed.since_scored,
         )
         _say(self._precision.note)
         _say(_left_out(len(self.split.train) - len(trainable), f"labels over {config.data.max_label_tokens} tokens"))
         _say(_left_out(len(self._plan.left_out), f"clips over {config.audio.max_window_s:g} s"))
 
-    def run(self) -> None:
+    def run(self) -> bool:
         """Train and score, from the start or from where the run had come to; report on every rank after every
-        evaluation, the last row `finished`. A session runs once.
+        evaluation, the last row `finished`. A session runs once. Whether it came to its end: where it was asked to
+        stop, the last report holds a checkpoint of the last step, whose weights need not have been scored.
 
         Divergence and lack of memory are outcomes and end in a last row; every other exception is raised. Lack of
         memory shows at once where the largest batches are tried first.
         """
         try:
             self._train_and_score()
-            return
+            return True
+        except _Stopped:
+            return False
         except Diverged as error:
             self._rows.finished(Outcome.DIVERGED, str(error))
         except OutOfMemory as error:
@@ -141,10 +153,11 @@ class Session:
         gc.collect()
         torch.cuda.empty_cache()
         report(row, None)
+        return True
 
     def _train_and_score(self) -> None:
         device, steps_done = self._precision.device, self._resumed.step if self._resumed is not None else 0
-        if self._is_over(steps_done):  # killed after its last checkpoint, before anybody heard of it
+        if self._rows.is_scored and self._is_over(steps_done):  # killed before anybody heard of it
             self._rows.finished(Outcome.COMPLETED)
             self.report(self._rows.last, None)
             return
@@ -155,6 +168,12 @@ class Session:
             # Weights as published babble in any window but the one they were trained for.
             self._score(self._whisper.trained_window)
             self.report(self._rows.last, None)
+        elif (
+            steps_done and self._milestones.is_scored(steps_done) and not self._rows.is_scored
+        ):  # stopped before it could be
+            self._score_and_keep(steps_done, kept=steps_done)
+            if self._rows.last.finished:
+                return
         feed = ahead(
             self._feed,
             range(steps_done, self._milestones.steps_total),
@@ -170,13 +189,36 @@ class Session:
                 if time.monotonic() - logged >= _LOG_EVERY_S:
                     logged = time.monotonic()
                     self._say_progress(progress.train_loss)
+                asked = rank() == 0 and self.is_asked_to_stop()
+                if max_over_ranks([float(asked)], device=device)[0]:  # all of them report, or none
+                    self._stop_at(progress.step)
                 if self._milestones.is_scored(progress.step):
-                    self._score(self.config.audio.window)
-                    if self._is_over(progress.step):
-                        self._rows.finished(Outcome.COMPLETED)
-                    self.report(self._rows.last, self._keep(progress.step))
+                    self._score_and_keep(progress.step)
                     if self._rows.last.finished:
                         return
+
+    def _score_and_keep(self, step: int, *, kept: int = 0) -> None:
+        """`kept` is the step whose checkpoint this run goes on from."""
+        try:
+            self._score(self.config.audio.window)
+        except _Stopped:
+            if step != kept:
+                self._stop_at(step)
+            raise
+        if self._is_over(step):
+            self._rows.finished(Outcome.COMPLETED)
+        self.report(self._rows.last, self._keep(step))
+
+    def _stop_at(self, step: int) -> NoReturn:
+        """Save what was trained, unscored: scoring may take longer than there is."""
+        checkpoint = self._save(step, utterances=[], since_scored=self._rows.since_scored()) if rank() == 0 else None
+        self.report(replace(self._rows.last, eval_wer=None), checkpoint)
+        raise _Stopped
+
+    def _before_batch(self) -> None:
+        self._show("scoring")
+        if world_size() == 1 and self.is_asked_to_stop():  # several would wait for the one that stops
+            raise _Stopped
 
     def _move_to_device(self) -> None:
         self._whisper.model.to(self._precision.device)
@@ -230,6 +272,7 @@ class Session:
                 evaluation=self.config.evaluation,
                 window=window,
                 precision=self._precision,
+                before_batch=self._before_batch,
             )
 
     def _is_over(self, step: int) -> bool:
@@ -241,15 +284,22 @@ class Session:
         """Write the checkpoint, if this step has one and this is the rank that writes; its folder."""
         if rank() != 0 or not (self._milestones.is_kept(step) or self._rows.last.finished):
             return None
+        return self._save(step, utterances=self._utterances)
+
+    def _save(
+        self, step: int, *, utterances: Sequence[dict[str, Any]], since_scored: dict[str, float] | None = None
+    ) -> Path:
         return save_checkpoint(
-            self.workdir / f"step-{step:06}",
+            # Another name: the run that goes on scores this very step, and Ray then removes this checkpoint.
+            self.workdir / f"step-{step:06}{'' if since_scored is None else '-unscored'}",
             self._whisper,
             self._optimizer,
             self._scaler,
             step=step,
             row=self._rows.last,
             audio=self.config.audio,
-            utterances=self._utterances,
+            utterances=utterances,
+            since_scored=since_scored,
         )
 
     def _show(self, phase: str) -> None:

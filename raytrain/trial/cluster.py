@@ -1,15 +1,23 @@
 """The Ray cluster: an address, or nothing for one of our own, in; a connected, quiet driver out."""
 
+import logging
 import os
+import signal
 import socket
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from raytrain.errors import ClusterLost, InputError
+from raytrain.files import is_disk_fault
 from raytrain.results import provenance
+from raytrain.stopping import kept_from_others
+
+log = logging.getLogger("raytrain")
 
 _QUIET = {
     "RAY_AIR_NEW_OUTPUT": "0",  # verbose=0 alone still prints a box
@@ -31,11 +39,26 @@ _OURS = {
     "RAY_CHDIR_TO_TRIAL_DIR": "0",  # relative paths in a configuration mean the same in every process
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Tune's own makes an interrupted study look like a finished one
 }
-ENVIRONMENT = _QUIET | _QUICK | _OURS
+_PATIENT = {  # a loaded machine takes its time
+    "RAY_raylet_start_wait_time_s": "120",
+    "RAY_worker_register_timeout_seconds": "180",
+    "RAY_agent_register_timeout_ms": "180000",
+}
+ENVIRONMENT = _QUIET | _QUICK | _OURS | _PATIENT
 """What Ray reads when it is imported, and its processes when they start."""
+LOCAL = {
+    # Else Ray takes the machine's outer address, and listens on every interface.
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+    "GLOO_SOCKET_IFNAME": "lo",
+}
+"""The same for a cluster of our own, which only this machine can reach."""
+_SAYS_NOTHING: dict[str, Any] = {"log_to_driver": False, "logging_level": "CRITICAL"}
+_DEAD = "Ray has died on this machine"
 _ANSWER_WITHIN_S = 30.0
 _CONNECTS_WITHIN_S = 5.0
 _LAST_PORT = 65_535
+_LONGEST_FOLDER = 40
+"""Bytes: a socket's path has at most 107, of which Ray's own part, /session_.../sockets/plasma_store, takes 64."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +98,7 @@ class Hardware:
 @contextmanager
 def connected(address: str | None = None, *, dashboard: bool = True) -> Iterator[Hardware]:
     """For as long as a run takes: the cluster this process is in already, or one that is left again afterwards."""
-    set_environment()
+    set_environment(address)
     import ray
 
     if ray.is_initialized():
@@ -94,35 +117,79 @@ def connect(
 
     Without the dashboard nothing frees what a stopped trial held: only a run that Tune cannot stop may do without.
     """
-    set_environment()
-    import ray
-
-    quiet = {"log_to_driver": False, "logging_level": "CRITICAL"}
+    set_environment(address)
     address = address or os.environ.get("RAY_ADDRESS")
     if address is not None:
-        require_answer(address)
-        try:
-            ray.init(address=address, runtime_env={"env_vars": ENVIRONMENT}, **quiet)
-        except ConnectionError as error:
-            raise InputError(
-                f"--address {address}: no Ray cluster answers there ({error}); start one, or leave it out"
-            ) from None
-        return _hardware()
+        _join(address)
+    else:
+        start = partial(_start, dashboard=dashboard, num_cpus=num_cpus, num_gpus=num_gpus, folder=short_folder())
+        if (fault := start()) is not None:
+            log.info("Ray did not start: %s; once more", fault)
+            if (fault := start()) is not None:
+                raise ClusterLost(f"Ray does not start on this machine: {fault}")
+    return _hardware()
+
+
+def _join(address: str) -> None:
+    import ray
+
+    require_answer(address)
+    try:
+        with kept_from_others():
+            ray.init(address=address, runtime_env={"env_vars": ENVIRONMENT}, **_SAYS_NOTHING)
+    except ConnectionError as error:
+        raise InputError(
+            f"--address {address}: no Ray cluster answers there ({error}); start one, or leave it out"
+        ) from None
+
+
+def _start(*, dashboard: bool, num_cpus: int | None, num_gpus: int | None, folder: str | None) -> str | None:
+    """Start a cluster of our own; the fault in a line where it does not start, as on a machine that is too busy."""
+    import ray
+
     # Workers find the dashboard by these two, even when a second cluster runs on this machine.
     port = _free_port()
     os.environ["RAY_GCS_SERVER_PORT"] = str(port)
     os.environ["RAY_ADDRESS"] = f"127.0.0.1:{port}"
     try:
-        ray.init(
-            address="local",
-            include_dashboard=dashboard,
-            num_cpus=num_cpus or len(os.sched_getaffinity(0)),
-            num_gpus=num_gpus,
-            **quiet,
-        )
+        with kept_from_others():
+            ray.init(
+                address="local",
+                include_dashboard=dashboard,
+                num_cpus=num_cpus or len(os.sched_getaffinity(0)),
+                num_gpus=num_gpus,
+                _temp_dir=folder,
+                **_SAYS_NOTHING,
+            )
+    except Exception as error:  # what Ray raises where its processes are too late or dead has no type of its own
+        disconnect()
+        if isinstance(error, OSError) and is_disk_fault(error):
+            raise
+        return next(iter(str(error).strip().splitlines()), type(error).__name__)
     finally:
         del os.environ["RAY_ADDRESS"], os.environ["RAY_GCS_SERVER_PORT"]
-    return _hardware()
+    return None
+
+
+def short_folder() -> str | None:
+    """Where Ray's sockets lie, if not where Ray itself would put them: below a TMPDIR too long for a socket."""
+    from ray._common.utils import get_default_ray_temp_dir
+
+    default = get_default_ray_temp_dir()
+    if len(os.fsencode(default)) <= _LONGEST_FOLDER:
+        return None
+    ours = Path("/tmp") / f"raytrain-{os.getuid()}"
+    try:
+        ours.mkdir(mode=0o700, exist_ok=True)
+        if ours.stat().st_uid == os.getuid():
+            return str(ours)
+        fault = "another user's"
+    except OSError as error:
+        fault = error.strerror or str(error)
+    raise InputError(
+        f"TMPDIR or RAY_TMPDIR: {default}: too long for Ray's sockets, and {ours}: {fault}; "
+        f"set RAY_TMPDIR to a folder with a path of at most {_LONGEST_FOLDER - 4} bytes"
+    )
 
 
 def require_answer(address: str) -> None:
@@ -143,22 +210,47 @@ def require_answer(address: str) -> None:
 def require_ray() -> None:
     """Raise ClusterLost where Ray has died on this machine: whoever waits for a trial to start would do so for ever."""
     import ray
+    from ray._private.worker import _global_node
 
+    if _global_node is None or _global_node.dead_processes():  # our own's; asked first, since nobody else would answer
+        raise ClusterLost(_DEAD)
     here = ray.get_runtime_context().get_node_id()
     if not any(node["Alive"] for node in ray.nodes() if node["NodeID"] == here):
-        raise ClusterLost("Ray has died on this machine")
+        raise ClusterLost(_DEAD)
 
 
 def disconnect() -> None:
-    """Leave the cluster; one of our own ends with all its processes."""
+    """Leave the cluster; one of our own ends with all its processes.
+
+    They are kept from SIGTERM, by which Ray would end them and wait for each.
+    """
     import ray
+    from ray._private.worker import _global_node
 
+    started_by_raylet: list[int] = []
+    if _global_node is not None:
+        for kill in (_global_node.kill_monitor, _global_node.kill_dashboard, _global_node.kill_log_monitor):
+            kill(check_alive=False)
+        for info in _global_node.all_processes.get("raylet", ()):
+            started_by_raylet += _children(info.process.pid)
     ray.shutdown()
+    for process in started_by_raylet:
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
 
 
-def set_environment() -> None:
+def _children(process: int) -> list[int]:
+    threads = Path(f"/proc/{process}/task").glob("*/children")
+    try:
+        return [int(child) for thread in threads for child in thread.read_text().split()]
+    except OSError:  # it has just ended
+        return []
+
+
+def set_environment(address: str | None = None) -> None:
     """Set Ray's environment, before Ray is imported; what the person has set stays."""
-    for name, value in ENVIRONMENT.items():
+    joins = address is not None or "RAY_ADDRESS" in os.environ
+    for name, value in (ENVIRONMENT if joins else ENVIRONMENT | LOCAL).items():
         os.environ.setdefault(name, value)
 
 

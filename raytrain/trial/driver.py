@@ -7,6 +7,7 @@ from typing import Any
 import ray.tune
 from ray.exceptions import RayError
 from ray.train import TrainingFailedError, WorkerGroupError
+from ray.train.v2._internal.exceptions import WorkerHealthCheckTimeoutError
 from ray.tune.integration.ray_train import TuneReportCallback
 
 from raytrain.results.records import WORST_OBJECTIVE, Outcome
@@ -48,10 +49,16 @@ def drive_trial(payload: dict[str, Any]) -> None:
             return
 
 
-def reason(error: TrainingFailedError) -> str:
+def reason(error: TrainingFailedError | RayError) -> str:
     """The last line of what went wrong: on the first rank that says so, or in the controller."""
-    failure = _failure(error)
+    return one_line(_failure(error))
+
+
+def one_line(failure: Exception) -> str:
+    """What a failure says last; of a worker that does not answer Ray first, since an address follows."""
     lines = str(failure).strip().splitlines()
+    if isinstance(failure, WorkerHealthCheckTimeoutError):
+        lines = lines[:1]
     said = f"{type(failure).__name__}: {lines[-1] if lines else ''}".removesuffix(": ")
     return said if len(said) <= _LONGEST_REASON else f"{said[:_LONGEST_REASON]}…"
 
@@ -69,7 +76,7 @@ def errno_in(text: str) -> int | None:
     return int(number[1] or number[2]) if number else None
 
 
-def _failure(error: TrainingFailedError) -> Exception:
+def _failure(error: TrainingFailedError | RayError) -> Exception:
     """What the first failing rank raised, or the controller's own fault."""
     if isinstance(error, WorkerGroupError) and error.worker_failures:
         return error.worker_failures[min(error.worker_failures)]

@@ -67,6 +67,8 @@ def _run(job: Job, open_tracked: Callable[[], TrackedRun]) -> dict[str, Any]:
 
     def on_row(row: Row) -> None:
         nonlocal last
+        if row.eval_wer is None and not row.finished:  # of a stop: it tells nothing new
+            return
         last = row
         if row.eval_wer is not None:
             tracked.log(values())

@@ -14,12 +14,12 @@ from raytrain.errors import InputError
 from raytrain.files import read_as, write_json
 from raytrain.results.records import WORST_OBJECTIVE
 from raytrain.training.checkpoint import resume_fault
-from raytrain.trial.storage import SNAPSHOT, by_step, read_snapshot
+from raytrain.trial.storage import NEVER_THE_BEST, SNAPSHOT, by_step, read_snapshot
 
 
 @dataclass(frozen=True, slots=True)
 class _Scored:
-    eval_wer: float
+    eval_wer: float | None
 
 
 _log = logging.getLogger("raytrain")
@@ -96,9 +96,10 @@ def _snapshot_of(kept: list[Path]) -> dict[str, Any]:
 def _wer(folder: Path) -> float:
     """What Ray ranks a checkpoint by."""
     try:
-        return read_as(folder / "raytrain.json", _Scored).eval_wer
+        wer = read_as(folder / "raytrain.json", _Scored).eval_wer
     except InputError:
         return WORST_OBJECTIVE
+    return NEVER_THE_BEST if wer is None else wer
 
 
 def _free(wanted: Path) -> Path:

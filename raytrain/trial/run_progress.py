@@ -12,6 +12,7 @@ from pathlib import Path
 
 from raytrain.files import read_json_or_nothing, write_text
 
+STOPPED = "stopped"
 _LEAST_S = 2.0
 """Seconds at least between two writings of one phase."""
 
@@ -21,7 +22,7 @@ class RunProgress:
     """What a run is doing, and where it stands."""
 
     phase: str
-    """The phase: loading, training or scoring."""
+    """The phase: loading, training, scoring, or stopped where it was asked to and has saved where it stands."""
     examples_seen: int
     examples_total: int
 
@@ -50,6 +51,11 @@ def read_progress(run: Path) -> RunProgress | None:
         return RunProgress(**read_json_or_nothing(_file(run)))
     except TypeError:
         return None
+
+
+def forget_progress(run: Path) -> None:
+    """Remove what an earlier process wrote: the run is started anew."""
+    _file(run).unlink(missing_ok=True)
 
 
 def _file(run: Path) -> Path:

@@ -10,12 +10,14 @@ from raytrain.errors import InputError
 from raytrain.files import as_kind, read_value
 
 SNAPSHOT = "checkpoint_manager_snapshot.json"
+NEVER_THE_BEST = 1e9
+"""The WER by which Ray ranks a checkpoint that was not scored: it ranks no null, and writes no infinity as JSON."""
 _WAY_OUT = "the run's checkpoints are looked for by their folders"
 
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    checkpoint_dir_name: Annotated[str, Field(pattern=r"^step-[0-9]+$")]
+    checkpoint_dir_name: Annotated[str, Field(pattern=r"^step-[0-9]+(-unscored)?$")]
     metrics: dict[str, Any]
 
 
@@ -60,6 +62,7 @@ def read_snapshot(run: Path) -> tuple[dict[str, Any], _Snapshot] | None:
         return None
 
 
-def by_step(folder: Path) -> int:
-    """The key that sorts checkpoints: step-000500 is 500."""
-    return int(folder.name.removeprefix("step-"))
+def by_step(folder: Path) -> tuple[int, bool]:
+    """The key that sorts checkpoints, by step; one that was scored comes after an unscored one of the same step."""
+    step = folder.name.removeprefix("step-").removesuffix("-unscored")
+    return int(step), not folder.name.endswith("-unscored")

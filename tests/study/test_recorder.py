@@ -19,6 +19,7 @@ from raytrain.study.study import Study
 from raytrain.study.watcher import Watcher
 from raytrain.tracking.background import Background, LaterRun
 from raytrain.tracking.tracked_run import TrackedRun
+from raytrain.trial.stop_request import StopRequest
 
 TINY = load_baseline("tiny")
 
@@ -41,7 +42,7 @@ def recorder(study: Study) -> Recorder:
         ),
         on_end=lambda record: None,
         watcher=Watcher(),
-        asked_to_stop=threading.Event(),
+        stop=StopRequest(study.runs, threading.Event()),
     )
 
 

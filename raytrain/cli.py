@@ -1,10 +1,7 @@
-"""What all doors share: arguments, exit statuses, and where words go. Work in; the process's status out."""
+"""What all doors share: arguments, and how work ends. Work in; the process's exit status out."""
 
 import argparse
-import codecs
 import errno
-import io
-import json
 import logging
 import os
 import re
@@ -12,17 +9,16 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from raytrain.errors import Broken, ClusterLost, InputError, Interrupted
 from raytrain.files import is_disk_fault, is_full
 from raytrain.stopping import last_words, take_signals
+from raytrain.terminal import make_streams_bear_every_letter, say
 
 _NAMES_A_SECRET = re.compile(r"(API_KEY|ACCESS_KEY|ACCESS_KEY_ID|TOKEN|SECRET|PASSWORD)$")
 _LOOKS_SECRET = re.compile(r"://[^\s/]*:\S*@|\bhf_[A-Za-z0-9]{30,}|\b(AKIA|ASIA)[A-Z0-9]{16}\b")
 """A user's password in an address; a token of Hugging Face; a key of AWS."""
-_PLAIN = str.maketrans({"×": "x", "−": "-", "…": "...", "·": "|", "–": "-", "█": "#", "░": "."})
-"""Our own signs, for a terminal that is ASCII."""
 _OF_A_PATH = {errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.EILSEQ}
 
 
@@ -39,7 +35,7 @@ def run_door(work: Callable[[], int | None]) -> None:
     Bad input is one line on stderr (a line each where there are several), with no traceback. An interrupted
     run's last line is the command that resumes it.
     """
-    _make_streams_bear_every_letter()
+    make_streams_bear_every_letter()
     take_signals()
     try:
         _refuse_secrets(sys.argv[1:])
@@ -76,23 +72,6 @@ def _refuse_secrets(arguments: Sequence[str]) -> None:
                 f"argument {number} holds a password or a key, and command lines are seen by others and written down; "
                 "leave it out of there, and set it in the environment (WANDB_API_KEY, AWS_SECRET_ACCESS_KEY, HF_TOKEN)"
             )
-
-
-def _make_streams_bear_every_letter() -> None:
-    """Let no letter end a door: what a terminal cannot show is shown plainly or escaped; a closed one shows none."""
-    codecs.register_error("raytrain.plain", _plainly)
-    for name in ("stdout", "stderr"):
-        stream = getattr(sys, name)
-        if stream is None:  # `>&-`: print would take stdout for a stderr that is not there
-            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115
-        elif isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="raytrain.plain")
-
-
-def _plainly(error: UnicodeError) -> tuple[str, int]:
-    assert isinstance(error, UnicodeEncodeError)
-    letters = error.object[error.start : error.end].translate(_PLAIN)
-    return letters.encode("ascii", "backslashreplace").decode(), error.end
 
 
 def _is_nowhere() -> bool:
@@ -139,42 +118,3 @@ def cluster_faults_reported(folder: Path, *, resume: str) -> Iterator[None]:
 
 def _mended(error: OSError) -> str:
     return "make room" if is_full(error) else "make it one that can be written to"
-
-
-def say(text: str) -> None:
-    """A line for the person, on stderr: stdout is for results. What would steer the terminal is escaped."""
-    print(printable(text), file=sys.stderr, flush=True)
-
-
-def show(text: str) -> None:
-    """A line of results on stdout, escaped as `say` does it."""
-    print(printable(text), flush=True)
-
-
-def printable(text: str) -> str:
-    """The text with every letter escaped that would steer a terminal, be invisible or fit no encoding; lines stay."""
-    if text.isprintable():
-        return text
-    return "".join(letter if letter.isprintable() or letter == "\n" else ascii(letter)[1:-1] for letter in text)
-
-
-def print_json(value: Any) -> None:
-    """One JSON object on stdout, and nothing else there; a number that is not finite is refused."""
-    is_unicode = (sys.stdout.encoding or "").lower().startswith("utf")
-    print(json.dumps(value, ensure_ascii=not is_unicode, allow_nan=False), flush=True)
-
-
-class _Said(logging.Handler):
-    """Logs bare lines through `say`: a live view that has taken stderr meanwhile lets them stand above it."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        say(self.format(record))
-
-
-def log_to_stderr() -> None:
-    """Show raytrain's own progress lines on stderr, bare; the libraries' loggers stay as they are."""
-    logger = logging.getLogger("raytrain")
-    if not logger.handlers:
-        logger.addHandler(_Said())
-    logger.setLevel(logging.INFO)
-    logger.propagate = False

@@ -4,7 +4,7 @@ import argparse
 from functools import cache
 from typing import Any
 
-from raytrain.cli import Parser, log_to_stderr, print_json, run_door, say
+from raytrain.cli import Parser, run_door
 from raytrain.config.constants import GIB
 from raytrain.errors import InputError
 from raytrain.speech.check import check
@@ -12,6 +12,7 @@ from raytrain.speech.corpus import prepare
 from raytrain.speech.manifest import manifest_path
 from raytrain.speech.problems import printable
 from raytrain.speech.progress_bar import progress_on_stderr
+from raytrain.terminal import log_to_stderr, print_json, say
 
 
 def main() -> None:

@@ -10,11 +10,12 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from raytrain.cli import Parser, print_json, run_door, say, show
+from raytrain.cli import Parser, run_door
 from raytrain.config.reader import load_baseline, load_space, split_overrides
 from raytrain.errors import InputError
 from raytrain.memory.planning import Gpu, plan
 from raytrain.speech.extent import extent
+from raytrain.terminal import print_json, say, show
 
 _HEADINGS = (
     "batch", "accumu-\nlation", "effective\nbatch", "step\nGiB", "peak\nGiB", "fits", "GPU\nshare", "at\nonce",

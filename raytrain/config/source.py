@@ -22,7 +22,7 @@ from ruamel.yaml.events import (
 )
 from ruamel.yaml.reader import ReaderError
 
-from raytrain.cli import printable
+from raytrain.terminal import printable
 
 Location = tuple[str | int, ...]
 MAX_DEPTH = 16

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from raytrain.archive.checksums import FILE_NAME as MANIFEST
-from raytrain.cli import Parser, printable, run_door, say
+from raytrain.cli import Parser, run_door
 from raytrain.files import write_text
 from raytrain.report.comparison import ComparedRun, caveats, comparisons, read_run, rows
 from raytrain.report.pages import comparison_pages
@@ -16,6 +16,7 @@ from raytrain.report.table import print_trials
 from raytrain.report.write import write_report
 from raytrain.results.description import STUDY_FILE
 from raytrain.results.study_results import StudyResults
+from raytrain.terminal import printable, say
 
 _COMPARISONS = Path("results") / "comparisons"
 

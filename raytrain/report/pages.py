@@ -11,7 +11,6 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from raytrain.cli import printable
 from raytrain.report.comparison import ComparedRun, caveats, comparisons, rows
 from raytrain.report.edits import aligned, marked
 from raytrain.report.figures.catalogue import figures_of
@@ -23,6 +22,7 @@ from raytrain.results.study_results import StudyResults, outcomes, worst_utteran
 from raytrain.results.transcripts import counts
 from raytrain.results.verdict import Finding
 from raytrain.results.wording import key_name
+from raytrain.terminal import printable
 
 _HERE = Path(__file__).parent
 _TEXT_IN_MARKDOWN = str.maketrans({letter: f"\\{letter}" for letter in "\\|`["} | {"&": "&amp;", "<": "&lt;"})

@@ -8,12 +8,12 @@ from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 
-from raytrain.cli import printable
 from raytrain.config.constants import AGE_BUCKETS
 from raytrain.results.choose import peak_memory_gib
 from raytrain.results.records import TrialRecord
 from raytrain.results.study_results import StudyResults
 from raytrain.results.wording import number_text, short, split_text
+from raytrain.terminal import printable
 
 _HEADINGS = ("trial", "batch × accumulation = effective", "learning rate")
 

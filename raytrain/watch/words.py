@@ -3,7 +3,6 @@
 import shlex
 from collections.abc import Sequence
 
-from raytrain.cli import say
 from raytrain.config.space import Choice
 from raytrain.report.front import front_lines
 from raytrain.report.table import product_text
@@ -13,6 +12,7 @@ from raytrain.results.wording import short, split_text, value_text
 from raytrain.search.finalists import further_seeds
 from raytrain.study.projection import database_url
 from raytrain.study.study import Study
+from raytrain.terminal import say
 
 
 def announce(study: Study, *, sweep: str | None) -> None:

@@ -1,7 +1,7 @@
 """What a report shows is text: neither Markdown nor a terminal takes a value for markup of its own."""
 
-from raytrain.cli import printable
 from raytrain.report.pages import _markdown_text
+from raytrain.terminal import printable
 
 
 def test_markdown_shows_html_links_code_and_pipes_as_they_were_said() -> None:

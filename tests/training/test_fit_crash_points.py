@@ -1,4 +1,4 @@
-"""A fit stopped before each of its changes of the disk, or by a full one, and gone on with: the same bits at its end."""
+"""A fit stopped before each of its changes of the disk, or by a full one, and gone on with: the same bits then."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

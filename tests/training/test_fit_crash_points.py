@@ -11,12 +11,13 @@ from played_fits import PlayedFit
 from small_disk import on_a_disk
 from small_runs import small_config
 
-from raytrain.errors import Broken, InputError
+from raytrain.errors import Broken, InputError, RunError
 from raytrain.files import sha256_of, write_json
 from raytrain.results.description import Description, read_description
 from raytrain.speech.corpus import Corpus
 from raytrain.speech.split import split_by_child
 from raytrain.trial.inputs import Inputs, SplitRecipe, Whereabouts
+from raytrain.trial.job import Job
 
 FIGURES = Path(__file__).parents[2] / "results" / "bench" / "soak-fit-crash-points.json"
 MEASURED = {"train_examples_per_s", "peak_memory_resident_gib", "eval_s", "history"}
@@ -118,6 +119,19 @@ def filled_at_each(played: PlayedFit, disk: Path, sizes: list[dict[str, int]]) -
 def test_a_fit_whose_disk_is_full_stops_with_a_line_and_goes_on_with_room(played: PlayedFit, tmp_path: Path) -> None:
     said = filled_at_each(played, tmp_path / "disk", [{"pages": 2}, {"pages": 600}, {"pages": PLENTY, "names": 9}])
     assert ["No space left on device; make room" in line for line in said] == [True] * 3
+
+
+def test_a_fit_whose_worker_found_its_disk_full_has_not_failed(
+    played: PlayedFit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(job: Job, **_: Any) -> None:
+        raise RunError("OSError: [Errno 28] in whatever language")
+
+    monkeypatch.setattr(played, "_train", refuse)
+    with pytest.raises(Broken, match="No space left on device; make room, then go on"):
+        played.run()
+    (folder,) = (tmp_path / "disk" / "results").iterdir()
+    assert read_description(folder).result is None
 
 
 @pytest.mark.soak

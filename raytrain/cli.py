@@ -7,13 +7,13 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
 from raytrain.errors import Broken, ClusterLost, InputError, Interrupted
 from raytrain.files import is_disk_fault, is_full
-from raytrain.stopping import last_words, take_signals
+from raytrain.stopping import last_words, leaving_without_ado, take_signals
 
 _NAMES_A_SECRET = re.compile(r"(API_KEY|ACCESS_KEY|ACCESS_KEY_ID|TOKEN|SECRET|PASSWORD)$")
 _LOOKS_SECRET = re.compile(r"://[^\s/]*:\S*@|\bhf_[A-Za-z0-9]{30,}|\b(AKIA|ASIA)[A-Z0-9]{16}\b")
@@ -43,6 +43,10 @@ def run_door(work: Callable[[], int | None]) -> None:
     except KeyboardInterrupt as error:
         say(last_words(error.resume if isinstance(error, Interrupted) else None))
         status = 130
+        if leaving_without_ado():
+            with suppress(OSError):
+                sys.stdout.flush()
+            os._exit(status)
     except BrokenPipeError:
         # `| head` closed our stdout: not an error of ours; the null device keeps Python's last flush quiet.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -43,10 +43,6 @@ def run_door(work: Callable[[], int | None]) -> None:
     except KeyboardInterrupt as error:
         say(last_words(error.resume if isinstance(error, Interrupted) else None))
         status = 130
-        if leaving_without_ado():
-            with suppress(OSError):
-                sys.stdout.flush()
-            os._exit(status)
     except BrokenPipeError:
         # `| head` closed our stdout: not an error of ours; the null device keeps Python's last flush quiet.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -56,6 +52,10 @@ def run_door(work: Callable[[], int | None]) -> None:
             raise
         say(f"{error.filename or 'a disk'}: {error.strerror}; {_mended(error)}, or name another place")
         status = 1
+    if leaving_without_ado():
+        with suppress(OSError):
+            sys.stdout.flush()
+        os._exit(status)
     sys.exit(status)
 
 

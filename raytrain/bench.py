@@ -5,11 +5,12 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from raytrain.cli import Parser, print_json, run_door, say
+from raytrain.cli import Parser, run_door
 from raytrain.config.constants import GIB
 from raytrain.errors import InputError
 from raytrain.files import read_json, write_json
 from raytrain.results.provenance import command_line, provenance
+from raytrain.terminal import print_json, say
 
 Measured = tuple[Path, dict[str, Any], str]
 """The file to write, what it holds, and what is printed of it."""

@@ -1,7 +1,7 @@
-"""What all doors share: arguments, exit statuses, and where words go. Work in; the process's status out."""
+"""What all doors share: arguments, and how work ends. Work in; the process's exit status out."""
 
 import argparse
-import json
+import errno
 import logging
 import os
 import re
@@ -9,15 +9,17 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from raytrain.errors import Broken, ClusterLost, InputError, Interrupted
 from raytrain.files import is_disk_fault, is_full
 from raytrain.stopping import last_words, leaving_without_ado, take_signals
+from raytrain.terminal import make_streams_bear_every_letter, say
 
 _NAMES_A_SECRET = re.compile(r"(API_KEY|ACCESS_KEY|ACCESS_KEY_ID|TOKEN|SECRET|PASSWORD)$")
 _LOOKS_SECRET = re.compile(r"://[^\s/]*:\S*@|\bhf_[A-Za-z0-9]{30,}|\b(AKIA|ASIA)[A-Z0-9]{16}\b")
 """A user's password in an address; a token of Hugging Face; a key of AWS."""
+_OF_A_PATH = {errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.EILSEQ}
 
 
 class Parser(argparse.ArgumentParser):
@@ -33,6 +35,7 @@ def run_door(work: Callable[[], int | None]) -> None:
     Bad input is one line on stderr (a line each where there are several), with no traceback. An interrupted
     run's last line is the command that resumes it.
     """
+    make_streams_bear_every_letter()
     take_signals()
     try:
         _refuse_secrets(sys.argv[1:])
@@ -48,10 +51,15 @@ def run_door(work: Callable[[], int | None]) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 0
     except OSError as error:
-        if not is_disk_fault(error):
+        if not (is_disk_fault(error) or error.errno in _OF_A_PATH or _is_nowhere()):
             raise
-        say(f"{error.filename or 'a disk'}: {error.strerror}; {_mended(error)}, or name another place")
-        status = 1
+        say(_fault(error))
+        status = 1 if is_disk_fault(error) else 2
+    except RuntimeError as error:
+        if "home directory" not in str(error):  # pathlib's only word for it
+            raise
+        say("no home folder is known: set HOME, or RAYTRAIN_CACHE to a folder that may be written to")
+        status = 2
     if leaving_without_ado():
         with suppress(OSError):
             sys.stdout.flush()
@@ -68,6 +76,25 @@ def _refuse_secrets(arguments: Sequence[str]) -> None:
                 f"argument {number} holds a password or a key, and command lines are seen by others and written down; "
                 "leave it out of there, and set it in the environment (WANDB_API_KEY, AWS_SECRET_ACCESS_KEY, HF_TOKEN)"
             )
+
+
+def _is_nowhere() -> bool:
+    try:
+        Path.cwd()
+    except OSError:
+        return True
+    return False
+
+
+def _fault(error: OSError) -> str:
+    if error.errno == errno.ENOENT and _is_nowhere():
+        return "the working folder was deleted; change to one that is there"
+    path = str(error.filename or "a path")
+    return f"{path if len(path) <= 120 else path[:119] + '…'}: {error.strerror}; {_way_out(error)}name another place"
+
+
+def _way_out(error: OSError) -> str:
+    return f"{_mended(error)}, or " if is_disk_fault(error) else ""
 
 
 @contextmanager
@@ -95,32 +122,3 @@ def cluster_faults_reported(folder: Path, *, resume: str) -> Iterator[None]:
 
 def _mended(error: OSError) -> str:
     return "make room" if is_full(error) else "make it one that can be written to"
-
-
-def say(text: str) -> None:
-    """A line for the person, on stderr: stdout is for results. Where nobody reads it any more the work goes on."""
-    try:
-        print(text, file=sys.stderr, flush=True)
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
-
-
-def print_json(value: Any) -> None:
-    """One JSON object on stdout, and nothing else there; a number that is not finite is refused."""
-    print(json.dumps(value, ensure_ascii=False, allow_nan=False), flush=True)
-
-
-class _Said(logging.Handler):
-    """Logs bare lines through `say`: a live view that has taken stderr meanwhile lets them stand above it."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        say(self.format(record))
-
-
-def log_to_stderr() -> None:
-    """Show raytrain's own progress lines on stderr, bare; the libraries' loggers stay as they are."""
-    logger = logging.getLogger("raytrain")
-    if not logger.handlers:
-        logger.addHandler(_Said())
-    logger.setLevel(logging.INFO)
-    logger.propagate = False

@@ -4,13 +4,15 @@ import argparse
 from functools import cache
 from typing import Any
 
-from raytrain.cli import Parser, log_to_stderr, print_json, run_door, say
+from raytrain.cli import Parser, run_door
 from raytrain.config.constants import GIB
 from raytrain.errors import InputError
 from raytrain.speech.check import check
 from raytrain.speech.corpus import prepare
 from raytrain.speech.manifest import manifest_path
+from raytrain.speech.problems import printable
 from raytrain.speech.progress_bar import progress_on_stderr
+from raytrain.terminal import log_to_stderr, print_json, say
 
 
 def main() -> None:
@@ -37,10 +39,13 @@ def _check(arguments: argparse.Namespace) -> int:
     if arguments.json:
         found = {"children": checked.num_children, "hours": checked.hours}
         problems = [problem.as_dict() for problem in checked.problems]
-        print_json({"manifest": str(manifest), **checked.tally.as_dict(), **found, "problems": problems})
+        listed = {"problems": problems, "unlisted": checked.unlisted}
+        print_json({"manifest": str(manifest), **checked.tally.as_dict(), **found, **listed})
     else:
         for problem in checked.problems:
-            print(f"{arguments.manifest}: {'' if problem.fatal else 'note: '}{problem}")
+            print(f"{printable(arguments.manifest)}: {'' if problem.fatal else 'note: '}{problem}")
+        for kind, number in checked.unlisted.items():
+            print(f"{printable(arguments.manifest)}: {number} more of {kind}")
         print(f"{checked.tally.describe()}; {checked.num_children} children, {checked.hours:.2f} h usable")
     return 1 if checked.tally.num_left_out else 0
 

@@ -6,10 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
-from raytrain.cli import Parser, log_to_stderr, print_json, run_door, say
+from raytrain.cli import Parser, run_door
 from raytrain.config.reader import apply_sample
 from raytrain.release.runs import Form, KeptRun, find_run, require_enough
 from raytrain.release.target import require_free
+from raytrain.terminal import log_to_stderr, print_json, say
 
 
 def main() -> None:

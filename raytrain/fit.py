@@ -5,7 +5,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from raytrain.cli import Parser, cluster_faults_reported, disk_faults_reported, log_to_stderr, print_json, run_door, say
+from raytrain.cli import Parser, cluster_faults_reported, disk_faults_reported, run_door
 from raytrain.config.absolute import absolute
 from raytrain.config.derived import derived
 from raytrain.config.reader import load_baseline
@@ -14,6 +14,7 @@ from raytrain.results.description import Description, read_description
 from raytrain.results.provenance import command_line, provenance
 from raytrain.results.run_folder import new_run_folder
 from raytrain.stopping import going_on_by
+from raytrain.terminal import log_to_stderr, print_json, say
 from raytrain.watch.resolved import show_resolved
 
 if TYPE_CHECKING:  # torch and Ray are imported once the configuration is known to be right

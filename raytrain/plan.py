@@ -10,11 +10,12 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from raytrain.cli import Parser, print_json, run_door, say
+from raytrain.cli import Parser, run_door
 from raytrain.config.reader import load_baseline, load_space, split_overrides
 from raytrain.errors import InputError
 from raytrain.memory.planning import Gpu, plan
 from raytrain.speech.extent import extent
+from raytrain.terminal import print_json, say, show
 
 _HEADINGS = (
     "batch", "accumu-\nlation", "effective\nbatch", "step\nGiB", "peak\nGiB", "fits", "GPU\nshare", "at\nonce",
@@ -70,22 +71,22 @@ def _show(planned: dict[str, Any]) -> None:
             _span(one["hours"] for one in alike),
             style=None if row["fits"] is not False else "bright_black",
         )
-    Console().print(table)
+    Console(markup=False).print(table)
     own = planned["baseline"]
     parts = ", ".join(f"{name.replace('_', ' ')} {gib:.2f}" for name, gib in own["parts"].items() if gib)
     split = f"{own['batch_size']} × {own['gradient_accumulation_steps']}"
-    print(f"parts      {parts} GiB, of the baseline's own {split}")
-    print(f"disk       {planned['checkpoint_gib']:.1f} GiB a checkpoint, {planned['run_checkpoints_gib']:.1f} a run")
+    show(f"parts      {parts} GiB, of the baseline's own {split}")
+    show(f"disk       {planned['checkpoint_gib']:.1f} GiB a checkpoint, {planned['run_checkpoints_gib']:.1f} a run")
     if planned["gpu_memory_gib"] is not None:
         largest = planned["largest_fitting_batch_size"]
         verdict = f"largest micro-batch: {largest}" if largest else "nothing fits as it is; what would change that:"
         card = f"{planned['gpu_memory_gib']:g} GiB"
-        print(f"{card:<10} {verdict}")
+        show(f"{card:<10} {verdict}")
     origin = " × ".join(str(value) for value in planned["changes_from"].values())
     for change in planned["changes"]:
         overrides = " ".join(f"{key}={str(value).lower()}" for key, value in change["change"].items())
         fits = {True: ", fits", False: ", does not fit", None: ""}[change["fits"]]
-        print(
+        show(
             f"from {origin}: {change['predicted_memory_gib']:.2f} GiB ({change['gain_gib']:.2f} less{fits}) {overrides}"
         )
 

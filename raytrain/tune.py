@@ -5,7 +5,7 @@ import shlex
 from dataclasses import replace
 from pathlib import Path
 
-from raytrain.cli import Parser, cluster_faults_reported, disk_faults_reported, log_to_stderr, print_json, run_door, say
+from raytrain.cli import Parser, cluster_faults_reported, disk_faults_reported, run_door
 from raytrain.config.absolute import absolute, absolute_space
 from raytrain.config.baseline import Baseline
 from raytrain.config.reader import load_baseline, load_space, split_overrides
@@ -19,6 +19,7 @@ from raytrain.results.provenance import command_line, provenance
 from raytrain.results.records import TrialRecord
 from raytrain.results.run_folder import new_run_folder
 from raytrain.stopping import going_on_by
+from raytrain.terminal import log_to_stderr, print_json, say
 from raytrain.watch.resolved import show_resolved
 
 

@@ -14,7 +14,8 @@ Started = Callable[..., Process]
 HEAD = """
 import signal, subprocess, sys, time
 from raytrain import stopping
-from raytrain.cli import run_door, say
+from raytrain.cli import run_door
+from raytrain.terminal import say
 from raytrain.stopping import going_on_by, kept_from_others, patiently
 def work():
     with going_on_by("go on"):

@@ -13,8 +13,9 @@ from raytrain.archive.index import restored, what
 from raytrain.archive.store import Archive
 from raytrain.archive.summaries import summary_or_nothing
 from raytrain.archive.tree import printable
-from raytrain.cli import Parser, print_json, run_door, say
+from raytrain.cli import Parser, run_door
 from raytrain.errors import Damaged, InputError, Interrupted
+from raytrain.terminal import print_json, say
 
 _MIB = 2**20
 

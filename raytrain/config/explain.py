@@ -63,7 +63,7 @@ def unknown_key(key: object, known: Iterable[str]) -> str:
 
 def did_you_mean(word: object, known: Iterable[str]) -> str:
     """A hint at the closest known word, or nothing."""
-    near = difflib.get_close_matches(str(word), list(known), n=1)
+    near = difflib.get_close_matches(str(word)[:_SHOWN_LENGTH], list(known), n=1)
     return f"did you mean {near[0]!r}?" if near else ""
 
 

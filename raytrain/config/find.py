@@ -7,10 +7,12 @@ from raytrain.config.explain import did_you_mean
 from raytrain.errors import InputError
 
 CHECKOUT = Path(__file__).parents[2]
+PACKAGE = Path(__file__).parents[1]
+"""Holds what the checkout has beside it where raytrain is installed as a package: setup.py puts it there."""
 
 
 def find(kind: Literal["baselines", "search_spaces"], name_or_path: str) -> Path:
-    """The file meant: a name is looked up in the working folder's `kind`, then the checkout's; all else is a path."""
+    """The file meant: a name is looked up in the working folder's `kind`, then the shipped; all else is a path."""
     path = Path(name_or_path)
     is_path = path.suffix in (".yaml", ".yml") or "/" in name_or_path or path.name in ("", "..")
     folders = _folders(kind)
@@ -23,8 +25,14 @@ def find(kind: Literal["baselines", "search_spaces"], name_or_path: str) -> Path
     raise InputError(_missing(kind, name_or_path, is_path, folders))
 
 
+def shipped_folder(kind: str) -> Path:
+    """Where raytrain's own files of a kind are: in the installed package, or beside it in the checkout."""
+    packaged = PACKAGE / kind
+    return packaged if packaged.is_dir() else CHECKOUT / kind
+
+
 def _folders(kind: str) -> list[Path]:
-    here, shipped = Path(kind), CHECKOUT / kind
+    here, shipped = Path(kind), shipped_folder(kind)
     return [here] if here.resolve() == shipped.resolve() else [here, shipped]
 
 
@@ -44,4 +52,5 @@ def _missing(kind: str, typed: str, is_path: bool, folders: list[Path]) -> str:
     else:
         fact = f"no such name in {where}"
     shown = typed if typed.isprintable() else ascii(typed)
+    shown = shown if len(shown) <= 120 else f"{shown[:119]}…"
     return f"{shown or repr('')}: {fact}; {hint + ' ' if hint else ''}{kind} there are: {', '.join(names) or 'none'}"

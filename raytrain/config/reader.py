@@ -17,6 +17,7 @@ from raytrain.config.space_check import check_keys, check_space
 from raytrain.errors import InputError
 
 _Schema = TypeVar("_Schema", bound=BaseModel)
+_MOST_SHOWN = 20
 
 
 def load_baseline(name_or_path: str, overrides: Sequence[str] = ()) -> Baseline:
@@ -99,7 +100,9 @@ def _space(source: Source, overrides: Sequence[str], *, baseline: Baseline) -> S
 
 def _read(path: Path) -> Source:
     try:
-        with path.open("rb") as file:
+        # A pipe that nobody writes to is empty, and not waited for.
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:  # noqa: PTH123
+            os.set_blocking(file.fileno(), True)
             raw = file.read(4 * MAX_CHARACTERS + 4)  # no longer file can be within the limit, whatever its letters
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {os.strerror(error.errno or 0)}") from None
@@ -182,5 +185,7 @@ def _judge(source: Source, schema: type[_Schema]) -> _Schema | None:
 
 def _without_faults(source: Source, value: _Schema | None) -> _Schema:
     if source.problems or value is None:
-        raise InputError("\n".join(map(str, sorted(source.problems, key=lambda problem: problem.place.order))))
+        problems = sorted(source.problems, key=lambda problem: problem.place.order)
+        more = [f"and {len(problems) - _MOST_SHOWN} more"] if len(problems) > _MOST_SHOWN else []
+        raise InputError("\n".join([*map(str, problems[:_MOST_SHOWN]), *more]))
     return value

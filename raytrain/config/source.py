@@ -22,9 +22,12 @@ from ruamel.yaml.events import (
 )
 from ruamel.yaml.reader import ReaderError
 
+from raytrain.terminal import printable
+
 Location = tuple[str | int, ...]
 MAX_DEPTH = 16
 MAX_CHARACTERS = 100_000
+MAX_SHOWN_KEY = 120
 
 _NULL = {"", "~", "null", "Null", "NULL"}
 _BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
@@ -56,7 +59,7 @@ class Problem:
 
     def __str__(self) -> str:
         line = ": ".join(part for part in (self.place.text, self.key, self.message) if part)
-        return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in line)
+        return printable(line).replace("\n", "\\n")
 
 
 @dataclass(slots=True)
@@ -208,5 +211,6 @@ class _Reading:
 
 
 def shown_key(location: Location) -> str:
-    """A key for a message; letters that only look Latin are given away."""
-    return ".".join(str(part) if str(part).isascii() else ascii(part)[1:-1] for part in location)
+    """A key for a message, on one line and short; letters that only look Latin are given away."""
+    key = ".".join(str(part) if str(part).isascii() else ascii(part)[1:-1] for part in location)
+    return key if len(key) <= MAX_SHOWN_KEY else f"{key[: MAX_SHOWN_KEY - 1]}…"

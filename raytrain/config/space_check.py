@@ -77,11 +77,13 @@ def _checked(source: Source, key: str, written: Any, baseline: Baseline) -> Choi
 
 def _check_choice(source: Source, key: str, choice: Choice, baseline: Baseline) -> Choice:
     values: list[Scalar] = []
+    seen: set[Scalar] = set()
     for n, value in enumerate(choice.values):
         faults, value = _in_place(baseline, key, value)
-        if not faults and value in values:
+        if not faults and value in seen:
             faults = [f"{shown_value(value)} is listed twice"]
         source.note(("vary", key, "values", n), *faults)
+        seen.add(value)
         values.append(value)
     return choice.model_copy(update={"values": values})
 
@@ -109,7 +111,7 @@ def _check_range(source: Source, key: str, drawn: Range, baseline: Baseline) -> 
 
 def _reaches(low: float, high: float, step: float) -> bool:
     steps = (high - low) / step
-    return abs(steps - round(steps)) < 1e-6
+    return math.isfinite(steps) and abs(steps - round(steps)) < 1e-6
 
 
 def _in_place(baseline: Baseline, key: str, value: Any) -> tuple[list[str], Any]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
-from raytrain.config.baseline import Audio
+from raytrain.config.baseline import Audio, Baseline
 from raytrain.config.dump import dump_yaml
 from raytrain.release.runs import KeptRun
 from raytrain.results.transcripts import counts
@@ -63,11 +63,12 @@ class ExportScore:
 def model_card(run: KeptRun, score: ExportScore, *, window: Audio) -> str:
     """The text of README.md."""
     before = (row["eval_wer"] for row in run.history if row["step"] == 0 and row.get("eval_wer") is not None)
+    config = _without_folders(run.config)
     card = ModelCard.from_template(
         _metadata(run, score),
         template_path=str(_TEMPLATE),
         run=run,
-        config=run.config,
+        config=config,
         score=score,
         window=window,
         base=_base_weights(run),
@@ -79,10 +80,30 @@ def model_card(run: KeptRun, score: ExportScore, *, window: Audio) -> str:
         wer_before=next(before, None),
         data=run.description.data,
         counted=_counted,
-        config_yaml=dump_yaml(run.config).rstrip(),
+        config_yaml=dump_yaml(config).rstrip(),
         facts=list(_facts(run.description.provenance)),
     )
     return str(card).rstrip() + "\n"
+
+
+def _without_folders(config: Baseline) -> Baseline:
+    """For others to read: a path by its last part, since where it lies on this machine is nobody's business."""
+    data, model = config.data, config.model
+    manifests = {
+        name: path and Path(path).name
+        for name in ("train_manifest", "validation_manifest")
+        for path in [getattr(data, name)]
+    }
+    weights = model.pretrained
+    if weights is not None and Path(weights).is_absolute():
+        weights = Path(weights).name
+    return config.model_copy(
+        update={
+            "data": data.model_copy(update=manifests),
+            "model": model.model_copy(update={"pretrained": weights}),
+            "storage": config.storage if "://" in config.storage else Path(config.storage).name,
+        }
+    )
 
 
 def _metadata(run: KeptRun, score: ExportScore) -> ModelCardData:

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from raytrain.archive.checksums import FILE_NAME as MANIFEST
-from raytrain.cli import Parser, run_door, say
+from raytrain.cli import Parser, run_door
 from raytrain.files import write_text
 from raytrain.report.comparison import ComparedRun, caveats, comparisons, read_run, rows
 from raytrain.report.pages import comparison_pages
@@ -16,6 +16,7 @@ from raytrain.report.table import print_trials
 from raytrain.report.write import write_report
 from raytrain.results.description import STUDY_FILE
 from raytrain.results.study_results import StudyResults
+from raytrain.terminal import printable, say
 
 _COMPARISONS = Path("results") / "comparisons"
 
@@ -67,10 +68,10 @@ def _print_comparison(runs: list[ComparedRun]) -> None:
     table = Table(header_style="bold")
     table.add_column("")
     for run in runs:
-        table.add_column(run.name, justify="right", overflow="fold")
+        table.add_column(printable(run.name), justify="right", overflow="fold")
     for name, cells in rows(runs):
-        table.add_row(name, *cells)
-    Console().print(table)
+        table.add_row(name, *map(printable, cells))
+    Console(markup=False).print(table)
     for sentence in comparisons(runs):
         say(sentence)
 

@@ -22,8 +22,10 @@ from raytrain.results.study_results import StudyResults, outcomes, worst_utteran
 from raytrain.results.transcripts import counts
 from raytrain.results.verdict import Finding
 from raytrain.results.wording import key_name
+from raytrain.terminal import printable
 
 _HERE = Path(__file__).parent
+_TEXT_IN_MARKDOWN = str.maketrans({letter: f"\\{letter}" for letter in "\\|`["} | {"&": "&amp;", "<": "&lt;"})
 _TONE = {Finding.BETTER: "good", Finding.WORSE: "bad"}
 
 
@@ -92,7 +94,7 @@ def _unbroken(words: str) -> str:
 
 
 def _markdown_text(value: Any) -> Markup:
-    """A value on one line, with no HTML in it and nothing that would end a table's cell."""
+    """A value on one line, as text: no HTML, link or code in it, and nothing that would end a table's cell."""
     if isinstance(value, Markup):
         return value
-    return Markup(" ".join(str(value).split()).replace("|", "\\|").replace("<", "&lt;"))
+    return Markup(printable(" ".join(str(value).split())).translate(_TEXT_IN_MARKDOWN))

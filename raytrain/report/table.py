@@ -13,6 +13,7 @@ from raytrain.results.choose import peak_memory_gib
 from raytrain.results.records import TrialRecord
 from raytrain.results.study_results import StudyResults
 from raytrain.results.wording import number_text, short, split_text
+from raytrain.terminal import printable
 
 _HEADINGS = ("trial", "batch × accumulation = effective", "learning rate")
 
@@ -94,10 +95,10 @@ def number_cell(value: float | None, digits: int) -> Cell:
 
 def print_trials(study: StudyResults, *, stderr: bool = False) -> None:
     """Show the table of trials in the terminal; a narrow one goes without the age columns, which the report has."""
-    console = Console(stderr=stderr)
+    console = Console(stderr=stderr, markup=False)
     if not console.is_terminal:
         # In a file or a pipe nobody widens the window.
-        console = Console(stderr=stderr, width=160)
+        console = Console(stderr=stderr, width=160, markup=False)
     drawn = _rich_table(trial_table(study))
     unbounded = console.options.update(width=10_000)
     if Measurement.get(console, unbounded, drawn).maximum > console.width:
@@ -112,7 +113,7 @@ def _rich_table(table: TrialTable) -> Table:
         lines = heading.replace(" × ", " ×\n").replace(" = ", "\n= ") if "=" in heading else heading.replace(" ", "\n")
         drawn.add_column(lines, justify="right" if numeric and heading != "trial" else "left", no_wrap=True)
     for texts, mark in zip(table.texts, table.marks, strict=True):
-        drawn.add_row(*texts, style="bold green" if "best" in mark else None)
+        drawn.add_row(*map(printable, texts), style="bold green" if "best" in mark else None)
     return drawn
 
 

@@ -1,37 +1,84 @@
-"""Audio files: bytes of FLAC (or WAV, OGG, MP3) at any rate and channel count in, 16 kHz mono 16-bit samples out."""
+"""Sound files: FLAC, WAV, OGG or MP3 at any rate and channel count in, 16 kHz mono 16-bit samples and notes out.
 
-import io
+Sound is decoded to its end, whatever the header says. What a hostile file can cost is bounded: it is read block by
+block, and given up once it is longer than anybody's recording.
+"""
+
 import re
+import shlex
 from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import soundfile
 import soxr
 
+from raytrain.speech.file_kinds import kind_of_file
+from raytrain.speech.headers import Overlaid, flac_samples, mended, mp3_without_end
 from raytrain.speech.problems import Kind, UnusableError
 
 SAMPLE_RATE = 16_000
-_BLOCK_VALUES = 2**20
-_UNKNOWN_FRAMES = 2**62  # a FLAC written to a pipe does not know its own length
+MOST_HOURS = 2.0
+"""Of sound in one file, 220 MiB at 16 kHz: a small file can decode to days of silence."""
+MOST_BYTES = 2**31
+"""Of one file: two hours at 48 kHz, stereo, 24 bits."""
+_SHORTEST_S = 0.05
+_SILENCE = 2
+"""A sample of 16 bits whose size is at most this is silence: dither, and what is left where two channels cancel."""
+_DEAD = 2.0**-16
+"""A channel never louder than this rounds to nothing at 16 bits."""
+_LOUDEST = 2.0**15
+"""What a sample of floats is cut to before it is resampled, far over full scale: sums of 1e38 are infinite."""
+_BLOCK_VALUES = 2**18
+_UNKNOWN_FRAMES = 2**36  # and more: what decoders say that do not know a length, or were told of none
 
 
-def decode(data: bytes) -> np.ndarray:
-    """The file's sound as int16 at 16 kHz: channels averaged, resampled. 16-bit 16 kHz mono comes out bit for bit.
+class LongError(Exception):
+    """There is more sound than the caller takes."""
 
-    It is read block by block, so that a long recording at a high rate costs no more memory than its result.
-    """
-    if not data:
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """What one file holds."""
+
+    samples: np.ndarray
+    """int16 at 16 kHz."""
+    notes: tuple[tuple[Kind, str], ...] = ()
+    """What is worth knowing of it."""
+
+
+def decode(file: BinaryIO, *, path: Path = Path("SOUND"), most_samples: int | None = None) -> Sound:
+    """An open file's sound, channels averaged and resampled; UnusableError for what is none. 16-bit 16 kHz mono comes
+    out bit for bit. `path` is its name in messages. LongError where it has more than `most_samples` at 16 kHz."""
+    start = file.read(64)
+    if not start:
         raise UnusableError(Kind.ZERO_LENGTH, "the file is empty")
+    most = most_samples if most_samples is not None else round(MOST_HOURS * 3600 * SAMPLE_RATE)
+    source, header_note = mended(file)
     try:
-        with soundfile.SoundFile(io.BytesIO(data)) as file:
-            _check_header(file)
-            blocks = list(_at_16_khz(_mono_blocks(file), file.samplerate))
+        decoded = _decoded(source, most)
+        if decoded.format == "MP3":
+            longer = mp3_without_end(file, read_to=source.place_in_file())
+            if longer is not None:
+                source, header_note = longer, "its header says less sound than there is"
+                decoded = _decoded(source, most)
     except soundfile.SoundFileError as error:
-        raise UnusableError(Kind.UNDECODABLE, re.sub(r"^Error opening <.*?>: ", "", str(error))) from error
-    samples = np.concatenate(blocks) if blocks else np.zeros(0, np.int16)
-    if not len(samples):
+        if source.error is not None:
+            raise source.error from error
+        raise UnusableError(Kind.UNDECODABLE, _undecodable(start, path, error)) from error
+    except LongError:
+        if most_samples is not None:
+            raise
+        raise UnusableError(Kind.TOO_LARGE, f"over {MOST_HOURS:g} hours of sound; cut it into utterances") from None
+    if source.error is not None:
+        raise source.error
+    if not len(decoded.samples):
         raise UnusableError(Kind.ZERO_LENGTH, "no samples")
-    return samples
+    header_note = header_note or _shortfall(decoded, file)
+    notes = [(Kind.HEADER, header_note)] if header_note else []
+    return Sound(decoded.samples, (*notes, *_notes(decoded)))
 
 
 def to_float(samples: np.ndarray) -> np.ndarray:
@@ -39,27 +86,74 @@ def to_float(samples: np.ndarray) -> np.ndarray:
     return samples.astype(np.float32) * np.float32(1 / 32768)
 
 
-def _check_header(file: soundfile.SoundFile) -> None:
-    """Refuse a file whose header is damaged, or whose sound was cut."""
-    # A damaged header can ask for terabytes of resampled silence.
-    if not 1_000 <= file.samplerate <= 1_000_000:
-        raise UnusableError(Kind.UNDECODABLE, f"a sample rate of {file.samplerate} Hz")
-    # libsndfile shortens a cut WAV quietly; only its log says so. A size of 0 or about 2**32 is a stream's placeholder.
-    cut = re.search(r"^data : (\d+) \(should be (\d+)\)", file.extra_info, re.MULTILINE)
-    if cut and int(cut[2]) < int(cut[1]) < 2**31 - 1:
-        raise UnusableError(Kind.UNDECODABLE, f"truncated: {cut[2]} of {cut[1]} bytes of sound")
+@dataclass(frozen=True, slots=True)
+class _Decoded:
+    samples: np.ndarray
+    format: str
+    frames: int
+    """Samples a channel that were there, at the file's own rate."""
+    claimed: int
+    """Samples a channel that the decoder took the header to say."""
+    log: str
+    """The decoder's own account of the header."""
+    live: np.ndarray
+    """Whether each channel holds any sound."""
 
 
-def _mono_blocks(file: soundfile.SoundFile) -> Iterator[np.ndarray]:
-    block_frames = max(1, _BLOCK_VALUES // file.channels)
-    seen = 0
-    while len(block := file.read(block_frames, dtype="float32", always_2d=True)):
-        if not np.isfinite(block).all():
-            raise UnusableError(Kind.NOT_FINITE, "NaN or infinite samples")
-        seen += len(block)
-        yield block[:, 0] if file.channels == 1 else block.mean(axis=1)
-    if seen < file.frames < _UNKNOWN_FRAMES:
-        raise UnusableError(Kind.UNDECODABLE, f"truncated: {seen} of {file.frames} samples")
+def _decoded(source: Overlaid, most_samples: int) -> _Decoded:
+    live = np.zeros(0, bool)
+    while True:
+        source.seek(0)
+        with _OneWay(source) as file:
+            # A damaged header can ask for terabytes of resampled silence.
+            if not 1_000 <= file.samplerate <= 1_000_000:
+                raise UnusableError(Kind.UNDECODABLE, f"a sample rate of {file.samplerate} Hz")
+            channels = _Channels(file, live)
+            sound = bytearray()
+            for block in _at_16_khz(iter(channels), file.samplerate):
+                sound += block.tobytes()
+                if len(sound) > 2 * most_samples:
+                    raise LongError
+            if np.array_equal(channels.live, channels.mixed) or not channels.live.any():
+                samples = np.frombuffer(sound, np.int16)
+                return _Decoded(samples, file.format, channels.frames, file.frames, file.extra_info, channels.live)
+            live = channels.live  # a channel that was silent at first spoke later: mix it in from the start
+
+
+class _OneWay(soundfile.SoundFile):
+    """A file that is read from begin to end. soundfile seeks after each read, which a FLAC of unknown length fails."""
+
+    def seekable(self) -> bool:
+        """It is not gone back in."""
+        return False
+
+
+class _Channels:
+    """A file's blocks mixed to mono: the mean of its channels, without those that are silent throughout."""
+
+    def __init__(self, file: soundfile.SoundFile, live: np.ndarray) -> None:
+        self._file = file
+        self.live = live if len(live) else np.zeros(file.channels, bool)
+        """The channels that have had any sound so far."""
+        self.mixed = self.live
+        """The channels that are mixed."""
+        self.frames = 0
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        block_frames = max(1, _BLOCK_VALUES // self._file.channels)
+        while len(block := self._file.read(block_frames, dtype="float32", always_2d=True)):
+            if not np.isfinite(block).all():
+                raise UnusableError(Kind.NOT_FINITE, "NaN or infinite samples")
+            np.clip(block, -_LOUDEST, _LOUDEST, out=block)
+            self.frames += len(block)
+            if block.shape[1] == 1:
+                self.live = self.mixed = np.ones(1, bool)
+                yield block[:, 0]
+                continue
+            self.live = self.live | (np.abs(block).max(axis=0) > _DEAD)
+            if not self.mixed.any():
+                self.mixed = self.live  # most files are one block, and need no second reading
+            yield (block if self.mixed.all() or not self.mixed.any() else block[:, self.mixed]).mean(axis=1)
 
 
 def _at_16_khz(blocks: Iterator[np.ndarray], sample_rate: int) -> Iterator[np.ndarray]:
@@ -74,3 +168,46 @@ def _at_16_khz(blocks: Iterator[np.ndarray], sample_rate: int) -> Iterator[np.nd
 
 def _to_int16(samples: np.ndarray) -> np.ndarray:
     return np.clip(np.rint(samples * np.float32(32768)), -32768, 32767).astype(np.int16)
+
+
+def _shortfall(decoded: _Decoded, file: BinaryIO) -> str | None:
+    """What to note where there was another number of samples than the header says."""
+    if decoded.format == "FLAC":
+        claimed = flac_samples(file) or decoded.frames
+        if decoded.frames < claimed:  # it counts and checks itself: a shorter one is a broken copy
+            raise UnusableError(Kind.UNDECODABLE, f"truncated: {decoded.frames} of {claimed} samples")
+    else:
+        # libsndfile shortens a cut file quietly; only its log says so.
+        cut = re.search(r"^ *(?:data|SSND|Data Size) *: (\d+) \(should be (\d+)\)", decoded.log, re.MULTILINE)
+        if cut:
+            return f"{cut[2]} bytes of sound, its header says {cut[1]}"
+        claimed = decoded.claimed
+        if claimed >= _UNKNOWN_FRAMES:
+            return None
+    if decoded.frames != claimed:
+        return f"{decoded.frames} samples of sound, its header says {claimed}"
+    return None
+
+
+def _notes(decoded: _Decoded) -> Iterator[tuple[Kind, str]]:
+    samples, live = decoded.samples, decoded.live
+    seconds = len(samples) / SAMPLE_RATE
+    if seconds < _SHORTEST_S:
+        yield Kind.UNDER_50_MS, f"{1000 * seconds:.3g} ms: shorter than any word"
+    if max(int(samples.max()), -int(samples.min())) <= _SILENCE:
+        cancel = len(live) > 1 and live.any()
+        yield Kind.SILENCE, "its channels cancel each other: silence once mixed" if cancel else "nothing but silence"
+    elif not live.all():
+        numbers = ", ".join(str(number) for number in np.flatnonzero(~live) + 1)
+        yield Kind.DEAD_CHANNEL, f"channel {numbers} of {len(live)} is silent: the sound is that of the others"
+
+
+def _undecodable(start: bytes, path: Path, error: soundfile.SoundFileError) -> str:
+    said = re.sub(r"^Error opening <.*?>: ", "", str(error))
+    kind = kind_of_file(start)
+    if "recogni" not in said or kind is None:
+        return said or "not decodable"
+    if not kind.is_sound:
+        return f"{kind.name}, and no sound"
+    wanted = shlex.quote(str(path.with_suffix(".wav")))
+    return f"{kind.name}, which is not read here; convert it: `ffmpeg -i {shlex.quote(str(path))} {wanted}`"

@@ -5,12 +5,13 @@ import logging
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
 
 from raytrain.errors import InputError
 from raytrain.files import ProcessLock, cache_folder, is_full, move, read_as, write_json
@@ -28,27 +29,30 @@ _DESCRIPTION = "corpus.json"
 _MADE_ANEW = "remove the folder, and it is made anew"
 
 
-@dataclass(frozen=True)
-class _Described:
-    """What stands in corpus.json."""
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What a prepared corpus says of itself, in corpus.json."""
 
     format_version: int
     manifest: str
+    """The manifest that it was made from, as an absolute path."""
     synthetic: bool
+    """Whether it is the demo corpus, made by text-to-speech: a WER on it says nothing about real children."""
     tally: Tally
+    """How many utterances were left out, and why; and what was noted."""
 
 
 class Corpus:
     """Utterances by index, in the manifest's order. The sound stays on disk, mapped; the rest is in memory."""
 
     def __init__(self, folder: Path) -> None:
-        described = read_as(folder / _DESCRIPTION, _Described, way_out=_MADE_ANEW)
+        description = described(folder)
         self.folder = folder
-        self.synthetic = described.synthetic
+        self.synthetic = description.synthetic
         """Whether it is the demo corpus, made by text-to-speech: a WER on it says nothing about real children."""
-        self.problems = described.tally
+        self.problems = description.tally
         """How many utterances were left out, and why; and what was noted."""
-        self._table = _open_shards(folder, num_utterances=described.tally.usable)
+        self._table = _open_shards(folder, num_utterances=description.tally.usable)
         self.utterance_ids: list[str] = self._table["utterance_id"].to_pylist()
         as_written: list[str] = self._table["child_id"].to_pylist()
         self.spellings = several_spellings(as_written)
@@ -81,10 +85,15 @@ class Corpus:
 
 
 def open_corpus(folder: str | Path) -> Corpus:
-    """A corpus that `prepare` made."""
+    """A corpus that `prepare` made; InputError where there is none, or it is damaged."""
     if not (Path(folder) / _DESCRIPTION).exists():
         raise InputError(f"{folder}: no prepared corpus; make one with `python -m raytrain.data prepare MANIFEST`")
     return Corpus(Path(folder))
+
+
+def described(folder: Path) -> Described:
+    """What the corpus in this folder says of itself; InputError where it does not."""
+    return read_as(folder / _DESCRIPTION, Described, way_out=_MADE_ANEW)
 
 
 def prepare(
@@ -167,8 +176,8 @@ def _make(folder: Path, manifest: Path, seen: _Survey, max_bad_share: float, pro
             shutil.rmtree(unfinished)
             tally = shards_made()
         synthetic = manifest == DEMO_MANIFEST.absolute()
-        description = _Described(_FORMAT_VERSION, str(manifest), synthetic, tally)
-        write_json(unfinished / _DESCRIPTION, {**vars(description), "tally": tally.as_dict()})
+        description = Described(_FORMAT_VERSION, str(manifest), synthetic, tally)
+        write_json(unfinished / _DESCRIPTION, {**asdict(description), "tally": tally.as_dict()})
         if folder.is_dir():  # a damaged one; who has its files mapped keeps them
             shutil.rmtree(folder)
         move(unfinished, folder)
@@ -229,7 +238,6 @@ def _refusal(manifest: Path, tally: Tally, num_utterances: int, max_bad_share: f
 def _open_shards(folder: Path, *, num_utterances: int) -> Any:
     """The shards as one memory-mapped table; InputError where one of them is missing, cut or anything else."""
     # Imported here: it takes a second or two, and a typo in a configuration shall show sooner.
-    import pyarrow as pa
     from datasets import Dataset, concatenate_datasets
 
     try:

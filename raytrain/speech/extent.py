@@ -1,6 +1,5 @@
 """How long the clips of a prepared corpus are: a manifest in, a few numbers out, in a fraction of a second."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +7,8 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import compute
 
-from raytrain.speech.corpus import corpora_folder
+from raytrain.errors import InputError
+from raytrain.speech.corpus import corpora_folder, described
 from raytrain.speech.shards import shard_paths
 
 
@@ -28,8 +28,11 @@ def extent(manifest: Path, *, longest_s: float, cache: Path | None = None) -> Ex
     folder = _prepared(manifest.absolute(), corpora_folder(cache))
     if folder is None:
         return None
-    tables = [pa.ipc.open_stream(pa.memory_map(str(path))).read_all() for path in shard_paths(folder)]
-    table = pa.concat_tables(tables).select(["duration_s", "text"])
+    try:
+        tables = [pa.ipc.open_stream(pa.memory_map(str(path))).read_all() for path in shard_paths(folder)]
+        table = pa.concat_tables(tables).select(["duration_s", "text"])
+    except (pa.ArrowException, OSError, KeyError):  # damaged: `prepare` will make it anew
+        return None
     durations = table["duration_s"].to_numpy()
     text_bytes = compute.binary_length(table["text"]).to_numpy()
     taken = durations <= longest_s
@@ -49,5 +52,13 @@ def _prepared(manifest: Path, corpora: Path) -> Path | None:
     if not manifest.is_file():
         return None
     found = [path for path in corpora.glob("*/corpus.json") if path.stat().st_mtime >= manifest.stat().st_mtime]
-    found = [path for path in found if json.loads(path.read_text(encoding="utf-8"))["manifest"] == str(manifest)]
+    found = [path for path in found if _manifest_of(path.parent) == str(manifest)]
     return max(found, key=lambda path: path.stat().st_mtime).parent if found else None
+
+
+def _manifest_of(folder: Path) -> str | None:
+    """The manifest that a corpus was made from; None where its description is damaged."""
+    try:
+        return described(folder).manifest
+    except InputError:
+        return None

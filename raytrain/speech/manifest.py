@@ -2,6 +2,9 @@
 
 import json
 import math
+import os
+import re
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,11 +12,19 @@ from typing import Any
 
 from raytrain.config.constants import AGE_BUCKETS
 from raytrain.errors import InputError
+from raytrain.speech.manifest_file import MOST_LINE_BYTES, numbered_lines
 from raytrain.speech.problems import Kind, ManifestProblem, UnusableError
+from raytrain.speech.spellings import spelling
 
 DEMO_MANIFEST = Path(__file__).parent / "demo" / "manifest.jsonl"
 _REQUIRED = ("utterance_id", "child_id", "audio_path", "orthographic_text")
 _TEXTS = (*_REQUIRED, "session_id", "md5_hash")
+_NUMBERS = ("audio_duration_sec", "filesize_bytes")
+_NUMBER = re.compile(r"\d{1,15}(\.\d{1,15})?")
+_MOST_ID_LETTERS = 1_000
+_MOST_PATH_BYTES = 4_096  # the most that Linux opens
+_MOST_NOTED = 1_000
+"""Things that are noted once each: a manifest of which every line has its own is noted no further."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,39 +51,35 @@ def manifest_path(name_or_path: str | Path) -> Path:
     if str(name_or_path) == "demo":
         return DEMO_MANIFEST
     path = Path(name_or_path).expanduser().absolute()
-    if path.is_dir():
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):  # the latter for a null in a name
+        message = "no such manifest; give a JSON-lines file, or `demo` for the packaged corpus"
+        raise InputError(f"{name_or_path}: {message}") from None
+    if stat.S_ISDIR(mode):
         raise InputError(f"{name_or_path}: is a folder; name the manifest inside it, such as {path / 'manifest.jsonl'}")
-    if not path.is_file():
-        raise InputError(f"{name_or_path}: no such manifest; give a JSON-lines file, or `demo` for the packaged corpus")
+    if not stat.S_ISREG(mode):
+        raise InputError(f"{name_or_path}: a pipe or a device; a manifest is read more than once: write it to a file")
     return path
 
 
 def iterate_manifest(path: Path) -> Iterator[Utterance | ManifestProblem]:
-    """Each line as an utterance or the problem with it, in order; an age bucket outside the list is noted once."""
-    first_line_of: dict[str, int] = {}
-    noted_buckets: set[str] = set()
-    try:
-        with path.open("rb") as file:
-            for line, raw in enumerate(file, start=1):
-                if line == 1:
-                    raw = raw.removeprefix(b"\xef\xbb\xbf")
-                if not raw.strip():
-                    continue
-                utterance_id = None
-                try:
-                    fields = _parse(raw)
-                    utterance_id = _id(fields)
-                    utterance = _utterance(fields, line, path.parent, first_line_of)
-                except UnusableError as error:
-                    yield ManifestProblem(line, utterance_id, error.kind, str(error))
-                    continue
-                bucket = fields.get("age_bucket")
-                if bucket not in AGE_BUCKETS and str(bucket) not in noted_buckets:
-                    noted_buckets.add(str(bucket))
-                    yield ManifestProblem(line, utterance_id, Kind.AGE_BUCKET, _strange_bucket(bucket))
-                yield utterance
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    """Each line as an utterance or the problem with it, in order; what concerns many lines is noted at the first."""
+    reader = _Reader(path.parent)
+    for line, raw in numbered_lines(path):
+        utterance_id = None
+        try:
+            if raw is None:
+                raise UnusableError(Kind.TOO_LARGE, f"over {MOST_LINE_BYTES:,} bytes; an utterance has some hundred")
+            fields = _parse(raw)
+            utterance_id = _id(fields)
+            utterance, notes = reader.utterance(fields, line)
+        except UnusableError as error:
+            yield ManifestProblem(line, utterance_id, error.kind, str(error))
+            continue
+        for kind, message in notes:
+            yield ManifestProblem(line, utterance_id, kind, message)
+        yield utterance
 
 
 def _parse(raw: bytes) -> dict[str, Any]:
@@ -94,48 +101,105 @@ def _parse(raw: bytes) -> dict[str, Any]:
 
 def _id(fields: Mapping[str, Any]) -> str | None:
     given = fields.get("utterance_id")
-    return given if isinstance(given, str) and given.strip() else None
+    return str(given)[:_MOST_ID_LETTERS] if _is_whole(given) or (isinstance(given, str) and given.strip()) else None
 
 
-def _utterance(fields: Mapping[str, Any], line: int, folder: Path, first_line_of: dict[str, int]) -> Utterance:
-    """The line's utterance; UnusableError with the first thing that keeps it from being one."""
-    missing = [name for name in _REQUIRED if fields.get(name) is None]
-    if missing:
-        raise UnusableError(Kind.MISSING_FIELD, f"missing: {', '.join(missing)}")
-    wrong = [message for name in fields if (message := _wrong_type(name, fields[name]))]
-    if wrong:
-        raise UnusableError(Kind.WRONG_TYPE, "; ".join(wrong))
-    first_line = first_line_of.setdefault(fields["utterance_id"], line)
-    if first_line != line:
-        raise UnusableError(Kind.DUPLICATE_ID, f"first seen at line {first_line}")
-    if not fields["orthographic_text"].strip():
-        raise UnusableError(Kind.EMPTY_TRANSCRIPT, "orthographic_text is empty")
-    bucket, size, duration_s = (fields.get(name) for name in ("age_bucket", "filesize_bytes", "audio_duration_sec"))
-    return Utterance(
-        utterance_id=fields["utterance_id"],
-        child_id=fields["child_id"],
-        audio_path=folder / fields["audio_path"],
-        age_bucket=bucket if bucket in AGE_BUCKETS else "unknown",
-        orthographic_text=fields["orthographic_text"],
-        duration_s=None if duration_s is None else float(duration_s),
-        session_id=fields.get("session_id"),
-        md5_hash=fields["md5_hash"].strip().lower() if fields.get("md5_hash") else None,
-        filesize_bytes=None if size is None else int(size),
-        line=line,
-    )
+class _Reader:
+    """Makes utterances of lines, and remembers what was seen: ids, spellings of children, and what was noted."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._first_line_of: dict[str, int] = {}
+        self._spelling_of: dict[str, str] = {}
+        self._noted: set[tuple[Kind, str]] = set()
+
+    def utterance(self, fields: dict[str, Any], line: int) -> tuple[Utterance, list[tuple[Kind, str]]]:
+        """The line's utterance, and notes; UnusableError with the first thing that keeps it from being one."""
+        missing = [name for name in _REQUIRED if fields.get(name) is None]
+        if missing:
+            raise UnusableError(Kind.MISSING_FIELD, f"missing: {', '.join(missing)}")
+        fields, read_as = _meant(fields)
+        wrong = [message for name in fields if (message := _wrong_type(name, fields[name]))]
+        if wrong:
+            raise UnusableError(Kind.WRONG_TYPE, "; ".join(wrong))
+        first_line = self._first_line_of.setdefault(fields["utterance_id"], line)
+        if first_line != line:
+            raise UnusableError(Kind.DUPLICATE_ID, f"first seen at line {first_line}")
+        if not fields["orthographic_text"].strip():
+            raise UnusableError(Kind.EMPTY_TRANSCRIPT, "orthographic_text is empty")
+        path = self._folder / fields["audio_path"]
+        if "\\" in fields["audio_path"] and not os.path.exists(path):  # noqa: PTH110  # Path's raises for long names
+            path = self._folder / fields["audio_path"].replace("\\", "/")
+            read_as["audio_path"] = "audio_path is divided by \\: read as with /"
+        bucket, size, duration_s = (fields.get(name) for name in ("age_bucket", "filesize_bytes", "audio_duration_sec"))
+        notes = [(Kind.READ_AS, name, f"{message}, here and wherever else") for name, message in read_as.items()]
+        notes += self._odd_child(fields["child_id"])
+        if bucket not in AGE_BUCKETS:
+            notes.append((Kind.AGE_BUCKET, str(bucket)[:40], _strange_bucket(bucket)))
+        utterance = Utterance(
+            utterance_id=fields["utterance_id"],
+            child_id=fields["child_id"],
+            audio_path=path,
+            age_bucket=bucket if bucket in AGE_BUCKETS else "unknown",
+            orthographic_text=fields["orthographic_text"],
+            duration_s=None if duration_s is None else float(duration_s),
+            session_id=fields.get("session_id"),
+            md5_hash=fields["md5_hash"].strip().lower() if fields.get("md5_hash") else None,
+            filesize_bytes=None if size is None else int(size),
+            line=line,
+        )
+        return utterance, [(kind, message) for kind, about, message in notes if self._is_news(kind, about)]
+
+    def _odd_child(self, child_id: str) -> list[tuple[Kind, str, str]]:
+        """A note where a child of this id, but for blanks, case and what cannot be seen, was met before."""
+        known = self._spelling_of.setdefault(spelling(child_id), child_id)
+        if known == child_id:
+            return []
+        message = f"child_id {child_id!a} is {known!a} elsewhere: taken for one child; write it one way"
+        return [(Kind.CHILD_SPELLING, child_id, message)]
+
+    def _is_news(self, kind: Kind, about: str) -> bool:
+        if (kind, about) in self._noted or len(self._noted) >= _MOST_NOTED:
+            return False
+        self._noted.add((kind, about))
+        return True
+
+
+def _meant(fields: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """The fields with whole numbers as texts where texts are wanted, and the other way round; what was read so."""
+    meant, read_as = dict(fields), dict[str, str]()
+    for name in _TEXTS:
+        value = fields.get(name)
+        if _is_whole(value):
+            meant[name] = str(value)
+            read_as[name] = f"{name} is the number {meant[name]:.40}: read as text"
+    for name in _NUMBERS:
+        value = fields.get(name)
+        if isinstance(value, str) and _NUMBER.fullmatch(value):
+            meant[name] = float(value)
+            read_as[name] = f"{name} is a text, {value!r}: read as a number"
+    return meant, read_as
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _wrong_type(name: str, value: Any) -> str | None:
     """What is wrong with a field's value, or None. Unknown fields may hold anything."""
     if value is None:
         return None
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if name in _TEXTS and not isinstance(value, str):
         return f"{name} is {value!r:.40}, not a string"
     if name == "audio_path" and "\0" in value:
         return "audio_path holds a null character"
+    if name in ("utterance_id", "child_id", "session_id") and len(value) > _MOST_ID_LETTERS:
+        return f"{name} has {len(value):,} letters"
+    if name == "audio_path" and len(value.encode()) > _MOST_PATH_BYTES:
+        return f"audio_path has {len(value.encode()):,} bytes"
     if name in ("utterance_id", "child_id", "audio_path") and not value.strip():
         return f"{name} is empty"
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if name == "audio_duration_sec" and not (is_number and 0 <= value < 1e9):
         return f"{name} is {value!r:.40}, not a number of seconds"
     if name == "filesize_bytes" and not (is_number and value >= 0 and value == value // 1):

@@ -21,6 +21,7 @@ class Kind(StrEnum):
     MISSING_FILE = "missing_file"
     FILESIZE_MISMATCH = "filesize_mismatch"
     MD5_MISMATCH = "md5_mismatch"
+    TOO_LARGE = "too_large"  # a line, a file or its sound: refused before it is in memory
     UNDECODABLE = "undecodable"
     ZERO_LENGTH = "zero_length"
     NOT_FINITE = "not_finite"  # NaN or infinite samples
@@ -29,9 +30,21 @@ class Kind(StrEnum):
     AGE_BUCKET = "age_bucket"
     DURATION = "duration"
     LABEL_NOT_COUNTED = "label_not_counted"
+    SPECIAL_TOKEN = "special_token"  # <|endoftext|>, typed in a transcript
+    CHILD_SPELLING = "child_spelling"  # two ids of children that look the same
+    READ_AS = "read_as"  # a value that is not quite what the format says, and what it was taken for
+    HEADER = "header"  # a sound file that holds more or less than its header says
+    SILENCE = "silence"
+    UNDER_50_MS = "under_50_ms"
+    DEAD_CHANNEL = "dead_channel"
 
 
-_NOTED = frozenset({Kind.OVER_30_S, Kind.AGE_BUCKET, Kind.DURATION, Kind.LABEL_NOT_COUNTED})
+_NOTED = frozenset(list(Kind)[list(Kind).index(Kind.OVER_30_S) :])
+
+
+def printable(text: str) -> str:
+    """The text with whatever moves a terminal's cursor, colours it or turns its order written as escapes."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
 class UnusableError(ValueError):
@@ -59,7 +72,7 @@ class ManifestProblem:
 
     def __str__(self) -> str:
         who = "" if self.utterance_id is None else f" {self.utterance_id}:"
-        return f"line {self.line}:{who} {self.kind}: {self.message}"
+        return printable(f"line {self.line}:{who} {self.kind}: {self.message}")
 
     def as_dict(self) -> dict[str, Any]:
         """The problem as JSON has it."""
@@ -95,6 +108,10 @@ class Tally:
             (self.left_out if problem.fatal else self.noted)[problem.kind] += 1
             if problem.fatal and len(self.first) < _FIRST_KEPT:
                 self.first.append(str(problem))
+
+    def count(self, problem: ManifestProblem) -> int:
+        """How many of this problem's kind were counted in."""
+        return (self.left_out if problem.fatal else self.noted)[problem.kind]
 
     def __add__(self, other: Self) -> Self:
         return type(self)(

@@ -85,6 +85,8 @@ class _ShardWriter:
         if item.utterance is None:
             return
         self.tally.usable += 1
+        if item.samples.nbytes >= _BATCH_BYTES:
+            self.write_batch()  # so that a long recording is a batch of its own, which needs no copy
         self._batch.append(item)
         self._batch_bytes += item.samples.nbytes
         self.num_bytes += item.samples.nbytes
@@ -105,11 +107,12 @@ class _ShardWriter:
             return
         utterances = [item.utterance for item in self._batch if item.utterance is not None]
         offsets = np.cumsum([0, *(len(item.samples) for item in self._batch)], dtype=np.int32)
+        samples = [item.samples for item in self._batch]
         columns = {
             **{column: [getattr(utterance, name) for utterance in utterances] for column, name in _FIELDS.items()},
             "sound_digest": [_digest(item.samples) for item in self._batch],
             "duration_s": np.array([item.duration_s for item in self._batch], np.float32),
-            "samples": pa.ListArray.from_arrays(offsets, np.concatenate([item.samples for item in self._batch])),
+            "samples": pa.ListArray.from_arrays(offsets, samples[0] if len(samples) == 1 else np.concatenate(samples)),
         }
         self.stream.write_batch(pa.RecordBatch.from_pydict(columns, schema=SCHEMA))
         self._batch, self._batch_bytes = [], 0

@@ -4,15 +4,18 @@ Where the file is missing, damaged or shows another study it is made anew. A fau
 """
 
 import logging
+import os
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
+from sqlalchemy import URL
 from sqlalchemy.exc import SQLAlchemyError
 
 from raytrain.results.choose import MEASURES
@@ -151,7 +154,16 @@ class Projection:
         return list(self._history.values_of(trial.record))
 
     def _url(self) -> str:
-        return f"sqlite:///{self._folder / FILE_NAME}"
+        return database_url(self._folder)
+
+
+def database_url(folder: Path) -> str:
+    """The address of a study's `optuna.db`, for Optuna and its dashboard, whatever letters the folder's path has.
+
+    SQLAlchemy takes what follows a `?` for options, Optuna fills in what stands in braces: SQLite decodes the path.
+    """
+    path = quote(os.fsencode(folder.absolute() / FILE_NAME))
+    return URL.create("sqlite", database=f"file:{path}", query={"uri": "true"}).render_as_string()
 
 
 def _state(trial: Begun | None) -> TrialState:

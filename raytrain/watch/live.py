@@ -39,7 +39,7 @@ def watched(study: Study) -> Iterator[Watcher]:
 def live_view(progress: StudyProgress) -> Iterator[None]:
     """Draw it on stderr for as long as the block runs; what is printed meanwhile stands above. The cursor comes back
     whatever ends the block."""
-    console = Console(stderr=True)
+    console = Console(stderr=True, markup=False)
 
     def draw() -> RenderableType:
         progress.refresh()

@@ -1,10 +1,10 @@
 """What --dry-run prints: a resolved baseline, and a study's space, in; YAML or one JSON object on stdout, out."""
 
-from raytrain.cli import print_json
 from raytrain.config.baseline import Baseline
 from raytrain.config.derived import derived
 from raytrain.config.dump import dump_tree, dump_yaml
 from raytrain.config.space import SearchSpace
+from raytrain.terminal import print_json
 
 
 def show_resolved(baseline: Baseline, space: SearchSpace | None = None, *, as_json: bool) -> None:

@@ -3,7 +3,6 @@
 import shlex
 from collections.abc import Sequence
 
-from raytrain.cli import say
 from raytrain.config.space import Choice
 from raytrain.report.front import front_lines
 from raytrain.report.table import product_text
@@ -11,7 +10,9 @@ from raytrain.results.records import TrialRecord
 from raytrain.results.study_results import StudyResults
 from raytrain.results.wording import short, split_text, value_text
 from raytrain.search.finalists import further_seeds
+from raytrain.study.projection import database_url
 from raytrain.study.study import Study
+from raytrain.terminal import say
 
 
 def announce(study: Study, *, sweep: str | None) -> None:
@@ -36,7 +37,7 @@ def announce(study: Study, *, sweep: str | None) -> None:
     for caveat in study.description.caveats():
         say(f"note       {caveat}")
     where = shlex.quote(str(study.folder))
-    say(f"watch      optuna-dashboard sqlite:///{where}/optuna.db")
+    say(f"watch      optuna-dashboard {shlex.quote(database_url(study.folder))}")
     if baseline.tracking.tensorboard:
         say(f"           tensorboard --logdir {where}/tensorboard")
     if sweep is not None:

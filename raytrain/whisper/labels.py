@@ -6,6 +6,7 @@ tokens of the prompt are trained on and counted too, as in everybody's recipe: l
 is left knowing its language, its task and that it writes no timestamps.
 """
 
+import re
 from difflib import get_close_matches
 from typing import Any
 
@@ -15,6 +16,7 @@ from raytrain.whisper.variants import MAX_TARGET_POSITIONS, VARIANTS
 
 PROMPT_TOKENS = 4
 """Tokens of the longest prompt: start of transcript, language, task, no timestamps."""
+_BEFORE_BAR = re.compile(r"(?<=<)(?=\|)")
 _MORE_TOKENS = 8
 """New tokens that scoring allows beyond the longest reference."""
 _ENGLISH_ONLY_END_OF_TEXT = 50256
@@ -24,10 +26,12 @@ _ENGLISH_ONLY_END_OF_TEXT = 50256
 def encode(tokenizer: Any, text: str, model: Model) -> list[int]:
     """Labels of a transcript: the prompt without its start token, the words, the end of text.
 
-    The leading space is Whisper's own form: a transcript's first word is written like any other.
+    The leading space is Whisper's own form: a transcript's first word is written like any other. Text that looks like
+    one of Whisper's own tokens, <|endoftext|>, stays text: no piece of it that is encoded at once holds a whole `<|`.
     """
     text = " ".join(text.split())
-    words: list[int] = tokenizer(f" {text}" if text else "", add_special_tokens=False)["input_ids"]
+    pieces = _BEFORE_BAR.split(f" {text}") if text else []
+    words = [token for piece in pieces for token in tokenizer(piece, add_special_tokens=False)["input_ids"]]
     return [*decoder_prompt(tokenizer, model)[1:], *words, tokenizer.eos_token_id]
 
 

@@ -51,7 +51,7 @@ def test_a_name_with_its_ending_is_a_name_too(folder: Path) -> None:
         ("", "'': no such file; baselines there are: base, "),
         (".", ".: a folder, not a YAML file; "),
         ("/", "/: a folder, not a YAML file; "),
-        ("x" * 5000, "x: no such name in "),
+        ("x" * 5000, "xxx…: no such name in "),
         ("a\0b", "'a\\x00b': no such name in "),
         ("a\nb.yaml", "'a\\nb.yaml': no such file; "),
         ("../baselines", "../baselines: no such file; "),

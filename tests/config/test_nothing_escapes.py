@@ -1,7 +1,10 @@
 """Whatever is typed or written, the answer is a value or an InputError of whole, printable lines."""
 
+import os
+import time
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -56,3 +59,31 @@ def test_no_override_is_too_strange(folder: Path, typed: list[str]) -> None:
 def test_no_space_is_too_strange(folder: Path, varied: object, kept: object) -> None:
     typed = [f"vary.training.batch_size={varied}", f"vary.training.learning_rate={kept}", f"keep={kept}"]
     assert all(line.isprintable() and line for line in said(typed))
+
+
+def test_of_thousands_of_faults_the_first_twenty_are_shown(folder: Path) -> None:
+    Path("b.yaml").write_text("model: {variant: tiny}\n" + "".join(f"k{n}: 1\n" for n in range(5000)))
+    lines = said([])
+    assert (len(lines), lines[-1][:4], lines[-1][-5:]) == (21, "and ", " more")
+
+
+def test_a_key_of_ten_thousand_letters_is_shortened(folder: Path) -> None:
+    Path("b.yaml").write_text("a" * 10_000 + ": 1\n")
+    assert max(map(len, said([]))) < 1000
+
+
+def test_a_step_whose_count_overflows_is_refused(folder: Path) -> None:
+    line = said(["vary={training.learning_rate: {low: 1e-5, high: 1e-3, step: 5e-324}}"])[-1]
+    assert line.endswith("steps of 5e-324 from 1e-05 do not reach 0.001; both ends must be reachable")
+
+
+def test_a_pipe_that_nobody_writes_to_is_empty_and_not_waited_for(folder: Path) -> None:
+    os.mkfifo("pipe.yaml")
+    with pytest.raises(InputError, match=r"pipe\.yaml:1: empty"):
+        load_baseline("pipe.yaml")
+
+
+def test_a_long_list_of_values_is_judged_at_once(folder: Path) -> None:
+    began = time.process_time()
+    said([f"vary.training.batch_size={{values: {list(range(1, 14_000))}}}"])
+    assert time.process_time() - began < 5

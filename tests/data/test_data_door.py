@@ -20,7 +20,7 @@ def data(*arguments: str, cache: Path, models: Path | None = None) -> subprocess
 @pytest.fixture
 def one_lost(tmp_path: Path) -> Path:
     """A manifest of two utterances, the second's file missing."""
-    soundfile.write(tmp_path / "a.flac", np.zeros(8_000), 16_000)
+    soundfile.write(tmp_path / "a.flac", np.full(8_000, 0.1), 16_000)
     lines = [
         {"utterance_id": name, "child_id": "c", "audio_path": f"{name}.flac", "orthographic_text": "hi", **more}
         for name, more in (("a", {"age_bucket": "adult"}), ("b", {"age_bucket": "3-4"}))
@@ -46,6 +46,26 @@ def test_check_says_the_same_in_json(one_lost: Path, tmp_path: Path) -> None:
         (1, "age_bucket", False),
         (2, "missing_file", True),
     ]
+
+
+def test_ids_are_printed_without_what_moves_a_terminals_cursor(one_lost: Path, tmp_path: Path) -> None:
+    odd = "\x1b[31mred\x1b[0m\u202eeman\nline 9: fine"
+    fields = {"child_id": "c", "audio_path": f"{odd}.flac", "orthographic_text": "hi", "age_bucket": "3-4"}
+    one_lost.write_text(json.dumps({"utterance_id": odd, **fields}) + "\n")
+    wrong, totals = data("check", str(one_lost), cache=tmp_path).stdout.splitlines()
+    assert wrong.startswith(f"{one_lost}: line 1: \\x1b[31mred\\x1b[0m\\u202eeman\\nline 9: fine: missing_file: ")
+    assert wrong.isprintable()
+    assert totals.startswith("0 utterances; 1 left out")
+
+
+def test_more_problems_than_anybody_reads_are_counted(one_lost: Path, tmp_path: Path) -> None:
+    with one_lost.open("a") as file:
+        file.write("{}\n" * 1_500)
+    lines = data("check", str(one_lost), cache=tmp_path).stdout.splitlines()
+    assert len(lines) == 1_004
+    assert lines[-2] == f"{one_lost}: 500 more of missing_field"
+    printed = json.loads(data("check", str(one_lost), "--json", cache=tmp_path).stdout)
+    assert (len(printed["problems"]), printed["unlisted"]) == (1_002, {"missing_field": 500})
 
 
 def test_check_of_the_demo_is_clean(tmp_path: Path) -> None:
@@ -76,7 +96,7 @@ def test_a_missing_manifest_exits_2_with_one_line(tmp_path: Path) -> None:
 
 
 def test_labels_are_counted_with_whispers_own_tokenizer(tmp_path: Path, tiny_en: Path) -> None:
-    soundfile.write(tmp_path / "a.flac", np.zeros(8_000), 16_000)
+    soundfile.write(tmp_path / "a.flac", np.full(8_000, 0.1), 16_000)
     line = {"child_id": "c", "audio_path": "a.flac", "age_bucket": "3-4"}
     texts = {"plain": "the cat sat on the mat " * 50, "odd": "zxqvj " * 200}
     lines = [line | {"utterance_id": name, "orthographic_text": text} for name, text in texts.items()]

@@ -148,6 +148,13 @@ def test_a_card_says_of_the_scored_children_what_was_checked_and_no_more(
     assert card.count("none of whom") == told.count("none of whom")
 
 
+def test_a_card_tells_nothing_of_where_files_lie_on_this_machine(fit: Path, tmp_path: Path) -> None:
+    card = card_of(fit, tmp_path / "fit", validation_manifest="/home/somebody/of/a/study/v.jsonl")
+    assert "somebody" not in card
+    assert str(find_run(fit).config.model.pretrained) not in card
+    assert "- validation: `v.jsonl`" in card
+
+
 def test_a_card_of_shared_children_has_the_caveat_at_its_top(fit: Path, tmp_path: Path) -> None:
     card = card_of(fit, tmp_path / "fit", validation_manifest="v.jsonl", shared_children=4)
     assert "> **Training and validation are not apart: both have 4 children, which flatters the WER.**" in card

@@ -1,5 +1,6 @@
 """The checker: everything wrong is listed at its line; what is only worth knowing is noted."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -91,6 +92,52 @@ def test_a_clip_over_30_s_is_never_trained_on_and_needs_no_label(tmp_path: Path)
 def test_a_duration_that_the_audio_does_not_have_is_noted(tmp_path: Path) -> None:
     manifest = write_manifest(tmp_path, [row(tmp_path, "a1", audio_duration_sec=2.0)])
     assert kinds(check(manifest)) == [(1, "duration")]
+
+
+@pytest.mark.parametrize("text", ["the <|endoftext|> dog", "<|0.00|> the dog<|2.00|>", "<|en|>the dog"])
+def test_a_special_token_in_a_transcript_is_noted(tmp_path: Path, text: str) -> None:
+    checked = check(write_manifest(tmp_path, [row(tmp_path, "a1", orthographic_text=text)]))
+    assert (kinds(checked), checked.tally.usable) == ([(1, "special_token")], 1)
+
+
+@pytest.mark.parametrize("text", ["[laughs] the dog", "a < b | c > d", "<||>", "<xxx>"])
+def test_what_only_looks_like_a_special_token_is_not_noted(tmp_path: Path, text: str) -> None:
+    assert kinds(check(write_manifest(tmp_path, [row(tmp_path, "a1", orthographic_text=text)]))) == []
+
+
+def test_only_the_first_thousand_of_each_kind_are_listed_and_all_are_counted(tmp_path: Path) -> None:
+    checked = check(write_manifest(tmp_path, [*[b"{}"] * 1_002, b"{", row(tmp_path, "a1")]))
+    assert (len(checked.problems), checked.unlisted) == (1_001, {"missing_field": 2})
+    assert (checked.problems[-1].line, checked.tally.left_out) == (1_003, {"missing_field": 1_002, "bad_json": 1})
+
+
+def test_what_is_no_file_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    lines = [row(tmp_path, "a1") | {"utterance_id": name, "audio_path": name} for name in ("pipe", "/dev/zero", ".")]
+    assert kinds(check(write_manifest(tmp_path, lines))) == [(line, "missing_file") for line in (1, 2, 3)]
+
+
+def test_a_sound_file_larger_than_any_is_refused_by_its_size(tmp_path: Path) -> None:
+    line = row(tmp_path, "a1", audio_path="a1.wav", md5_hash=None, filesize_bytes=None)
+    os.truncate(tmp_path / "a1.wav", 30 * 2**30)  # takes no room on the disk
+    (problem,) = check(write_manifest(tmp_path, [line])).problems
+    assert (problem.kind, problem.message.split(" has ")[1][:20]) == ("too_large", "32,212,254,720 bytes")
+
+
+def test_a_file_whose_reading_fails_is_told_and_the_others_are_read(tmp_path: Path) -> None:
+    lines = [row(tmp_path, "a1"), row(tmp_path, "a2")]
+    lines[0] |= {"audio_path": "/proc/self/mem", "md5_hash": None, "filesize_bytes": None}
+    checked = check(write_manifest(tmp_path, [{k: v for k, v in line.items() if v is not None} for line in lines]))
+    assert (kinds(checked), checked.tally.usable) == ([(1, "missing_file")], 1)
+
+
+def test_long_recordings_are_decoded_one_at_a_time_and_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("raytrain.speech.examine._MOST_HELD_SAMPLES", 16_000)
+    lines = [row(tmp_path, f"a{number}", tone(seconds)) for number, seconds in enumerate((2, 0.5, 31, 0.5, 2))]
+    checked = check(write_manifest(tmp_path, lines))
+    assert (kinds(checked), checked.hours) == ([(3, "over_30_s")], pytest.approx(36 / 3600))
 
 
 def test_progress_ends_at_the_last_line(troubled: Path) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import soundfile
 from recordings import row, tone, write_manifest
@@ -21,6 +22,7 @@ from recordings import row, tone, write_manifest
 from raytrain.errors import InputError
 from raytrain.speech import shards
 from raytrain.speech.corpus import Corpus, open_corpus, prepare
+from raytrain.speech.extent import extent
 from raytrain.speech.manifest import DEMO_MANIFEST
 
 PREPARE = "import sys; from pathlib import Path; from raytrain.speech.corpus import prepare; "
@@ -319,3 +321,66 @@ def test_an_old_time_stamp_is_enough_to_see_a_change(tmp_path: Path) -> None:
     before = prepare(manifest, cache=tmp_path)
     os.utime(tmp_path / "a1.flac", (time.time() - 1000,) * 2)
     assert prepare(manifest, cache=tmp_path).folder != before.folder
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", b"[]", b'{"manifest": 3}', b"\xff", b"[" * 200_000])
+def test_a_corpus_that_does_not_say_what_it_is_is_named_when_opened_and_made_anew(
+    tmp_path: Path, damage: bytes
+) -> None:
+    manifest = write_manifest(tmp_path, some(tmp_path, 3))
+    folder = prepare(manifest, cache=tmp_path).folder
+    (folder / "corpus.json").write_bytes(damage)
+    with pytest.raises(InputError, match=r"corpus\.json: .*remove the folder"):
+        open_corpus(folder)
+    assert extent(manifest, longest_s=30.0, cache=tmp_path) is None
+    assert len(prepare(manifest, cache=tmp_path)) == 3
+
+
+@pytest.mark.parametrize("kept", [0, 100, 0.5, 0.9, -8])
+def test_a_corpus_whose_sound_was_cut_is_named_when_opened_and_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: float
+) -> None:
+    monkeypatch.setattr(shards, "_BATCH_CLIPS", 5)
+    manifest = write_manifest(tmp_path, some(tmp_path, 20))
+    folder = prepare(manifest, cache=tmp_path).folder
+    (shard,) = shards.shard_paths(folder)
+    whole = shard.read_bytes()
+    shard.write_bytes(whole[: round(kept * len(whole)) if 0 < kept < 1 else int(kept)])
+    if kept != -8:  # Arrow's mark of the end: nothing is lost with it
+        with pytest.raises(InputError, match=r"remove the folder"):
+            open_corpus(folder)
+    corpus = prepare(manifest, cache=tmp_path)
+    assert len(corpus) == 20
+    assert len(corpus.audio(19)) == 16 * (200 + 10 * 19)
+
+
+def test_a_corpus_that_lost_a_whole_batch_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shards, "_BATCH_CLIPS", 5)
+    manifest = write_manifest(tmp_path, some(tmp_path, 20))
+    (shard,) = shards.shard_paths(prepare(manifest, cache=tmp_path).folder)
+    batches = pa.ipc.open_stream(shard.read_bytes()).read_all().to_batches()
+    with pa.ipc.new_stream(str(shard), shards.SCHEMA) as stream:
+        stream.write_batch(batches[0])
+    with pytest.raises(InputError, match="5 of 20 utterances are there"):
+        open_corpus(shard.parent)
+    assert len(prepare(manifest, cache=tmp_path)) == 20
+
+
+@pytest.mark.parametrize("damage", [b"", b'{"lines": "4"}', b'{"lines": 4, "tally": []}', b"\xff"])
+def test_a_shard_that_does_not_say_what_it_holds_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: bytes
+) -> None:
+    monkeypatch.setattr(shards, "_SHARD_LINES", 4)
+    manifest = write_manifest(tmp_path, some(tmp_path, 12))
+
+    def stop_at_ten(done: int, total: int) -> None:
+        if done == 10:
+            (done_json,) = (tmp_path / "corpora").glob("*/shard-00001.json")
+            done_json.write_bytes(damage)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        prepare(manifest, cache=tmp_path, progress=stop_at_ten)
+    calls: list[int] = []
+    assert len(prepare(manifest, cache=tmp_path, progress=lambda done, total: calls.append(done))) == 12
+    assert calls[0] == 4

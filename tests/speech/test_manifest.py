@@ -1,6 +1,10 @@
 """Manifests as they come: what is read, what is reported with its line, and nothing that crashes."""
 
+import gzip
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +13,7 @@ from hypothesis import strategies as st
 from recordings import read_manifest, write_manifest
 
 from raytrain.errors import InputError
+from raytrain.speech.check import check
 from raytrain.speech.manifest import DEMO_MANIFEST, manifest_path
 
 GOOD = {
@@ -60,8 +65,12 @@ def test_an_age_bucket_outside_the_list_is_kept_scored_as_unknown_and_noted_once
         (b"{}", "missing_field"),
         (GOOD | {"utterance_id": "u2", "child_id": None}, "missing_field"),
         (GOOD | {"utterance_id": "u2", "orthographic_text": ["a"]}, "wrong_type"),
-        (GOOD | {"utterance_id": 2}, "wrong_type"),
-        (GOOD | {"utterance_id": "u2", "filesize_bytes": "12"}, "wrong_type"),
+        (GOOD | {"utterance_id": 2.5}, "wrong_type"),
+        (GOOD | {"utterance_id": True}, "wrong_type"),
+        (GOOD | {"utterance_id": "u" * 1_001}, "wrong_type"),
+        (GOOD | {"utterance_id": "u2", "audio_path": "a/" * 2_049}, "wrong_type"),
+        (GOOD | {"utterance_id": "u2", "filesize_bytes": "twelve"}, "wrong_type"),
+        (GOOD | {"utterance_id": "u2", "notes": "x" * 2**20}, "too_large"),
         (GOOD | {"utterance_id": "u2", "audio_duration_sec": True}, "wrong_type"),
         (GOOD | {"utterance_id": "u2", "audio_duration_sec": 10**400}, "wrong_type"),
         (GOOD | {"utterance_id": "u2", "audio_path": "a\0b"}, "wrong_type"),
@@ -78,6 +87,126 @@ def test_what_pandas_writes_for_a_missing_value_is_missing(tmp_path: Path) -> No
         write_manifest(tmp_path, [GOOD | {"session_id": float("nan"), "filesize_bytes": 12.0}])
     )
     assert (utterance.session_id, utterance.filesize_bytes) == (None, 12)
+
+
+def test_whole_numbers_where_texts_are_wanted_are_read_as_texts_and_noted_once(tmp_path: Path) -> None:
+    lines = [GOOD | {"utterance_id": number, "child_id": 4, "orthographic_text": 7} for number in (1, 2)]
+    utterances, problems = read_manifest(write_manifest(tmp_path, lines))
+    assert [(u.utterance_id, u.child_id, u.orthographic_text) for u in utterances] == [("1", "4", "7"), ("2", "4", "7")]
+    assert [(p.line, p.kind, p.fatal, p.message.split()[0]) for p in problems] == [
+        (1, "read_as", False, name) for name in ("utterance_id", "child_id", "orthographic_text")
+    ]
+
+
+def test_texts_where_numbers_are_wanted_are_read_as_numbers_and_noted(tmp_path: Path) -> None:
+    lines = [GOOD | {"filesize_bytes": "12", "audio_duration_sec": "1.5"}]
+    (utterance,), problems = read_manifest(write_manifest(tmp_path, lines))
+    assert (utterance.filesize_bytes, utterance.duration_s) == (12, 1.5)
+    assert [p.kind for p in problems] == ["read_as"] * 2
+
+
+def test_a_path_of_windows_is_read_where_that_finds_the_file_or_nothing_would(tmp_path: Path) -> None:
+    (tmp_path / "odd\\name.wav").write_bytes(b"")
+    lines = [
+        GOOD | {"utterance_id": str(n), "audio_path": f"{name}.wav"} for n, name in enumerate(("a\\b", "odd\\name"))
+    ]
+    utterances, problems = read_manifest(write_manifest(tmp_path, lines))
+    assert [u.audio_path for u in utterances] == [tmp_path / "a" / "b.wav", tmp_path / "odd\\name.wav"]
+    assert [(p.line, p.kind) for p in problems] == [(1, "read_as")]
+
+
+def test_spellings_of_one_child_are_noted_once_each(tmp_path: Path) -> None:
+    children = ["anna", "anna ", "Anna", "ben", "be\u200bn", "anna ", "J\u00f6rg", "Jo\u0308rg", "cara"]
+    lines = [GOOD | {"utterance_id": str(number), "child_id": child} for number, child in enumerate(children)]
+    utterances, problems = read_manifest(write_manifest(tmp_path, lines))
+    assert [u.child_id for u in utterances] == children
+    assert [(p.line, p.kind, p.fatal) for p in problems] == [(line, "child_spelling", False) for line in (2, 3, 5, 8)]
+    assert problems[2].message.startswith("child_id 'be\\u200bn' is 'ben' elsewhere: ")
+
+
+def test_what_is_noted_of_every_line_is_noted_a_thousand_times_at_most(tmp_path: Path) -> None:
+    lines = [GOOD | {"utterance_id": str(n), "child_id": " " * (n // 40) + "c" + " " * (n % 40)} for n in range(1_200)]
+    assert len(kinds_of(tmp_path, *lines)) == 1_000
+
+
+def of_bytes(folder: Path, data: bytes, name: str = "m.txt") -> Path:
+    (folder / name).write_bytes(data)
+    return folder / name
+
+
+TABLE = "utterance_id,child_id,audio_path,orthographic_text,filesize_bytes\nu1,c1,u1.wav,a dog,7\nu2,c1,u2.wav,a cat,\n"
+TWO = [GOOD, GOOD | {"utterance_id": "u2"}]
+LINES = "".join(json.dumps(line) + "\n" for line in TWO)
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (json.dumps(TWO, indent=1).encode(), "one JSON array"),
+        (b"\xef\xbb\xbf" + json.dumps(TWO).encode(), "one JSON array"),
+        (TABLE.encode(), "CSV"),
+        (TABLE.replace(",", "\t").encode("utf-8-sig"), "TSV"),
+        (TABLE.replace(",", ";").encode(), "CSV"),
+        (LINES.encode("utf-16"), "UTF-16"),
+        (LINES.replace("\n", "\ufeff\n").encode("utf-16"), "UTF-16"),
+        (LINES.encode("utf-16-be"), "UTF-16-BE"),
+        (LINES.encode("utf-32"), "UTF-32"),
+        (gzip.compress(LINES.encode()), "a gzip file"),
+    ],
+)
+def test_a_file_of_another_kind_is_refused_once_with_a_command_that_works(
+    tmp_path: Path, data: bytes, kind: str
+) -> None:
+    path = of_bytes(tmp_path, data)
+    with pytest.raises(InputError) as refused:
+        read_manifest(path)
+    message = str(refused.value)
+    assert message.startswith(f"{path}: {kind}, and ")
+    command = message.split("`")[1].replace("python", sys.executable, 1)
+    subprocess.run(["bash", "-c", command], check=True, timeout=60)
+    utterances, problems = read_manifest(tmp_path / "m.new.jsonl")
+    assert [u.utterance_id for u in utterances] == ["u1", "u2"]
+    assert not any(problem.fatal for problem in problems)
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (json.dumps(GOOD, indent=1).encode(), "JSON over many lines"),
+        (b"PK\x03\x04" + bytes(50), "a zip file"),
+        (b"RIFF\0\0\0\0WAVEfmt ", "a WAV file"),
+        (b"<html>", "HTML or XML"),
+        (bytes(1000), "binary data"),
+    ],
+)
+def test_a_file_that_holds_no_lines_is_refused_once_by_its_kind(tmp_path: Path, data: bytes, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        read_manifest(of_bytes(tmp_path, data))
+
+
+def test_a_first_line_that_is_damaged_does_not_make_a_manifest_another_kind(tmp_path: Path) -> None:
+    assert kinds_of(tmp_path, b'"u1", "c1"}', GOOD) == [(1, "bad_json")]
+    assert kinds_of(tmp_path, b'["u1"]', GOOD) == [(1, "bad_json")]
+    assert kinds_of(tmp_path, bytes(4_096), GOOD) == [(1, "bad_json")]
+
+
+def test_a_manifest_larger_than_any_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    path = of_bytes(tmp_path, LINES.encode())
+    os.truncate(path, 30 * 2**30)  # takes no room on the disk
+    with pytest.raises(InputError, match="32,212,254,720 bytes"):
+        check(path)
+
+
+def test_a_pipe_is_no_manifest(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputError, match="a pipe or a device"):
+        manifest_path(tmp_path / "pipe")
+
+
+@pytest.mark.parametrize("name", ["x" * 5_000, "a\0b"])
+def test_a_name_that_no_file_can_have_is_no_manifest(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match="no such manifest"):
+        manifest_path(tmp_path / name)
 
 
 JSON = st.recursive(
@@ -98,8 +227,12 @@ def test_no_values_of_the_fields_crash_the_reader(tmp_path_factory: pytest.TempP
 def test_no_bytes_crash_the_reader(tmp_path_factory: pytest.TempPathFactory, raw: bytes) -> None:
     path = tmp_path_factory.getbasetemp() / "raw.jsonl"
     path.write_bytes(raw)
-    utterances, problems = read_manifest(path)
-    assert len(utterances) + len(problems) <= raw.count(b"\n") + 1
+    try:
+        utterances, problems = read_manifest(path)
+    except InputError as error:
+        assert str(error).count("\n") == 0  # noqa: PT017
+    else:
+        assert len(utterances) + len(problems) <= raw.count(b"\n") + 1
 
 
 def test_demo_is_the_manifest_in_the_package() -> None:

@@ -65,7 +65,7 @@ def crashed(tiny_en: Path, tmp_path_factory: pytest.TempPathFactory) -> Crashed:
 
 
 def test_a_study_that_crashes_loses_and_repeats_nothing(crashed: Crashed) -> None:
-    assert after_each(crashed.disk, some_of(crashed.disk.images, count=20), crashed.gone_on_with) == []
+    assert after_each(crashed.disk, some_of(crashed.disk.images, count=12), crashed.gone_on_with) == []
 
 
 @pytest.mark.soak

@@ -11,7 +11,7 @@ from optuna.trial import TrialState
 from raytrain.results.records import Outcome
 from raytrain.search.finalists import Repeat
 from raytrain.study.history import History
-from raytrain.study.projection import Projection
+from raytrain.study.projection import Projection, database_url
 
 
 def shown(folder: Path) -> list[optuna.trial.FrozenTrial]:
@@ -183,3 +183,13 @@ def test_a_folder_that_cannot_be_written_to_stops_nothing(tmp_path: Path) -> Non
     projection.follow()
     projection.close()
     assert (tmp_path / "optuna.db").is_dir()
+
+
+@pytest.mark.parametrize("name", ["what?now", "50%41 #1", "a{b}c", "it's two", "-x"])
+def test_a_study_keeps_its_own_file_whatever_its_folder_is_called(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / name
+    folder.mkdir()
+    with_a_trial_in_the_middle(folder)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (folder / "optuna.db").is_file()
+    assert len(optuna.load_study(study_name=None, storage=database_url(folder)).trials) == 2

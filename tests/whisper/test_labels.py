@@ -68,3 +68,13 @@ def test_english_only_weights_refuse_another_language_and_translation(tiny: Whis
 
 def test_an_empty_transcript_is_the_prompt_and_the_end(tiny: Whisper, tiny_model: Model) -> None:
     assert encode(tiny.tokenizer, " \n", tiny_model) == [tiny.prompt[1], tiny.tokenizer.eos_token_id]
+
+
+@pytest.mark.parametrize(
+    "text", ["the <|endoftext|> dog", "<|0.00|> the dog<|2.00|>", "<|startoftranscript|><|en|>the", "<<||>|>"]
+)
+def test_a_special_token_typed_in_a_transcript_is_text(tiny: Whisper, tiny_model: Model, text: str) -> None:
+    labels = encode(tiny.tokenizer, text, tiny_model)
+    assert max(labels[1:-1]) < tiny.tokenizer.eos_token_id  # all of Whisper's own tokens follow the end of text
+    tokens = tiny.tokenizer.convert_ids_to_tokens(labels[1:-1])
+    assert tiny.tokenizer.convert_tokens_to_string(tokens) == f" {text}"

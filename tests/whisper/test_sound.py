@@ -148,3 +148,9 @@ def test_a_damaged_neighbour_is_no_obstacle_to_random_weights(
     damaged = damaged_copy(tiny_en, tmp_path / "whisper-damaged", lambda copy: (copy / "config.json").unlink())
     (damaged / "config.json").write_text("{")
     assert load(Model(variant="tiny", pretrained=None), seed=0).source is None
+
+
+def test_whole_numbers_are_no_weights(tiny_en: Path, tmp_path: Path) -> None:
+    name = "model.encoder.conv1.bias"
+    folder = changed(tiny_en, tmp_path / "int", lambda tensors: tensors.update({name: torch.arange(384)}))
+    assert fault_seen(folder) == f"model.safetensors: {name} holds numbers of kind I64, not floating-point ones"

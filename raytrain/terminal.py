@@ -1,0 +1,72 @@
+"""Words in; what a terminal of any kind can show out: lines on stderr, results on stdout, nothing that steers it."""
+
+import codecs
+import io
+import json
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+_PLAIN = str.maketrans({"×": "x", "−": "-", "…": "...", "·": "|", "–": "-", "█": "#", "░": "."})
+"""Our own signs, for a terminal that is ASCII."""
+
+
+def make_streams_bear_every_letter() -> None:
+    """Let no letter end a door: what a terminal cannot show is shown plainly or escaped; a closed one shows none."""
+    codecs.register_error("raytrain.plain", _plainly)
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # `>&-`: print would take stdout for a stderr that is not there
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="raytrain.plain")
+
+
+def _plainly(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeEncodeError)
+    letters = error.object[error.start : error.end].translate(_PLAIN)
+    return letters.encode("ascii", "backslashreplace").decode(), error.end
+
+
+def say(text: str) -> None:
+    """A line for the person, on stderr: stdout is for results. Where nobody reads it any more the work goes on."""
+    try:
+        print(printable(text), file=sys.stderr, flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+
+
+def show(text: str) -> None:
+    """A line of results on stdout, escaped as `say` does it."""
+    print(printable(text), flush=True)
+
+
+def printable(text: str) -> str:
+    """The text with every letter escaped that would steer a terminal, be invisible or fit no encoding; lines stay."""
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() or letter == "\n" else ascii(letter)[1:-1] for letter in text)
+
+
+def print_json(value: Any) -> None:
+    """One JSON object on stdout, and nothing else there; a number that is not finite is refused."""
+    is_unicode = (sys.stdout.encoding or "").lower().startswith("utf")
+    print(json.dumps(value, ensure_ascii=not is_unicode, allow_nan=False), flush=True)
+
+
+class _Said(logging.Handler):
+    """Logs bare lines through `say`: a live view that has taken stderr meanwhile lets them stand above it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        say(self.format(record))
+
+
+def log_to_stderr() -> None:
+    """Show raytrain's own progress lines on stderr, bare; the libraries' loggers stay as they are."""
+    logger = logging.getLogger("raytrain")
+    if not logger.handlers:
+        logger.addHandler(_Said())
+    logger.setLevel(logging.INFO)
+    logger.propagate = False

@@ -1,0 +1,58 @@
+"""Raytrain built as a package and run from a folder that is no checkout."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+from raytrain.config.find import CHECKOUT
+
+pytest.importorskip("setuptools")  # torch brings it on Linux; a build makes its own environment otherwise
+SHIPPED = sorted(
+    path.relative_to(CHECKOUT) for kind in ("baselines", "search_spaces") for path in (CHECKOUT / kind).rglob("*.yaml")
+)
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that holds what a built wheel holds; it is built of a copy, since building leaves files behind."""
+    copy, out = tmp_path_factory.mktemp("copy"), tmp_path_factory.mktemp("wheel")
+    for name in ("raytrain", "baselines", "search_spaces"):
+        shutil.copytree(CHECKOUT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "setup.py", "MANIFEST.in", "README.md"):
+        shutil.copy(CHECKOUT / name, copy / name)
+    build = "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])"
+    subprocess.run([sys.executable, "-c", build, str(out)], cwd=copy, check=True, capture_output=True, timeout=120)
+    with ZipFile(next(out.glob("*.whl"))) as wheel:
+        wheel.extractall(out / "site")
+    return out / "site"
+
+
+def test_baselines_search_spaces_and_sweeps_are_in_the_package(installed: Path) -> None:
+    assert [path for path in SHIPPED if not (installed / "raytrain" / path).is_file()] == []
+
+
+def test_what_the_package_reads_beside_its_modules_is_in_it(installed: Path) -> None:
+    beside = [path for path in (CHECKOUT / "raytrain").rglob("*") if path.suffix in (".j2", ".css", ".js", ".flac")]
+    assert [path for path in beside if not (installed / path.relative_to(CHECKOUT)).is_file()] == []
+
+
+@pytest.mark.parametrize(
+    "door",
+    [
+        ("raytrain.tune", "--baseline", "medium", "--space", "learning", "--dry-run"),
+        ("raytrain.plan", "--baseline", "small"),
+        ("raytrain.data", "check", "demo"),
+    ],
+    ids=lambda door: door[0],
+)
+def test_a_door_works_from_an_empty_folder(installed: Path, tmp_path: Path, door: tuple[str, ...]) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", *door], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(installed)},
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert (ended.returncode, "Traceback" in ended.stderr) == (0, False), ended.stderr

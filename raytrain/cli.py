@@ -7,13 +7,13 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
 
 from raytrain.errors import Broken, ClusterLost, InputError, Interrupted
 from raytrain.files import is_disk_fault, is_full
-from raytrain.stopping import last_words, take_signals
+from raytrain.stopping import last_words, leaving_without_ado, take_signals
 from raytrain.terminal import make_streams_bear_every_letter, say
 
 _NAMES_A_SECRET = re.compile(r"(API_KEY|ACCESS_KEY|ACCESS_KEY_ID|TOKEN|SECRET|PASSWORD)$")
@@ -60,6 +60,10 @@ def run_door(work: Callable[[], int | None]) -> None:
             raise
         say("no home folder is known: set HOME, or RAYTRAIN_CACHE to a folder that may be written to")
         status = 2
+    if leaving_without_ado():
+        with suppress(OSError):
+            sys.stdout.flush()
+        os._exit(status)
     sys.exit(status)
 
 

@@ -105,6 +105,11 @@ def going_on_by(command: str) -> Iterator[None]:
     _state.way_on = before
 
 
+def leaving_without_ado() -> bool:
+    """Whether this process was asked to stop, and ends right after its last words: no exit handler runs any more."""
+    return _state.taken and _state.asked
+
+
 def last_words(way_on: str | None) -> str:
     """What an interrupted process says. Whoever says it has the last word: no time limit speaks after it."""
     _state.way_on, _state.raised = None, True

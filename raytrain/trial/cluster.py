@@ -15,7 +15,7 @@ from typing import Any
 from raytrain.errors import ClusterLost, InputError
 from raytrain.files import is_disk_fault
 from raytrain.results import provenance
-from raytrain.stopping import kept_from_others
+from raytrain.stopping import kept_from_others, leaving_without_ado
 
 log = logging.getLogger("raytrain")
 
@@ -222,7 +222,8 @@ def require_ray() -> None:
 def disconnect() -> None:
     """Leave the cluster; one of our own ends with all its processes.
 
-    They are kept from SIGTERM, by which Ray would end them and wait for each.
+    They are kept from SIGTERM, by which Ray would end them and wait for each. Where the process was asked to stop a
+    thread may still wait for Ray, which ends a process that calls it after its shutdown: there is none then.
     """
     import ray
     from ray._private.worker import _global_node
@@ -233,7 +234,11 @@ def disconnect() -> None:
             kill(check_alive=False)
         for info in _global_node.all_processes.get("raylet", ()):
             started_by_raylet += _children(info.process.pid)
-    ray.shutdown()
+    if leaving_without_ado() and _global_node is not None:
+        _global_node.kill_gcs_server(check_alive=False)  # before the raylet, of whose death it would tell
+        _global_node.kill_raylet(check_alive=False)
+    else:
+        ray.shutdown()
     for process in started_by_raylet:
         with suppress(ProcessLookupError):
             os.kill(process, signal.SIGKILL)

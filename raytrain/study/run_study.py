@@ -70,6 +70,7 @@ def _tune(
     from raytrain.study.recorder import Recorder
     from raytrain.study.scheduler import make_scheduler
     from raytrain.study.searcher import StudySearcher
+    from raytrain.study.tune_private import keep_secrets_out_of_logs
     from raytrain.trial.driver import drive_trial
     from raytrain.trial.mend import mend
 
@@ -120,6 +121,7 @@ def _tune(
             recorder.refuse(trial, reason=reason)
         return None
 
+    keep_secrets_out_of_logs()
     # Tune's files serve nobody afterwards.
     shutil.rmtree(study.runs / "tune", ignore_errors=True)
     try:

@@ -19,7 +19,8 @@ from raytrain.terminal import make_streams_bear_every_letter, say
 _NAMES_A_SECRET = re.compile(r"(API_KEY|ACCESS_KEY|ACCESS_KEY_ID|TOKEN|SECRET|PASSWORD)$")
 _LOOKS_SECRET = re.compile(r"://[^\s/]*:\S*@|\bhf_[A-Za-z0-9]{30,}|\b(AKIA|ASIA)[A-Z0-9]{16}\b")
 """A user's password in an address; a token of Hugging Face; a key of AWS."""
-_OF_A_PATH = {errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.EILSEQ}
+_OF_A_PATH = {errno.ENAMETOOLONG, errno.ELOOP, errno.EILSEQ}
+"""Only a path that was given brings them about: names of ours are short ASCII, and we make no links."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -55,11 +56,6 @@ def run_door(work: Callable[[], int | None]) -> None:
             raise
         say(_fault(error))
         status = 1 if is_disk_fault(error) else 2
-    except RuntimeError as error:
-        if "home directory" not in str(error):  # pathlib's only word for it
-            raise
-        say("no home folder is known: set HOME, or RAYTRAIN_CACHE to a folder that may be written to")
-        status = 2
     if leaving_without_ado():
         with suppress(OSError):
             sys.stdout.flush()

@@ -12,7 +12,7 @@ from raytrain.speech.corpus import prepare
 from raytrain.speech.manifest import manifest_path
 from raytrain.speech.problems import printable
 from raytrain.speech.progress_bar import progress_on_stderr
-from raytrain.terminal import log_to_stderr, print_json, say
+from raytrain.terminal import log_to_stderr, print_json, say, show
 
 
 def main() -> None:
@@ -43,10 +43,10 @@ def _check(arguments: argparse.Namespace) -> int:
         print_json({"manifest": str(manifest), **checked.tally.as_dict(), **found, **listed})
     else:
         for problem in checked.problems:
-            print(f"{printable(arguments.manifest)}: {'' if problem.fatal else 'note: '}{problem}")
+            show(f"{printable(arguments.manifest)}: {'' if problem.fatal else 'note: '}{problem}")
         for kind, number in checked.unlisted.items():
-            print(f"{printable(arguments.manifest)}: {number} more of {kind}")
-        print(f"{checked.tally.describe()}; {checked.num_children} children, {checked.hours:.2f} h usable")
+            show(f"{printable(arguments.manifest)}: {number} more of {kind}")
+        show(f"{checked.tally.describe()}; {checked.num_children} children, {checked.hours:.2f} h usable")
     return 1 if checked.tally.num_left_out else 0
 
 
@@ -69,8 +69,8 @@ def _prepare(arguments: argparse.Namespace) -> int:
     else:
         if corpus.synthetic:
             say("the demo corpus is synthetic: word error rates on it say nothing about real children")
-        print(f"{summary['folder']}: {summary['gib']:.2f} GiB")
-        print(f"{corpus.problems.describe()}; {summary['children']} children, {summary['hours']:.2f} h")
+        show(f"{summary['folder']}: {summary['gib']:.2f} GiB")
+        show(f"{corpus.problems.describe()}; {summary['children']} children, {summary['hours']:.2f} h")
     return 0
 
 

@@ -3,7 +3,6 @@
 import argparse
 from collections.abc import Iterable, Sequence
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -13,6 +12,7 @@ from rich.table import Table
 from raytrain.cli import Parser, run_door
 from raytrain.config.reader import load_baseline, load_space, split_overrides
 from raytrain.errors import InputError
+from raytrain.files import at_home
 from raytrain.memory.planning import Gpu, plan
 from raytrain.speech.extent import extent
 from raytrain.terminal import print_json, say, show
@@ -38,7 +38,7 @@ def _plan() -> int:
         if value is not None and not 0 < value < float("inf"):
             raise InputError(f"{name} {value:g}: must be above 0")
     # A plan may be made before the data have arrived; and the demo corpus shows nothing about anybody's clips.
-    manifest = Path(baseline.data.train_manifest).expanduser()
+    manifest = at_home(baseline.data.train_manifest)
     known = extent(manifest, longest_s=baseline.audio.max_window_s) if manifest.is_file() else None
     planned = plan(baseline, space, Gpu(card_gib=card_gib, tflops=arguments.gpu_tflops), extent=known)
     if arguments.json:

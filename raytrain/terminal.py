@@ -51,9 +51,19 @@ def printable(text: str) -> str:
 
 
 def print_json(value: Any) -> None:
-    """One JSON object on stdout, and nothing else there; a number that is not finite is refused."""
+    """One JSON object on stdout, and nothing else there; a number that is not finite is refused.
+
+    What would steer a terminal stands escaped as JSON escapes it: it reads back to the same.
+    """
     is_unicode = (sys.stdout.encoding or "").lower().startswith("utf")
-    print(json.dumps(value, ensure_ascii=not is_unicode, allow_nan=False), flush=True)
+    text = json.dumps(value, ensure_ascii=not is_unicode, allow_nan=False)
+    if not text.isprintable():
+        text = "".join(letter if letter.isprintable() else _in_json(letter) for letter in text)
+    print(text, flush=True)
+
+
+def _in_json(letter: str) -> str:
+    return f"\\u{ord(letter):04x}" if ord(letter) < 2**16 else json.dumps(letter)[1:-1]
 
 
 class _Said(logging.Handler):

@@ -15,7 +15,7 @@ from raytrain.archive.summaries import summary_or_nothing
 from raytrain.archive.tree import printable
 from raytrain.cli import Parser, run_door
 from raytrain.errors import Damaged, InputError, Interrupted
-from raytrain.terminal import print_json, say
+from raytrain.terminal import print_json, say, show
 
 _MIB = 2**20
 
@@ -63,7 +63,7 @@ def _list(archive: Archive, arguments: argparse.Namespace) -> int:
         wer = f"WER {row['best_eval_wer']:.4f}" if row["best_eval_wer"] is not None else ""
         size = f"{row['size_bytes'] / _MIB:.1f} MiB"
         parts = [row["name"], row["what"], wer, row["archived_at"][:10], size, row["why"]]
-        print("  ".join(part for part in parts if part))
+        show("  ".join(part for part in parts if part))
     if not rows and not status:
         say(f"{archive.home}: nothing is archived")
     say(f"look at all runs: {_tensorboard(archive)}")
@@ -80,11 +80,11 @@ def _show(archive: Archive, arguments: argparse.Namespace) -> int:
         return 0
     for key, value in (row | found).items():
         if value is not None and key not in ("what", "history", "versions"):
-            print(f"{key}: {value}")
-    print("versions: " + ", ".join(f"{name} {version}" for name, version in manifest.versions.items() if version))
+            show(f"{key}: {value}")
+    show("versions: " + ", ".join(f"{name} {version}" for name, version in manifest.versions.items() if version))
     for step in found.get("history", []):
         if step.get("eval_wer") is not None:
-            print(f"step {step['step']}: WER {step['eval_wer']:.4f}")
+            show(f"step {step['step']}: WER {step['eval_wer']:.4f}")
     say(f"look at all runs: {_tensorboard(archive)}")
     return 0
 

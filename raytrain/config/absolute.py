@@ -6,6 +6,7 @@ from pathlib import Path
 from raytrain.config.baseline import Baseline
 from raytrain.config.space import Choice, Scalar, SearchSpace
 from raytrain.errors import InputError
+from raytrain.files import at_home
 
 
 def absolute(baseline: Baseline) -> Baseline:
@@ -45,6 +46,6 @@ def _weights(pretrained: Scalar) -> Scalar:
 
 def _path(text: str) -> str:
     try:
-        return str(Path(text).expanduser().absolute())
+        return str(at_home(text).absolute())
     except (RuntimeError, OSError) as error:  # nobody's home, or a working folder that was removed
         raise InputError(f"{text}: {error}; give the whole path, from / on") from None

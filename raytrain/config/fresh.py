@@ -1,9 +1,10 @@
 """Texts that are made from others in, by path; the files that hold them, written anew where they changed, out."""
 
 import argparse
-import sys
 from collections.abc import Mapping
 from pathlib import Path
+
+from raytrain.terminal import say
 
 
 def keep_fresh(
@@ -22,5 +23,5 @@ def keep_fresh(
         if not check:
             (root / path).parent.mkdir(parents=True, exist_ok=True)
             (root / path).write_text(texts[path], encoding="utf-8")
-        print(f"{path}: not fresh; run python -m {module}" if check else f"wrote {path}", file=sys.stderr)
+        say(f"{path}: not fresh; run python -m {module}" if check else f"wrote {path}")
     return int(check and bool(stale))

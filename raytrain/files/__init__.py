@@ -4,6 +4,7 @@ from raytrain.files.appended import AppendedLines
 from raytrain.files.cache import cache_folder
 from raytrain.files.faults import is_disk_fault, is_full
 from raytrain.files.hashed import sha256_of
+from raytrain.files.home import at_home
 from raytrain.files.lock import ProcessLock
 from raytrain.files.sums import SUMS, read_sums, sum_faults, take_out, write_sums
 from raytrain.files.typed import as_kind, parse_json, read_as, read_value
@@ -24,6 +25,7 @@ __all__ = [
     "AppendedLines",
     "ProcessLock",
     "as_kind",
+    "at_home",
     "cache_folder",
     "finite",
     "is_disk_fault",

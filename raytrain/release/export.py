@@ -7,7 +7,7 @@ from typing import Any, assert_never
 
 from raytrain.config.baseline import Audio
 from raytrain.errors import InputError
-from raytrain.files import read_as, write_sums, write_text
+from raytrain.files import at_home, read_as, write_sums, write_text
 from raytrain.release.average import Averaged, average, scored_indices
 from raytrain.release.card import ExportScore, model_card
 from raytrain.release.forecast import Forecast, forecast
@@ -51,7 +51,7 @@ class Exported:
 
 def export(run: KeptRun, *, to: Path, form: Form, num_averaged: int | None, say: Callable[[str], None]) -> Exported:
     """Export a run's best checkpoint, or the average of its `num_averaged` best if that is no worse; `say` prints."""
-    target = to.expanduser().absolute()
+    target = at_home(to).absolute()
     require_free(target)
     if num_averaged is not None:
         require_enough(run, num_averaged)

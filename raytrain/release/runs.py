@@ -12,7 +12,7 @@ from raytrain.archive.checksums import FILE_NAME as MANIFEST
 from raytrain.archive.checksums import read_manifest
 from raytrain.config.baseline import Baseline, Model
 from raytrain.errors import Damaged, InputError
-from raytrain.files import read_as
+from raytrain.files import at_home, read_as
 from raytrain.results.description import Description, read_description
 from raytrain.results.records import TrialRecord
 from raytrain.results.study_results import StudyResults, load_study
@@ -74,7 +74,7 @@ class KeptRun:
 
 def find_run(path: Path) -> KeptRun:
     """The fit in a folder; its study's best trial; or the run of a checkpoint, with that checkpoint alone."""
-    folder = path.expanduser().absolute()
+    folder = at_home(path).absolute()
     if not folder.is_dir():
         raise InputError(f"{path}: there is no such folder; name a fit, a study or a checkpoint, as in results/")
     if (folder / "fit.json").is_file():

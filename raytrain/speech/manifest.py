@@ -12,6 +12,7 @@ from typing import Any
 
 from raytrain.config.constants import AGE_BUCKETS
 from raytrain.errors import InputError
+from raytrain.files import at_home
 from raytrain.speech.manifest_file import MOST_LINE_BYTES, numbered_lines
 from raytrain.speech.problems import Kind, ManifestProblem, UnusableError
 from raytrain.speech.spellings import spelling
@@ -50,7 +51,7 @@ def manifest_path(name_or_path: str | Path) -> Path:
     """The manifest's absolute path; `demo` is the corpus in the package."""
     if str(name_or_path) == "demo":
         return DEMO_MANIFEST
-    path = Path(name_or_path).expanduser().absolute()
+    path = at_home(name_or_path).absolute()
     try:
         mode = path.stat().st_mode
     except (OSError, ValueError):  # the latter for a null in a name

@@ -16,6 +16,7 @@ from raytrain.config.reader import load_baseline, load_space
 from raytrain.config.space import Choice, SearchSpace, Variation
 from raytrain.errors import InputError
 from raytrain.search.axes import Axes, Sample, stepped
+from raytrain.terminal import say
 
 BASELINE = "baselines/small.yaml"
 _COMMAND = ["${env}", "${interpreter}", "-m", "raytrain.fit", "--config", BASELINE, "${args_no_hyphens}"]
@@ -74,7 +75,7 @@ def _texts() -> dict[str, str]:
         try:
             texts[f"search_spaces/wandb/{path.name}"] = _text(path)
         except InputError as error:
-            print(f"no sweep is made from search_spaces/{path.name}: {error}", file=sys.stderr)
+            say(f"no sweep is made from search_spaces/{path.name}: {error}")
     return texts
 
 

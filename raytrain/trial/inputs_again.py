@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from raytrain.errors import InputError
-from raytrain.files import as_kind, sha256_of
+from raytrain.files import as_kind, at_home, sha256_of
 from raytrain.results.description import Description
 from raytrain.speech.apart import counted
 from raytrain.speech.listing import difference
@@ -63,9 +63,9 @@ def inputs_again(description: Description, folder: Path) -> tuple[Description, I
 def _require_manifests(description: Description, folder: Path, *, another: str) -> None:
     data = description.baseline.data
     for manifest in (data.train_manifest, data.validation_manifest):
-        if manifest in (None, "demo") or Path(manifest).expanduser().is_file():
+        if manifest in (None, "demo") or at_home(manifest).is_file():
             continue
-        is_whole = Path(manifest).expanduser().is_absolute()
+        is_whole = at_home(manifest).is_absolute()
         way_out = "put it back at that path" if is_whole else "go on in the folder that this path starts from"
         raise InputError(f"{manifest}: no such manifest, and {folder} was begun with it; {way_out}, or {another}")
 

@@ -4,7 +4,7 @@ from raytrain.config.baseline import Baseline
 from raytrain.config.derived import derived
 from raytrain.config.dump import dump_tree, dump_yaml
 from raytrain.config.space import SearchSpace
-from raytrain.terminal import print_json
+from raytrain.terminal import print_json, show
 
 
 def show_resolved(baseline: Baseline, space: SearchSpace | None = None, *, as_json: bool) -> None:
@@ -14,9 +14,10 @@ def show_resolved(baseline: Baseline, space: SearchSpace | None = None, *, as_js
     if as_json:
         print_json({"config": baseline.model_dump(), "derived": numbers, **asked})
         return
-    print(dump_yaml(baseline), end="")
+    # What a terminal must not see stands escaped as YAML escapes it: it reads back to the same.
+    show(dump_yaml(baseline).rstrip("\n"))
     for name, value in numbers.items():
-        print(f"# {name}: {'null' if value is None else value}")
+        show(f"# {name}: {'null' if value is None else value}")
     for tree in asked.values():
         for line in dump_tree(tree).splitlines():
-            print(f"# {line}")
+            show(f"# {line}")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from raytrain.errors import InputError
-from raytrain.files import as_kind, cache_folder, read_as, read_value
+from raytrain.files import as_kind, at_home, cache_folder, read_as, read_value
 
 _FORMS = {
     "config.json": ("config.json",),
@@ -77,7 +77,7 @@ def missing(folder: Path) -> list[str]:
 def models_folder() -> Path | None:
     """The folder named by RAYTRAIN_MODELS, which holds a folder for each set of weights."""
     named = os.environ.get("RAYTRAIN_MODELS")
-    return Path(named).expanduser() if named else None
+    return at_home(named) if named else None
 
 
 def our_cache() -> Path:

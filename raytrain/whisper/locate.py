@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 
 from raytrain.errors import InputError
+from raytrain.files import at_home
 from raytrain.whisper.folders import missing, models_folder, our_cache
 from raytrain.whisper.wheels import packages as wheels
 
@@ -47,7 +48,7 @@ def locate(pretrained: str) -> Path:
 
 def _named(pretrained: str) -> Path | None:
     """The folder of this path; what looks like a path and is none is refused, rather than asked of the hub."""
-    folder = Path(pretrained).expanduser()
+    folder = at_home(pretrained)
     if folder.is_dir():
         return _complete(folder)
     if pretrained.startswith((".", "~", os.sep)) or pretrained.count("/") > 1:

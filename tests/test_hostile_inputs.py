@@ -97,3 +97,59 @@ def figures(told: list[Told]) -> dict[str, Any]:
         "slowest": {key: slowest[key] for key in ("target", "number", "seconds")},
         "most_memory": {key: largest[key] for key in ("target", "number", "mib")},
     }  # fmt: skip
+
+
+DOORS: tuple[tuple[str, ...], ...] = (
+    ("plan",), ("plan", "--json"), ("fit", "--dry-run"), ("tune", "--dry-run"), ("tune", "--dry-run", "--json"), ("fit",),
+    ("archive", "list"), ("archive", "list", "--json"), ("archive", "verify"), ("report", "nowhere"), ("data", "check"),
+    ("data", "check", "demo"), ("export", "nowhere", "--to", "x"), ("bench", "memory"), ("fit", "--help"), ("tune",),
+)  # fmt: skip
+WORDS = ("--json", "--help", "--trials=0", "--resume", "--config", "x=y", "--", "-", "", "storage=/dev/null", "--demo")
+ENVIRONMENT: tuple[tuple[str, str | None], ...] = (
+    *(("LC_ALL", "C"), ("LANG", "nonsense"), ("PYTHONIOENCODING", "ascii"), ("PYTHONUTF8", "0"), ("TERM", "dumb")),
+    *(("COLUMNS", "1"), ("COLUMNS", "-1"), ("COLUMNS", "x"), ("HOME", None), ("HOME", "/dev/null"), ("PATH", None)),
+    *(("RAYTRAIN_CACHE", "/dev/null/x"), ("RAYTRAIN_CACHE", ""), ("TMPDIR", "/nowhere"), ("FORCE_COLOR", "1")),
+    *(("RAYTRAIN_MODELS", "\udcff"), ("WANDB_MODE", "oflin"), ("RAY_ADDRESS", "nobody:1"), ("USER", None)),
+)
+FOLDERS = ("here", "what?now", "%41#x", "\udcff", "\x1b[31mred", "-x", "gone", "n" * 200)
+STREAMS = ("<&-", ">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-", "> /dev/full", "2> /dev/full", "| true", "< /dev/zero", "")
+
+
+def ended(folder: Path, number: int) -> tuple[int, str, str]:
+    """A real process with hostile arguments, environment, working folder and streams: its end, its words, its shell."""
+    rng = random.Random(f"process {SEED} {number}")
+    here = os.fsencode(folder / str(number) / rng.choice(FOLDERS))
+    os.makedirs(here)
+    door, *given = rng.choice(DOORS)
+    given += rng.choices((*WORDS, *NAMES, *VALUES), k=rng.choice((0, 0, 1, 2)))
+    environment = dict(rng.choices(ENVIRONMENT, k=rng.randint(0, 3)))
+    kept = {**os.environ, "PYTHONPATH": str(TESTS.parent), "RAY_ADDRESS": "127.0.0.1:9", **environment}
+    leave = 'rmdir "$PWD"; ' if here.endswith(b"gone") else ""
+    script = f'{leave}set -o pipefail; "$@" {rng.choice(STREAMS)}'
+    command = ["/bin/bash", "-c", script, "bash", sys.executable, "-m", f"raytrain.{door}", *given]
+    done = subprocess.run(
+        [os.fsencode(word) for word in command],
+        env={name: value for name, value in kept.items() if value is not None},
+        cwd=here, capture_output=True, timeout=120,
+    )  # fmt: skip
+    return done.returncode, done.stderr.decode("utf-8", "replace"), repr((script, door, given, environment, here))
+
+
+def process_faults(folder: Path, numbers: range) -> list[str]:
+    found = [ended(folder, number) for number in numbers]
+    return [
+        f"{about}\nstatus {status}\n{said[-3000:]}"
+        for status, said, about in found
+        if status not in (0, 1, 2) or "Traceback" in said or "Exception ignored" in said
+    ]
+
+
+def test_processes_with_hostile_surroundings_end_in_no_traceback(folder: Path) -> None:
+    found = process_faults(folder, range(8))
+    assert not found, "\n\n".join(found)
+
+
+@pytest.mark.soak
+def test_sixty_processes_with_hostile_surroundings_end_in_no_traceback(folder: Path) -> None:
+    found = process_faults(folder, range(60))
+    assert not found, "\n\n".join(found)

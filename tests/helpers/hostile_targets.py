@@ -5,7 +5,6 @@ Nothing outside of the folder is named as a place to write to.
 
 import argparse
 import importlib
-import json
 import os
 import random
 import shutil
@@ -17,7 +16,7 @@ from typing import Any
 from damages import OF_A_CHECKPOINT, small_checkpoint
 from hostile_files import damaged, damaged_bytes
 from hostile_speech import mutated_manifest, mutated_sound
-from hostile_words import KEYS, NAMES, VALUES, hostile_command
+from hostile_words import KEYS, VALUES, hostile_command
 from making import utterances
 from small_corpora import begun_fit, begun_study, settings, spoken, write
 from studies import made_study
@@ -313,7 +312,17 @@ def tracking(rng: random.Random, place: Place) -> Call:
 def environments(rng: random.Random, place: Place) -> Call:
     """What else a process is given."""
     names = (
-        *("HOME", "RAYTRAIN_CACHE", "RAYTRAIN_MODELS", "TMPDIR", "RAY_TMPDIR", "RAY_ADDRESS", "COLUMNS", "LINES", "TERM"),
+        *(
+            "HOME",
+            "RAYTRAIN_CACHE",
+            "RAYTRAIN_MODELS",
+            "TMPDIR",
+            "RAY_TMPDIR",
+            "RAY_ADDRESS",
+            "COLUMNS",
+            "LINES",
+            "TERM",
+        ),
         *("LANG", "LC_ALL", "TZ", "NO_COLOR", "FORCE_COLOR", "OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "USER", "PATH"),
         *("HF_HOME", "HF_HUB_CACHE", "HF_ENDPOINT", "XDG_CACHE_HOME", "PYTHONHASHSEED", "TRANSFORMERS_VERBOSITY"),
         *("AWS_REGION", "AWS_PROFILE", "AWS_CONFIG_FILE", "SLURM_JOB_ID", "http_proxy", "NO_PROXY", "RAY_RUNTIME_ENV"),
@@ -335,8 +344,41 @@ def environments(rng: random.Random, place: Place) -> Call:
 
 def _of_environment(rng: random.Random) -> str:
     pieces = (
-        *("", " ", "\n", "\t", "online", "offline", "true", "0", "-1", "1e400", "nan", "null", "[]", "{}", "{]", "here"),
-        *("http://", "https://", "://", "127.0.0.1", ":9", ":99999", "[::1", "/", "\\", "?", "#", "%zz", "%", "~", "~x"),
+        *(
+            "",
+            " ",
+            "\n",
+            "\t",
+            "online",
+            "offline",
+            "true",
+            "0",
+            "-1",
+            "1e400",
+            "nan",
+            "null",
+            "[]",
+            "{}",
+            "{]",
+            "here",
+        ),
+        *(
+            "http://",
+            "https://",
+            "://",
+            "127.0.0.1",
+            ":9",
+            ":99999",
+            "[::1",
+            "/",
+            "\\",
+            "?",
+            "#",
+            "%zz",
+            "%",
+            "~",
+            "~x",
+        ),
         *("\u202e", "é", "\udcff", "😀", "a" * 300, "a" * 10_000, "=", ",", ";", "\x1b[2J", "/dev/null", "/dev/zero"),
     )
     return "".join(rng.choices(pieces, k=rng.randint(1, 3)))
@@ -389,7 +431,9 @@ def _filled(parser: argparse.ArgumentParser, rng: random.Random, door: str) -> l
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
             command = rng.choice([*action.choices, "nonsense"])
-            return [*given, command, *_filled(action.choices[command], rng, door)] if command in action.choices else given
+            return (
+                [*given, command, *_filled(action.choices[command], rng, door)] if command in action.choices else given
+            )
         if isinstance(action, argparse._HelpAction) or "--open" in action.option_strings:
             chance = 0.02
         else:

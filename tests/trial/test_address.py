@@ -8,7 +8,9 @@ from raytrain.errors import InputError
 from raytrain.trial.cluster import require_answer
 
 
-@pytest.mark.parametrize("address", ["nonsense", "here:", ":6379", "here:six", "here:65536", "here:9²", f"here:{'9' * 5_000}"])
+@pytest.mark.parametrize(
+    "address", ["nonsense", "here:", ":6379", "here:six", "here:65536", "here:9²", f"here:{'9' * 5_000}"]
+)
 def test_what_is_no_address_is_refused_with_the_form(address: str) -> None:
     with pytest.raises(InputError, match=f"^--address {address}: must be HOST:PORT of a Ray cluster, or auto$"):
         require_answer(address)

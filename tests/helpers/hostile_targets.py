@@ -9,6 +9,7 @@ import os
 import random
 import shutil
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -209,10 +210,8 @@ def checkpoints(rng: random.Random, place: Place) -> Call:
         about = damaged(checkpoint, rng)
     if rng.random() < 0.5 and checkpoint.is_dir():  # and nobody says so
         about += ", with sums of its own"
-        try:
+        with suppress(OSError):
             write_sums(checkpoint)
-        except OSError:
-            pass
     if name == "begun":
         return Call("fit", ["--resume", name], about=about)
     given = rng.choice((name, f"{name}/checkpoints/{checkpoint.name}"))
@@ -234,14 +233,15 @@ def weights(rng: random.Random, place: Place) -> Call:
     large = next(path for path in model.iterdir() if path.stat().st_size >= _LARGE_BYTES)
     with large.open("rb") as file:
         head = file.read(rng.choice((8, 100_000, 2_000_000)))
-    if rng.random() < 0.6:
+    if rng.random() < 0.85:
         large.unlink()
         large.write_bytes(damaged_bytes(head, rng))
         about = "the weights' beginning alone"
     else:
-        os.rename(large, place.folder / large.name)
+        aside = large.rename(place.folder / large.name)
         about = damaged(model, rng)
-        os.rename(place.folder / large.name, model / large.name)
+        model.mkdir(exist_ok=True)
+        aside.rename(large)
     return Call("fit", ["--config", "tiny", f"model.pretrained={model}"], about=about)
 
 
@@ -270,8 +270,10 @@ def archives(rng: random.Random, place: Place) -> Call:
     about = damaged(project / "archive", rng)
     name = rng.choice(("fit", "version-2"))
     command = rng.choice(
-        (["list"], ["list", "--json"], ["show", name], ["show", name, "--json"], ["verify"], ["verify", name])
-        + (["restore", name], ["restore", name, "--keep", "--to", "back"], ["restore", name, "--as-baseline"])
+        [
+            *(["list"], ["list", "--json"], ["show", name], ["show", name, "--json"], ["verify"], ["verify", name]),
+            *(["restore", name], ["restore", name, "--keep", "--to", "back"], ["restore", name, "--as-baseline"]),
+        ]
     )
     if rng.random() < 0.2:
         place.copied("begun")

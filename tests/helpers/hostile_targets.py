@@ -208,7 +208,7 @@ def checkpoints(rng: random.Random, place: Place) -> Call:
         damage(checkpoint)
     else:
         about = damaged(checkpoint, rng)
-    if rng.random() < 0.5 and checkpoint.is_dir():  # and nobody says so
+    if rng.random() < 0.5 and checkpoint.is_dir() and "sparse" not in about:  # and nobody says so
         about += ", with sums of its own"
         with suppress(OSError):
             write_sums(checkpoint)

@@ -144,6 +144,8 @@ def settings_files(rng: random.Random, place: Place) -> Call:
         at = rng.randrange(len(lines))
         lines[at] = f"{lines[at].partition(':')[0]}: {rng.choice(VALUES)}"
         content = "\n".join(lines).encode("utf-8", "surrogateescape")
+    if rng.random() < 0.15:
+        content = rng.choice(_BOMBS)
     for _ in range(rng.randint(0, 2)):
         content = damaged_bytes(content, rng)
     (place.here / "x.yaml").write_bytes(content)
@@ -156,9 +158,22 @@ def settings_files(rng: random.Random, place: Place) -> Call:
     return Call(door, [option, "x.yaml", last], about=path.name)
 
 
+_LAUGHS = "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 30))
+_BOMBS = (
+    f"a0: &a0 [lol]\n{_LAUGHS}vary: *a29\n".encode(),
+    "".join(f"a{n}: &a{n} {{<<: *a{n - 1}, k{n}: 1}}\n" for n in range(1, 200)).encode(),
+    *(b"model: &a {b: *a}\n", b"[" * 100_000, b"{a: " * 100_000, b"- " * 100_000, b"? " * 50_000, b"!!" * 50_000),
+    *("\n".join(f"key{n}: {n}" for n in range(100_000)).encode(), b"x" * 5_000_000, b"\x00" * 100_000),
+    *(b"a: " + b"9" * 1_000_000, b"a: 1_0_" * 1_000, b"a: !!binary x\n", b"%YAML 9.9\n---\na: 1\n", b"---\n" * 1_000),
+    *(b"a: 2001-99-99T99:99:99Z\n", b"a: 190:20:30:" + b"59:" * 9_999, b"vary: {1: 2, [3]: 4, {5: 6}: 7, null: 8}\n"),
+)
+
+
 def manifests(rng: random.Random, place: Place) -> Call:
     shutil.copyfile(place.made / "corpus" / "a0.flac", place.here / "a.wav")
     (place.here / "m.jsonl").write_bytes(mutated_manifest(rng))
+    if rng.random() < 0.03:
+        os.truncate(place.here / "m.jsonl", 30 * 2**30)
     return _with_manifest(rng, place.here / "m.jsonl")
 
 
@@ -167,6 +182,8 @@ def sounds(rng: random.Random, place: Place) -> Call:
     for number in range(rng.randint(1, 3)):
         data, suffix = mutated_sound(rng)
         (place.here / f"{number}{suffix}").write_bytes(data)
+        if rng.random() < 0.03:
+            os.truncate(place.here / f"{number}{suffix}", rng.choice((2**29, 30 * 2**30)))
         row = {"utterance_id": f"u{number}", "child_id": f"c{number}", "audio_path": f"{number}{suffix}"}
         rows.append(row | {"age_bucket": "5-7", "orthographic_text": "a dog"})
     return _with_manifest(rng, write(place.here / "m.jsonl", rows))
@@ -261,6 +278,7 @@ def runs(rng: random.Random, place: Place) -> Call:
     else:
         calls += [Call("tune", ["--resume", name]), Call("tune", ["--resume", name, "--trials", "9"])]
         calls += [Call("tune", ["--resume", name, "--dry-run"])]
+        calls += [Call("tune", ["--resume", name, "--", f"{rng.choice(KEYS)}={rng.choice(VALUES)}"])]
     return replace(rng.choice(calls), about=about)
 
 
@@ -427,6 +445,18 @@ _PLACES = (
 )
 
 
+def storages(rng: random.Random, place: Place) -> Call:
+    """Where runs are kept, and what they begin from."""
+    place.copied("fit")
+    (place.here / "file.txt").write_text("a word")
+    os.mkfifo(place.here / "pipe")
+    (place.here / "loop").symlink_to("loop")
+    small = [f"data.train_manifest={place.made / 'corpus' / 'm.jsonl'}"]
+    given = rng.choice((f"storage={rng.choice(_PLACES)}", f"model.pretrained={rng.choice((*_PLACES, *VALUES))}"))
+    door = rng.choice((["fit", "--config"], ["tune", "--demo", "--baseline"]))
+    return Call(door[0], [*door[1:], "tiny", "--", "model.pretrained=null", *small, given])
+
+
 def _filled(parser: argparse.ArgumentParser, rng: random.Random, door: str) -> list[str]:
     """A command line of a parser's own options, most of them with a value that fits."""
     given: list[str] = []
@@ -463,6 +493,6 @@ TARGETS: dict[str, Target] = {
     target.__name__: target
     for target in (
         *(words, settings_files, manifests, sounds, corpora, prepared, checkpoints, weights, runs, archives, tracking),
-        *(environments, addresses, sweeps, arguments),
+        *(environments, addresses, sweeps, arguments, storages),
     )
 }

@@ -232,6 +232,10 @@ DAMAGES = {
     "a shard cut between two batches": lambda folder: shutil.copy(
         folder / "shard-00002.arrow", folder / "shard-00001.arrow"
     ),
+    "a pipe for a shard": lambda folder: [
+        (folder / "shard-00001.arrow").unlink(),
+        os.mkfifo(folder / "shard-00001.arrow"),
+    ],
     "an empty shard": lambda folder: cut(folder / "shard-00000.arrow", 0),
     "a shard of noise": lambda folder: (folder / "shard-00000.arrow").write_bytes(b"noise" * 1000),
     "no JSON": lambda folder: (folder / "corpus.json").write_text("{"),

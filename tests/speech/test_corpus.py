@@ -221,6 +221,12 @@ def test_the_same_sound_has_the_same_digest_whatever_file_it_came_in(tmp_path: P
     assert (first == same, first == other) == (True, False)
 
 
+def emptied(path: Path) -> Path:
+    """The path, at which nothing lies any more."""
+    path.unlink()
+    return path
+
+
 def cut(path: Path, num_bytes: int) -> None:
     os.truncate(path, num_bytes)
 

@@ -469,7 +469,7 @@ def _filled(parser: argparse.ArgumentParser, rng: random.Random, door: str) -> l
         if isinstance(action, argparse._HelpAction) or "--open" in action.option_strings:
             chance = 0.02
         else:
-            chance = 0.9 if action.required or not action.option_strings else 0.25
+            chance = 0.95 if action.required or not action.option_strings else 0.15
         if rng.random() < chance:
             values = [_word(action, rng) for _ in range(0 if action.nargs == 0 else rng.choice((1, 1, 1, 2)))]
             option = rng.choice(action.option_strings) if action.option_strings else ""
@@ -483,9 +483,9 @@ def _word(action: argparse.Action, rng: random.Random) -> str:
     if action.choices and rng.random() < 0.8:
         return str(rng.choice(list(action.choices)))
     if action.type in (int, float) and rng.random() < 0.9:
-        return rng.choice(("0", "1", "-1", "2", "0.5", "nan", "inf", "-inf", "1e400", "9" * 5_000, "1_0", "²", "x"))
+        return rng.choice(("1", "2", "3", "0", "1", "-1", "2", "0.5", "nan", "inf", "-inf", "1e400", "9" * 5_000, "1_0", "²", "x"))
     if action.dest == "overrides":
-        return f"{rng.choice(KEYS)}={rng.choice(VALUES)}"
+        return rng.choice(("training.seed=1", "training.batch_size=4", f"{rng.choice(KEYS)}={rng.choice(VALUES)}"))
     return rng.choice(_PLACES)
 
 

@@ -28,6 +28,7 @@ Location = tuple[str | int, ...]
 MAX_DEPTH = 16
 MAX_CHARACTERS = 100_000
 MAX_SHOWN_KEY = 120
+_MOST_SHOWN = 200
 
 _NULL = {"", "~", "null", "Null", "NULL"}
 _BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
@@ -120,6 +121,8 @@ def read_yaml(text: str, *, file: str) -> Source:
     except ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         fault = f"not YAML: the character {chr(error.character)!a}"
+    if len(fault) > _MOST_SHOWN:  # tags and anchors may be as long as the file
+        fault = f"{fault[: _MOST_SHOWN - 60]}…{fault[-59:]}"
     source.problems.append(Problem(Place.line(file, line), "", fault))
     source.broken = True
     return source

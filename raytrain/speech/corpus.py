@@ -240,8 +240,11 @@ def _open_shards(folder: Path, *, num_utterances: int) -> Any:
     # Imported here: it takes a second or two, and a typo in a configuration shall show sooner.
     from datasets import Dataset, concatenate_datasets
 
+    paths = shard_paths(folder)
+    if not all(path.is_file() for path in paths):  # a pipe would be waited for
+        raise InputError(f"{folder}: one of its shards is no file; {_MADE_ANEW}")
     try:
-        table = concatenate_datasets([Dataset.from_file(str(path)) for path in shard_paths(folder)]).data
+        table = concatenate_datasets([Dataset.from_file(str(path)) for path in paths]).data
     except (OSError, ValueError, pa.ArrowException) as error:
         fact = (str(error) or type(error).__name__).splitlines()[0]
         raise InputError(f"{folder}: its shards cannot be read ({fact}); {_MADE_ANEW}") from None

@@ -197,13 +197,14 @@ def require_answer(address: str) -> None:
     if address in ("auto", "local") or "://" in address:
         return
     host, _, port = address.rpartition(":")
-    if not host or not port.isdigit() or int(port) > _LAST_PORT:
+    if not host or not port.isdecimal() or len(port) > 5 or int(port) > _LAST_PORT:
         raise InputError(f"--address {address}: must be HOST:PORT of a Ray cluster, or auto")
     try:
         socket.create_connection((host, int(port)), timeout=_CONNECTS_WITHIN_S).close()
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # a host that no name server could be asked for
+        reason = getattr(error, "strerror", None) or error
         raise InputError(
-            f"--address {address}: no Ray cluster answers there ({error.strerror or error}); start one, or leave it out"
+            f"--address {address}: no Ray cluster answers there ({reason}); start one, or leave it out"
         ) from None
 
 

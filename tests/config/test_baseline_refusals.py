@@ -99,6 +99,12 @@ def test_a_file_that_holds_no_sections_is_refused_whole(refused_baseline: Refuse
     assert refused_baseline(content) == [line]
 
 
+@pytest.mark.parametrize("content", ["!" * 90_000, "a: !" + "x" * 90_000, "a: *" + "x" * 90_000])
+def test_a_tag_or_an_alias_as_long_as_the_file_is_not_told_whole(refused_baseline: Refused, content: str) -> None:
+    (line,) = refused_baseline(content.encode())
+    assert len(line) < 250
+
+
 def test_all_faults_are_told_at_once_in_the_order_of_the_file_and_then_of_the_command_line(
     refused_baseline: Refused, good_baseline: str
 ) -> None:

@@ -221,6 +221,12 @@ def test_the_same_sound_has_the_same_digest_whatever_file_it_came_in(tmp_path: P
     assert (first == same, first == other) == (True, False)
 
 
+def emptied(path: Path) -> Path:
+    """The path, at which nothing lies any more."""
+    path.unlink()
+    return path
+
+
 def cut(path: Path, num_bytes: int) -> None:
     os.truncate(path, num_bytes)
 
@@ -232,6 +238,10 @@ DAMAGES = {
     "a shard cut between two batches": lambda folder: shutil.copy(
         folder / "shard-00002.arrow", folder / "shard-00001.arrow"
     ),
+    "a pipe for a shard": lambda folder: [
+        (folder / "shard-00001.arrow").unlink(),
+        os.mkfifo(folder / "shard-00001.arrow"),
+    ],
     "an empty shard": lambda folder: cut(folder / "shard-00000.arrow", 0),
     "a shard of noise": lambda folder: (folder / "shard-00000.arrow").write_bytes(b"noise" * 1000),
     "no JSON": lambda folder: (folder / "corpus.json").write_text("{"),

@@ -96,8 +96,8 @@ class Axes:
             product = self._fixed_factor * math.prod(chosen)  # type: ignore[arg-type]
             start, end = 0, len(last.values)
             if self.window is not None:
-                start = bisect_left(last.values, self.window.low / product)
-                end = bisect_right(last.values, self.window.high / product)
+                start = bisect_left(last.values, -(-self.window.low // product))  # exact, and no overflow
+                end = bisect_right(last.values, self.window.high // product)
             if start < end:
                 yield {axis.key: value for axis, value in zip(others, chosen, strict=True)}, last.values[start:end]
 

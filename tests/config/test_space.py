@@ -215,7 +215,13 @@ def test_what_can_work_out_is_accepted(override: str) -> None:
     assert load_space("s.yaml", [override, "budget.examples=2001"], baseline=load_baseline("b.yaml"))
 
 
-BATCH, ACCUMULATION = "vary.training.batch_size={low: 1, high: %d}", "vary.training.gradient_accumulation_steps=%s"
+def splits(batch: int, accumulation: str, window: str) -> list[str]:
+    """Overrides that vary the micro-batch from 1 on, and the accumulation."""
+    return [
+        f"vary.training.batch_size={{low: 1, high: {batch}}}",
+        f"vary.training.gradient_accumulation_steps={accumulation}",
+        f"keep.effective_batch_size={window}",
+    ]
 
 
 @pytest.mark.usefixtures("folder")
@@ -224,12 +230,11 @@ BATCH, ACCUMULATION = "vary.training.batch_size={low: 1, high: %d}", "vary.train
     [
         (50, "{low: 1, high: 80}", "null"),
         (4000, "{low: 1, high: 1000000}", "{low: 16, high: 16}"),  # the last factor is never walked
-        (1000, "{values: [2]}", "{low: 1, high: %d}" % 10**400),
+        (1000, "{values: [2]}", f"{{low: 1, high: {10**400}}}"),
     ],
 )
 def test_four_thousand_splits_are_taken(batch: int, accumulation: str, window: str) -> None:
-    asked = [BATCH % batch, ACCUMULATION % accumulation, f"keep.effective_batch_size={window}"]
-    assert load_space("s.yaml", asked, baseline=load_baseline("b.yaml"))
+    assert load_space("s.yaml", splits(batch, accumulation, window), baseline=load_baseline("b.yaml"))
 
 
 @pytest.mark.parametrize(
@@ -243,7 +248,7 @@ def test_four_thousand_splits_are_taken(batch: int, accumulation: str, window: s
 def test_more_splits_than_a_proposal_can_go_through_are_refused(
     refused_space: Refused, good_space: str, batch: int, accumulation: str, window: str
 ) -> None:
-    asked = [BATCH % batch, ACCUMULATION % accumulation, f"keep.effective_batch_size={window}"]
+    asked = splits(batch, accumulation, window)
     assert ": more than 4000 ways to split the effective batch; list" in refused_space(good_space, *asked)[0]
 
 

@@ -134,3 +134,8 @@ def test_a_step_that_falls_on_the_end_but_for_a_digit_adds_no_other_end(small: B
     below = axes(small, {"model.dropout": {"low": 0.0, "high": 1.0, "step": 1 / 49}}).axes[0]
     assert isinstance(below, Listed)
     assert len(below.values) == 50  # 49 forty-ninths come to a little less than 1
+
+
+def test_a_window_of_more_digits_than_a_float_holds_is_kept(small: Baseline) -> None:
+    found = axes(small, {BATCH: {"values": [1, 2]}}, {"low": 2, "high": 10**400})
+    assert list(found.splits()) == [{BATCH: 1}, {BATCH: 2}]

@@ -27,7 +27,7 @@ def test_a_terminal_that_is_ascii_has_the_view_in_its_width(monkeypatch: pytest.
     make_streams_bear_every_letter()
     console = Console(file=stream, force_terminal=True, color_system=None, width=width, _environ={})
     study = studied(ended(0), ended(1, eval_wer=0.153), running(2))
-    study.machine = machine(held=1.0)
+    study.machine = machine(1.0)
     console.print(view(study, now_s=BEGAN_S + 60, width=width))
     stream.flush()
     shown = stream.buffer.getvalue().decode("ascii")  # type: ignore[attr-defined]

@@ -3,16 +3,17 @@
 import argparse
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from raytrain.cli import Parser, cluster_faults_reported, disk_faults_reported, run_door
 from raytrain.config.absolute import absolute
 from raytrain.config.derived import derived
 from raytrain.config.reader import load_baseline
 from raytrain.errors import InputError
-from raytrain.results.description import Description, read_description
+from raytrain.results.description import Description, Result, read_description
 from raytrain.results.provenance import command_line, provenance
 from raytrain.results.run_folder import new_run_folder
+from raytrain.results.wording import number_text
 from raytrain.stopping import going_on_by
 from raytrain.terminal import log_to_stderr, print_json, say
 from raytrain.watch.resolved import show_resolved
@@ -100,17 +101,18 @@ def _resume_command(folder: Path) -> str:
     return f"python -m raytrain.fit --resume {shlex.quote(str(folder))}"
 
 
-def _tell(result: dict[str, Any], folder: Path, *, as_json: bool) -> int:
+def _tell(result: Result, folder: Path, *, as_json: bool) -> int:
     if as_json:
         print_json({"folder": str(folder), "result": result})
     if result["outcome"] != "completed":
-        say(f"{result['outcome']}: {result['reason']}")
+        say(f"{result['outcome']}: {result.get('reason')}")
         if result["outcome"] == "failed":
             say(f"to go on, once that is mended:\n{_resume_command(folder)}")
         return 1
     say(
-        f"WER {result['eval_wer']:.4f} after {result['step']} steps (best {result['best_eval_wer']:.4f}), "
-        f"{result['train_examples_per_s']:.1f} clips/s in {result['precision_used']}: {folder / result['checkpoint']}"
+        f"WER {number_text(result.get('eval_wer'), 4)} after {result.get('step')} steps "
+        f"(best {number_text(result.get('best_eval_wer'), 4)}), {number_text(result.get('train_examples_per_s'), 1)} "
+        f"clips/s in {result.get('precision_used')}: {folder / (result.get('checkpoint') or '')}"
     )
     return 0
 

@@ -8,11 +8,15 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from raytrain.errors import InputError
+from raytrain.files.typed import parse_json, require_file
 from raytrain.files.values import finite
 from raytrain.files.whole import sync_folder
 
 _log = logging.getLogger("raytrain")
 Row = TypeVar("Row")
+_LONGEST_LINE_BYTES = 2**26
+"""Of a trial's line, which holds its history, tens of kilobytes."""
+_WAY_OUT = "restore the line from a copy, or take it out"
 
 
 class AppendedLines(Generic[Row]):
@@ -48,6 +52,7 @@ class AppendedLines(Generic[Row]):
     def _read_on(self) -> None:
         """Parse what was appended since the last time; everything anew where the file was replaced or shrank."""
         try:
+            require_file(self.path)
             with self.path.open("rb") as file:
                 status = os.fstat(file.fileno())
                 if status.st_ino != self._inode or status.st_size < self._whole_bytes:
@@ -55,23 +60,23 @@ class AppendedLines(Generic[Row]):
                     self._inode = status.st_ino
                 file.seek(self._whole_bytes)
                 # A line is written with its newline in one go: what follows the last newline was never finished.
-                lines = file.read().split(b"\n")[:-1]
+                while (line := file.readline(_LONGEST_LINE_BYTES)).endswith(b"\n"):
+                    self._rows.append(self._row(line, place=self._place()))
+                    self._whole_bytes += len(line)
+                if len(line) == _LONGEST_LINE_BYTES:
+                    raise InputError(f"{self._place()}: longer than any line is; {_WAY_OUT}")
         except FileNotFoundError:
             self._forget()
-            return
         except OSError as error:
             raise InputError(f"{self.path}: {error.strerror}; make it a file that can be read") from None
-        for line in lines:
-            self._rows.append(self._row(line, place=f"{self.path}:{len(self._rows) + 1}"))
-            self._whole_bytes += len(line) + 1
+
+    def _place(self) -> str:
+        return f"{self.path}:{len(self._rows) + 1}"
 
     def _row(self, line: bytes, *, place: str) -> Row:
-        try:
-            values = json.loads(line)
-        except ValueError:
-            raise InputError(f"{place}: not JSON; restore the line from a copy, or take it out") from None
+        values = parse_json(line, place=place, way_out=_WAY_OUT)
         if not isinstance(values, dict):
-            raise InputError(f"{place}: not a JSON object; restore the line from a copy, or take it out")
+            raise InputError(f"{place}: not a JSON object; {_WAY_OUT}")
         return self._parse(values, place)
 
     def _forget(self) -> None:

@@ -6,7 +6,7 @@ The text is card.md.j2's. It counts children and never names one; no transcript 
 import re
 import shlex
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,8 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from raytrain.config.baseline import Audio, Baseline
 from raytrain.config.dump import dump_yaml
 from raytrain.release.runs import KeptRun
-from raytrain.results.transcripts import counts
+from raytrain.results.provenance import Provenance
+from raytrain.results.transcripts import Scored, counts
 from raytrain.results.word_errors import WordErrors
 
 _TEMPLATE = Path(__file__).with_name("card.md.j2")
@@ -37,7 +38,7 @@ class TableRow:
 class ExportScore:
     """The exported weights on the utterances that scored the run: a row each, with its edit counts."""
 
-    rows: Sequence[dict[str, Any]]
+    rows: Sequence[Scored]
     steps: Sequence[int]
     """The step of the checkpoint that is exported, or the steps of those that were averaged."""
     note: str | None = None
@@ -50,7 +51,7 @@ class ExportScore:
 
     def table(self) -> list[TableRow]:
         """A line for each age bucket, the youngest first, and one for all."""
-        buckets: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        buckets: dict[str, list[Scored]] = defaultdict(list)
         for row in self.rows:
             buckets[row["age_bucket"]].append(row)
         named = [(bucket, buckets[bucket]) for bucket in sorted(buckets, key=_years)]
@@ -171,9 +172,10 @@ def _counted(utterances: int | dict[str, int]) -> str:
     return f"{sum(utterances.values())} ({parts})"
 
 
-def _facts(made: dict[str, Any]) -> Iterator[str]:
+def _facts(made: Provenance) -> Iterator[str]:
     """What the run recorded of how it was made, a line each."""
-    commit, hardware = made.get("commit") or {}, made.get("hardware") or {}
+    commit: Mapping[str, Any] = made.get("commit") or {}
+    hardware: Mapping[str, Any] = made.get("hardware") or {}
     gpus = ", ".join(gpu["name"] for gpu in hardware.get("gpus") or []) or "no GPU"
     facts = {
         "command": f"`{shlex.join(made['command_line'])}`" if made.get("command_line") else None,

@@ -6,7 +6,7 @@ Loads no torch: what is wrong with a folder is reported at once.
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, Never
+from typing import Literal, Never
 
 from raytrain.archive.checksums import FILE_NAME as MANIFEST
 from raytrain.archive.checksums import read_manifest
@@ -14,9 +14,9 @@ from raytrain.config.baseline import Baseline, Model
 from raytrain.errors import Damaged, InputError
 from raytrain.files import at_home, read_as
 from raytrain.results.description import Description, read_description
-from raytrain.results.records import TrialRecord
+from raytrain.results.records import HistoryRow, TrialRecord
 from raytrain.results.study_results import StudyResults, load_study
-from raytrain.results.transcripts import read_rows
+from raytrain.results.transcripts import Scored, read_rows
 from raytrain.trial.storage import noted_checkpoints
 from raytrain.whisper.sound import written_fault
 
@@ -45,7 +45,7 @@ class KeptCheckpoint:
     source: str | None
     """Where the weights first came from: a hub's name or a path; None where they were random."""
 
-    def utterances(self) -> list[dict[str, Any]]:
+    def utterances(self) -> list[Scored]:
         """The utterances as they were last scored: one row each, with its edit counts."""
         return list(read_rows(self.folder / UTTERANCES))
 
@@ -62,7 +62,7 @@ class KeptRun:
     """The whole checkpoints, the lowest WER first."""
     damaged: list[str]
     """A line on each that is not as it was written, and not taken."""
-    history: list[dict[str, Any]]
+    history: list[HistoryRow]
     trial: TrialRecord | None
     """The record of the trial; None for a fit."""
 
@@ -108,7 +108,7 @@ def _fit(folder: Path, checkpoints: list[Path]) -> KeptRun:
         config=description.baseline,
         checkpoints=whole,
         damaged=damaged,
-        history=(description.result or {}).get("history", []),
+        history=[] if description.result is None else description.result.get("history", []),
         trial=None,
     )
 

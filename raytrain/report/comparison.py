@@ -59,7 +59,7 @@ def read_run(folder: Path) -> ComparedRun:
             measured, utterances = study.best.as_dict(), transcripts_path(folder, study.best.number)
     elif found["kind"] == "fit":
         description = read_description(folder)
-        measured = description.result or {}
+        measured = dict(description.result or {})
     return ComparedRun(folder, found, measured, description, utterances)
 
 

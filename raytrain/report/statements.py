@@ -1,7 +1,7 @@
 """A study's results in; the sentences, facts and commands that its report gives, as plain values, out."""
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, TypeGuard
 
 from raytrain.config.space import Choice, Variation
@@ -90,8 +90,8 @@ def commands(study: StudyResults) -> list[tuple[str, str]]:
 def provenance_lines(study: StudyResults) -> list[tuple[str, str]]:
     """What a study's results were made with, as pairs of a name and its value."""
     made, description = study.description.provenance, study.description
-    commit = made.get("commit") or {}
-    hardware = made.get("hardware") or {}
+    commit: Mapping[str, Any] = made.get("commit") or {}
+    hardware: Mapping[str, Any] = made.get("hardware") or {}
     gpus = [f"{gpu['name']} ({number_text(gpu.get('memory_gib'), 1)} GiB)" for gpu in hardware.get("gpus") or []]
     precisions = sorted({one.precision_used for one in study.records if one.precision_used})
     seeds = [f"{key} {value}" for key, value in (made.get("seeds") or {}).items()]

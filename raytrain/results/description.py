@@ -2,20 +2,75 @@
 
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import (
+    Any,
+    Required,  # typing's own is no type to pydantic before Python 3.12
+    TypeVar,
+)
 
-from pydantic import ValidationError
+from pydantic import ValidationError, with_config
+from typing_extensions import TypedDict
 
 from raytrain.config.baseline import Baseline, Section
 from raytrain.config.explain import explain
 from raytrain.config.source import Place, Source
 from raytrain.config.space import SearchSpace
 from raytrain.errors import InputError
-from raytrain.files import read_json, write_json
+from raytrain.files import as_kind, read_value, write_json
+from raytrain.results.provenance import Provenance
+from raytrain.results.records import HistoryRow, Outcome
 
 VERSION = 2
 STUDY_FILE, FIT_FILE = "study.json", "fit.json"
 _Settings = TypeVar("_Settings", bound=Section)
+
+
+@with_config(extra="allow")
+class Data(TypedDict, total=False):
+    """What a run trains and is scored on; what another raytrain did not record is not there."""
+
+    synthetic: bool
+    train_utterances: int | dict[str, int]
+    """By age bucket, of one manifest that is split."""
+    validation_utterances: int | dict[str, int]
+    train_children: list[str]
+    validation_children: list[str]
+    shared_children: int
+    """What both halves have in common, where that was looked for."""
+    shared_utterance_ids: int
+    shared_sounds: int
+    children_in_several_spellings: int
+    data_sha256: str
+    """Of data.jsonl: tells other data."""
+    first_recorded_on_resume: bool
+
+
+@with_config(extra="allow")
+class Result(TypedDict, total=False):
+    """A fit's last row, with null where there is no number."""
+
+    outcome: Required[Outcome]
+    reason: str | None
+    step: int
+    eval_wer: float | None
+    best_eval_wer: float | None
+    wer_by_age_bucket: dict[str, float]
+    train_examples_per_s: float | None
+    precision_used: str | None
+    checkpoint: str | None
+    history: list[HistoryRow]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Told:
+    """All of a description but its settings."""
+
+    baseline_name: str | None = None
+    space_name: str | None = None
+    data: Data = field(default_factory=Data)
+    provenance: Provenance = field(default_factory=Provenance)
+    result: Result | None = None
+    version: int = VERSION
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,11 +82,9 @@ class Description:
     """Resolved, as it was run."""
     space_name: str | None = None
     space: SearchSpace | None = None
-    data: dict[str, Any] = field(default_factory=dict)
-    """Where known: synthetic, train_utterances, validation_utterances, train_children, validation_children; what both
-    halves share: shared_children, shared_utterance_ids, shared_sounds; and data_sha256, which tells other data."""
-    provenance: dict[str, Any] = field(default_factory=dict)
-    result: dict[str, Any] | None = None
+    data: Data = field(default_factory=Data)
+    provenance: Provenance = field(default_factory=Provenance)
+    result: Result | None = None
     """A fit's last row; a study's results are in its ledger."""
     version: int = VERSION
 
@@ -117,16 +170,24 @@ def read_description(folder: Path, *, to_go_on: bool = False) -> Description:
     if path is None:
         fact = f"holds neither {STUDY_FILE} nor {FIT_FILE}" if folder.is_dir() else "there is no such folder"
         raise InputError(f"{folder}: {fact}; name the folder of a study or a fit")
-    values = read_json(path)
+    values = read_value(path)
     if not isinstance(values, dict) or not isinstance(values.get("baseline"), dict) or not _is_space(values):
         raise InputError(f"{path}: not the description of a study or a fit; name a folder that raytrain made")
-    if values.get("version", VERSION) > VERSION:
-        raise InputError(f"{path}: version {values['version']}, this raytrain knows {VERSION}; use the newer raytrain")
-    known = {one.name: values[one.name] for one in fields(Description) if one.name in values}
-    known["baseline"] = _settings(Baseline, values["baseline"], path=path, strictly=to_go_on)
-    if values.get("space") is not None:
-        known["space"] = _settings(SearchSpace, values["space"], path=path, strictly=to_go_on)
-    return Description(**{"baseline_name": folder.name, **known})
+    version = values.get("version", VERSION)
+    if isinstance(version, int) and version > VERSION:
+        raise InputError(f"{path}: version {version}, this raytrain knows {VERSION}; use the newer raytrain")
+    told = as_kind(values, _Told, place=str(path), way_out="restore the file from a copy", extra="ignore")
+    space = values.get("space")
+    return Description(
+        baseline_name=told.baseline_name or folder.name,
+        baseline=_settings(Baseline, values["baseline"], path=path, strictly=to_go_on),
+        space_name=told.space_name,
+        space=None if space is None else _settings(SearchSpace, space, path=path, strictly=to_go_on),
+        data=told.data,
+        provenance=told.provenance,
+        result=told.result,
+        version=told.version,
+    )
 
 
 def _settings(schema: type[_Settings], values: dict[str, Any], *, path: Path, strictly: bool) -> _Settings:

@@ -1,11 +1,10 @@
 """The ledger of a study: TrialRecords in, a line each, on disk before `append` returns; the same records out."""
 
 from pathlib import Path
-from typing import Any
 
 from raytrain.errors import InputError
 from raytrain.files import AppendedLines, ProcessLock
-from raytrain.results.records import TrialRecord, UnknownFields
+from raytrain.results.records import TrialRecord
 
 
 class Ledger:
@@ -14,7 +13,7 @@ class Ledger:
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder)
         self.path = self.folder / "trials.jsonl"
-        self._lines = AppendedLines(self.path, parse=_record)
+        self._lines = AppendedLines(self.path, parse=TrialRecord.from_dict)
         self._lock = ProcessLock(
             self.folder / "study.lock",
             in_use=lambda holder: InputError(
@@ -40,13 +39,3 @@ class Ledger:
         for record in self._lines.read():
             by_id.setdefault(record.trial_id, record)
         return list(by_id.values())
-
-
-def _record(values: dict[str, Any], place: str) -> TrialRecord:
-    try:
-        return TrialRecord.from_dict(values)
-    except UnknownFields as error:
-        raise InputError(f"{place}: unknown fields {error}: written by a newer raytrain; use that version") from None
-    except (TypeError, ValueError, KeyError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{place}: not a trial record ({reason}); restore the line, or take it out") from None

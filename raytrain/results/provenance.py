@@ -7,9 +7,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import psutil
+from pydantic import with_config
+from typing_extensions import TypedDict  # typing's own is no type to pydantic before Python 3.12
 
 from raytrain.config.constants import GIB
 
@@ -19,7 +20,46 @@ _PACKAGES = (
 )  # fmt: skip
 
 
-def provenance(command_line: Sequence[str], seeds: Mapping[str, int]) -> dict[str, Any]:
+@with_config(extra="allow")
+class Commit(TypedDict):
+    """The checkout that the package was run from."""
+
+    hash: str
+    dirty: bool
+
+
+@with_config(extra="allow")
+class Gpu(TypedDict):
+    """A card as nvidia-smi tells of it."""
+
+    name: str
+    memory_gib: float | None
+
+
+@with_config(extra="allow")
+class Hardware(TypedDict, total=False):
+    """The machine that a run was begun on."""
+
+    cpu: str
+    cores: int | None
+    memory_gib: float
+    gpus: list[Gpu]
+
+
+@with_config(extra="allow")
+class Provenance(TypedDict, total=False):
+    """What a result was made with; what another raytrain did not record is not there."""
+
+    command_line: list[str]
+    seeds: dict[str, int]
+    commit: Commit | None
+    python: str
+    platform: str
+    versions: dict[str, str | None]
+    hardware: Hardware
+
+
+def provenance(command_line: Sequence[str], seeds: Mapping[str, int]) -> Provenance:
     """Code, versions, hardware, command and seeds as JSON values; imports none of the packages it names."""
     return {
         "command_line": list(command_line),
@@ -42,7 +82,7 @@ def command_line(module: str) -> list[str]:
     return ["python", "-m", module, *sys.argv[1:]]
 
 
-def _commit() -> dict[str, Any] | None:
+def _commit() -> Commit | None:
     """The checkout this package is run from, and whether it differs from its commit; None where it is installed."""
     checkout = Path(__file__).resolve().parents[2]
     found = _output(["git", "-C", str(checkout), "rev-parse", "--show-toplevel", "HEAD"])
@@ -70,7 +110,7 @@ def _cpu_model() -> str:
     return names[0] if names else platform.machine()
 
 
-def gpus() -> list[dict[str, Any]]:
+def gpus() -> list[Gpu]:
     """Name and size of each card, as nvidia-smi reports them; nothing where there is no such tool."""
     listed = _output(["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader,nounits"])
     cards = [line.rpartition(",") for line in (listed or "").splitlines()]

@@ -4,10 +4,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, Self
+from pathlib import PurePosixPath
+from typing import (
+    Annotated,
+    Any,
+    NotRequired,  # typing's own is no type to pydantic before Python 3.12
+    Self,
+)
+
+from annotated_types import Ge
+from pydantic import AfterValidator, with_config
+from typing_extensions import TypedDict
 
 from raytrain.config.baseline import Baseline
-from raytrain.files import finite
+from raytrain.config.space import Scalar
+from raytrain.errors import InputError
+from raytrain.files import as_kind, finite
 
 WORST_OBJECTIVE = 10.0
 """The objective where there is no WER, and the largest one of a babbling model: finite, since NaN would never be
@@ -29,13 +41,42 @@ class Outcome(StrEnum):
     FAILED = "failed"  # our bug or the machine's; never counted as a result
 
 
+def _moment(text: str) -> str:
+    datetime.fromisoformat(text)  # ValueError where it is none
+    return text
+
+
+def _below(text: str) -> str:
+    """A path that stays below the study's folder: what it names is removed when the study tidies up."""
+    parts = PurePosixPath(text).parts
+    if not parts or text.startswith("/") or ".." in parts or "\0" in text:
+        raise ValueError("must be a path below the study's folder")
+    return text
+
+
+def _name(text: str) -> str:
+    if len(PurePosixPath(_below(text)).parts) > 1:
+        raise ValueError("must be the name of one folder")
+    return text
+
+
+Moment = Annotated[str, AfterValidator(_moment)]
+"""ISO 8601 in UTC."""
+_Count = Annotated[int, Ge(0)]
+
+
+@with_config(extra="allow")
+class HistoryRow(TypedDict):
+    """A row of a history: what one evaluation has shown."""
+
+    step: NotRequired[_Count]
+    examples_seen: NotRequired[_Count]
+    eval_wer: NotRequired[float | None]
+
+
 def utc_now() -> str:
     """This moment as records hold it: ISO 8601 in UTC, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-class UnknownFields(ValueError):
-    """A record has fields that this raytrain does not know: a newer one wrote it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,8 +89,8 @@ class Learnt:
     wer_by_age_bucket: dict[str, float] = field(default_factory=dict)
     word_errors: dict[str, int] | None = None
     """Counts at the last evaluation: substitutions, deletions, insertions, hits."""
-    examples_seen: int = 0
-    history: list[dict[str, Any]] = field(default_factory=list)
+    examples_seen: _Count = 0
+    history: list[HistoryRow] = field(default_factory=list)
     """One row an evaluation, on `examples_seen`."""
 
 
@@ -111,9 +152,9 @@ class Row(Learnt, Taken):
 class TrialRecord(Learnt, Taken):
     """One trial as it ended. Times are ISO 8601 in UTC, memory is in GiB (2**30 bytes), WER is a fraction."""
 
-    trial_id: str
-    number: int
-    sample: dict[str, Any]
+    trial_id: Annotated[str, AfterValidator(_name)]
+    number: _Count
+    sample: dict[str, Scalar]
     """The values drawn, by dotted key: {"training.batch_size": 8}; empty for the baseline as it is."""
     config: Baseline
     """The whole resolved baseline that was trained."""
@@ -128,15 +169,15 @@ class TrialRecord(Learnt, Taken):
     """What that fraction came to on its card; null where the card's size was not known."""
     steps: int = 0
     seed: int
-    started_at: str
-    ended_at: str
+    started_at: Moment
+    ended_at: Moment
     wall_s: float
     """Wall-clock seconds from the trial's start to its record."""
     inherited_from: str | None = None
     """The trial_id whose WER this one has: it splits the same effective batch otherwise, and was only probed."""
     finalist_of: str | None = None
     """The trial_id that this one trained again with another seed."""
-    checkpoint: str | None = None
+    checkpoint: Annotated[str, AfterValidator(_below)] | None = None
     """The folder of the weights, below the study's."""
 
     def as_dict(self) -> dict[str, Any]:
@@ -145,12 +186,14 @@ class TrialRecord(Learnt, Taken):
         return {name: getattr(self, name) for name in names} | {"config": self.config.model_dump()}
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Self:
-        """The record of a line. A key of its configuration that this raytrain does not know is left out; UnknownFields
-        where the record itself has more than this raytrain knows."""
+    def from_dict(cls, values: dict[str, Any], place: str) -> Self:
+        """The record of a line at this place; InputError where it is none, or holds more than this raytrain knows.
+
+        A key of its configuration that this raytrain does not know is left out.
+        """
         values = {_FORMER_NAMES.get(name, name): value for name, value in values.items()}
-        unknown = sorted(values.keys() - {one.name for one in fields(cls)})
+        unknown = ", ".join(sorted(values.keys() - {one.name for one in fields(cls)}))
         if unknown:
-            raise UnknownFields(", ".join(unknown))
-        config = Baseline.model_validate(values["config"], extra="ignore")
-        return cls(**{**values, "config": config, "outcome": Outcome(values["outcome"])})
+            raise InputError(f"{place}: unknown fields {unknown}: written by a newer raytrain; use that version")
+        way_out = "restore the line, or take it out"
+        return as_kind(values, cls, place=f"{place}: not a trial record", way_out=way_out, extra="ignore")

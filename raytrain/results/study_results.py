@@ -5,16 +5,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from raytrain.config.space import Variation
 from raytrain.errors import InputError
-from raytrain.files import read_json
+from raytrain.files import read_as
 from raytrain.results.choose import pareto_front
 from raytrain.results.description import Description, read_description
 from raytrain.results.ledger import Ledger
 from raytrain.results.records import Outcome, TrialRecord
-from raytrain.results.transcripts import counts, read_rows, transcripts_path
+from raytrain.results.transcripts import Scored, counts, read_rows, transcripts_path
 from raytrain.results.verdict import Verdict, verdict
 
 
@@ -58,7 +57,7 @@ class StudyResults:
         """Each varied key with its share in what sets the best trials apart, the largest first."""
         return sorted(self.importance.items(), key=lambda pair: (-pair[1], pair[0]))
 
-    def utterances(self, record: TrialRecord | None) -> list[dict[str, Any]]:
+    def utterances(self, record: TrialRecord | None) -> list[Scored]:
         """A trial's utterances as last scored."""
         return [] if record is None else list(read_rows(transcripts_path(self.folder, record.number)))
 
@@ -75,7 +74,7 @@ def load_study(folder: Path) -> StudyResults:
     records = sorted(Ledger(folder).read(), key=lambda record: (record.number, record.started_at))
     found = verdict(records, folder, memory_limit_gib=description.memory_limit_gib)
     path = folder / "importance.json"
-    return StudyResults(folder, description, records, found, read_json(path) if path.exists() else {})
+    return StudyResults(folder, description, records, found, read_as(path, dict[str, float]) if path.exists() else {})
 
 
 def outcomes(records: Iterable[TrialRecord]) -> list[tuple[Outcome, int, list[str]]]:
@@ -99,7 +98,7 @@ def varied_keys(study: StudyResults) -> list[str]:
     return named + sorted({key for record in study.records for key in record.sample} - set(named))
 
 
-def worst_utterances(study: StudyResults, *, count: int) -> list[dict[str, Any]]:
+def worst_utterances(study: StudyResults, *, count: int) -> list[Scored]:
     """The best trial's utterances with most edits, the highest WER first among equals."""
     rows = [row for row in study.utterances(study.best) if counts(row).edits]
     return sorted(rows, key=lambda row: (-counts(row).edits, -counts(row).wer, row["utterance_id"]))[:count]

@@ -1,22 +1,46 @@
 """The scored utterances of one training: utterances.jsonl in; counts as arrays, or rows with their texts, out."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.json
+from annotated_types import Ge
+from pyarrow import compute
+from pydantic import with_config
+from typing_extensions import TypedDict  # typing's own is no type to pydantic before Python 3.12
 
 from raytrain.errors import InputError
+from raytrain.files import as_kind, parse_json
 from raytrain.results.word_errors import WordErrors
 
 _COUNTS = ("substitutions", "deletions", "insertions", "hits")
+_WAY_OUT = "restore the line from a copy, or take it out"
 _SCHEMA = pa.schema(
     [("utterance_id", pa.string()), ("child_id", pa.string()), *((count, pa.int64()) for count in _COUNTS)]
 )
+
+
+_Count = Annotated[int, Ge(0)]
+
+
+@with_config(extra="allow")
+class Scored(TypedDict):
+    """A row of utterances.jsonl: one utterance as it was last scored."""
+
+    utterance_id: str
+    child_id: str
+    age_bucket: str
+    duration_s: float
+    reference: str
+    hypothesis: str
+    substitutions: _Count
+    deletions: _Count
+    insertions: _Count
+    hits: _Count
 
 
 @dataclass(frozen=True)
@@ -44,8 +68,11 @@ def read_counts(path: Path) -> UtteranceCounts | None:
             path,
             parse_options=pyarrow.json.ParseOptions(explicit_schema=_SCHEMA, unexpected_field_behavior="ignore"),
         )
-    except pa.ArrowInvalid as error:
-        raise InputError(f"{path}: not utterances in JSON lines ({error}); restore the file, or take it out") from None
+    except (pa.ArrowException, OSError) as error:
+        raise _unreadable(path, str(error)) from None
+    nulls = any(table[name].null_count for name in _SCHEMA.names)
+    if nulls or any(compute.min(table[count]).as_py() < 0 for count in _COUNTS):
+        raise _unreadable(path, "a count or an id is missing")
     columns = {name: table[name].to_numpy() for name in _SCHEMA.names}
     order = np.argsort(columns["utterance_id"].astype(str), kind="stable")
     edits = columns["substitutions"] + columns["deletions"] + columns["insertions"]
@@ -57,18 +84,27 @@ def read_counts(path: Path) -> UtteranceCounts | None:
     )
 
 
-def read_rows(path: Path) -> Iterator[dict[str, Any]]:
-    """Read whole rows, one at a time; nothing where there is no such file."""
+def _unreadable(path: Path, fact: str) -> InputError:
+    """What is wrong with a file that Arrow cannot take: the line, where reading them one by one shows it."""
+    try:
+        for _ in read_rows(path):
+            pass
+    except InputError as error:
+        return error
+    return InputError(f"{path}: not utterances in JSON lines ({fact.splitlines()[0]}); {_WAY_OUT}")
+
+
+def read_rows(path: Path) -> Iterator[Scored]:
+    """Read whole rows, one at a time; nothing where there is no such file. A line that is no row is an error."""
     if not path.is_file():
         return
-    with path.open(encoding="utf-8") as file:
+    with path.open("rb") as file:
         for number, line in enumerate(file, 1):
-            try:
-                yield json.loads(line)
-            except ValueError:
-                raise InputError(f"{path}:{number}: not JSON; restore the line from a copy, or take it out") from None
+            place = f"{path}:{number}"
+            values = parse_json(line, place=place, way_out=_WAY_OUT)
+            yield as_kind(values, Scored, place=place, way_out=_WAY_OUT)
 
 
-def counts(row: dict[str, Any]) -> WordErrors:
+def counts(row: Scored) -> WordErrors:
     """The edit counts of a row of utterances.jsonl."""
-    return WordErrors(*(row[count] for count in _COUNTS))
+    return WordErrors(row["substitutions"], row["deletions"], row["insertions"], row["hits"])

@@ -111,7 +111,7 @@ def _transcripts(study: StudyResults) -> wandb.Table:
     return wandb.Table(
         columns=[*_FROM_UTTERANCE, "edits", "number_of_edits"],
         data=[
-            [*(row[name] for name in _FROM_UTTERANCE), _marked(row), counts(row).edits]
+            [*(dict(row)[name] for name in _FROM_UTTERANCE), _marked(row), counts(row).edits]
             for row in worst_utterances(study, count=_TRANSCRIPTS)
         ],
     )

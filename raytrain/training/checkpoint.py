@@ -19,6 +19,7 @@ from raytrain.config.baseline import Audio, Model
 from raytrain.errors import InputError
 from raytrain.files import SUMS, whole_folder, write_sums
 from raytrain.results.records import Row
+from raytrain.results.transcripts import Scored
 from raytrain.whisper.sound import written_fault
 from raytrain.whisper.weights import Whisper, save
 
@@ -54,7 +55,7 @@ def save_checkpoint(
     step: int,
     row: Row,
     audio: Audio,
-    utterances: Sequence[dict[str, Any]],
+    utterances: Sequence[Scored],
     since_scored: Mapping[str, float] | None = None,
 ) -> Path:
     """Write a checkpoint; a folder of this name is always whole.

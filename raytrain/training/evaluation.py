@@ -9,12 +9,13 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
 
 from raytrain.config.baseline import Audio, Evaluation
+from raytrain.results.transcripts import Scored
 from raytrain.results.word_errors import WordErrors
 from raytrain.speech.audio import SAMPLE_RATE
 from raytrain.speech.corpus import Corpus
@@ -37,7 +38,7 @@ class Evaluated:
     """The counts over all utterances."""
     by_age_bucket: dict[str, WordErrors]
     """The counts of each age bucket that occurs."""
-    utterances: list[dict[str, Any]]
+    utterances: list[Scored]
     """A row for each utterance, in the order they were asked for: ids, reference, hypothesis, edit counts."""
 
 
@@ -153,7 +154,7 @@ def _decode(
 
 def _scored(corpus: Corpus, indices: list[int], hypotheses: dict[int, str]) -> Evaluated:
     by_age_bucket: dict[str, WordErrors] = defaultdict(WordErrors)
-    utterances = []
+    utterances: list[Scored] = []
     for index in indices:
         reference, bucket = corpus.texts[index], corpus.age_buckets[index]
         errors = word_errors(reference, hypotheses[index])
@@ -166,7 +167,10 @@ def _scored(corpus: Corpus, indices: list[int], hypotheses: dict[int, str]) -> E
                 "duration_s": round(float(corpus.durations_s[index]), 3),
                 "reference": reference,
                 "hypothesis": hypotheses[index],
-                **errors.as_dict(),
+                "substitutions": errors.substitutions,
+                "deletions": errors.deletions,
+                "insertions": errors.insertions,
+                "hits": errors.hits,
             }
         )
     return Evaluated(WordErrors.total(by_age_bucket.values()), dict(sorted(by_age_bucket.items())), utterances)

@@ -90,5 +90,5 @@ class Rows:
 
     def evaluations_without_improvement(self) -> int:
         """How many of the last evaluations in a row did not lower the best WER."""
-        wers = [entry["eval_wer"] for entry in self.last.history]
+        wers = [wer for entry in self.last.history if (wer := entry["eval_wer"]) is not None]
         return len(wers) - 1 - wers.index(min(wers)) if wers else 0

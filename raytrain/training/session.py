@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, NoReturn
+from typing import Literal, NoReturn
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ import torch
 from raytrain.config.baseline import Baseline
 from raytrain.config.random_streams import RandomStream
 from raytrain.results.records import Outcome, Row
+from raytrain.results.transcripts import Scored
 from raytrain.results.wording import duration_text
 from raytrain.speech.batches import BatchPlan
 from raytrain.speech.corpus import Corpus
@@ -286,9 +287,7 @@ class Session:
             return None
         return self._save(step, utterances=self._utterances)
 
-    def _save(
-        self, step: int, *, utterances: Sequence[dict[str, Any]], since_scored: dict[str, float] | None = None
-    ) -> Path:
+    def _save(self, step: int, *, utterances: Sequence[Scored], since_scored: dict[str, float] | None = None) -> Path:
         return save_checkpoint(
             # Another name: the run that goes on scores this very step, and Ray then removes this checkpoint.
             self.workdir / f"step-{step:06}{'' if since_scored is None else '-unscored'}",

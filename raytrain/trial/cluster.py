@@ -300,9 +300,10 @@ def _smallest_cards_gib(node_ids: Sequence[str]) -> dict[str, float | None]:
     return found
 
 
-def _smallest_gib(cards: Sequence[dict[str, Any]]) -> float | None:
+def _smallest_gib(cards: Sequence[provenance.Gpu]) -> float | None:
     sizes = [card["memory_gib"] for card in cards]
-    return min(sizes, default=None) if None not in sizes else None
+    known = [size for size in sizes if size is not None]
+    return min(known, default=None) if len(known) == len(sizes) else None
 
 
 def _free_port() -> int:

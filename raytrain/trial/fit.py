@@ -6,14 +6,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from raytrain.errors import RunError
 from raytrain.files import is_full, sync_tree, write_text
 from raytrain.memory.footprint import Footprint
-from raytrain.results.description import Description
+from raytrain.results.description import Description, Result
 from raytrain.results.ledger import Ledger
 from raytrain.results.records import Outcome, Row
+from raytrain.results.transcripts import read_rows
 from raytrain.tracking.background import Background, LaterRun
 from raytrain.tracking.content import fit_run, trial_row
 from raytrain.tracking.tracked_run import TrackedRun, open_run
@@ -26,7 +27,7 @@ from raytrain.trial.storage import latest_checkpoint
 CHECKPOINTS = "checkpoints"
 
 
-def fit(description: Description, *, folder: Path, inputs: Inputs) -> dict[str, Any]:
+def fit(description: Description, *, folder: Path, inputs: Inputs) -> Result:
     """Train, or go on with what the folder holds; the result as in fit.json. An interrupt leaves it resumable."""
     config = description.baseline
     with Ledger(folder).held():
@@ -55,7 +56,7 @@ def fit(description: Description, *, folder: Path, inputs: Inputs) -> dict[str, 
         return result
 
 
-def _run(job: Job, open_tracked: Callable[[], TrackedRun]) -> dict[str, Any]:
+def _run(job: Job, open_tracked: Callable[[], TrackedRun]) -> Result:
     from raytrain.trial.driver import errno_in
     from raytrain.trial.watched_run import run_watched
 
@@ -89,15 +90,16 @@ def _run(job: Job, open_tracked: Callable[[], TrackedRun]) -> dict[str, Any]:
         raise
     tracked.finish(str(last.outcome), values())
     tracking.close()
-    return values()
+    return cast("Result", values())
 
 
 def _write_texts(folder: Path, checkpoint: Path | None) -> None:
     """The utterances as last scored, and the same as predictions in the field's form."""
     if checkpoint is None:
         return
-    scored = (checkpoint / "utterances.jsonl").read_text(encoding="utf-8")
-    write_text(folder / "utterances.jsonl", scored)
-    rows = [json.loads(line) for line in scored.split("\n") if line]
-    predictions = [{"utterance_id": row["utterance_id"], "orthographic_text": row["hypothesis"]} for row in rows]
+    scored = checkpoint / "utterances.jsonl"
+    write_text(folder / "utterances.jsonl", scored.read_text(encoding="utf-8"))
+    predictions = [
+        {"utterance_id": row["utterance_id"], "orthographic_text": row["hypothesis"]} for row in read_rows(scored)
+    ]
     write_text(folder / "predictions.jsonl", "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in predictions))

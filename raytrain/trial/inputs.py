@@ -7,13 +7,14 @@ import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Self, cast
 
 import numpy as np
 
 from raytrain.config.baseline import Baseline
 from raytrain.errors import InputError
 from raytrain.files import sha256_of, write_text
+from raytrain.results.description import Data
 from raytrain.speech.apart import Shared, shared
 from raytrain.speech.corpus import Corpus, open_corpus, prepare
 from raytrain.speech.listing import listing
@@ -69,10 +70,10 @@ class Inputs:
         scored = self.corpus if self.validation_corpus is None else self.validation_corpus
         return shared(self.corpus, self.split.train, scored, self.split.validation)
 
-    def described(self) -> dict[str, Any]:
+    def described(self) -> Data:
         """What fit.json and study.json say of the data."""
         spellings = sum(len(corpus.spellings) for corpus in self.corpora)
-        return {
+        values = {
             "synthetic": any(corpus.synthetic for corpus in self.corpora),
             "train_utterances": len(self.split.train),
             "validation_utterances": len(self.split.validation),
@@ -81,6 +82,7 @@ class Inputs:
             **({"children_in_several_spellings": spellings} if spellings else {}),
             "data_sha256": hashlib.sha256(self.listing.encode()).hexdigest(),
         }
+        return cast("Data", values)
 
     def write_listing(self, folder: Path) -> None:
         """Write data.jsonl, which tells what differs should the data ever be others; `data_sha256` is its own."""

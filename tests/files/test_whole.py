@@ -12,8 +12,8 @@ from raytrain.errors import InputError
 from raytrain.files import (
     is_disk_fault,
     is_full,
-    read_json,
     read_json_or_nothing,
+    read_value,
     sync_folder,
     whole_folder,
     write_json,
@@ -72,7 +72,7 @@ def test_a_text_that_need_not_last_waits_for_no_disk(tmp_path: Path, monkeypatch
 def test_a_value_is_written_without_nan(tmp_path: Path) -> None:
     write_json(tmp_path / "fit.json", {"wer": float("nan"), "rows": (1.5, float("inf"))})
     assert json.loads((tmp_path / "fit.json").read_text()) == {"wer": None, "rows": [1.5, None]}
-    assert read_json(tmp_path / "fit.json") == {"wer": None, "rows": [1.5, None]}
+    assert read_value(tmp_path / "fit.json") == {"wer": None, "rows": [1.5, None]}
 
 
 def test_a_folder_appears_whole_and_its_scratch_goes(tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ def test_a_file_that_has_to_be_read_is_named_when_it_cannot_be(
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(InputError, match=f"fit.json: {fact}"):
-        read_json(path)
+        read_value(path)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from exported_runs import checkpoint, copy_of, study_of
 from safetensors.torch import load_file, save_file
 
 from raytrain.errors import InputError
-from raytrain.files import read_json, write_sums
+from raytrain.files import read_value, write_sums
 from raytrain.release.average import average_weights
 from raytrain.release.export import Exported, export
 from raytrain.release.runs import find_run, require_enough
@@ -61,7 +61,7 @@ def test_equal_checkpoints_average_to_themselves_and_are_kept(fit: Path, tmp_pat
     assert done.averaged.is_kept
     ours, theirs = load_file(done.folder / "model.safetensors"), load_file(one)
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
-    assert sorted(read_json(done.folder / "raytrain.json")["steps"]) == [1, 2]
+    assert sorted(read_value(done.folder / "raytrain.json")["steps"]) == [1, 2]
 
 
 def test_a_worse_average_is_not_kept(of_three: tuple[Exported, list[str]], fit: Path) -> None:

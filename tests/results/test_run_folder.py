@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from raytrain.errors import InputError
-from raytrain.files import read_json, write_json
+from raytrain.files import read_value, write_json
 from raytrain.results.run_folder import new_run_folder
 
 NEW_YEAR = date(2026, 1, 1)
@@ -37,7 +37,7 @@ def test_storage_that_is_a_file_is_refused_with_the_way_out(tmp_path: Path) -> N
 def test_json_is_replaced_in_one_move_and_leaves_no_other_file(tmp_path: Path) -> None:
     write_json(tmp_path / "a.json", {"wer": float("nan"), "name": "é"})
     write_json(tmp_path / "a.json", {"wer": 0.25})
-    assert read_json(tmp_path / "a.json") == {"wer": 0.25}
+    assert read_value(tmp_path / "a.json") == {"wer": 0.25}
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
 
 
@@ -45,7 +45,7 @@ def test_a_value_that_is_no_json_leaves_the_old_file(tmp_path: Path) -> None:
     write_json(tmp_path / "a.json", {"old": 1})
     with pytest.raises(TypeError):
         write_json(tmp_path / "a.json", {"new": object()})
-    assert read_json(tmp_path / "a.json") == {"old": 1}
+    assert read_value(tmp_path / "a.json") == {"old": 1}
 
 
 @pytest.mark.parametrize(("content", "fact"), [(None, "no such file"), ("{", "not JSON"), ("\xff", "not JSON")])
@@ -53,4 +53,4 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, content: str | None
     path = tmp_path / "study.json"
     path.write_bytes(content.encode("latin-1")) if content is not None else None
     with pytest.raises(InputError, match=rf"study\.json: .*{fact}"):
-        read_json(path)
+        read_value(path)

@@ -6,7 +6,7 @@ import pytest
 from making import config, record
 from studies import SPACE, made_study
 
-from raytrain.files import read_json
+from raytrain.files import read_value
 from raytrain.report.write import write_report
 from raytrain.results.description import Description
 from raytrain.results.ledger import Ledger
@@ -53,7 +53,7 @@ def test_a_key_that_was_tried_at_two_values_has_a_share_and_one_that_never_chang
     folder = ledger_of(tmp_path, [2e-6, 8e-5] * 8)
     shares = write_importance(folder)
     assert sorted(shares) == ["training.batch_size", "training.learning_rate"]
-    assert read_json(folder / "importance.json") == shares
+    assert read_value(folder / "importance.json") == shares
     assert all(share == round(share, 4) for share in shares.values())
 
 

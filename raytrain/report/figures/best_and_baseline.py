@@ -4,13 +4,12 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Any
 
 from raytrain.config.constants import AGE_BUCKETS
 from raytrain.report.figures.marks import Figure, key_mark, line, mark, text, x_axis
 from raytrain.report.figures.scales import BOTTOM, LEFT, RIGHT, TOP, WIDTH, Scale, spanning, tick_text
 from raytrain.results.study_results import StudyResults
-from raytrain.results.transcripts import counts
+from raytrain.results.transcripts import Scored, counts
 from raytrain.results.word_errors import WordErrors
 from raytrain.results.wording import short
 
@@ -35,7 +34,7 @@ def wer_by_length(study: StudyResults) -> Figure | None:
 
 
 def _side_by_side(
-    study: StudyResults, group: Callable[[dict[str, Any]], str], *, order: Sequence[str], title: str, caption: str
+    study: StudyResults, group: Callable[[Scored], str], *, order: Sequence[str], title: str, caption: str
 ) -> Figure | None:
     """A row a group of utterances: the baseline's WER and the best trial's, joined."""
     best, baseline = (_grouped(study.utterances(one), group) for one in (study.best, study.baseline))
@@ -62,9 +61,7 @@ def _side_by_side(
     return Figure(title=title, caption=caption, parts=parts, height=height, key=key)
 
 
-def _grouped(
-    rows: Sequence[dict[str, Any]], group: Callable[[dict[str, Any]], str]
-) -> dict[str, tuple[WordErrors, int]]:
+def _grouped(rows: Sequence[Scored], group: Callable[[Scored], str]) -> dict[str, tuple[WordErrors, int]]:
     groups: dict[str, list[WordErrors]] = defaultdict(list)
     for row in rows:
         groups[group(row)].append(counts(row))

@@ -483,7 +483,9 @@ def _word(action: argparse.Action, rng: random.Random) -> str:
     if action.choices and rng.random() < 0.8:
         return str(rng.choice(list(action.choices)))
     if action.type in (int, float) and rng.random() < 0.9:
-        return rng.choice(("1", "2", "3", "0", "1", "-1", "2", "0.5", "nan", "inf", "-inf", "1e400", "9" * 5_000, "1_0", "²", "x"))
+        return rng.choice(
+            ("1", "2", "3", "0", "1", "-1", "2", "0.5", "nan", "inf", "-inf", "1e400", "9" * 5_000, "1_0", "²", "x")
+        )
     if action.dest == "overrides":
         return rng.choice(("training.seed=1", "training.batch_size=4", f"{rng.choice(KEYS)}={rng.choice(VALUES)}"))
     return rng.choice(_PLACES)

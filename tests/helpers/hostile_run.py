@@ -113,7 +113,7 @@ def _wrong(status: int | str, said: str, shown: str) -> str | None:
         return "no words"
     if "Traceback (most recent call last)" in said:
         return "a traceback in its words"
-    if not said.replace("\n", "").isprintable():
+    if not said.translate({ord("\n"): "", ord("\t"): ""}).isprintable():
         return "words that steer a terminal"
     if len(said) > _LONGEST_WORDS:
         return f"{len(said)} letters of words"

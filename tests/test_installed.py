@@ -11,7 +11,6 @@ import pytest
 
 from raytrain.config.find import CHECKOUT
 
-pytest.importorskip("setuptools")  # torch brings it on Linux; a build makes its own environment otherwise
 SHIPPED = sorted(
     path.relative_to(CHECKOUT) for kind in ("baselines", "search_spaces") for path in (CHECKOUT / kind).rglob("*.yaml")
 )
@@ -41,6 +40,18 @@ def test_what_the_package_reads_beside_its_modules_is_in_it(installed: Path) -> 
     assert [path for path in beside if not (installed / path.relative_to(CHECKOUT)).is_file()] == []
 
 
+def run(module: str, *arguments: str, installed: Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", module, *arguments], cwd=cwd, env={**os.environ, "PYTHONPATH": str(installed)},
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+
+
+def test_what_makes_a_checkouts_files_makes_none_in_the_package(installed: Path, tmp_path: Path) -> None:
+    ended = run("raytrain.config.schema", installed=installed, cwd=tmp_path)
+    assert (ended.returncode, ended.stderr.count("\n"), list(tmp_path.iterdir())) == (2, 1, []), ended.stderr
+
+
 @pytest.mark.parametrize(
     "door",
     [
@@ -51,8 +62,5 @@ def test_what_the_package_reads_beside_its_modules_is_in_it(installed: Path) -> 
     ids=lambda door: door[0],
 )
 def test_a_door_works_from_an_empty_folder(installed: Path, tmp_path: Path, door: tuple[str, ...]) -> None:
-    ended = subprocess.run(
-        [sys.executable, "-m", *door], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(installed)},
-        capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
+    ended = run(*door, installed=installed, cwd=tmp_path)
     assert (ended.returncode, "Traceback" in ended.stderr) == (0, False), ended.stderr

@@ -26,6 +26,7 @@ def main() -> None:
 
 def _archive() -> int:
     arguments = _parser().parse_args()
+    _require_folder("--archive", arguments.archive)
     archive = Archive(arguments.archive, say=say)
     try:
         return int(arguments.work(archive, arguments))
@@ -35,6 +36,13 @@ def _archive() -> int:
         return 1
     except KeyboardInterrupt:
         raise Interrupted(shlex.join(["python", "-m", "raytrain.archive", *sys.argv[1:]])) from None
+
+
+def _require_folder(option: str, path: Path) -> None:
+    """Refuse a path that is, or leads through, a file."""
+    nearest = next(place for place in (path, *path.parents, Path("/")) if place.exists())
+    if not nearest.is_dir():
+        raise InputError(f"{option} {path}: {nearest} is a file; name a folder, whether or not it is there yet")
 
 
 def _add(archive: Archive, arguments: argparse.Namespace) -> int:
@@ -104,6 +112,8 @@ def _verify(archive: Archive, arguments: argparse.Namespace) -> int:
 def _restore(archive: Archive, arguments: argparse.Namespace) -> int:
     if arguments.as_baseline:
         return _restore_as_baseline(archive, arguments)
+    if arguments.to:
+        _require_folder("--to", arguments.to)
     place = archive.restore(arguments.name, to=arguments.to, keep=arguments.keep)
     if arguments.json:
         print_json({"name": arguments.name, "folder": str(place)})

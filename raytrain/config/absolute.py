@@ -14,6 +14,8 @@ def absolute(baseline: Baseline) -> Baseline:
     data, model = baseline.data, baseline.model
     manifests = {name: _manifest(getattr(data, name)) for name in ("train_manifest", "validation_manifest")}
     storage = baseline.storage if "://" in baseline.storage else _path(baseline.storage)
+    if not storage.isprintable():
+        raise InputError(f"{storage!r}: the commands to go on could not be printed; take storage=PATH of plain letters")
     return baseline.model_copy(
         update={
             "data": data.model_copy(update=manifests),
@@ -46,6 +48,10 @@ def _weights(pretrained: Scalar) -> Scalar:
 
 def _path(text: str) -> str:
     try:
-        return str(at_home(text).absolute())
-    except (RuntimeError, OSError) as error:  # nobody's home, or a working folder that was removed
+        path = str(at_home(text).absolute())
+        path.encode()
+    except OSError as error:  # a working folder that was removed
         raise InputError(f"{text}: {error}; give the whole path, from / on") from None
+    except UnicodeEncodeError:
+        raise InputError(f"{path}: is not UTF-8, as all is that a run writes down; name another place") from None
+    return path

@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Mapping
 from pathlib import Path
 
+from raytrain.config.find import PACKAGE, shipped_folder
 from raytrain.terminal import say
 
 
@@ -14,6 +15,9 @@ def keep_fresh(
     parser = argparse.ArgumentParser(prog=f"python -m {module}", description=about)
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a file is not fresh")
     check = parser.parse_args(arguments).check
+    if shipped_folder("baselines").is_relative_to(PACKAGE):
+        say(f"python -m {module} makes files of raytrain's checkout, and this raytrain is a package; run it there")
+        return 2
     stale = [
         path
         for path, text in texts.items()

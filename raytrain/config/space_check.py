@@ -11,8 +11,11 @@ from pydantic import TypeAdapter, ValidationError
 from raytrain.config.baseline import FACTORS, Baseline
 from raytrain.config.explain import alternatives, did_you_mean, explain, known_keys, shown_value, unknown_key
 from raytrain.config.source import Source
-from raytrain.config.space import Bounds, Choice, Range, Scalar, SearchSpace, Variation
+from raytrain.config.space import Choice, Range, Scalar, SearchSpace, Variation
 
+_MOST_SPLITS = 4000
+"""Of the effective batch: at each proposal they are gone through, and each is a row of a plan."""
+_MOST_STEPS = 100_000
 _VARIATION: TypeAdapter[Choice | Range] = TypeAdapter(Variation)
 
 
@@ -33,6 +36,8 @@ def check_space(source: Source, space: SearchSpace | None, *, baseline: Baseline
     _check_rungs(source, space)
     if not source.problems:
         space = space.model_copy(update={"vary": vary})
+        _check_splits(source, space, baseline)
+    if not source.problems:
         _check_keep(source, space, baseline)
     return space
 
@@ -104,6 +109,8 @@ def _check_range(source: Source, key: str, drawn: Range, baseline: Baseline) -> 
         source.note((*at, "step"), f"must be a whole number like the key's values, got {shown_value(step)}")
     elif step is not None and not (faults_of_low or faults_of_high) and not _reaches(low, high, step):
         source.note((*at, "step"), f"steps of {step} from {low} do not reach {high}; both ends must be reachable")
+    elif step is not None and round((high - low) / step) >= _MOST_STEPS:
+        source.note((*at, "step"), f"{(high - low) / step:.0f} steps are too many; leave it out, or make it larger")
     if step is not None and int not in kinds:
         step = float(step)
     return drawn.model_copy(update={"low": low, "high": high, "step": step})
@@ -135,6 +142,36 @@ def _check_rungs(source: Source, space: SearchSpace) -> None:
         )
 
 
+def _check_splits(source: Source, space: SearchSpace, baseline: Baseline) -> None:
+    """Note a space whose splits of the effective batch are more than can be gone through at each proposal."""
+    sizes = [len(_sizes(space, baseline, key)) for key in _varied(space)]
+    if math.prod(sizes[:-1]) > _MOST_SPLITS or _num_splits(space, baseline) > _MOST_SPLITS:
+        source.note(
+            ("vary",),
+            f"{' × '.join(_varied(space))}: more than {_MOST_SPLITS} ways to split the effective batch; "
+            "list fewer values, lower high, give a step, or narrow keep.effective_batch_size",
+        )
+
+
+def _varied(space: SearchSpace) -> Sequence[str]:
+    """The factors of the effective batch that vary; the last of all where none does."""
+    return [key for key in FACTORS if key in space.vary] or FACTORS[-1:]
+
+
+def _num_splits(space: SearchSpace, baseline: Baseline) -> int:
+    """How many choices of the factors lie within what the space keeps; the values of the last are never walked."""
+    bounds, varied = space.keep.effective_batch_size, _varied(space)
+    *others, last = (_sizes(space, baseline, key) for key in varied)
+    if bounds is None:
+        return math.prod(map(len, others)) * len(last)
+    fixed = math.prod(baseline.value_at(key) for key in FACTORS if key not in varied)
+    products = [fixed * math.prod(chosen) for chosen in itertools.product(*others)]
+    return sum(
+        bisect.bisect_right(last, bounds.high // product) - bisect.bisect_left(last, -(-bounds.low // product))
+        for product in products
+    )
+
+
 def _check_keep(source: Source, space: SearchSpace, baseline: Baseline) -> None:
     bounds = space.keep.effective_batch_size
     if bounds is None:
@@ -146,8 +183,8 @@ def _check_keep(source: Source, space: SearchSpace, baseline: Baseline) -> None:
             f"the baseline's effective batch size, {size}, lies outside {bounds.low} to {bounds.high}, and it is "
             "trial 0; widen keep, or change the baseline's training.batch_size or gradient_accumulation_steps",
         )
-    sizes = [_sizes(space, baseline, key) for key in FACTORS]
-    if not _some_product_is_within(sizes, bounds):
+    if not _num_splits(space, baseline):
+        sizes = [_sizes(space, baseline, key) for key in FACTORS]
         low, high = math.prod(size[0] for size in sizes), math.prod(size[-1] for size in sizes)
         source.note(
             at,
@@ -164,15 +201,3 @@ def _sizes(space: SearchSpace, baseline: Baseline, key: str) -> Sequence[int]:
         case Range(low=low, high=high, step=step):
             return range(int(low), int(high) + 1, int(step or 1))
     return [baseline.value_at(key)]
-
-
-def _some_product_is_within(sizes: Sequence[Sequence[int]], bounds: Bounds) -> bool:
-    """Whether factors can be chosen, one from each, whose product lies within; the longest list is never walked."""
-    *short, long = sorted(sizes, key=len)
-    within_reach = [itertools.takewhile(lambda size: size <= bounds.high, sequence) for sequence in short]
-    for factors in itertools.product(*within_reach):
-        so_far = factors[0] * factors[1]
-        n = bisect.bisect_left(long, bounds.low, key=lambda size, so_far=so_far: size * so_far)
-        if n < len(long) and long[n] * so_far <= bounds.high:
-            return True
-    return False

@@ -101,7 +101,7 @@ def _parameter(key: str, variation: Variation) -> dict[str, Any]:
         return {"values": ["null" if value is None else value for value in dict.fromkeys(variation.values)]}
     if variation.step is not None:
         # Rounded: 3 × 0.05 is 0.15000000000000002.
-        return {"values": [round(value, 12) for value in stepped(key, variation)]}
+        return {"values": [round(value, 12) for value in stepped(variation)]}
     whole = isinstance(variation.low, int) and isinstance(variation.high, int)
     kinds: dict[tuple[bool, bool], dict[str, Any]] = {
         (False, False): {"distribution": "uniform"},

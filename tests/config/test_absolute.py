@@ -46,7 +46,7 @@ def test_home_is_written_out(monkeypatch: pytest.MonkeyPatch, here: Path) -> Non
 
 
 def test_nobodys_home_is_told_in_one_line() -> None:
-    with pytest.raises(InputError, match=r"^~nobody-of-that-name/r: .*; give the whole path, from / on$"):
+    with pytest.raises(InputError, match=r"^~nobody-of-that-name/r: no home folder is known; set HOME, or name a"):
         absolute(load_baseline("tiny", ["storage=~nobody-of-that-name/r"]))
 
 
@@ -55,3 +55,12 @@ def test_weights_that_a_space_varies_are_absolute_too(here: Path) -> None:
     typed = "vary={model.pretrained: {values: [./mine, openai/whisper-tiny.en, null]}}"
     found = absolute_space(load_space("smoke", [typed], baseline=baseline)).vary["model.pretrained"]
     assert found.model_dump()["values"] == [str(here / "mine"), "openai/whisper-tiny.en", None]
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"), [("r\udcff", "is not UTF-8"), ("r\n", "commands to go on"), ("\x1b[31m", "commands to go on")]
+)
+def test_a_place_that_nothing_written_down_could_name_is_refused(here: Path, typed: str, told: str) -> None:
+    tiny = load_baseline("tiny")
+    with pytest.raises(InputError, match=told):
+        absolute(tiny.model_copy(update={"storage": typed}))

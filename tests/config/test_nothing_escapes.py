@@ -83,7 +83,7 @@ def test_a_pipe_that_nobody_writes_to_is_empty_and_not_waited_for(folder: Path) 
         load_baseline("pipe.yaml")
 
 
-def test_a_long_list_of_values_is_judged_at_once(folder: Path) -> None:
+def test_a_long_list_of_values_is_judged_in_one_walk(folder: Path) -> None:
     began = time.process_time()
     said([f"vary.training.batch_size={{values: {list(range(1, 14_000))}}}"])
-    assert time.process_time() - began < 5
+    assert time.process_time() - began < 20  # half a second; a list searched for each value takes minutes

@@ -215,11 +215,46 @@ def test_what_can_work_out_is_accepted(override: str) -> None:
     assert load_space("s.yaml", [override, "budget.examples=2001"], baseline=load_baseline("b.yaml"))
 
 
+def splits(batch: int, accumulation: str, window: str) -> list[str]:
+    """Overrides that vary the micro-batch from 1 on, and the accumulation."""
+    return [
+        f"vary.training.batch_size={{low: 1, high: {batch}}}",
+        f"vary.training.gradient_accumulation_steps={accumulation}",
+        f"keep.effective_batch_size={window}",
+    ]
+
+
 @pytest.mark.usefixtures("folder")
-def test_a_window_is_searched_without_walking_huge_ranges() -> None:
-    huge = [f"vary.training.{key}={{low: 1, high: 1000000}}" for key in ("batch_size", "gradient_accumulation_steps")]
-    window = "keep.effective_batch_size={low: 16, high: 100000000000}"
-    assert load_space("s.yaml", [*huge, window], baseline=load_baseline("b.yaml"))
+@pytest.mark.parametrize(
+    ("batch", "accumulation", "window"),
+    [
+        (50, "{low: 1, high: 80}", "null"),
+        (4000, "{low: 1, high: 1000000}", "{low: 16, high: 16}"),  # the last factor is never walked
+        (1000, "{values: [2]}", f"{{low: 1, high: {10**400}}}"),
+    ],
+)
+def test_four_thousand_splits_are_taken(batch: int, accumulation: str, window: str) -> None:
+    assert load_space("s.yaml", splits(batch, accumulation, window), baseline=load_baseline("b.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("batch", "accumulation", "window"),
+    [
+        (50, "{low: 1, high: 81}", "null"),
+        (1_000_000, "{low: 1, high: 1000000}", "{low: 16, high: 16}"),
+        (400, "{low: 1, high: 1000000}", "{low: 16, high: 4000}"),
+    ],
+)
+def test_more_splits_than_a_proposal_can_go_through_are_refused(
+    refused_space: Refused, good_space: str, batch: int, accumulation: str, window: str
+) -> None:
+    asked = splits(batch, accumulation, window)
+    assert ": more than 4000 ways to split the effective batch; list" in refused_space(good_space, *asked)[0]
+
+
+def test_more_steps_than_anybody_lists_are_refused(refused_space: Refused, good_space: str) -> None:
+    (told,) = refused_space(good_space, "vary.model.dropout={low: 0, high: 0.5, step: 0.000005}")
+    assert "vary.model.dropout.step: 100000 steps are too many; leave it out, or make it larger" in told
 
 
 def test_workers_count_in_the_window(refused_space: Refused, good_space: str) -> None:

@@ -8,6 +8,7 @@ from rich.console import Console
 from running_studies import BEGAN_S, ended, machine, running, studied
 
 from raytrain.results.records import Outcome, Row
+from raytrain.terminal import make_streams_bear_every_letter
 from raytrain.watch.live import view
 from raytrain.watch.study_progress import StudyProgress
 
@@ -17,6 +18,21 @@ def drawn(study: StudyProgress, *, width: int = 160, now_s: float = BEGAN_S + 60
     console = Console(file=io.StringIO(), force_terminal=True, color_system=None, width=width, _environ={})
     console.print(view(study, now_s=now_s, width=width))
     return str(console.file.getvalue())  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("width", [40, 60, 120])
+def test_a_terminal_that_is_ascii_has_the_view_in_its_width(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr("sys.stderr", stream)
+    make_streams_bear_every_letter()
+    console = Console(file=stream, force_terminal=True, color_system=None, width=width, _environ={})
+    study = studied(ended(0), ended(1, eval_wer=0.153), running(2))
+    study.machine = machine(1.0)
+    console.print(view(study, now_s=BEGAN_S + 60, width=width))
+    stream.flush()
+    shown = stream.buffer.getvalue().decode("ascii")  # type: ignore[attr-defined]
+    assert "-0.047 against" in " ".join(shown.split())
+    assert max(map(len, shown.splitlines())) <= width
 
 
 def line(shown: str, name: str) -> str:

@@ -1,6 +1,7 @@
 # make demo: install and run a small real search.  make test: install and run the tests.  make check: format, lint, types, layers, schemas, sweeps.
 # make mutate: change the code that decides, a line at a time, and say what share of the changes a test notices.
 # make mutate ROOM=search, or ROOM=results.choose: that room or module alone. Shares: results/bench/mutation.json.
+# make soak: what takes over a minute, 10,000 hostile inputs among them. Others: HOSTILE_SEED=7 make test, or make soak.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin

@@ -214,10 +214,13 @@ def corpora_folder(cache: Path | None) -> Path:
 
 
 def _made(corpora: Path) -> Path:
+    way_out = "name a folder you may write to in RAYTRAIN_CACHE"
     try:
+        str(corpora).encode()
         corpora.mkdir(parents=True, exist_ok=True)
+    except UnicodeEncodeError:
+        raise InputError(f"{corpora}: not UTF-8, which Arrow's files need; {way_out}") from None
     except OSError as error:
-        way_out = "name a folder you may write to in RAYTRAIN_CACHE"
         raise InputError(f"{corpora}: cannot be made: {error.strerror}; {way_out}") from error
     return corpora
 

@@ -26,10 +26,11 @@ class Extent:
 def extent(manifest: Path, *, longest_s: float, cache: Path | None = None) -> Extent | None:
     """The sizes of clips up to `longest_s`; None where the manifest was not prepared yet, or has changed since."""
     folder = _prepared(manifest.absolute(), corpora_folder(cache))
-    if folder is None:
+    paths = shard_paths(folder) if folder is not None else []
+    if not paths or not all(path.is_file() for path in paths):  # a pipe would be waited for
         return None
     try:
-        tables = [pa.ipc.open_stream(pa.memory_map(str(path))).read_all() for path in shard_paths(folder)]
+        tables = [pa.ipc.open_stream(pa.memory_map(str(path))).read_all() for path in paths]
         table = pa.concat_tables(tables).select(["duration_s", "text"])
     except (pa.ArrowException, OSError, KeyError):  # damaged: `prepare` will make it anew
         return None

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import re
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from raytrain.tracking.sweep import study_sweep
 from raytrain.tracking.wandb_run import first_line, server_answers, wandb_mode
 
 _PATIENCE_S = 60.0
+_LONGEST_ID = 64
 _WAY_OUT = "leave out --wandb-sweep: the trials are tracked without it"
 
 
@@ -57,8 +59,12 @@ def _sweep_page(project: str, space: SearchSpace, folder: Path) -> str:
 
 
 def sweep_of(folder: Path) -> str | None:
-    """The id of the study's sweep; None where it has none."""
-    return _file(folder).read_text() if _file(folder).is_file() else None
+    """The id of the study's sweep; None where it has none, or its file was damaged."""
+    if not _file(folder).is_file():
+        return None
+    with _file(folder).open("rb") as file:
+        written = file.read(_LONGEST_ID + 1).decode("utf-8", "replace").strip()
+    return written if re.fullmatch(r"[\w-]+", written) and len(written) <= _LONGEST_ID else None
 
 
 def _file(folder: Path) -> Path:

@@ -65,8 +65,12 @@ def open_run(tracking: Tracking, content: RunContent, *, folder: Path, sweep_id:
 
 def _last_sent(position: Path) -> int:
     """-1 where nothing is known to be sent: W&B knows a step that it has, TensorBoard shows a point twice."""
+    if not position.is_file():  # a pipe would be waited for
+        return -1
     try:
-        return int(position.read_text())
+        with position.open("rb") as file:
+            written = file.read(20)
+        return int(written) if len(written) < 20 else -1  # no run sees so many
     except (OSError, ValueError):
         return -1
 

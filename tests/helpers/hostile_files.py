@@ -60,7 +60,7 @@ def _values(path: Path, rng: random.Random) -> None:
     at = rng.randrange(len(lines))
     try:
         value = json.loads(lines[at])
-    except ValueError:
+    except (ValueError, RecursionError):
         return _bytes(path, rng)
     lines[at] = json.dumps(_changed(value, rng)).encode()
     return _put(path, b"\n".join(lines))

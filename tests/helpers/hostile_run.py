@@ -1,6 +1,6 @@
 """Runs hostile inputs, one after the other, in this process: a seed and a number of inputs in, a line of JSON each out.
 
-    PYTHONPATH=tests/helpers python tests/helpers/hostile_run.py --seed 1 --first 0 --count 300 [--target NAME]
+    PYTHONPATH=.:tests/helpers python tests/helpers/hostile_run.py --made FOLDER --seed 1 --count 300 [--target NAME]
 
 An input is its target, the seed and its number: the same three make the same input again. Two lines are printed of
 each: one before it (so that whoever reads them knows what killed or hung this process) and one after it.
@@ -113,7 +113,7 @@ def _wrong(status: int | str, said: str, shown: str) -> str | None:
         return "no words"
     if "Traceback (most recent call last)" in said:
         return "a traceback in its words"
-    if not said.replace("\n", "").isprintable():
+    if not said.translate({ord("\n"): "", ord("\t"): ""}).isprintable():
         return "words that steer a terminal"
     if len(said) > _LONGEST_WORDS:
         return f"{len(said)} letters of words"

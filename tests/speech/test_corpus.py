@@ -190,6 +190,11 @@ def test_two_processes_that_start_at_once_make_one_corpus(tmp_path: Path) -> Non
     assert first.startswith("40 ")
 
 
+def test_a_cache_whose_name_is_no_utf_8_is_told_with_the_way_out(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"not UTF-8, .*; name a folder you may write to in RAYTRAIN_CACHE"):
+        prepare(write_manifest(tmp_path, some(tmp_path, 1)), cache=tmp_path / "\udcff")
+
+
 def test_a_cache_that_cannot_be_made_is_told_with_the_way_out(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="RAYTRAIN_CACHE"):

@@ -43,3 +43,10 @@ def test_a_manifest_written_since_is_another_corpus(manifest: Path, tmp_path: Pa
 def test_where_every_clip_is_too_long_nothing_is_known(manifest: Path, tmp_path: Path) -> None:
     prepare(manifest, cache=tmp_path / "cache")
     assert extent(manifest, longest_s=0.5, cache=tmp_path / "cache") is None
+
+
+def test_a_pipe_in_the_place_of_a_shard_is_not_waited_for(manifest: Path, tmp_path: Path) -> None:
+    (shard,) = prepare(manifest, cache=tmp_path / "cache").folder.glob("*.arrow")
+    shard.unlink()
+    os.mkfifo(shard)
+    assert extent(manifest, longest_s=30.0, cache=tmp_path / "cache") is None

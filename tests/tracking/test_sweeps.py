@@ -20,6 +20,7 @@ from wandb_server.server import WandbServer
 from raytrain.config.find import CHECKOUT
 from raytrain.config.reader import load_baseline, load_space
 from raytrain.errors import InputError
+from raytrain.tracking.study_sweep import sweep_of
 from raytrain.tracking.sweep import agent_sweep, main, study_sweep
 
 SPACES = ["batching", "full", "learning", "smoke"]
@@ -161,6 +162,15 @@ def test_a_study_s_sweep_is_made_once_and_its_trials_are_members(server: WandbSe
     ]
     track(tmp_path, trials, **server.environment)
     assert members(server, sweep) == {"t1": "finished", "t2": "failed"}
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"a b", b"../x", b"a" * 65, b"\0" * 10_000])
+def test_what_is_no_id_of_a_sweep_counts_as_none(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "tracking").mkdir()
+    (tmp_path / "tracking" / "sweep.txt").write_bytes(b"a1b2c3d4\n")
+    assert sweep_of(tmp_path) == "a1b2c3d4"
+    (tmp_path / "tracking" / "sweep.txt").write_bytes(content)
+    assert sweep_of(tmp_path) is None
 
 
 def test_a_sweep_without_a_server_is_refused_with_the_way_out() -> None:

@@ -1,6 +1,7 @@
 """A tracked run arrives whole in W&B's and TensorBoard's files, read back with their own clients."""
 
 import logging
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -123,6 +124,34 @@ def test_two_runs_at_once_keep_their_rows_apart(tmp_path: Path) -> None:
     other.finish("completed")
     assert [row["examples_seen"] for row in wandb_history(wandb_records(tmp_path / "one"))] == [0]
     assert [row["examples_seen"] for row in wandb_history(wandb_records(tmp_path / "other"))] == [160]
+
+
+class Kept:
+    """A tracker in memory: the rows that it was sent."""
+
+    def __init__(self) -> None:
+        self.seen: list[int] = []
+
+    def open(self) -> None:
+        pass
+
+    def log(self, row: dict[str, Any], *, examples_seen: int) -> None:
+        self.seen.append(examples_seen)
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff", b"many", b"9" * 5_000, bytes(10_000)])
+def test_where_a_damaged_position_tells_nothing_all_rows_are_sent(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "position.txt").write_bytes(content)
+    tracker = Kept()
+    TrackedRun([tracker], position=tmp_path / "position.txt").log({"examples_seen": 4})  # type: ignore[list-item]
+    assert tracker.seen == [4]
+
+
+def test_a_pipe_in_the_place_of_a_position_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "position.txt")
+    tracker = Kept()
+    TrackedRun([tracker], position=tmp_path / "position.txt").log({"examples_seen": 4})  # type: ignore[list-item]
+    assert tracker.seen == [4]
 
 
 def test_a_disabled_run_leaves_no_file(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from raytrain.cli import Parser, print_json, run_door, say
 from raytrain.config.constants import GIB
 from raytrain.errors import InputError
-from raytrain.files import read_json, write_json
+from raytrain.files import read_as, write_json
 from raytrain.results.provenance import command_line, provenance
 
 Measured = tuple[Path, dict[str, Any], str]
@@ -54,7 +54,7 @@ def _search(arguments: argparse.Namespace) -> Measured:
     if arguments.trials < 2 or arguments.seeds < 1:
         raise InputError("raytrain.bench search: takes at least 2 trials, of which the baseline is one, and 1 seed")
     path = Path(arguments.out)
-    result = read_json(path) if path.exists() else {}
+    result = read_as(path, dict[str, Any]) if path.exists() else {}
     if arguments.part != "equivalents":
         result |= _surfaces(arguments)
     if arguments.part != "surfaces":

@@ -6,7 +6,7 @@ from raytrain.files.faults import is_disk_fault, is_full
 from raytrain.files.hashed import sha256_of
 from raytrain.files.lock import ProcessLock
 from raytrain.files.sums import SUMS, read_sums, sum_faults, take_out, write_sums
-from raytrain.files.typed import as_kind, parse_json, read_as, read_value
+from raytrain.files.typed import as_kind, parse_json, read_as, read_value, require_file
 from raytrain.files.values import finite, read_json, read_json_or_nothing
 from raytrain.files.whole import (
     make_folder,
@@ -36,6 +36,7 @@ __all__ = [
     "read_json_or_nothing",
     "read_sums",
     "read_value",
+    "require_file",
     "sha256_of",
     "sum_faults",
     "sync_file",

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from raytrain.errors import InputError
+from raytrain.files.typed import parse_json, require_file
 from raytrain.files.values import finite
 from raytrain.files.whole import sync_folder
 
@@ -48,6 +49,7 @@ class AppendedLines(Generic[Row]):
     def _read_on(self) -> None:
         """Parse what was appended since the last time; everything anew where the file was replaced or shrank."""
         try:
+            require_file(self.path)
             with self.path.open("rb") as file:
                 status = os.fstat(file.fileno())
                 if status.st_ino != self._inode or status.st_size < self._whole_bytes:
@@ -66,10 +68,7 @@ class AppendedLines(Generic[Row]):
             self._whole_bytes += len(line) + 1
 
     def _row(self, line: bytes, *, place: str) -> Row:
-        try:
-            values = json.loads(line)
-        except ValueError:
-            raise InputError(f"{place}: not JSON; restore the line from a copy, or take it out") from None
+        values = parse_json(line, place=place, way_out="restore the line from a copy, or take it out")
         if not isinstance(values, dict):
             raise InputError(f"{place}: not a JSON object; restore the line from a copy, or take it out")
         return self._parse(values, place)

@@ -9,6 +9,7 @@ from typing import IO, Self
 from filelock import lock_descriptor
 
 from raytrain.errors import InputError
+from raytrain.files.typed import require_file
 
 
 class ProcessLock:
@@ -38,9 +39,12 @@ class ProcessLock:
 
 def _taken(path: Path, in_use: Callable[[str], InputError | None]) -> IO[str]:
     try:
-        file = path.open("a+", encoding="utf-8")  # a mode that leaves the holder's name in it
-    except IsADirectoryError:
-        raise InputError(f"{path}: a folder, in the place of a lock; remove it") from None
+        require_file(path)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}, in the place of a lock; remove it") from None
+    file = path.open("a+", encoding="utf-8", errors="replace")  # a mode that leaves the holder's name in it
     try:
         if not lock_descriptor(file.fileno(), blocking=False):
             file.seek(0)

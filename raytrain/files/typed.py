@@ -1,9 +1,10 @@
 """JSON that somebody may have edited, cut or damaged in; a value of the type that is wanted, or one clear line, out."""
 
 import json
+import stat
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import pydantic_core
 from pydantic import TypeAdapter, ValidationError
@@ -27,6 +28,7 @@ def read_as(path: Path, kind: type[Kind], *, way_out: str = "restore the file fr
 def read_value(path: Path, *, way_out: str = "restore the file from a copy") -> Any:
     """A file's JSON as plain values; InputError where there is no such file, or it is not JSON."""
     try:
+        require_file(path)
         size = path.stat().st_size
         if size > _MOST_BYTES:
             raise InputError(f"{path}: {size:,} bytes, far more than such a file has; {way_out}")
@@ -36,6 +38,14 @@ def read_value(path: Path, *, way_out: str = "restore the file from a copy") -> 
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}; make it a file that can be read") from None
     return parse_json(raw, place=str(path), way_out=way_out)
+
+
+def require_file(path: Path) -> None:
+    """Refuse what is there and is no file, before it is opened: a pipe would wait for ever. OSError as of `stat`."""
+    mode = path.stat().st_mode
+    if not stat.S_ISREG(mode):
+        kind = "a folder" if stat.S_ISDIR(mode) else "a pipe or a device"
+        raise InputError(f"{path}: {kind}, in the place of a file; remove it, or restore the file from a copy")
 
 
 def parse_json(raw: bytes | str, *, place: str, way_out: str) -> Any:
@@ -54,12 +64,16 @@ def parse_json(raw: bytes | str, *, place: str, way_out: str) -> Any:
     raise InputError(f"{place}: not JSON ({fact}); {way_out}") from None
 
 
-def as_kind(values: Any, kind: type[Kind], *, place: str, way_out: str) -> Kind:
-    """Plain values as a value of this type; InputError at `place` with the first key that is not as it must be."""
+def as_kind(values: Any, kind: type[Kind], *, place: str, way_out: str, extra: Literal["ignore"] | None = None) -> Kind:
+    """Plain values as a value of this type; InputError at `place` with the first key that is not as it must be.
+
+    Keys that the type does not know are as it says, or left out, however deep, by `extra`.
+    """
     try:
         # By way of JSON, in which lists are tuples and texts enums; what is not finite is null there.
         hashable: Any = kind
-        value: Kind = _adapter(hashable).validate_json(pydantic_core.to_json(values, inf_nan_mode="null"), strict=True)
+        text = pydantic_core.to_json(values, inf_nan_mode="null")
+        value: Kind = _adapter(hashable).validate_json(text, strict=True, extra=extra)
         return value
     except ValidationError as error:
         raise InputError(f"{place}: {_fact(error)}; {way_out}") from None

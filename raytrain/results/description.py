@@ -11,11 +11,38 @@ from raytrain.config.explain import explain
 from raytrain.config.source import Place, Source
 from raytrain.config.space import SearchSpace
 from raytrain.errors import InputError
-from raytrain.files import read_json, write_json
+from raytrain.files import as_kind, read_value, write_json
 
 VERSION = 2
 STUDY_FILE, FIT_FILE = "study.json", "fit.json"
 _Settings = TypeVar("_Settings", bound=Section)
+
+
+_WAY_OUT = "restore the file, or start anew in another folder"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Data:
+    synthetic: bool = False
+    train_utterances: int | None = None
+    validation_utterances: int | None = None
+    train_children: int | None = None
+    validation_children: int | None = None
+    shared_children: int = 0
+    shared_utterance_ids: int = 0
+    shared_sounds: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Plain:
+    """The types of a description's values but for its settings, which have schemas of their own."""
+
+    baseline_name: str
+    space_name: str | None = None
+    data: _Data = field(default_factory=_Data)
+    provenance: dict[str, Any] = field(default_factory=dict)
+    result: dict[str, Any] | None = None
+    version: int = VERSION
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,11 +144,12 @@ def read_description(folder: Path, *, to_go_on: bool = False) -> Description:
     if path is None:
         fact = f"holds neither {STUDY_FILE} nor {FIT_FILE}" if folder.is_dir() else "there is no such folder"
         raise InputError(f"{folder}: {fact}; name the folder of a study or a fit")
-    values = read_json(path)
+    values = read_value(path, way_out=_WAY_OUT)
     if not isinstance(values, dict) or not isinstance(values.get("baseline"), dict) or not _is_space(values):
         raise InputError(f"{path}: not the description of a study or a fit; name a folder that raytrain made")
-    if values.get("version", VERSION) > VERSION:
-        raise InputError(f"{path}: version {values['version']}, this raytrain knows {VERSION}; use the newer raytrain")
+    plain = as_kind({"baseline_name": folder.name, **values}, _Plain, place=str(path), way_out=_WAY_OUT)
+    if plain.version > VERSION:
+        raise InputError(f"{path}: version {plain.version}, this raytrain knows {VERSION}; use the newer raytrain")
     known = {one.name: values[one.name] for one in fields(Description) if one.name in values}
     known["baseline"] = _settings(Baseline, values["baseline"], path=path, strictly=to_go_on)
     if values.get("space") is not None:

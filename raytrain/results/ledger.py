@@ -44,9 +44,6 @@ class Ledger:
 
 def _record(values: dict[str, Any], place: str) -> TrialRecord:
     try:
-        return TrialRecord.from_dict(values)
+        return TrialRecord.from_dict(values, place=place)
     except UnknownFields as error:
         raise InputError(f"{place}: unknown fields {error}: written by a newer raytrain; use that version") from None
-    except (TypeError, ValueError, KeyError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{place}: not a trial record ({reason}); restore the line, or take it out") from None

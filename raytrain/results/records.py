@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any, Self
 
 from raytrain.config.baseline import Baseline
-from raytrain.files import finite
+from raytrain.files import as_kind, finite
 
 WORST_OBJECTIVE = 10.0
 """The objective where there is no WER, and the largest one of a babbling model: finite, since NaN would never be
@@ -145,12 +145,11 @@ class TrialRecord(Learnt, Taken):
         return {name: getattr(self, name) for name in names} | {"config": self.config.model_dump()}
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Self:
-        """The record of a line. A key of its configuration that this raytrain does not know is left out; UnknownFields
-        where the record itself has more than this raytrain knows."""
+    def from_dict(cls, values: dict[str, Any], *, place: str) -> Self:
+        """The record of the line at `place`. A key of its configuration that this raytrain does not know is left out;
+        UnknownFields where the record itself has more than this raytrain knows, InputError where it is no record."""
         values = {_FORMER_NAMES.get(name, name): value for name, value in values.items()}
         unknown = sorted(values.keys() - {one.name for one in fields(cls)})
         if unknown:
             raise UnknownFields(", ".join(unknown))
-        config = Baseline.model_validate(values["config"], extra="ignore")
-        return cls(**{**values, "config": config, "outcome": Outcome(values["outcome"])})
+        return as_kind(values, cls, place=place, way_out="restore the line, or take it out", extra="ignore")

@@ -9,7 +9,7 @@ from typing import Any
 
 from raytrain.config.space import Variation
 from raytrain.errors import InputError
-from raytrain.files import read_json
+from raytrain.files import read_as
 from raytrain.results.choose import pareto_front
 from raytrain.results.description import Description, read_description
 from raytrain.results.ledger import Ledger
@@ -75,7 +75,7 @@ def load_study(folder: Path) -> StudyResults:
     records = sorted(Ledger(folder).read(), key=lambda record: (record.number, record.started_at))
     found = verdict(records, folder, memory_limit_gib=description.memory_limit_gib)
     path = folder / "importance.json"
-    return StudyResults(folder, description, records, found, read_json(path) if path.exists() else {})
+    return StudyResults(folder, description, records, found, read_as(path, dict[str, float]) if path.exists() else {})
 
 
 def outcomes(records: Iterable[TrialRecord]) -> list[tuple[Outcome, int, list[str]]]:

@@ -1,6 +1,5 @@
 """The scored utterances of one training: utterances.jsonl in; counts as arrays, or rows with their texts, out."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,15 +7,29 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute
 import pyarrow.json
 
 from raytrain.errors import InputError
+from raytrain.files import as_kind, parse_json
 from raytrain.results.word_errors import WordErrors
 
 _COUNTS = ("substitutions", "deletions", "insertions", "hits")
 _SCHEMA = pa.schema(
     [("utterance_id", pa.string()), ("child_id", pa.string()), *((count, pa.int64()) for count in _COUNTS)]
 )
+
+
+@dataclass(frozen=True)
+class _Row:
+    utterance_id: str
+    substitutions: int
+    deletions: int
+    insertions: int
+    hits: int
+    child_id: str = ""
+    reference: str = ""
+    hypothesis: str = ""
 
 
 @dataclass(frozen=True)
@@ -46,6 +59,9 @@ def read_counts(path: Path) -> UtteranceCounts | None:
         )
     except pa.ArrowInvalid as error:
         raise InputError(f"{path}: not utterances in JSON lines ({error}); restore the file, or take it out") from None
+    for name in _SCHEMA.names:
+        if table[name].null_count or (name in _COUNTS and pyarrow.compute.less(table[name], 0).to_pylist().count(True)):
+            raise InputError(f"{path}: {name}: missing, null or below 0 in a line; restore the file, or take it out")
     columns = {name: table[name].to_numpy() for name in _SCHEMA.names}
     order = np.argsort(columns["utterance_id"].astype(str), kind="stable")
     edits = columns["substitutions"] + columns["deletions"] + columns["insertions"]
@@ -61,12 +77,12 @@ def read_rows(path: Path) -> Iterator[dict[str, Any]]:
     """Read whole rows, one at a time; nothing where there is no such file."""
     if not path.is_file():
         return
-    with path.open(encoding="utf-8") as file:
+    with path.open("rb") as file:
         for number, line in enumerate(file, 1):
-            try:
-                yield json.loads(line)
-            except ValueError:
-                raise InputError(f"{path}:{number}: not JSON; restore the line from a copy, or take it out") from None
+            place, way_out = f"{path}:{number}", "restore the line from a copy, or take it out"
+            row: dict[str, Any] = parse_json(line, place=place, way_out=way_out)
+            as_kind(row, _Row, place=place, way_out=way_out)
+            yield row
 
 
 def counts(row: dict[str, Any]) -> WordErrors:

@@ -11,8 +11,7 @@ from typing import Any, Literal
 
 from optuna.trial import TrialState
 
-from raytrain.errors import InputError
-from raytrain.files import AppendedLines, ProcessLock
+from raytrain.files import AppendedLines, ProcessLock, as_kind
 from raytrain.results.description import Description
 from raytrain.results.ledger import Ledger
 from raytrain.results.records import WORST_OBJECTIVE, Outcome, TrialRecord, utc_now
@@ -170,13 +169,10 @@ def state_of(record: TrialRecord) -> TrialState:
 
 def _evaluations(record: TrialRecord) -> dict[int, float]:
     """Objectives by examples seen, as an ended trial's own history has them; for a stopped one at least its last."""
-    rows = [(row["examples_seen"], row["eval_wer"]) for row in record.history]
+    rows = [(row.get("examples_seen"), row.get("eval_wer")) for row in record.history]
     found = {seen: min(wer, WORST_OBJECTIVE) for seen, wer in rows if seen and wer is not None}
     return found or ({record.examples_seen: objective_of(record)} if record.outcome is Outcome.PRUNED else {})
 
 
 def _event(values: dict[str, Any], place: str) -> Event:
-    try:
-        return Event(**values)
-    except TypeError as error:
-        raise InputError(f"{place}: not an event of a study ({error}); restore the line, or take it out") from None
+    return as_kind(values, Event, place=place, way_out="restore the line, or take it out")

@@ -10,7 +10,8 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from raytrain.files import read_json_or_nothing, write_text
+from raytrain.errors import InputError
+from raytrain.files import read_as, write_text
 
 _LEAST_S = 2.0
 """Seconds at least between two writings of one phase."""
@@ -47,8 +48,8 @@ class ProgressFile:
 def read_progress(run: Path) -> RunProgress | None:
     """The progress as last written; None where none is yet."""
     try:
-        return RunProgress(**read_json_or_nothing(_file(run)))
-    except TypeError:
+        return read_as(_file(run), RunProgress)
+    except InputError:
         return None
 
 

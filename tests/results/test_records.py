@@ -30,15 +30,15 @@ def test_of_what_tune_adds_to_a_row_nothing_is_taken_and_what_is_not_said_stays(
 def test_a_ledger_of_version_1_has_its_share_of_a_card_under_the_name_of_today() -> None:
     values = record(0, gpu_share_gib=6.0).as_dict()
     values["gpu_memory_gib"] = values.pop("gpu_share_gib")
-    assert TrialRecord.from_dict(values).gpu_share_gib == 6.0
+    assert TrialRecord.from_dict(values, place="trials.jsonl:1").gpu_share_gib == 6.0
 
 
 def test_a_setting_that_is_not_known_any_more_is_left_out_of_an_old_record() -> None:
     values = json.loads(json.dumps(record(0).as_dict()))
     values["config"]["training"]["mood"] = "good"
-    assert TrialRecord.from_dict(values) == record(0)
+    assert TrialRecord.from_dict(values, place="trials.jsonl:1") == record(0)
 
 
 def test_all_unknown_fields_of_a_record_are_named_by_the_alphabet() -> None:
     with pytest.raises(UnknownFields, match=r"^mood, weather$"):
-        TrialRecord.from_dict({**record(0).as_dict(), "weather": "wet", "mood": "good"})
+        TrialRecord.from_dict({**record(0).as_dict(), "weather": "wet", "mood": "good"}, place="trials.jsonl:1")

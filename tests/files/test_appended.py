@@ -79,7 +79,9 @@ def test_an_unfinished_last_line_is_left_out_and_taken_away_by_the_next_append(
     assert caplog.messages == [f"{path}: the last line was cut short by a kill; it is taken out"]
 
 
-@pytest.mark.parametrize(("spoiled", "fact"), [("{oops", r"not JSON \(.*\)"), ("[1]", "not a JSON object"), ("", r"not JSON \(.*\)")])
+@pytest.mark.parametrize(
+    ("spoiled", "fact"), [("{oops", r"not JSON \(.*\)"), ("[1]", "not a JSON object"), ("", r"not JSON \(.*\)")]
+)
 def test_a_spoiled_line_is_named_every_time(tmp_path: Path, spoiled: str, fact: str) -> None:
     path = tmp_path / "events.jsonl"
     path.write_text(f'{{"number": 0}}\n{spoiled}\n{{"number": 2}}\n')

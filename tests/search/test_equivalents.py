@@ -59,7 +59,12 @@ def test_only_what_was_trained_to_its_end_is_inherited_from(outcome: Outcome) ->
 
 
 def test_a_record_read_from_the_ledger_is_recognised() -> None:
-    assert equivalent(split(36, 1), [TrialRecord.from_dict(json.loads(json.dumps(TRAINED.as_dict())), place="trials.jsonl:1")]) == TRAINED
+    assert (
+        equivalent(
+            split(36, 1), [TrialRecord.from_dict(json.loads(json.dumps(TRAINED.as_dict())), place="trials.jsonl:1")]
+        )
+        == TRAINED
+    )
 
 
 def test_a_probe_is_a_few_steps_and_a_short_evaluation_of_the_same_run() -> None:

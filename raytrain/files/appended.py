@@ -74,7 +74,7 @@ class AppendedLines(Generic[Row]):
         return f"{self.path}:{len(self._rows) + 1}"
 
     def _row(self, line: bytes, *, place: str) -> Row:
-        values = parse_json(line, place=place, way_out=_WAY_OUT)
+        values = parse_json(line.rstrip(b"\n"), place=place, way_out=_WAY_OUT)
         if not isinstance(values, dict):
             raise InputError(f"{place}: not a JSON object; {_WAY_OUT}")
         return self._parse(values, place)

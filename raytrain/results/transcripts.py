@@ -101,7 +101,7 @@ def read_rows(path: Path) -> Iterator[Scored]:
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             place = f"{path}:{number}"
-            values = parse_json(line, place=place, way_out=_WAY_OUT)
+            values = parse_json(line.rstrip(b"\n"), place=place, way_out=_WAY_OUT)
             yield as_kind(values, Scored, place=place, way_out=_WAY_OUT)
 
 

@@ -71,7 +71,7 @@ def test_the_same_object_is_entered_again_and_freed_at_its_last_leaving(tmp_path
 
 def test_a_folder_in_the_place_of_a_lock_is_one_line(tmp_path: Path) -> None:
     with (
-        pytest.raises(InputError, match="a folder, in the place of a lock; remove it"),
+        pytest.raises(InputError, match="a folder, in the place of a file; remove it"),
         ProcessLock(tmp_path, in_use=refused),
     ):
         pass

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from raytrain.errors import InputError
 from raytrain.files.hashed import sha256_of
+from raytrain.files.typed import MOST_JSON_BYTES, require_file
 from raytrain.files.whole import write_text
 
 SUMS = "SHA256SUMS"
@@ -38,6 +39,8 @@ def sum_faults(folder: Path, *, but: Collection[str] = (), sha256: Callable[[Pat
             continue
         if not (folder / name).is_file():
             yield f"{name}: {'not a file' if (folder / name).exists() else 'missing'}"
+        elif name.endswith(".json") and (folder / name).stat().st_size > MOST_JSON_BYTES:
+            yield f"{name}: far larger than such a file is"
         elif sha256(folder / name) != written:
             yield f"{name}: its bytes are not those that were written"
 
@@ -46,6 +49,7 @@ def read_sums(folder: Path) -> dict[str, str]:
     """The sha256 of each file by its name, as written down."""
     path = folder / SUMS
     try:
+        require_file(path)
         with path.open(encoding="utf-8", errors="replace") as file:
             text = file.read(_MOST_LETTERS)
     except OSError as error:

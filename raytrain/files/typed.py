@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from raytrain.errors import InputError
 
 Kind = TypeVar("Kind")
-_MOST_BYTES = 2**28
+MOST_JSON_BYTES = 2**28
 """Of a file that is read at once; what grows without end is read line by line."""
 _SHOWN_LETTERS = 40
 
@@ -30,7 +30,7 @@ def read_value(path: Path, *, way_out: str = "restore the file from a copy") -> 
     try:
         require_file(path)
         size = path.stat().st_size
-        if size > _MOST_BYTES:
+        if size > MOST_JSON_BYTES:
             raise InputError(f"{path}: {size:,} bytes, far more than such a file has; {way_out}")
         raw = path.read_bytes()
     except FileNotFoundError:

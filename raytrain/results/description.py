@@ -176,7 +176,7 @@ def read_description(folder: Path, *, to_go_on: bool = False) -> Description:
     version = values.get("version", VERSION)
     if isinstance(version, int) and version > VERSION:
         raise InputError(f"{path}: version {version}, this raytrain knows {VERSION}; use the newer raytrain")
-    told = as_kind(values, _Told, place=str(path), way_out="restore the file from a copy", extra="ignore")
+    told = as_kind(values, _Told, place=str(path), way_out="restore the file from a copy")
     space = values.get("space")
     return Description(
         baseline_name=told.baseline_name or folder.name,

@@ -79,7 +79,12 @@ def provenance(command_line: Sequence[str], seeds: Mapping[str, int]) -> Provena
 
 def command_line(module: str) -> list[str]:
     """How the running door was called, in the form that repeats it from anywhere: python -m raytrain.X ..."""
-    return ["python", "-m", module, *sys.argv[1:]]
+    return ["python", "-m", module, *(ascii(part)[1:-1] if _is_torn(part) else part for part in sys.argv[1:])]
+
+
+def _is_torn(text: str) -> bool:
+    """Whether bytes that are no UTF-8 came in as halves of surrogate pairs, which no file of ours can hold."""
+    return any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def _commit() -> Commit | None:

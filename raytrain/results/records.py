@@ -195,5 +195,8 @@ class TrialRecord(Learnt, Taken):
         unknown = ", ".join(sorted(values.keys() - {one.name for one in fields(cls)}))
         if unknown:
             raise InputError(f"{place}: unknown fields {unknown}: written by a newer raytrain; use that version")
-        way_out = "restore the line, or take it out"
-        return as_kind(values, cls, place=f"{place}: not a trial record", way_out=way_out, extra="ignore")
+        place, way_out = f"{place}: not a trial record", "restore the line, or take it out"
+        if isinstance(values.get("config"), dict):
+            config = as_kind(values["config"], Baseline, place=f"{place}: config", way_out=way_out, extra="ignore")
+            values["config"] = config.model_dump()
+        return as_kind(values, cls, place=place, way_out=way_out)

@@ -14,7 +14,7 @@ from pydantic import with_config
 from typing_extensions import TypedDict  # typing's own is no type to pydantic before Python 3.12
 
 from raytrain.errors import InputError
-from raytrain.files import as_kind, parse_json
+from raytrain.files import as_kind, parse_json, require_file
 from raytrain.results.word_errors import WordErrors
 
 _COUNTS = ("substitutions", "deletions", "insertions", "hits")
@@ -60,7 +60,10 @@ def transcripts_path(folder: Path, number: int) -> Path:
 
 def read_counts(path: Path) -> UtteranceCounts | None:
     """Read the counts alone, quickly; None where there is no such file or no row in it."""
-    if not path.is_file() or path.stat().st_size == 0:
+    if not path.exists():
+        return None
+    require_file(path)
+    if path.stat().st_size == 0:
         return None
     try:
         # Texts are not looked at: a study has hundreds of these files.
@@ -96,8 +99,9 @@ def _unreadable(path: Path, fact: str) -> InputError:
 
 def read_rows(path: Path) -> Iterator[Scored]:
     """Read whole rows, one at a time; nothing where there is no such file. A line that is no row is an error."""
-    if not path.is_file():
+    if not path.exists():
         return
+    require_file(path)
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             place = f"{path}:{number}"

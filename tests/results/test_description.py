@@ -11,6 +11,7 @@ from raytrain.config.space import SearchSpace
 from raytrain.errors import InputError
 from raytrain.files import write_json
 from raytrain.results.description import Description, read_description
+from raytrain.results.records import Outcome
 
 
 def space(**search: Any) -> SearchSpace:
@@ -34,7 +35,7 @@ def test_a_study_is_read_as_written(tmp_path: Path) -> None:
 
 
 def test_a_fit_has_no_space_and_its_own_file(tmp_path: Path) -> None:
-    fit = Description(baseline_name="small", baseline=config(), result={"eval_wer": 0.2})
+    fit = Description(baseline_name="small", baseline=config(), result={"outcome": Outcome.FAILED, "eval_wer": 0.2})
     fit.write(tmp_path)
     assert read_description(tmp_path) == fit
     assert (tmp_path / "fit.json").exists()

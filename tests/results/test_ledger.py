@@ -85,7 +85,7 @@ def test_a_record_with_a_field_missing_is_named(tmp_path: Path) -> None:
     fields = json.loads(json.dumps(record(0).as_dict()))
     del fields["number"]
     (tmp_path / "trials.jsonl").write_text(json.dumps(fields) + "\n")
-    with pytest.raises(InputError, match=r"trials\.jsonl:1: number: missing"):
+    with pytest.raises(InputError, match=r"trials\.jsonl:1: not a trial record: number: missing"):
         Ledger(tmp_path).read()
 
 

@@ -101,11 +101,14 @@ def test_a_trial_s_utterances_are_read_and_none_where_there_is_no_trial(tmp_path
     assert found.utterances(None) == []
 
 
+SCORED = {"child_id": "c", "age_bucket": "3-4", "duration_s": 1.0, "reference": "", "hypothesis": ""}
+
+
 def test_the_worst_utterances_have_most_edits_then_the_highest_wer_then_the_first_name(tmp_path: Path) -> None:
     found = study(tmp_path, record(0, eval_wer=0.3))
     edits_and_hits = {"right": (0, 3), "b": (1, 3), "a": (1, 3), "short": (1, 1), "long": (2, 30)}
     rows = [
-        {"utterance_id": name, "substitutions": edits, "deletions": 0, "insertions": 0, "hits": hits}
+        {**SCORED, "utterance_id": name, "substitutions": edits, "deletions": 0, "insertions": 0, "hits": hits}
         for name, (edits, hits) in edits_and_hits.items()
     ]
     (tmp_path / "trials" / "0").mkdir(parents=True)

@@ -18,7 +18,16 @@ ROWS = [
 
 
 def written(path: Path, rows: list[dict[str, Any]], *, text: str = "wörds") -> Path:
-    path.write_text("".join(json.dumps(row | {"reference": text}, ensure_ascii=False) + "\n" for row in rows), "utf-8")
+    path.write_text(
+        "".join(
+            json.dumps(
+                row | {"reference": text, "hypothesis": "", "age_bucket": "3-4", "duration_s": 1}, ensure_ascii=False
+            )
+            + "\n"
+            for row in rows
+        ),
+        "utf-8",
+    )
     return path
 
 
@@ -44,11 +53,12 @@ def test_names_that_look_like_dates_are_names_and_nothing_else_of_a_row_is_looke
     assert found.child_ids.tolist() == ["2026-01-02", "2026-01-01"]
 
 
-def test_no_file_and_an_empty_one_hold_no_counts(tmp_path: Path) -> None:
+def test_no_file_and_an_empty_one_hold_no_counts_and_a_folder_is_named(tmp_path: Path) -> None:
     assert read_counts(tmp_path / "none.jsonl") is None
     (tmp_path / "empty.jsonl").touch()
     assert read_counts(tmp_path / "empty.jsonl") is None
-    assert read_counts(tmp_path) is None
+    with pytest.raises(InputError, match="a folder, in the place of a file"):
+        read_counts(tmp_path)
 
 
 def test_rows_are_read_whole(tmp_path: Path) -> None:

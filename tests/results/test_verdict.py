@@ -245,7 +245,7 @@ def test_spoiled_utterances_are_named(tmp_path: Path) -> None:
     path = transcripts_path(tmp_path, 0)
     path.parent.mkdir(parents=True)
     path.write_text('{"utterance_id": "u", \n')
-    with pytest.raises(InputError, match=r"trials/0/utterances\.jsonl: not utterances"):
+    with pytest.raises(InputError, match=r"trials/0/utterances\.jsonl:1: not JSON"):
         read_counts(path)
 
 

@@ -118,7 +118,7 @@ def test_an_event_that_a_kill_cut_short_is_left_out_and_written_over(tmp_path: P
 
 def test_a_line_that_is_no_event_is_named(tmp_path: Path) -> None:
     (tmp_path / "events.jsonl").write_text('{"mood": "good"}\n')
-    with pytest.raises(InputError, match=r"events\.jsonl:1: event: missing"):
+    with pytest.raises(InputError, match=r"events\.jsonl:1: not an event of a study: event: missing"):
         history(tmp_path).begun()
 
 

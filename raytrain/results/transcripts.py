@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -24,6 +25,8 @@ _SCHEMA = pa.schema(
 )
 
 
+_LONGEST_LINE_BYTES = 2**24
+"""Of an utterance's line, a few hundred bytes; a decoder that babbles writes some thousands."""
 _Count = Annotated[int, Ge(0)]
 
 
@@ -103,8 +106,10 @@ def read_rows(path: Path) -> Iterator[Scored]:
         return
     require_file(path)
     with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
+        for number, line in enumerate(iter(partial(file.readline, _LONGEST_LINE_BYTES), b""), 1):
             place = f"{path}:{number}"
+            if len(line) == _LONGEST_LINE_BYTES:
+                raise InputError(f"{place}: longer than any line is; {_WAY_OUT}")
             values = parse_json(line.rstrip(b"\n"), place=place, way_out=_WAY_OUT)
             yield as_kind(values, Scored, place=place, way_out=_WAY_OUT)
 

@@ -118,7 +118,7 @@ def _pipe(path: Path, rng: random.Random) -> None:
 def _sparse(path: Path, rng: random.Random) -> None:
     _put(path, path.read_bytes())
     # Weights of gigabytes are hashed to their end, as they should be.
-    os.truncate(path, 30 * 2**30 if path.suffix in (".json", ".jsonl", ".yaml") else 2**29)
+    os.truncate(path, 2 * 2**30 if path.suffix in (".json", ".jsonl", ".yaml") else 2**29)
 
 
 _WAYS: tuple[tuple[str, Callable[[Path, random.Random], None]], ...] = (

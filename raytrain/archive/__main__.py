@@ -4,6 +4,7 @@ import argparse
 import os
 import shlex
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,8 @@ from raytrain.archive.as_baseline import write_baseline
 from raytrain.archive.checksums import Manifest
 from raytrain.archive.index import restored, what
 from raytrain.archive.store import Archive
-from raytrain.archive.summaries import summary_or_nothing
-from raytrain.archive.tree import printable
+from raytrain.archive.summaries import summary_or_fault
+from raytrain.archive.tree import one_line
 from raytrain.cli import Parser, run_door
 from raytrain.errors import Damaged, InputError, Interrupted
 from raytrain.terminal import print_json, say, show
@@ -49,23 +50,31 @@ def _add(archive: Archive, arguments: argparse.Namespace) -> int:
     given = ("why", "name", "to", "replaced_by", "wer_unit", "outside")
     manifest = archive.add(arguments.source, **{key: getattr(arguments, key) for key in given})
     if arguments.json:
-        print_json(_row(archive, manifest))
+        found, _ = summary_or_fault(archive.home / manifest.name)
+        print_json(_row(manifest, found))
     say(f"{archive.home / manifest.name}: archived; back with: python -m raytrain.archive restore {manifest.name}")
     return 0
 
 
 def _list(archive: Archive, arguments: argparse.Namespace) -> int:
     archive.recover()
-    rows, status = [], 0
+    rows = []
+    back, faults = restored(archive.home)
     for name in archive.names():
         try:
-            rows.append(_row(archive, archive.read(name)))
+            manifest = archive.read(name)
         except Damaged as error:
-            say("\n".join(error.faults))
-            status = 1
+            faults += error.faults
+            continue
+        found, fault = summary_or_fault(archive.home / name)
+        rows.append(_row(manifest, found))
+        faults += [f"{name}: {fault}"] if fault else []
+    for fault in faults:
+        say(one_line(fault))
+    status = 1 if faults else 0
     if arguments.json:
-        back = list(restored(archive.home).values())
-        print_json({"archived": rows, "restored": back, "tensorboard": _tensorboard(archive)})
+        gone = [asdict(record) for record in back.values()]
+        print_json({"archived": rows, "restored": gone, "tensorboard": _tensorboard(archive)})
         return status
     for row in rows:
         wer = f"WER {row['best_eval_wer']:.4f}" if row["best_eval_wer"] is not None else ""
@@ -81,11 +90,13 @@ def _list(archive: Archive, arguments: argparse.Namespace) -> int:
 def _show(archive: Archive, arguments: argparse.Namespace) -> int:
     archive.recover()
     manifest = archive.read(arguments.name)
-    found = summary_or_nothing(archive.home / manifest.name)
-    row = _row(archive, manifest) | {"commit": manifest.commit, "versions": manifest.versions}
+    found, fault = summary_or_fault(archive.home / manifest.name)
+    row = _row(manifest, found) | {"commit": manifest.commit, "versions": manifest.versions}
+    if fault:
+        say(f"{manifest.name}: {fault}")
     if arguments.json:
         print_json({"manifest": row, "summary": found, "tensorboard": _tensorboard(archive)})
-        return 0
+        return 1 if fault else 0
     for key, value in (row | found).items():
         if value is not None and key not in ("what", "history", "versions"):
             show(f"{key}: {value}")
@@ -94,7 +105,7 @@ def _show(archive: Archive, arguments: argparse.Namespace) -> int:
         if step.get("eval_wer") is not None:
             show(f"step {step['step']}: WER {step['eval_wer']:.4f}")
     say(f"look at all runs: {_tensorboard(archive)}")
-    return 0
+    return 1 if fault else 0
 
 
 def _verify(archive: Archive, arguments: argparse.Namespace) -> int:
@@ -103,7 +114,7 @@ def _verify(archive: Archive, arguments: argparse.Namespace) -> int:
         print_json({"clean": not any(found.values()), "faults": found})
     for name, faults in found.items():
         for fault in faults:
-            say(f"{archive.home / name}: {fault}")
+            say(one_line(f"{archive.home / name}: {fault}"))
     damaged = sum(bool(faults) for faults in found.values())
     say(f"{len(found) - damaged} of {len(found)} whole")
     return 1 if damaged else 0
@@ -135,8 +146,7 @@ def _restore_as_baseline(archive: Archive, arguments: argparse.Namespace) -> int
     return 0
 
 
-def _row(archive: Archive, manifest: Manifest) -> dict[str, Any]:
-    found = summary_or_nothing(archive.home / manifest.name)
+def _row(manifest: Manifest, found: dict[str, Any]) -> dict[str, Any]:
     return {
         "name": manifest.name,
         "kind": manifest.kind,
@@ -145,7 +155,7 @@ def _row(archive: Archive, manifest: Manifest) -> dict[str, Any]:
         "archived_at": manifest.archived_at,
         "why": manifest.why,
         "replaced_by": manifest.replaced_by,
-        "origin": printable(manifest.origin),
+        "origin": one_line(manifest.origin),
         "remote": manifest.remote,
         "files": len(manifest.files),
         "size_bytes": manifest.size_bytes,

@@ -11,7 +11,7 @@ from raytrain.config.baseline import Baseline
 from raytrain.config.dump import dump_yaml
 from raytrain.config.reader import load_baseline
 from raytrain.errors import InputError
-from raytrain.files import read_json_or_nothing, write_text
+from raytrain.files import read_as, write_text
 from raytrain.results.description import FIT_FILE, STUDY_FILE
 from raytrain.whisper.variants import VARIANTS
 
@@ -35,7 +35,7 @@ def _of_raytrain(folder: Path) -> tuple[Baseline, list[str]]:
     path = next((folder / name for name in (FIT_FILE, STUDY_FILE) if (folder / name).is_file()), None)
     if path is None:
         raise InputError(f"{folder}: holds no configuration; write a baseline by hand, from the nearest in baselines/")
-    baseline = read_json_or_nothing(path).get("baseline")
+    baseline = read_as(path, dict[str, Any]).get("baseline")
     if baseline is None:
         raise InputError(f"{path}: holds no resolved baseline; write one by hand from the nearest in baselines/")
     return _validated(path, baseline), []
@@ -98,9 +98,9 @@ def _training(run: TrainerRun) -> dict[str, Any]:
     if 0 < warmup < 1:  # transformers 5 has the ratio in the same key
         warmup, ratio = 0.0, warmup
     return {
-        "batch_size": given["per_device_train_batch_size"],
-        "gradient_accumulation_steps": given["gradient_accumulation_steps"],
-        "learning_rate": float(given["learning_rate"]),
+        "batch_size": given.get("per_device_train_batch_size"),
+        "gradient_accumulation_steps": given.get("gradient_accumulation_steps"),
+        "learning_rate": given.get("learning_rate"),
         "warmup_steps": round(warmup or ratio * (run.state.get("max_steps") or 0)),
         "weight_decay": float(given.get("weight_decay") or 0.0),
         "max_grad_norm": float(given.get("max_grad_norm") or 1.0),
@@ -108,7 +108,7 @@ def _training(run: TrainerRun) -> dict[str, Any]:
         "max_steps": max_steps if max_steps > 0 else None,
         "precision": "fp16" if given.get("fp16") else "bf16" if given.get("bf16") else "fp32",
         "schedule": str(given.get("lr_scheduler_type", "linear")),
-        "seed": int(given.get("seed", 42)),
+        "seed": given.get("seed", 42),
         "keep_best": int(given.get("save_total_limit") or 3),
         "checkpoint_every_steps": _interval(given.get("save_steps"), otherwise=1000),
     }

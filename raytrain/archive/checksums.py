@@ -2,13 +2,15 @@
 
 import hashlib
 import json
+import stat
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
+from raytrain.archive.kept import require_kind
 from raytrain.archive.s3 import RemoteFolder
-from raytrain.archive.tree import Status, Tree, printable, scan
+from raytrain.archive.tree import Status, Tree, one_line, scan
 from raytrain.errors import Damaged, InputError
 from raytrain.files import sha256_of
 
@@ -90,11 +92,12 @@ class Manifest:
             if values["format"] > FORMAT:
                 raise Damaged([f"{FILE_NAME}: written by a newer raytrain; use that version"])
             is_whole = _signed(values) == text
+            require_kind(values, cls, place=FILE_NAME, way_out="restore it from a copy")
             own = {key: value for key, value in values.items() if key in {field.name for field in fields(cls)}}
             own["directories"] = {path: Status(**value) for path, value in own["directories"].items()}
             own["files"] = {path: KeptFile(**value) for path, value in own["files"].items()}
             found = cls(**own)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise Damaged([f"{FILE_NAME}: truncated or not a manifest ({error})"]) from None
         if not is_whole:
             raise Damaged([f"{FILE_NAME}: edited: its sha256 is not that of its text"])
@@ -110,9 +113,19 @@ def hashed(folder: Path, tree: Tree) -> dict[str, KeptFile]:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """The manifest of an archived run's folder; one that is missing or not whole is Damaged."""
+    """The manifest of an archived run's folder; one that is missing, not whole or another run's is Damaged."""
+    found = read_manifest_file(folder / FILE_NAME)
+    if found.name != folder.name:
+        raise Damaged([f"{FILE_NAME}: of {found.name}, in the folder of {folder.name}"])
+    return found
+
+
+def read_manifest_file(path: Path) -> Manifest:
+    """The manifest in this file, wherever a move has put it; one that is missing or not whole is Damaged."""
     try:
-        return Manifest.parse((folder / FILE_NAME).read_text(encoding="utf-8"))
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would wait for somebody to write to it
+            raise Damaged([f"{FILE_NAME}: not a file"])
+        return Manifest.parse(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise Damaged([f"{FILE_NAME}: missing"]) from None
     except (OSError, UnicodeDecodeError) as error:
@@ -159,17 +172,21 @@ def _differences(
             yield f"{path}: missing"
         elif sizes[path] != file.size:
             yield f"{path}: {sizes[path]} bytes, {file.size} were archived"
-        elif sha256(path) != file.sha256:
-            yield f"{path}: its bytes are not those that were archived"
+        else:
+            try:
+                if sha256(path) != file.sha256:
+                    yield f"{path}: its bytes are not those that were archived"
+            except OSError as error:
+                yield f"{path}: {error.strerror}"
     for path in sorted(set(sizes) - set(expected)):
         yield f"{path}: not archived with the run"
 
 
 def _is_for_s3(name: str, size_bytes: int) -> bool:
-    """Whether a file goes to S3. Logs and texts are read where they are; S3 takes no name that is no UTF-8."""
+    """Whether a file goes to S3. Logs and texts are read where they are; S3 takes no name that cannot be spelled."""
     path = Path(name)
     read_here = path.name == "training_args.bin" or "events.out.tfevents" in path.name or path.suffix in _READ_HERE
-    if read_here or printable(name) != name:
+    if read_here or one_line(name) != name:
         return False
     return path.suffix in _WEIGHTS or size_bytes >= _LARGE_BYTES
 

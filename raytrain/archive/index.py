@@ -4,11 +4,12 @@ from pathlib import Path
 from typing import Any
 
 from raytrain.archive.checksums import Manifest, read_manifest
-from raytrain.archive.journal import RESTORED
-from raytrain.archive.summaries import summary_or_nothing
-from raytrain.archive.tree import printable
-from raytrain.errors import Damaged
-from raytrain.files import read_json_or_nothing, write_text
+from raytrain.archive.journal import RESTORED, Gone
+from raytrain.archive.kept import read_kept, readable
+from raytrain.archive.summaries import summary_or_fault
+from raytrain.archive.tree import one_line
+from raytrain.errors import Damaged, InputError
+from raytrain.files import write_text
 
 _BEGIN, _END = "<!-- made by raytrain.archive from here -->", "<!-- to here -->"
 _HEAD = """# Archive
@@ -27,10 +28,15 @@ def entries(home: Path) -> dict[str, Path]:
 
 
 def write_index(home: Path) -> None:
-    """Renew the lines in README.md between the marks; what people wrote around them stays."""
+    """Renew the lines in README.md between the marks; what people wrote around them stays.
+
+    InputError for a file of which nobody knows what is whose: it stays as it is.
+    """
     path = home / "README.md"
-    old = path.read_text(encoding="utf-8") if path.exists() else f"{_HEAD}{_BEGIN}\n{_END}\n"
+    old = _read(path) if path.exists() else f"{_HEAD}{_BEGIN}\n{_END}\n"
     before, found, rest = old.partition(_BEGIN)
+    if found and _END not in rest:
+        raise InputError(f"{path}: its lines are not renewed: {_END} is missing; put it back, or remove the file")
     after = rest.partition(_END)[2] if found else "\n"
     gap = "" if found else "\n"
     new = f"{before}{gap}{_BEGIN}\n{_lines(home)}{_END}{after}"
@@ -38,10 +44,22 @@ def write_index(home: Path) -> None:
         write_text(path, new)
 
 
-def restored(home: Path) -> dict[str, dict[str, Any]]:
-    """The records of runs that went back and are not here now."""
-    gone = (path for path in sorted((home / RESTORED).glob("*.json")) if not (home / path.stem).exists())
-    return {path.stem: record for path in gone if (record := read_json_or_nothing(path))}
+def restored(home: Path) -> tuple[dict[str, Gone], list[str]]:
+    """The records of runs that went back and are not here now, by name, and a line for each that cannot be read."""
+    paths = [path for path in sorted((home / RESTORED).glob("*.json")) if not (home / path.stem).exists()]
+    found, faults = readable(paths, lambda path: (path.stem, Gone(**read_kept(path, Gone))))
+    return dict(found), faults
+
+
+def _read(path: Path) -> str:
+    try:
+        if not path.is_file():
+            raise InputError(f"{path}: its lines are not renewed: not a file; move it away")
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: its lines are not renewed: not UTF-8; save it as UTF-8, or remove it") from None
+    except OSError as error:
+        raise InputError(f"{path}: its lines are not renewed: {error.strerror}; make it readable") from None
 
 
 def _lines(home: Path) -> str:
@@ -50,12 +68,12 @@ def _lines(home: Path) -> str:
     if rows:
         head = _cells("name", "what", "best WER", "archived", "why", "what replaced it", "where it came from")
         text = "\n" + head + "|---" * 7 + "|\n" + "".join(rows) + "\n"
-    back = restored(home)
+    back, _ = restored(home)
     if back:
         text += "Went back:\n\n| name | why it was here | from | until | to |\n|---|---|---|---|---|\n"
         for name, record in back.items():
-            days = [record["archived_at"][:10], record["restored_at"][:10]]
-            text += _cells(name, record["why"], *days, f"`{record['restored_to']}`")
+            days = record.archived_at[:10], record.restored_at[:10]
+            text += _cells(name, record.why, *days, f"`{record.restored_to}`")
         text += "\n"
     return text
 
@@ -65,7 +83,7 @@ def _row(name: str, folder: Path) -> str:
         manifest = read_manifest(folder)
     except Damaged as error:
         return _cells(name, error.faults[0], *[""] * 5)
-    found = summary_or_nothing(folder)
+    found, _ = summary_or_fault(folder)
     wer = found.get("best_eval_wer")
     return _cells(
         f"[{name}]({name}/)",
@@ -86,4 +104,4 @@ def what(manifest: Manifest, found: dict[str, Any]) -> str:
 
 
 def _cells(*texts: str) -> str:
-    return "| " + " | ".join(" ".join(printable(text).replace("|", "\\|").split()) for text in texts) + " |\n"
+    return "| " + " | ".join(one_line(" ".join(text.split())).replace("|", "\\|") for text in texts) + " |\n"

@@ -7,11 +7,37 @@ from pathlib import Path
 from typing import Literal, Self
 
 from raytrain.archive.checksums import FILE_NAME
-from raytrain.files import sync_folder, write_text
+from raytrain.archive.kept import read_kept
+from raytrain.archive.tree import let_write
+from raytrain.errors import InputError
+from raytrain.files import move, sync_folder, write_text
 
 RESTORED = "restored"
 """The archive's folder for the records of runs that went back."""
 _JOURNAL = ".move.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Written:
+    """A journal's values."""
+
+    name: str
+    direction: Literal["add", "restore"]
+    outside: str
+    by: Literal["rename", "copy"]
+    keep: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gone:
+    """What the archive keeps of a run that went back. Times are ISO 8601 in UTC."""
+
+    name: str
+    kind: str
+    why: str
+    archived_at: str
+    restored_at: str
+    restored_to: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,15 +95,43 @@ class Move:
 
     @classmethod
     def read(cls, journal: Path) -> Self:
-        values = json.loads(journal.read_text(encoding="utf-8"))
+        """The move of a journal; InputError where it is not whole: where its run is is then for a person to see."""
+        name = journal.name.removeprefix(".").removesuffix(_JOURNAL)
+        try:
+            values = read_kept(journal, _Written)
+            if values["name"] != name:
+                raise InputError(f"{journal}: of a move of {values['name']}; restore the file from a copy")
+        except InputError as error:
+            found = f"look whether {journal.parent / name} is whole, or the place it went to or came from"
+            raise InputError(f"{error}; or {found}, then remove the file") from None
         return cls(**values | {"home": journal.parent, "outside": Path(values["outside"])})
 
 
-def unsettled(home: Path) -> list[Move]:
-    """The moves that something interrupted. What was written before its journal was goes: nothing had moved."""
-    moves = [Move.read(journal) for journal in sorted(home.glob(f".*{_JOURNAL}"))]
-    needed = {move.manifest_aside for move in moves}
-    asides = [path for path in home.glob(f".*.{FILE_NAME}") if path not in needed]
-    for stray in [*home.glob(".*.new"), *(home / RESTORED).glob(".*.new"), *asides]:
-        stray.unlink()
-    return moves
+def journals(home: Path) -> list[Path]:
+    """The journals of moves that something interrupted."""
+    return sorted(home.glob(f".*{_JOURNAL}"))
+
+
+def is_moving(home: Path, name: str) -> bool:
+    """Whether a move of this run was interrupted, and is not ended yet."""
+    return os.path.lexists(home / f".{name}{_JOURNAL}")
+
+
+def clear_strays(home: Path) -> None:
+    """Remove what was written before its journal was: nothing had moved.
+
+    A manifest beside a run that has none is not one of these: somebody removed a journal that could not be read.
+    """
+    for aside in home.glob(f".*.{FILE_NAME}"):
+        name = aside.name.removeprefix(".").removesuffix(f".{FILE_NAME}")
+        entry = home / name
+        if is_moving(home, name) or not aside.is_file():
+            continue
+        if entry.is_dir() and not (entry / FILE_NAME).exists():
+            let_write(entry)
+            move(aside, entry / FILE_NAME)
+        else:
+            aside.unlink()
+    for stray in (*home.glob(".*.new"), *(home / RESTORED).glob(".*.new")):
+        if stray.is_file():
+            stray.unlink()

@@ -12,12 +12,12 @@ By copy, to another or with S3:  journal, copy beside the new place, check of ev
 import errno
 import json
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Literal
 
-from raytrain.archive.checksums import FILE_NAME, Manifest, faults
-from raytrain.archive.journal import Move
+from raytrain.archive.checksums import FILE_NAME, Manifest, faults, read_manifest_file
+from raytrain.archive.journal import Gone, Move
 from raytrain.archive.s3 import RemoteFolder
 from raytrain.archive.tree import copy_tree, dress, let_write, remove_tree, scan
 from raytrain.config.constants import GIB
@@ -53,7 +53,7 @@ def settle(move: Move) -> str | None:
     note = None
     # The manifest goes to its final place, or goes, as the last thing of a move but one.
     if move.manifest_aside.exists():
-        manifest = Manifest.parse(move.manifest_aside.read_text(encoding="utf-8"))
+        manifest = read_manifest_file(move.manifest_aside)
         if move.by == "rename":
             _settle_rename(move, manifest)
         elif move.direction == "add":
@@ -204,13 +204,13 @@ def _has_arrived(place: Path, manifest: Manifest) -> bool:
 def _remember(move: Move, manifest: Manifest) -> None:
     project = move.home.parent
     place = move.outside.relative_to(project) if move.outside.is_relative_to(project) else move.outside
-    record = {
-        "name": manifest.name,
-        "kind": manifest.kind,
-        "why": manifest.why,
-        "archived_at": manifest.archived_at,
-        "restored_at": utc_now(),
-        "restored_to": place.as_posix(),
-    }
+    record = Gone(
+        name=manifest.name,
+        kind=manifest.kind,
+        why=manifest.why,
+        archived_at=manifest.archived_at,
+        restored_at=utc_now(),
+        restored_to=place.as_posix(),
+    )
     # Escaped: a folder's name may be no UTF-8.
-    write_text(move.record, json.dumps(record, indent=2) + "\n")
+    write_text(move.record, json.dumps(asdict(record), indent=2) + "\n")

@@ -2,9 +2,13 @@
 
 import io
 import pickle
+import struct
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
+
+_MOST_BYTES = 2**24
 
 
 def plain_values(path: Path) -> dict[str, Any]:
@@ -14,13 +18,18 @@ def plain_values(path: Path) -> dict[str, Any]:
     it as torch does would import and run whatever the file names.
     """
     try:
+        if not path.is_file():
+            return {}
         with zipfile.ZipFile(path) as archive:
-            name = next(name for name in archive.namelist() if name.endswith("data.pkl"))
-            found = _Inert.Unpickler(io.BytesIO(archive.read(name))).load()
-    except (OSError, StopIteration, zipfile.BadZipFile, pickle.UnpicklingError, EOFError, ValueError, TypeError,
-            AttributeError, IndexError, KeyError, OverflowError):  # fmt: skip
+            member = next(one for one in archive.infolist() if one.filename.endswith("data.pkl"))
+            if member.file_size > _MOST_BYTES:
+                return {}
+            found = _Inert.Unpickler(io.BytesIO(archive.read(member))).load()
+    except (OSError, StopIteration, zipfile.BadZipFile, zlib.error, struct.error, pickle.UnpicklingError, EOFError,
+            ValueError, TypeError, LookupError, AttributeError, ArithmeticError, MemoryError,
+            RuntimeError):  # fmt: skip
         return {}
-    values = {key: _plain(value) for key, value in getattr(found, "state", {}).items()}
+    values = {key: _plain(value) for key, value in found.state.items()} if isinstance(found, _Inert) else {}
     return {key: value for key, value in values.items() if isinstance(value, str | int | float | bool)}
 
 

@@ -17,7 +17,7 @@ _WAY_OUT = "wait until it has ended, or stop it"
 def held_still(folder: Path) -> Iterator[None]:
     """Hold the run's own locks, so that nobody resumes it meanwhile; refuse a run that is being written."""
     with ExitStack() as held:
-        for path in sorted(folder.glob("*.lock")):
+        for path in sorted(path for path in folder.glob("*.lock") if path.is_file()):
             lock = held.enter_context(path.open("rb"))  # to read, not as ProcessLock: its bytes stay the run's
             if not lock_descriptor(lock.fileno(), blocking=False):
                 raise InputError(f"{folder}: in use, {path.name} is held; {_WAY_OUT}")

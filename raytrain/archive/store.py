@@ -2,7 +2,7 @@
 
 import errno
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +14,15 @@ from raytrain.archive.checks import (
     require_place,
     require_whole_checkpoints,
 )
-from raytrain.archive.checksums import FILE_NAME, Manifest, faults, hashed, read_manifest, remote_faults
+from raytrain.archive.checksums import Manifest, faults, hashed, read_manifest, remote_faults
 from raytrain.archive.index import entries, restored, write_index
-from raytrain.archive.journal import unsettled
+from raytrain.archive.journal import Move, clear_strays, is_moving, journals
+from raytrain.archive.kept import readable
 from raytrain.archive.move import move_in, move_out, settle
 from raytrain.archive.quiet import held_still
 from raytrain.archive.s3 import RemoteFolder
 from raytrain.archive.summaries import made_with
-from raytrain.archive.tree import plain, printable, refuse_links_out, scan
+from raytrain.archive.tree import one_line, plain, refuse_links_out, scan
 from raytrain.errors import Damaged, InputError
 from raytrain.files import ProcessLock
 from raytrain.results.records import utc_now
@@ -74,7 +75,7 @@ class Archive:
                 if remote is not None:
                     manifest = manifest.with_remote(remote.url)
                 self._note(move_in(self.home, manifest, place))
-            write_index(self.home)
+            self._renew_index()
         return manifest
 
     def restore(self, name: str, *, to: Path | None = None, keep: bool = False) -> Path:
@@ -95,19 +96,22 @@ class Archive:
             if target.exists():
                 target.rmdir()
             self._note(move_out(self.home, manifest, target, keep=keep))
-            write_index(self.home)
+            self._renew_index()
         return target
 
     def verify(self, name: str | None = None) -> dict[str, list[str]]:
         """Read every byte of one run or of all; the faults by name, none where all is as it was archived."""
         with self._alone():
             folders = entries(self.home) if name is None else {name: self._folder(name)}
-            return {name: self._faults(folder) for name, folder in folders.items()}
+            return {name: self._faults_or_why_not(folder) for name, folder in folders.items()}
 
     def recover(self) -> None:
         """Finish or undo what a kill interrupted, unless somebody works here."""
-        with suppress(InputError), self._alone():
-            pass
+        try:
+            with self._alone():
+                pass
+        except InputError as error:
+            self._say(str(error))
 
     def names(self) -> list[str]:
         """The names of all archived runs."""
@@ -118,7 +122,7 @@ class Archive:
         try:
             return read_manifest(self._folder(name))
         except Damaged as error:
-            raise Damaged([f"{name}: {fault}" for fault in error.faults]) from None
+            raise Damaged([one_line(f"{name}: {fault}") for fault in error.faults]) from None
 
     def _manifest(self, place: Path, **given: Any) -> Manifest:
         """The manifest of a run, by what its folder shows and what is given."""
@@ -147,10 +151,13 @@ class Archive:
             manifest = read_manifest(folder)
         except Damaged as error:
             return error.faults
-        found = list(faults(folder, manifest))
-        if manifest.name != folder.name:
-            found.append(f"{FILE_NAME}: of {manifest.name}, in the folder of {folder.name}")
-        return [printable(fault) for fault in found + remote_faults(manifest)]
+        return [one_line(fault) for fault in [*faults(folder, manifest), *remote_faults(manifest)]]
+
+    def _faults_or_why_not(self, folder: Path) -> list[str]:
+        try:
+            return self._faults(folder)
+        except InputError as error:  # S3 is away, and the other runs lie here
+            return [f"cannot be checked: {one_line(str(error))}"]
 
     def _folder(self, name: str) -> Path:
         known = entries(self.home)
@@ -166,8 +173,8 @@ class Archive:
 
     def _went_to(self, name: str) -> Path | None:
         """Where a run is that has left the archive, as long as it is still there."""
-        record = restored(self.home).get(name)
-        place = self.project / record["restored_to"] if record else None
+        record = restored(self.home)[0].get(name)
+        place = self.project / record.restored_to if record else None
         return place if place is not None and place.exists() else None
 
     @contextmanager
@@ -182,18 +189,28 @@ class Archive:
                     raise
                 yield  # no archive yet, or one that can only be read: nobody moves anything here
                 return
-            for move in unsettled(self.home):
+            clear_strays(self.home)
+            moves, unreadable = readable(journals(self.home), Move.read)
+            for fault in unreadable:
+                self._say(fault)
+            for move in moves:
                 try:
                     self._note(settle(move))
-                except (InputError, OSError) as error:  # S3 or a disk is away now; the journal stays for the next time
+                except (InputError, Damaged, OSError) as error:  # S3 or a disk is away now, or the manifest is damaged
                     self._say(f"{move.journal}: an interrupted move of {move.name} cannot be ended yet: {error}")
-            write_index(self.home)
+            self._renew_index()
             yield
 
+    def _renew_index(self) -> None:
+        try:
+            write_index(self.home)
+        except InputError as error:  # the manifests say it all; a person's file waits for the person
+            self._say(str(error))
+
     def _require_settled(self, name: str) -> None:
-        entry = self.home / name
-        if any(move.entry == entry for move in unsettled(self.home)):
-            raise InputError(f"{entry}: an interrupted move of it cannot be ended yet; the line above says why")
+        if is_moving(self.home, name):
+            place = self.home / name
+            raise InputError(f"{place}: an interrupted move of it cannot be ended yet; the line above says why")
 
     def _note(self, note: str | None) -> None:
         if note is not None:

@@ -1,12 +1,13 @@
 """The folder of a run in, archived or not, ours or foreign; what kind it is and what a comparison needs of it out."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from raytrain.archive.checksums import FILE_NAME, read_manifest
+from raytrain.archive.told import Config, Described, told
 from raytrain.archive.trainer_run import TrainerRun
+from raytrain.archive.tree import one_line, refuse_links_out, scan
 from raytrain.errors import Damaged, InputError
-from raytrain.files import read_json_or_nothing
 from raytrain.results.choose import best_trial
 from raytrain.results.description import read_description
 from raytrain.results.ledger import Ledger
@@ -43,6 +44,13 @@ def summary(folder: Path) -> dict[str, Any]:
     history (rows with step and eval_wer), archived_at, why; a study's are its best trial's, with `trials` besides.
     """
     folder = Path(folder)
+    try:
+        return _summary(folder)
+    except OSError as error:
+        raise InputError(f"{error.filename or folder}: {error.strerror}; make it readable") from None
+
+
+def _summary(folder: Path) -> dict[str, Any]:
     kind = recognise(folder)
     if kind is None:
         raise InputError(f"{folder}: not a run: it holds none of {', '.join(KINDS.values())}")
@@ -72,17 +80,18 @@ def summary(folder: Path) -> dict[str, Any]:
     }
 
 
-def summary_or_nothing(folder: Path) -> dict[str, Any]:
-    """A run's summary; {} where its files cannot be made out: it is listed all the same."""
+def summary_or_fault(folder: Path) -> tuple[dict[str, Any], str | None]:
+    """An archived run's summary, or {} and in a line why its files cannot be made out: it is listed all the same."""
     try:
-        return summary(folder)
-    except InputError:
-        return {}
+        refuse_links_out(folder, scan(folder))  # nothing is read that is no file of the run's own
+        return summary(folder), None
+    except InputError as error:
+        return {}, one_line(str(error))
 
 
 def made_with(folder: Path) -> tuple[str | None, dict[str, str | None]]:
     """The commit and the versions that a run recorded; None and {} where it did not."""
-    recorded = (read_json_or_nothing(folder / name).get("provenance") for name in ("study.json", "fit.json"))
+    recorded = (one.get("provenance") for one in told([folder / "study.json", folder / "fit.json"], Described))
     provenance = next(filter(None, recorded), None)
     if provenance is None:
         version = TrainerRun(folder).model.get("transformers_version")
@@ -94,7 +103,7 @@ def made_with(folder: Path) -> tuple[str | None, dict[str, str | None]]:
 
 
 def _fit(folder: Path) -> dict[str, Any]:
-    described = read_json_or_nothing(folder / "fit.json")
+    described = _described(folder / "fit.json")
     result = described.get("result") or {}
     when = (described.get("provenance") or {}).get("started_at") or _date(folder)
     return _of_config(described.get("baseline") or {}) | {
@@ -107,10 +116,10 @@ def _fit(folder: Path) -> dict[str, Any]:
 
 
 def _study(folder: Path) -> dict[str, Any]:
-    described = read_json_or_nothing(folder / "study.json")
+    described = _described(folder / "study.json")
     records = Ledger(folder).read()
     best = best_trial(records, memory_limit_gib=_memory_limit_gib(folder))
-    found = _of_config(best.config.model_dump() if best else described.get("baseline") or {})
+    found = _of_config(cast("Config", best.config.model_dump()) if best else described.get("baseline") or {})
     found |= {"when": _date(folder), "trials": len(records), "steps": None, "examples_seen": None, "history": []}
     if best is None:
         return found
@@ -125,6 +134,10 @@ def _study(folder: Path) -> dict[str, Any]:
     }
 
 
+def _described(path: Path) -> Described:
+    return next(iter(told([path], Described)), Described())
+
+
 def _memory_limit_gib(folder: Path) -> float | None:
     try:
         return read_description(folder).memory_limit_gib
@@ -132,7 +145,7 @@ def _memory_limit_gib(folder: Path) -> float | None:
         return None
 
 
-def _of_config(config: dict[str, Any]) -> dict[str, Any]:
+def _of_config(config: Config) -> dict[str, Any]:
     """The keys of a resolved baseline that a comparison shows."""
     model, training = config.get("model") or {}, config.get("training") or {}
     batch_size, accumulation = training.get("batch_size"), training.get("gradient_accumulation_steps")

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from raytrain.archive.pickled import plain_values
-from raytrain.files import read_json_or_nothing
+from raytrain.archive.told import Arguments, Generation, Kind, ModelConfig, Scored, State, told
+from raytrain.files import as_kind
 from raytrain.whisper.variants import VARIANTS
 
 _ASSUMED_PERCENT_ABOVE = 1.5
@@ -27,25 +28,27 @@ class TrainerRun:
         return any((place / name).is_file() for place in _places(folder) for name in names)
 
     @cached_property
-    def state(self) -> dict[str, Any]:
+    def state(self) -> State:
         """trainer_state.json; the one with the most steps, since the root's may be older than a checkpoint's."""
-        states = [read_json_or_nothing(place / "trainer_state.json") for place in _places(self.folder)]
-        return max(states, key=lambda state: state.get("global_step") or 0, default={})
+        states = self._told("trainer_state.json", State)
+        return max(states, key=lambda state: state.get("global_step") or 0, default=State())
 
     @cached_property
-    def arguments(self) -> dict[str, Any]:
-        """TrainingArguments, as far as they are plain values."""
-        return next(filter(None, (plain_values(place / "training_args.bin") for place in _places(self.folder))), {})
+    def arguments(self) -> Arguments:
+        """TrainingArguments, as far as they are plain values; empty where no file of them can be read."""
+        paths = [place / "training_args.bin" for place in _places(self.folder)]
+        path, values = next(((path, found) for path in paths if (found := plain_values(path))), (self.folder, {}))
+        return as_kind(values, Arguments, place=str(path), way_out="restore the file from a copy")
 
     @cached_property
-    def model(self) -> dict[str, Any]:
+    def model(self) -> ModelConfig:
         """The model's config.json."""
-        return self._first("config.json")
+        return next(iter(self._told("config.json", ModelConfig)), ModelConfig())
 
     @cached_property
-    def generation(self) -> dict[str, Any]:
+    def generation(self) -> Generation:
         """The model's generation_config.json."""
-        return self._first("generation_config.json")
+        return next(iter(self._told("generation_config.json", Generation)), Generation())
 
     @property
     def variant(self) -> str | None:
@@ -73,14 +76,12 @@ class TrainerRun:
         Many training scripts log 100 times the WER. Unsaid, a run whose best is above 1.5 is taken for one of these:
         150 % wrong at its best is no run that anybody keeps.
         """
-        rows = [row for row in self.state.get("log_history", []) if isinstance(row.get("eval_wer"), int | float)]
-        if not rows:
+        wers = [(row, wer) for row in self._rows if (wer := row.get("eval_wer")) is not None]
+        if not wers:
             return [], None
-        assumed = "percent" if min(row["eval_wer"] for row in rows) > _ASSUMED_PERCENT_ABOVE else "fraction"
+        assumed = "percent" if min(wer for _, wer in wers) > _ASSUMED_PERCENT_ABOVE else "fraction"
         scale = 100 if (unit or assumed) == "percent" else 1
-        history = [
-            {"step": row["step"], "epoch": row.get("epoch"), "eval_wer": row["eval_wer"] / scale} for row in rows
-        ]
+        history = [{"step": row["step"], "epoch": row.get("epoch"), "eval_wer": wer / scale} for row, wer in wers]
         return history, unit or f"{assumed}, assumed"
 
     def summary(self, *, unit: str | None) -> dict[str, Any]:
@@ -88,7 +89,7 @@ class TrainerRun:
         history, recorded = self.wer_history(unit)
         batch_size = self.arguments.get("per_device_train_batch_size") or self.state.get("train_batch_size")
         accumulation = self.arguments.get("gradient_accumulation_steps")
-        rates = [row["learning_rate"] for row in self.state.get("log_history", []) if "learning_rate" in row]
+        rates = [rate for row in self._rows if (rate := row.get("learning_rate")) is not None]
         steps = self.state.get("global_step")
         effective = batch_size * accumulation if batch_size and accumulation else None
         return {
@@ -109,9 +110,13 @@ class TrainerRun:
             "history": history,
         }
 
-    def _first(self, name: str) -> dict[str, Any]:
-        """The file of this name that holds anything; {} where none does: a foreign run may have torn its files."""
-        return next(filter(None, (read_json_or_nothing(place / name) for place in _places(self.folder))), {})
+    @property
+    def _rows(self) -> list[Scored]:
+        return self.state.get("log_history") or []
+
+    def _told(self, name: str, kind: type[Kind]) -> list[Kind]:
+        """The files of this name that are whole: a foreign run may have torn some of them."""
+        return told([place / name for place in _places(self.folder)], kind)
 
     def _when(self) -> str | None:
         """The time at which its latest state was written, in ISO 8601."""

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from raytrain.archive.s3 import RemoteFolder
 from raytrain.errors import InputError
 from raytrain.files import sync_folder
+from raytrain.terminal import printable
 
 _CHUNK_BYTES = 4 * 2**20
 
@@ -41,9 +42,9 @@ def plain(path: Path) -> Path:
     return Path(os.path.normpath(path.absolute()))
 
 
-def printable(text: str) -> str:
-    """A path as it can be printed and sent: bytes of a name that are no UTF-8 become escapes."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+def one_line(text: str) -> str:
+    """A text with a path in it, in one line and of letters alone: line ends and bytes that are no UTF-8 are escaped."""
+    return printable(text).replace("\n", "\\n")
 
 
 def scan(folder: Path) -> Tree:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -73,7 +74,8 @@ def test_what_takes_too_long_is_left_to_itself() -> None:
 
 def test_where_tensorboard_cannot_write_wandb_goes_on(tmp_path: Path) -> None:
     (tmp_path / "tensorboard").write_text("")
-    run = open_run(Tracking(wandb="offline"), CONTENT, folder=tmp_path)
+    # An id of its own: a test before may have left a run open that a silent server holds up.
+    run = open_run(Tracking(wandb="offline"), replace(CONTENT, run_id="without-tensorboard"), folder=tmp_path)
     run.log(FIRST)
     run.log(SECOND)
     run.finish("completed", {})

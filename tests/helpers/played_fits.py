@@ -12,19 +12,18 @@ from typing import Any
 import pytest
 
 from raytrain.cli import disk_faults_reported
-from raytrain.errors import RunError
+from raytrain.errors import InputError, RunError
 from raytrain.files import sha256_of
 from raytrain.results.description import Description, read_description
 from raytrain.results.records import Row
 from raytrain.results.run_folder import new_run_folder
 from raytrain.training.session import Session
 from raytrain.trial import cluster, watched_run
-from raytrain.trial.fit import fit
+from raytrain.trial.fit import CHECKPOINTS, fit
 from raytrain.trial.inputs import Inputs
 from raytrain.trial.job import Job
-from raytrain.trial.storage import latest_checkpoint, mend
+from raytrain.trial.storage import SNAPSHOT, latest_checkpoint
 
-_SNAPSHOT = "checkpoint_manager_snapshot.json"
 _HARDWARE = cluster.Hardware(nodes=(cluster.Node(id="one", cpus=1),))
 
 
@@ -42,7 +41,13 @@ class PlayedFit:
         description = read_description(folder, to_go_on=True) if begun else self._description
         if description.result is None or description.result["outcome"] == "failed":
             with self._played(), disk_faults_reported(folder, resume="--resume"):
-                fit(description, folder=folder, inputs=self._inputs)
+                try:
+                    fit(description, folder=folder, inputs=self._inputs)
+                except InputError as error:
+                    if "no checkpoint is whole" not in str(error):
+                        raise
+                    shutil.rmtree(folder / CHECKPOINTS)  # as the line says
+                    fit(description, folder=folder, inputs=self._inputs)
         return folder
 
     def is_whole(self, checkpoint: Path) -> bool:
@@ -58,7 +63,6 @@ class PlayedFit:
 
     def _train(self, job: Job, *, on_row: Callable[[Row], None], **_: Any) -> None:
         run = Path(job.storage) / job.name
-        mend(run)
         latest = latest_checkpoint(run)
 
         def report(row: Row, checkpoint: Path | None) -> None:
@@ -87,8 +91,9 @@ def _keep(run: Path, checkpoint: Path) -> None:
     (run / checkpoint.name).mkdir(parents=True, exist_ok=True)
     for path in checkpoint.iterdir():
         shutil.copyfile(path, run / checkpoint.name / path.name)
-    name = {"checkpoint_dir_name": checkpoint.name}
-    (run / _SNAPSHOT).write_text(json.dumps({"checkpoint_results": [name], "latest_checkpoint_result": name}))
+    kept = {"checkpoint_dir_name": checkpoint.name, "metrics": {}}
+    snapshot = {"checkpoint_results": [kept], "checkpoint_report_indices": [0], "latest_checkpoint_result": kept}
+    (run / SNAPSHOT).write_text(json.dumps(snapshot))
     for other in run.iterdir():
         if other.is_dir() and other.name != checkpoint.name:
             shutil.rmtree(other)

@@ -33,7 +33,8 @@ from raytrain.tracking.content import trial_run
 from raytrain.tracking.tracked_run import open_run
 from raytrain.trial import cluster
 from raytrain.trial.job import Share, Trial
-from raytrain.trial.storage import latest_checkpoint, mend
+from raytrain.trial.stop_request import StopRequest
+from raytrain.trial.storage import SNAPSHOT, latest_checkpoint
 
 SPACE = (
     "vary={training.batch_size: {values: [2, 4, 8]}, training.gradient_accumulation_steps: {values: [1, 2]}, "
@@ -44,7 +45,6 @@ PRUNED, FAILED, REFUSED = 2, 3, 4
 """The trials that do not run to their end, by number."""
 _EVALUATED_AT = (8, 16, 24)
 _SHARE = Share(use_gpu=False, gpu_fraction=1.0, cpus=1, threads=1)
-_SNAPSHOT = "checkpoint_manager_snapshot.json"
 
 
 @contextmanager
@@ -141,7 +141,7 @@ def _play(
         open_tracked=lambda trial: LaterRun(lambda: _tracked(study, trial), background=tracking),
         on_end=on_end,
         watcher=watcher,
-        asked_to_stop=asked_to_stop,
+        stop=StopRequest(study.runs, asked_to_stop),
     )
     left = proposals.remaining
     try:
@@ -178,9 +178,8 @@ def _run(recorder: recording.Recorder, study: Study, trial: Trial) -> None:
 
 
 def _rows(run: Path, trial: Trial) -> Iterator[dict[str, Any]]:
-    mend(run)
     latest = latest_checkpoint(run)
-    done = int(latest.name) if latest is not None and _is_whole(latest) else 0
+    done = int(latest.name.removeprefix("step-")) if latest is not None and _is_whole(latest) else 0
     if trial.number == FAILED:
         yield {"finished": True, "outcome": "failed", "reason": "ValueError: of our own", "objective": 10.0}
         return
@@ -207,14 +206,15 @@ def _row(trial: Trial, seen: int) -> dict[str, Any]:
 def _kept(run: Path, trial: Trial, seen: int) -> Path:
     """A checkpoint as Ray Train keeps it: the one before it goes once the snapshot names the new one."""
     run.mkdir(parents=True, exist_ok=True)
-    checkpoint = run / f"{seen:06}"
+    checkpoint = run / f"step-{seen:06}"
     shutil.rmtree(checkpoint, ignore_errors=True)
     checkpoint.mkdir()
     (checkpoint / "model.safetensors").write_bytes(bytes(1000))
     (checkpoint / "training_state.pt").write_bytes(bytes(1000))
     (checkpoint / "utterances.jsonl").write_text(_utterances(trial.config))
-    name = {"checkpoint_dir_name": checkpoint.name}
-    (run / _SNAPSHOT).write_text(json.dumps({"checkpoint_results": [name], "latest_checkpoint_result": name}))
+    kept = {"checkpoint_dir_name": checkpoint.name, "metrics": {}}
+    snapshot = {"checkpoint_results": [kept], "checkpoint_report_indices": [0], "latest_checkpoint_result": kept}
+    (run / SNAPSHOT).write_text(json.dumps(snapshot))
     for other in run.iterdir():
         if other.is_dir() and other != checkpoint:
             shutil.rmtree(other)

@@ -6,11 +6,13 @@ import stat
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path, PurePosixPath
-from typing import Any, Self
+from typing import Annotated, Any, Self
+
+from annotated_types import Ge
 
 from raytrain.archive.kept import require_kind
 from raytrain.archive.s3 import RemoteFolder
-from raytrain.archive.tree import Status, Tree, one_line, scan
+from raytrain.archive.tree import Mode, Moment, Status, Tree, one_line, scan
 from raytrain.errors import Damaged, InputError
 from raytrain.files import sha256_of
 
@@ -26,9 +28,9 @@ class KeptFile:
     """One archived file: its hash, size, mode and time, and whether its bytes lie on S3."""
 
     sha256: str
-    size: int
-    mode: int
-    mtime_ns: int
+    size: Annotated[int, Ge(0)]
+    mode: Mode
+    mtime_ns: Moment
     remote: bool = False
 
 

@@ -101,7 +101,7 @@ class Archive:
 
     def verify(self, name: str | None = None) -> dict[str, list[str]]:
         """Read every byte of one run or of all; the faults by name, none where all is as it was archived."""
-        with self._alone():
+        with self._alone(reads_only=True):
             folders = entries(self.home) if name is None else {name: self._folder(name)}
             return {name: self._faults_or_why_not(folder) for name, folder in folders.items()}
 
@@ -178,12 +178,20 @@ class Archive:
         return place if place is not None and place.exists() else None
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Let one process at a time work here; what a kill left half done is ended first."""
+    def _alone(self, *, reads_only: bool = False) -> Iterator[None]:
+        """Let one process at a time work here; what a kill left half done is ended first.
+
+        Who only reads goes on, with a line, where what lies in the place of the lock is no file.
+        """
+        lock = self.home / ".lock"
+        if reads_only and lock.exists() and not lock.is_file():
+            self._say(f"{lock}: not a file, in the place of a lock; remove it")
+            yield
+            return
         refusal = InputError(f"{self.home}: another process moves a run here; wait until it has ended")
         with ExitStack() as held:
             try:
-                held.enter_context(ProcessLock(self.home / ".lock", in_use=lambda holder: refusal))
+                held.enter_context(ProcessLock(lock, in_use=lambda holder: refusal))
             except OSError as error:
                 if error.errno not in (errno.ENOENT, errno.EROFS, errno.EACCES):
                     raise

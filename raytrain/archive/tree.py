@@ -6,6 +6,9 @@ import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Annotated
+
+from annotated_types import Ge, Lt
 
 from raytrain.archive.s3 import RemoteFolder
 from raytrain.errors import InputError
@@ -15,13 +18,18 @@ from raytrain.terminal import printable
 _CHUNK_BYTES = 4 * 2**20
 
 
+Mode = Annotated[int, Ge(0), Lt(0o10000)]
+Moment = Annotated[int, Ge(-(2**63)), Lt(2**63)]
+"""Nanoseconds since 1970, as file systems keep them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Status:
     """A file's or folder's mode, time and size: what changes when it is written to, and what a move has to keep."""
 
-    mode: int
-    mtime_ns: int
-    size: int = 0
+    mode: Mode
+    mtime_ns: Moment
+    size: Annotated[int, Ge(0)] = 0
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,6 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from raytrain.archive.summaries import summary
 from raytrain.errors import InputError
 from raytrain.results.description import Description, read_description
@@ -86,7 +84,7 @@ def _compared(one: ComparedRun, other: ComparedRun) -> str:
     both = f"{other.name} against {one.name}"
     if one.scored is None or other.scored is None:
         return f"{both}: WERs cannot be set against each other, without both runs' utterances."
-    if not np.array_equal(one.scored.utterance_ids, other.scored.utterance_ids):
+    if not one.scored.pairs_with(other.scored):
         return f"{both}: scored on different utterances; their WERs cannot be set against each other."
     (found,) = compare([contender(other.name, [other.scored])], contender(one.name, [one.scored]))
     return (

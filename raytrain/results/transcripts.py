@@ -55,6 +55,17 @@ class UtteranceCounts:
     edits: np.ndarray
     words: np.ndarray
 
+    def pairs_with(self, other: "UtteranceCounts") -> bool:
+        """Whether both scored the same utterances, of the same children, against the same number of words."""
+        return all(
+            np.array_equal(ours, theirs)
+            for ours, theirs in (
+                (self.utterance_ids, other.utterance_ids),
+                (self.child_ids, other.child_ids),
+                (self.words, other.words),
+            )
+        )
+
 
 def transcripts_path(folder: Path, number: int) -> Path:
     """Where a trial's utterances lie in its study's folder."""
@@ -80,6 +91,8 @@ def read_counts(path: Path) -> UtteranceCounts | None:
     if nulls or any(compute.min(table[count]).as_py() < 0 for count in _COUNTS):
         raise _unreadable(path, "a count or an id is missing")
     columns = {name: table[name].to_numpy() for name in _SCHEMA.names}
+    if len(set(columns["utterance_id"])) < len(table):
+        raise InputError(f"{path}: an utterance_id stands on two lines, and would count twice; {_WAY_OUT}")
     order = np.argsort(columns["utterance_id"].astype(str), kind="stable")
     edits = columns["substitutions"] + columns["deletions"] + columns["insertions"]
     return UtteranceCounts(

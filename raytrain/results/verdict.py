@@ -96,11 +96,11 @@ def _comparable(trainings: dict[str, list[UtteranceCounts]], baseline: TrialReco
     """The contenders that scored the baseline's utterances; nothing where the baseline is not among them."""
     if baseline.trial_id not in trainings:
         return {}
-    scored = list(trainings[baseline.trial_id][0].utterance_ids)
+    scored = trainings[baseline.trial_id][0]
     return {
         trial_id: contender(trial_id, all_of)
         for trial_id, all_of in trainings.items()
-        if all(list(one.utterance_ids) == scored for one in all_of)
+        if all(one.pairs_with(scored) for one in all_of)
     }
 
 

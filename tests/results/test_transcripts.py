@@ -80,3 +80,21 @@ def test_a_spoiled_row_is_named_with_its_line(tmp_path: Path) -> None:
 
 def test_a_row_has_its_counts() -> None:
     assert counts(ROWS[0]) == WordErrors(substitutions=1, deletions=2, insertions=4, hits=8)
+
+
+def test_an_utterance_on_two_lines_would_count_twice_and_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="an utterance_id stands on two lines"):
+        read_counts(written(tmp_path / "utterances.jsonl", [ROWS[0], ROWS[1], ROWS[0]]))
+
+
+@pytest.mark.parametrize("changed", [{"hits": 9}, {"child_id": "cara"}, {"utterance_id": "u3"}])
+def test_trainings_pair_up_where_utterances_children_and_words_are_the_same(
+    tmp_path: Path, changed: dict[str, Any]
+) -> None:
+    one = read_counts(written(tmp_path / "one.jsonl", ROWS))
+    same = read_counts(written(tmp_path / "same.jsonl", ROWS[::-1]))
+    other = read_counts(written(tmp_path / "other.jsonl", [ROWS[0] | changed, ROWS[1]]))
+    assert one is not None
+    assert same is not None
+    assert other is not None
+    assert (one.pairs_with(same), one.pairs_with(other)) == (True, False)

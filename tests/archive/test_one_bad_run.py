@@ -1,6 +1,5 @@
 """One bad run never blocks the others: whatever is damaged, it is named, and all others list, show, verify, return."""
 
-import os
 import random
 import shutil
 import sys
@@ -13,7 +12,6 @@ from runs import WHY, make_fit
 from test_summaries import make_trainer_folder
 
 from raytrain.archive.__main__ import main
-from raytrain.archive.checksums import FILE_NAME
 from raytrain.archive.store import Archive
 from raytrain.archive.tree import remove_tree
 

@@ -13,7 +13,17 @@ from raytrain.archive.checksums import FILE_NAME, read_manifest
 from raytrain.archive.journal import RESTORED
 from raytrain.archive.tree import let_write
 
-_STRANGE = (b"", b"\xff\xfe", b"{", b"null", b"[]", b"[" * 200_000, b"9" * 5_000, b'{"name": 3}', b'{"name": "\\ud800"}')
+_STRANGE = (
+    b"",
+    b"\xff\xfe",
+    b"{",
+    b"null",
+    b"[]",
+    b"[" * 200_000,
+    b"9" * 5_000,
+    b'{"name": 3}',
+    b'{"name": "\\ud800"}',
+)
 BESIDE = "beside the runs"
 
 
@@ -69,7 +79,7 @@ def _no_file(run: Path, rng: random.Random) -> str:
 def _strange_name(run: Path, rng: random.Random) -> str:
     name = os.fsdecode(rng.choice((b"\xff", b"a\nb", b"\x1b[31mred", "‮gnp".encode(), b"a" * 250)))
     (run / name).write_text("more")
-    return f"a file more: {ascii(name)}"
+    return f"a file more: {name!a}"
 
 
 def _locked(run: Path, rng: random.Random) -> str:
@@ -128,7 +138,7 @@ def _record(home: Path, rng: random.Random) -> str:
 def _folder_more(home: Path, rng: random.Random) -> str:
     name = rng.choice(("empty", "a\x1b[31m\nb", os.fsdecode(b"\xff"), ".x.new", f".y.{FILE_NAME}"))
     (home / name).mkdir()
-    return f"a folder more: {ascii(name)}"
+    return f"a folder more: {name!a}"
 
 
 def _copied_run(home: Path, rng: random.Random) -> str:

@@ -62,6 +62,21 @@ def test_a_path_that_steers_the_terminal_is_named_escaped(home: Path, capsys: py
     assert r"run: a\nb\x1b[31m: not archived with the run" in told(home, capsys, "verify", "run", status=1)
 
 
+def test_a_manifest_of_gigabytes_is_not_read(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    os.truncate(home / "run" / FILE_NAME, 30 * 2**30)
+    assert "run: MANIFEST.json: cannot be read (32,212,254,720 bytes" in told(home, capsys, "list", status=1)
+
+
+@pytest.mark.parametrize(("path", "status"), [("run/MANIFEST.json", 1), ("README.md", 0)])
+def test_a_pipe_in_the_place_of_a_file_of_the_archive_is_named(
+    path: str, status: int, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (home / path).unlink()
+    os.mkfifo(home / path)
+    assert "not a file" in told(home, capsys, "list", status=status)
+    told(home, capsys, "restore", "other", status=0)
+
+
 @pytest.mark.parametrize("damage", [lambda text: b"\xff" + text, lambda text: text.replace(b"<!-- to here -->", b"")])
 def test_an_index_of_which_nobody_knows_what_is_whose_stays(
     damage: Callable[[bytes], bytes], project: Path, home: Path, capsys: pytest.CaptureFixture[str]
@@ -178,3 +193,10 @@ def test_a_run_without_rights_is_named_and_the_others_are_verified(locked: str, 
     (nobodys / locked).chmod(0o700)
     assert named in found["run"][0]
     assert found["other"] == []
+
+
+@pytest.mark.parametrize("name", [".run.new", f".run.{FILE_NAME}", "restored/.run.new"])
+def test_a_folder_in_the_place_of_what_a_kill_leaves_stays(name: str, home: Path, archive: Archive) -> None:
+    (home / name).mkdir(parents=True)
+    assert archive.verify() == {"other": [], "run": []}
+    assert (home / name).is_dir()

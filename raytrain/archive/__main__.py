@@ -22,6 +22,7 @@ _MIB = 2**20
 
 
 def main() -> None:
+    """Exit with 0; 1 where something archived is damaged, though the rest is listed or verified; 2 for bad input."""
     run_door(_archive)
 
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import stat
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path, PurePosixPath
@@ -10,7 +9,7 @@ from typing import Annotated, Any, Self
 
 from annotated_types import Ge
 
-from raytrain.archive.kept import require_kind
+from raytrain.archive.kept import require_kind, text_of
 from raytrain.archive.s3 import RemoteFolder
 from raytrain.archive.tree import Mode, Moment, Status, Tree, one_line, scan
 from raytrain.errors import Damaged, InputError
@@ -125,12 +124,10 @@ def read_manifest(folder: Path) -> Manifest:
 def read_manifest_file(path: Path) -> Manifest:
     """The manifest in this file, wherever a move has put it; one that is missing or not whole is Damaged."""
     try:
-        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would wait for somebody to write to it
-            raise Damaged([f"{FILE_NAME}: not a file"])
-        return Manifest.parse(path.read_text(encoding="utf-8"))
+        return Manifest.parse(text_of(path))
     except FileNotFoundError:
         raise Damaged([f"{FILE_NAME}: missing"]) from None
-    except (OSError, UnicodeDecodeError) as error:
+    except InputError as error:
         raise Damaged([f"{FILE_NAME}: cannot be read ({error})"]) from None
 
 

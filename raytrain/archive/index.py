@@ -5,7 +5,7 @@ from typing import Any
 
 from raytrain.archive.checksums import Manifest, read_manifest
 from raytrain.archive.journal import RESTORED, Gone
-from raytrain.archive.kept import read_kept, readable
+from raytrain.archive.kept import read_kept, readable, text_of
 from raytrain.archive.summaries import summary_or_fault
 from raytrain.archive.tree import one_line
 from raytrain.errors import Damaged, InputError
@@ -33,7 +33,10 @@ def write_index(home: Path) -> None:
     InputError for a file of which nobody knows what is whose: it stays as it is.
     """
     path = home / "README.md"
-    old = _read(path) if path.exists() else f"{_HEAD}{_BEGIN}\n{_END}\n"
+    try:
+        old = text_of(path) if path.exists() else f"{_HEAD}{_BEGIN}\n{_END}\n"
+    except InputError as error:
+        raise InputError(f"{path}: its lines are not renewed: {error}; mend it, or move it away") from None
     before, found, rest = old.partition(_BEGIN)
     if found and _END not in rest:
         raise InputError(f"{path}: its lines are not renewed: {_END} is missing; put it back, or remove the file")
@@ -49,17 +52,6 @@ def restored(home: Path) -> tuple[dict[str, Gone], list[str]]:
     paths = [path for path in sorted((home / RESTORED).glob("*.json")) if not (home / path.stem).exists()]
     found, faults = readable(paths, lambda path: (path.stem, Gone(**read_kept(path, Gone))))
     return dict(found), faults
-
-
-def _read(path: Path) -> str:
-    try:
-        if not path.is_file():
-            raise InputError(f"{path}: its lines are not renewed: not a file; move it away")
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: its lines are not renewed: not UTF-8; save it as UTF-8, or remove it") from None
-    except OSError as error:
-        raise InputError(f"{path}: its lines are not renewed: {error.strerror}; make it readable") from None
 
 
 def _lines(home: Path) -> str:

@@ -1,5 +1,6 @@
 """A file of the archive's own in, whose paths may be no UTF-8; its values, with the types they must have, out."""
 
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -8,7 +9,25 @@ from raytrain.errors import InputError
 from raytrain.files import as_kind, read_value
 
 Kept = TypeVar("Kept")
+_MOST_BYTES = 2**28
 _WAY_OUT = "restore the file from a copy"
+
+
+def text_of(path: Path) -> str:
+    """A file's text. FileNotFoundError; InputError with the bare fact, for the caller to say what it means."""
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):  # a pipe would wait for somebody to write to it
+            raise InputError("not a file")
+        if status.st_size > _MOST_BYTES:
+            raise InputError(f"{status.st_size:,} bytes, far more than such a file has")
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise
+    except UnicodeDecodeError:
+        raise InputError("not UTF-8") from None
+    except OSError as error:
+        raise InputError(f"{error.strerror}") from None
 
 
 def read_kept(path: Path, kind: type[Any]) -> dict[str, Any]:

@@ -131,8 +131,9 @@ def test_a_folder_in_the_place_of_the_lock_is_named_and_the_runs_are_listed(
 ) -> None:
     (home / ".lock").unlink()
     (home / ".lock").mkdir()
-    assert "in the place of a lock; remove it" in told(home, capsys, "list", status=0)
-    assert "in the place of a lock; remove it" in told(home, capsys, "restore", "run", status=2)
+    assert "in the place of a file; remove it" in told(home, capsys, "list", status=0)
+    assert "in the place of a file; remove it" in told(home, capsys, "restore", "run", status=2)
+    assert "not a file, in the place of a lock; remove it" in told(home, capsys, "verify", status=0)
 
 
 def test_a_run_with_a_folder_named_as_a_lock_is_archived(project: Path, archive: Archive) -> None:

@@ -98,7 +98,7 @@ def test_a_fit_with_a_damaged_latest_checkpoint_goes_on_from_the_one_before_it_t
     assert [line for line in caplog.messages if line.endswith("; going on from step-000002")]
     assert (again["outcome"], [row["step"] for row in again["history"]]) == ("completed", [0, 2, 4])
     after = load_file(folder / again["checkpoint"] / "model.safetensors")
-    # To the bit on a quiet machine (test_killed_equals_unkilled holds that); under load one last bit was seen to differ.
+    # To the bit on a quiet machine (test_killed_equals_unkilled holds that); under load one last bit once differed.
     assert max(float((after[name] - before[name]).abs().max()) for name in before) < 1e-6
 
 

@@ -62,6 +62,12 @@ def test_a_manifest_of_a_newer_raytrain_is_named(home: Path, capsys: pytest.Capt
     assert "run: MANIFEST.json: written by a newer raytrain; use that version" in told(home, capsys, "list", status=1)
 
 
+def test_a_manifest_with_other_line_ends_is_an_edited_one(home: Path, archive: Archive) -> None:
+    path = home / "run" / FILE_NAME
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    assert archive.verify("run")["run"] == ["MANIFEST.json: edited: its sha256 is not that of its text"]
+
+
 def test_a_path_that_steers_the_terminal_is_named_escaped(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (home / "run" / "a\nb\x1b[31m").touch()
     assert r"run: a\nb\x1b[31m: not archived with the run" in told(home, capsys, "verify", "run", status=1)

@@ -85,7 +85,7 @@ def _is_nowhere() -> bool:
 def _fault(error: OSError) -> str:
     if error.errno == errno.ENOENT and _is_nowhere():
         return "the working folder was deleted; change to one that is there"
-    path = str(error.filename or "a path")
+    path = str(error.filename or ("a disk" if is_disk_fault(error) else "a path"))
     return f"{path if len(path) <= 120 else path[:119] + '…'}: {error.strerror}; {_way_out(error)}name another place"
 
 

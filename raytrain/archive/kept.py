@@ -21,7 +21,7 @@ def text_of(path: Path) -> str:
             raise InputError("not a file")
         if status.st_size > _MOST_BYTES:
             raise InputError(f"{status.st_size:,} bytes, far more than such a file has")
-        return path.read_text(encoding="utf-8")
+        return path.read_bytes().decode("utf-8")  # as text, other line ends would be taken for the same
     except FileNotFoundError:
         raise
     except UnicodeDecodeError:

@@ -2,9 +2,12 @@
 
 import json
 import os
+import pickle
 import pwd
 import shutil
 import tempfile
+import zipfile
+from argparse import Namespace
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,9 +17,11 @@ from runs import WHY, make_fit
 from test_one_bad_run import call
 from test_summaries import make_trainer_folder
 
+from raytrain.archive import summary
 from raytrain.archive.checksums import FILE_NAME
 from raytrain.archive.pickled import plain_values
 from raytrain.archive.store import Archive
+from raytrain.errors import InputError
 
 
 @pytest.fixture
@@ -55,6 +60,12 @@ def test_a_manifest_of_a_newer_raytrain_is_named(home: Path, capsys: pytest.Capt
     values = json.loads((home / "run" / FILE_NAME).read_text())
     (home / "run" / FILE_NAME).write_text(json.dumps(values | {"format": 2}))
     assert "run: MANIFEST.json: written by a newer raytrain; use that version" in told(home, capsys, "list", status=1)
+
+
+def test_a_manifest_with_other_line_ends_is_an_edited_one(home: Path, archive: Archive) -> None:
+    path = home / "run" / FILE_NAME
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    assert archive.verify("run")["run"] == ["MANIFEST.json: edited: its sha256 is not that of its text"]
 
 
 def test_a_path_that_steers_the_terminal_is_named_escaped(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -131,9 +142,9 @@ def test_a_folder_in_the_place_of_the_lock_is_named_and_the_runs_are_listed(
 ) -> None:
     (home / ".lock").unlink()
     (home / ".lock").mkdir()
-    assert "in the place of a file; remove it" in told(home, capsys, "list", status=0)
-    assert "in the place of a file; remove it" in told(home, capsys, "restore", "run", status=2)
-    assert "not a file, in the place of a lock; remove it" in told(home, capsys, "verify", status=0)
+    assert ".lock: a folder, in the place of a" in told(home, capsys, "list", status=0)
+    assert ".lock: a folder, in the place of a" in told(home, capsys, "restore", "run", status=2)
+    assert "2 of 2 whole" in told(home, capsys, "verify", status=0)
 
 
 def test_a_run_with_a_folder_named_as_a_lock_is_archived(project: Path, archive: Archive) -> None:
@@ -154,12 +165,13 @@ def test_a_run_whose_s3_is_away_is_named_and_the_others_are_verified(
 
 
 def test_a_pipe_and_a_bomb_in_the_place_of_arguments_are_nothing(tmp_path: Path) -> None:
-    import zipfile
-
     os.mkfifo(tmp_path / "pipe")
     with zipfile.ZipFile(tmp_path / "bomb", "w", zipfile.ZIP_DEFLATED) as bomb:
-        bomb.writestr("archive/data.pkl", bytes(2**25))
+        bomb.writestr("archive/data.pkl", pickle.dumps(Namespace(seed=7)) + bytes(2**25))
+    with zipfile.ZipFile(tmp_path / "small", "w") as small:
+        small.writestr("archive/data.pkl", pickle.dumps(Namespace(seed=7)))
     assert plain_values(tmp_path / "pipe") == plain_values(tmp_path / "bomb") == {}
+    assert plain_values(tmp_path / "small") == {"seed": 7}
 
 
 @pytest.fixture
@@ -201,3 +213,21 @@ def test_a_folder_in_the_place_of_what_a_kill_leaves_stays(name: str, home: Path
     (home / name).mkdir(parents=True)
     assert archive.verify() == {"other": [], "run": []}
     assert (home / name).is_dir()
+
+
+def test_a_torn_state_of_a_foreign_run_is_nothing_beside_a_whole_one(tmp_path: Path) -> None:
+    run = make_trainer_folder(tmp_path / "run", [0.3])
+    (run / "trainer_state.json").write_text("{")
+    assert summary(run)["steps"] == 1000
+
+
+def test_no_file_outside_the_run_is_read_to_sum_it_up(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (home / "run" / "fit.json").rename(home.parent / "fit.json")
+    (home / "run" / "fit.json").symlink_to(home.parent / "fit.json")
+    assert "fit.json: a link to" in told(home, capsys, "list", status=1)
+
+
+def test_a_run_that_cannot_be_read_is_refused_in_a_line_with_the_way_out(nobodys: Path) -> None:
+    (nobodys / "run").chmod(0)
+    with pytest.raises(InputError, match=r"run.*: Permission denied; make it readable"):
+        summary(nobodys / "run")

@@ -162,7 +162,7 @@ def test_a_run_from_before_whose_children_are_others_is_refused(fit: Path, data:
 @pytest.mark.parametrize("strange", [{"train_children": 5}, {"train_utterances": "many"}, {"data_sha256": []}])
 def test_a_description_of_data_that_makes_no_sense_is_told_by_its_key(fit: Path, strange: dict[str, Any]) -> None:
     older(fit, **strange)
-    with pytest.raises(InputError, match=rf"fit\.json: data: {next(iter(strange))}.*; restore the file from a copy"):
+    with pytest.raises(InputError, match=rf"fit\.json: data\.{next(iter(strange))}.*; restore the file from a copy"):
         resumed(fit)
 
 

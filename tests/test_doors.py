@@ -155,7 +155,7 @@ def test_a_study_survives_ctrl_c_and_a_kill_with_nothing_lost_or_done_twice(
     assert not (study / "trials.jsonl").exists()
 
     second = door(*stopped.last_line.split()[2:])
-    second.until_file(study / "study.lock", str(second.process.pid))
+    second.until(f"study      {study}")  # from here on it keeps the study
     refused = door("raytrain.tune", "--resume", str(study)).end()
     assert (refused.status, len(refused.err.splitlines())) == (2, 1)
     assert "in use by process" in refused.err

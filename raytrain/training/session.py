@@ -158,10 +158,14 @@ class Session:
 
     def _train_and_score(self) -> None:
         device, steps_done = self._precision.device, self._resumed.step if self._resumed is not None else 0
-        if self._rows.is_scored and self._is_over(steps_done):  # killed before anybody heard of it
-            self._rows.finished(Outcome.COMPLETED)
+        is_over = self._is_over(steps_done)
+        if self._rows.is_scored and (is_over or self.evaluate_at_examples is not None):
+            # Perhaps killed before anybody heard of it, or before the scheduler's word on it was carried out.
+            if is_over:
+                self._rows.finished(Outcome.COMPLETED)
             self.report(self._rows.last, None)
-            return
+            if is_over:
+                return
         run_on_all_or_none(self._move_to_device, doing="loading the weights", device=device)
         if device.type == "cuda" if self.probe is None else self.probe:
             self._probe()

@@ -102,7 +102,7 @@ class History:
                     number=one.number, sample=one.sample or {}, finalist_of=one.finalist_of, seed=one.seed
                 )
             elif one.number in found and one.examples_seen is not None and one.objective is not None:
-                # A run that goes on is reported once more where it was scored last; one that breaks off, with the worst.
+                # A run that goes on is reported once more where it was scored last; one that breaks off, as the worst.
                 found[one.number].objectives.setdefault(one.examples_seen, one.objective)
         for record in self.records:
             # A study of version 1 has a ledger and no events.
@@ -127,9 +127,9 @@ class History:
         return [trial for trial in self.begun() if trial.record is None]
 
     def objectives(self) -> dict[tuple[int, int], float]:
-        """Objective by trial and examples seen, of the search, as first written: what the scheduler's rungs are made of.
+        """Objective by trial and examples seen, of the search, in the order in which the scheduler judged them.
 
-        Those of a study of version 1, which wrote none as they came, stand before.
+        Those of a study of version 1, which wrote none as they came, stand first.
         """
         found = {
             (trial.number, examples_seen): objective

@@ -131,8 +131,9 @@ class Session:
 
     def run(self) -> bool:
         """Train and score, from the start or from where the run had come to; report on every rank after every
-        evaluation, the last row `finished`. A session runs once. Whether it came to its end: where it was asked to
-        stop, the last report holds a checkpoint of the last step, whose weights need not have been scored.
+        evaluation, the last row `finished`; a trial that goes on first says once more what it had come to. A session
+        runs once. Whether it came to its end: where it was asked to stop, the last report holds a checkpoint of the
+        last step, whose weights need not have been scored.
 
         Divergence and lack of memory are outcomes and end in a last row; every other exception is raised. Lack of
         memory shows at once where the largest batches are tried first.

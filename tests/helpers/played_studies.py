@@ -102,7 +102,7 @@ def broken_promises(study: Study) -> list[str]:
     """What a record names and the study does not have, whole."""
     found = []
     for record in study.history.records:
-        if record.outcome == "completed":
+        if record.outcome in ("completed", "pruned"):
             scored = transcripts_path(study.folder, record.number)
             if not scored.is_file() or scored.read_text() != _utterances(record.config):
                 found.append(f"trial {record.number} has no utterances")

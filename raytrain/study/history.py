@@ -4,7 +4,7 @@ Whatever a study is to do next follows from these two files: what the sampler le
 stands on the scheduler's rungs. Nothing else is read back.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
@@ -102,7 +102,7 @@ class History:
                     number=one.number, sample=one.sample or {}, finalist_of=one.finalist_of, seed=one.seed
                 )
             elif one.number in found and one.examples_seen is not None and one.objective is not None:
-                # A run that breaks off is reported once more where it was scored last, with the worst objective.
+                # A run that goes on is reported once more where it was scored last; one that breaks off, as the worst.
                 found[one.number].objectives.setdefault(one.examples_seen, one.objective)
         for record in self.records:
             # A study of version 1 has a ledger and no events.
@@ -126,9 +126,20 @@ class History:
         """What was started and never ended, by number: samples of the search, and finalists' repeats."""
         return [trial for trial in self.begun() if trial.record is None]
 
-    def objectives(self) -> dict[int, Mapping[int, float]]:
-        """Objective by examples seen, of every trial of the search: what the scheduler's rungs are made of."""
-        return {trial.number: trial.objectives for trial in self.begun() if trial.finalist_of is None}
+    def objectives(self) -> dict[tuple[int, int], float]:
+        """Objective by trial and examples seen, of the search, in the order in which the scheduler judged them.
+
+        Those of a study of version 1, which wrote none as they came, stand first.
+        """
+        found = {
+            (trial.number, examples_seen): objective
+            for trial in self.begun()
+            if trial.finalist_of is None
+            for examples_seen, objective in trial.objectives.items()
+        }
+        written = dict.fromkeys((one.number, one.examples_seen) for one in self._events.read())
+        places = {one: place for place, one in enumerate(written)}
+        return dict(sorted(found.items(), key=lambda one: places.get(one[0], -1)))
 
     def values_of(self, record: TrialRecord) -> Sequence[float]:
         """What a sampler minimises, one finite number a direction."""

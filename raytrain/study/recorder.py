@@ -134,7 +134,7 @@ class Recorder(ray.tune.Callback):
             if is_full(fault):
                 # Every trial to come would fail by it. This one gets no record, so that it goes on once there is room.
                 raise fault
-        if row.finished and running.checkpoint is None:
+        if running.checkpoint is None:
             # Killed after its last checkpoint and before its record: the run had nothing left to keep this time.
             running.checkpoint = latest_checkpoint(running.run)
         record = running.ended(*_ending(row, error), study=folder)

@@ -131,8 +131,9 @@ class Session:
 
     def run(self) -> bool:
         """Train and score, from the start or from where the run had come to; report on every rank after every
-        evaluation, the last row `finished`. A session runs once. Whether it came to its end: where it was asked to
-        stop, the last report holds a checkpoint of the last step, whose weights need not have been scored.
+        evaluation, the last row `finished`; a trial that goes on first says once more what it had come to. A session
+        runs once. Whether it came to its end: where it was asked to stop, the last report holds a checkpoint of the
+        last step, whose weights need not have been scored.
 
         Divergence and lack of memory are outcomes and end in a last row; every other exception is raised. Lack of
         memory shows at once where the largest batches are tried first.
@@ -158,10 +159,14 @@ class Session:
 
     def _train_and_score(self) -> None:
         device, steps_done = self._precision.device, self._resumed.step if self._resumed is not None else 0
-        if self._rows.is_scored and self._is_over(steps_done):  # killed before anybody heard of it
-            self._rows.finished(Outcome.COMPLETED)
+        is_over = self._is_over(steps_done)
+        if self._rows.is_scored and (is_over or self.evaluate_at_examples is not None):
+            # Perhaps killed before anybody heard of it, or before the scheduler's word on it was carried out.
+            if is_over:
+                self._rows.finished(Outcome.COMPLETED)
             self.report(self._rows.last, None)
-            return
+            if is_over:
+                return
         run_on_all_or_none(self._move_to_device, doing="loading the weights", device=device)
         if device.type == "cuda" if self.probe is None else self.probe:
             self._probe()

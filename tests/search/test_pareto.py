@@ -206,8 +206,8 @@ def test_rungs_survive_a_kill_though_optuna_takes_no_reports_of_several_objectiv
     killed.score(0, examples_seen=100, objective=0.4)
     killed.score(0, examples_seen=300, objective=0.3)
     Projection(killed, tmp_path).close()
-    assert history(tmp_path, objective="pareto").objectives() == {0: {100: 0.4, 300: 0.3}}
+    assert history(tmp_path, objective="pareto").objectives() == {(0, 100): 0.4, (0, 300): 0.3}
 
 
 def test_a_pruned_trial_without_a_report_gets_its_last_word_as_one(told: optuna.Study, tmp_path: Path) -> None:
-    assert history(tmp_path, objective="pareto").objectives()[5] == {0: 0.01}
+    assert history(tmp_path, objective="pareto").objectives()[5, 0] == 0.01

@@ -8,7 +8,7 @@ from pathlib import Path
 import optuna
 import pytest
 from crash_points import Disk, Image, after_each, distinct, some_of
-from played_studies import SPACE, begin, broken_promises, go_on, told, unshown
+from played_studies import PRUNED, SPACE, begin, broken_promises, go_on, told, unshown
 from small_studies import small_study
 
 from raytrain.files import write_json
@@ -68,6 +68,12 @@ def test_a_study_that_crashes_loses_and_repeats_nothing(crashed: Crashed) -> Non
     assert after_each(crashed.disk, some_of(crashed.disk.images, count=12), crashed.gone_on_with) == []
 
 
+def test_a_trial_that_was_told_to_stop_and_has_no_record_is_recorded_as_it_stood(crashed: Crashed) -> None:
+    told_to_stop = [image for image in crashed.disk.images if _is_being_pruned(image)]
+    assert {image.kind for image in told_to_stop} >= {"kept", "dropped"}
+    assert after_each(crashed.disk, some_of(told_to_stop, count=6), crashed.gone_on_with) == []
+
+
 @pytest.mark.soak
 def test_a_study_can_crash_before_every_change_of_its_disk(crashed: Crashed) -> None:
     differing = distinct(crashed.disk.images, by=lambda path: not path.name.startswith(FILE_NAME))
@@ -85,6 +91,14 @@ def test_a_study_can_crash_before_every_change_of_its_disk(crashed: Crashed) -> 
     write_json(FIGURES, {"study": figures})
     print(figures)
     assert faults == []
+
+
+def _is_being_pruned(image: Image) -> bool:
+    """Whether its score at the rung is on the disk, and its line in the ledger is not."""
+    written = {path.name: node.content for path, node in image.nodes.items() if isinstance(node.content, bytes)}
+    events = [json.loads(line) for line in written.get("events.jsonl", b"").splitlines(keepends=True) if b"\n" in line]
+    scored = any(one["event"] == "scored" and one["number"] == PRUNED for one in events)
+    return scored and f"trial-{PRUNED:04}".encode() not in written.get("trials.jsonl", b"")
 
 
 def _lines(study: Study) -> list[str]:

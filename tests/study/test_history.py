@@ -32,7 +32,7 @@ def test_what_was_started_and_not_ended_is_found_again(tmp_path: Path) -> None:
     killed.end(record(0, TINY, eval_wer=0.3))
     again = history(tmp_path)
     assert [(one.number, one.sample) for one in again.unfinished()] == [(1, {BATCH: 4})]
-    assert again.objectives()[1] == {100: 0.4}
+    assert again.objectives() == {(1, 100): 0.4}
     assert [one.objectives for one in again.tried()] == [(0.3,), ()]
 
 
@@ -41,7 +41,7 @@ def test_what_stands_on_a_rung_stays_when_the_run_breaks_off_there(tmp_path: Pat
     kept.start(kept.axes.baseline_sample)
     kept.score(0, examples_seen=100, objective=0.3)
     kept.score(0, examples_seen=100, objective=10.0)
-    assert kept.objectives() == {0: {100: 0.3}}
+    assert kept.objectives() == {(0, 100): 0.3}
 
 
 def test_a_trial_is_learnt_from_as_what_it_was(tmp_path: Path) -> None:
@@ -86,13 +86,14 @@ def test_neither_sampler_nor_scheduler_sees_repeats_and_a_kill_leaves_them_to_be
     assert kept.repeat(Repeat(finalist=baseline, seed=43)) == 1
     kept.score(1, examples_seen=100, objective=0.1)
     assert kept.start({BATCH: 4}) == 2
+    kept.score(2, examples_seen=100, objective=0.4)
     killed = history(tmp_path)
     assert [(one.number, one.finalist_of, one.seed) for one in killed.unfinished()] == [
         (1, "trial-0000", 43),
         (2, None, None),
     ]
     assert [one.sample for one in killed.tried()] == [{BATCH: 8}, {BATCH: 4}]
-    assert list(killed.objectives()) == [0, 2]
+    assert killed.objectives() == {(2, 100): 0.4}
     killed.end(record(1, TINY, eval_wer=0.1, finalist_of="trial-0000", seed=43))
     assert [one.number for one in killed.unfinished()] == [2]
 
@@ -104,7 +105,7 @@ def test_a_study_without_events_goes_on_from_its_ledger(tmp_path: Path) -> None:
     Ledger(tmp_path).append(record(2, TINY, eval_wer=0.35, sample={BATCH: 4}, outcome=Outcome.PRUNED, examples_seen=90))
     kept = history(tmp_path)
     assert [one.sample for one in kept.tried()] == [{BATCH: 8}, {BATCH: 4}]
-    assert kept.objectives() == {0: {100: 0.4, 300: 0.2}, 2: {90: 0.35}}
+    assert kept.objectives() == {(0, 100): 0.4, (0, 300): 0.2, (2, 90): 0.35}
     assert (kept.next_number, kept.unfinished()) == (3, [])
 
 
@@ -146,12 +147,26 @@ def test_a_trial_that_runs_is_learnt_from_by_what_it_has_scored(tmp_path: Path) 
     assert (running.objectives, running.violation, running.was_trained) == ((), None, False)
 
 
+def test_scores_are_found_again_in_the_order_in_which_they_came(tmp_path: Path) -> None:
+    kept = history(tmp_path)
+    kept.start(kept.axes.baseline_sample)
+    kept.start({BATCH: 4})
+    kept.score(1, examples_seen=100, objective=0.4)
+    kept.score(0, examples_seen=300, objective=0.3)
+    kept.score(1, examples_seen=100, objective=0.4)  # reported once more by a run that goes on
+    kept.score(1, examples_seen=300, objective=0.2)
+    kept.end(record(2, TINY, eval_wer=0.35, outcome=Outcome.PRUNED, examples_seen=90))  # of version 1
+    assert list(history(tmp_path).objectives().items()) == [
+        ((2, 90), 0.35), ((1, 100), 0.4), ((0, 300), 0.3), ((1, 300), 0.2)
+    ]  # fmt: skip
+
+
 def test_what_was_scored_as_it_ran_stands_before_the_record_s_own_history(tmp_path: Path) -> None:
     kept = history(tmp_path)
     kept.start({BATCH: 4})
     kept.score(0, examples_seen=100, objective=0.4)
     kept.end(record(0, TINY, eval_wer=0.3, history=[{"examples_seen": 100, "eval_wer": 0.5}]))
-    assert kept.objectives() == {0: {100: 0.4}}
+    assert kept.objectives() == {(0, 100): 0.4}
     assert kept.tried()[0].intermediate == {100: 0.4}
 
 
@@ -161,28 +176,30 @@ def test_a_score_of_a_trial_that_nobody_started_is_left_out(tmp_path: Path) -> N
     assert kept.begun() == []
     kept.start({BATCH: 4})
     kept.score(0, examples_seen=100, objective=0.2)
-    assert kept.objectives() == {0: {100: 0.2}}
+    assert kept.objectives() == {(0, 100): 0.2}
 
 
 def test_an_evaluation_without_a_wer_is_no_rung_and_babble_is_the_worst(tmp_path: Path) -> None:
     rows = [{"examples_seen": 100, "eval_wer": None}, {"examples_seen": 200, "eval_wer": 37.0}]
     Ledger(tmp_path).append(record(0, TINY, eval_wer=0.2, history=rows))
-    assert history(tmp_path).objectives() == {0: {200: 10.0}}
+    assert history(tmp_path).objectives() == {(0, 200): 10.0}
 
 
 def test_only_a_stopped_trial_stands_on_a_rung_by_its_last_word(tmp_path: Path) -> None:
     for number, outcome in enumerate([Outcome.COMPLETED, Outcome.PRUNED]):
         Ledger(tmp_path).append(record(number, TINY, eval_wer=0.3, outcome=outcome, examples_seen=90))
-    assert history(tmp_path).objectives() == {0: {}, 1: {90: 0.3}}
+    assert history(tmp_path).objectives() == {(1, 90): 0.3}
 
 
 def test_an_old_repeat_is_known_as_one_by_the_ledger_alone(tmp_path: Path) -> None:
-    Ledger(tmp_path).append(record(0, TINY, eval_wer=0.3))
-    Ledger(tmp_path).append(record(1, TINY, eval_wer=0.3, sample={BATCH: 4}, finalist_of="trial-0000", seed=43))
+    rows = [{"examples_seen": 100, "eval_wer": 0.3}]
+    repeat = record(1, TINY, eval_wer=0.3, history=rows, sample={BATCH: 4}, finalist_of="trial-0000", seed=43)
+    Ledger(tmp_path).append(record(0, TINY, eval_wer=0.3, history=rows))
+    Ledger(tmp_path).append(repeat)
     kept = history(tmp_path)
     assert [(one.number, one.finalist_of, one.seed) for one in kept.begun()] == [(0, None, 42), (1, "trial-0000", 43)]
     assert [one.record for one in kept.begun()] == kept.records
-    assert list(kept.objectives()) == [0]
+    assert kept.objectives() == {(0, 100): 0.3}
 
 
 def test_a_diverged_trial_of_a_front_breaks_a_rule_whatever_memory_it_took(tmp_path: Path) -> None:

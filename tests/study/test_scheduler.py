@@ -36,10 +36,35 @@ def test_the_baseline_is_never_stopped() -> None:
 
 
 def test_a_study_that_goes_on_compares_with_its_earlier_trials() -> None:
-    scheduler = make_scheduler(RUNGS, {0: {100: 0.2, 300: 0.15}, 1: {100: 0.5}})
+    scheduler = make_scheduler(RUNGS, {(0, 100): 0.2, (0, 300): 0.15, (1, 100): 0.5})
     assert isinstance(scheduler, RungScheduler)
     assert told(scheduler, 2, examples_seen=100, objective=0.4) == "STOP"
     assert told(scheduler, 3, examples_seen=300, objective=0.1) == "CONTINUE"
+
+
+def test_a_trial_that_was_told_to_stop_before_a_kill_is_told_so_again() -> None:
+    before = RungScheduler(RUNGS, {})
+    reports = {(0, 100): 0.2, (1, 100): 0.1, (2, 100): 0.15, (0, 300): 0.12}
+    for (number, seen), objective in reports.items():
+        told(before, number, examples_seen=seen, objective=objective)
+    again = RungScheduler(RUNGS, reports)  # 2 was worse than 1 and better than 0
+    assert told(again, 2, examples_seen=100, objective=0.15) == "STOP"
+    assert told(again, 1, examples_seen=100, objective=0.1) == "CONTINUE"
+    assert again._brackets[0].debug_str() == before._brackets[0].debug_str()
+    assert told(again, 2, examples_seen=300, objective=0.01) == "STOP"  # what it came to before the kill reached it
+
+
+def test_a_study_that_goes_on_judges_by_who_was_on_the_rung_by_then() -> None:
+    """The best of three came last: the first was stopped by neither, since neither was there."""
+    again = RungScheduler(RUNGS, {(2, 100): 0.5, (1, 100): 0.4, (3, 100): 0.1})
+    assert [told(again, number, examples_seen=100, objective=0.3) for number in (2, 1, 3)] == ["CONTINUE"] * 3
+
+
+def test_a_trial_that_reports_a_rung_once_more_stands_there_once() -> None:
+    scheduler = RungScheduler(RUNGS, {(0, 100): 0.2, (1, 100): 0.1, (1, 300): 0.05})
+    rungs = scheduler._brackets[0].debug_str()
+    told(scheduler, 1, examples_seen=300, objective=0.05)
+    assert scheduler._brackets[0].debug_str() == rungs
 
 
 def test_no_trial_is_stopped_for_reaching_the_end() -> None:
@@ -48,7 +73,7 @@ def test_no_trial_is_stopped_for_reaching_the_end() -> None:
 
 
 def test_a_probe_is_neither_stopped_nor_compared_with() -> None:
-    scheduler = RungScheduler(RUNGS, {0: {100: 0.2}})
+    scheduler = RungScheduler(RUNGS, {(0, 100): 0.2})
     probe = SimpleNamespace(trial_id="tune-1", config={"trial": asked(1, TINY, probes="trial-0000")})
     scheduler.on_trial_add(None, probe)
     result = {"examples_seen": 108, "objective": 0.9}

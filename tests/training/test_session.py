@@ -138,6 +138,18 @@ def test_a_study_scores_and_keeps_at_its_rungs_and_ends_at_its_budget(
     assert reports.last["learning_rate"] == pytest.approx(1e-3 / 6)
 
 
+def test_a_trial_that_goes_on_first_says_once_more_what_it_had_come_to(
+    small_weights: Path, tones: Corpus, tmp_path: Path
+) -> None:
+    """Killed at a rung, it may not have been heard, or told to stop."""
+    some, rungs = config(small_weights, training={"warmup_steps": 2}), {"evaluate_at_examples": [20, 40]}
+    first = ran(some, tones, tmp_path / "run", **rungs)
+    assert first.kept == ["step-000002", "step-000003", "step-000005"]
+    again = ran(some, tones, tmp_path / "again", resume_from=tmp_path / "run" / "step-000003", **rungs)
+    assert again[0] == (first.rows[-2], None)
+    assert [row["step"] for row in again.rows] == [3, 5]
+
+
 def test_a_run_without_improvement_stops_early(small_weights: Path, tones: Corpus, tmp_path: Path) -> None:
     some = config(small_weights, training={"num_epochs": 9, "learning_rate": 1e-12, "early_stopping_patience": 2})
     reports = ran(some, tones, tmp_path)

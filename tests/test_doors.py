@@ -45,12 +45,8 @@ class Door:
 
     def until(self, words: str) -> None:
         """Wait until it has said this."""
-        self.until_file(self._log, words)
-
-    def until_file(self, path: Path, words: str, *, limit_s: float = 240) -> None:
-        """Wait until this is in the file."""
-        deadline = time.monotonic() + limit_s
-        while words not in path.read_text():
+        deadline = time.monotonic() + 240
+        while words not in self._log.read_text():
             assert self.process.poll() is None, self._log.read_text()
             assert time.monotonic() < deadline, f"never said {words!r}:\n{self._log.read_text()}"
             time.sleep(0.1)

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Self
 
-from annotated_types import Ge
+from pydantic import Field
 
 from raytrain.archive.kept import require_kind, text_of
 from raytrain.archive.s3 import RemoteFolder
@@ -27,7 +27,7 @@ class KeptFile:
     """One archived file: its hash, size, mode and time, and whether its bytes lie on S3."""
 
     sha256: str
-    size: Annotated[int, Ge(0)]
+    size: Annotated[int, Field(ge=0)]
     mode: Mode
     mtime_ns: Moment
     remote: bool = False

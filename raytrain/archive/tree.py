@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Annotated
 
-from annotated_types import Ge, Lt
+from pydantic import Field
 
 from raytrain.archive.s3 import RemoteFolder
 from raytrain.errors import InputError
@@ -18,8 +18,8 @@ from raytrain.terminal import printable
 _CHUNK_BYTES = 4 * 2**20
 
 
-Mode = Annotated[int, Ge(0), Lt(0o10000)]
-Moment = Annotated[int, Ge(-(2**63)), Lt(2**63)]
+Mode = Annotated[int, Field(ge=0, lt=0o10000)]
+Moment = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 """Nanoseconds since 1970, as file systems keep them."""
 
 
@@ -29,7 +29,7 @@ class Status:
 
     mode: Mode
     mtime_ns: Moment
-    size: Annotated[int, Ge(0)] = 0
+    size: Annotated[int, Field(ge=0)] = 0
 
 
 @dataclass(frozen=True)

@@ -28,8 +28,7 @@ def read_as(path: Path, kind: type[Kind], *, way_out: str = "restore the file fr
 def read_value(path: Path, *, way_out: str = "restore the file from a copy") -> Any:
     """A file's JSON as plain values; InputError where there is no such file, or it is not JSON."""
     try:
-        require_file(path)
-        size = path.stat().st_size
+        size = require_file(path)
         if size > MOST_JSON_BYTES:
             raise InputError(f"{path}: {size:,} bytes, far more than such a file has; {way_out}")
         raw = path.read_bytes()
@@ -49,12 +48,13 @@ def read_json_or_nothing(path: Path) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def require_file(path: Path) -> None:
-    """Refuse what is there and no file: a folder cannot be read, and a pipe would keep its reader waiting."""
-    mode = path.stat().st_mode
-    if not stat.S_ISREG(mode):
-        what = "a folder" if stat.S_ISDIR(mode) else "a pipe or a device"
+def require_file(path: Path) -> int:
+    """A file's size in bytes. What is there and no file is refused: a pipe would keep its reader waiting."""
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        what = "a folder" if stat.S_ISDIR(status.st_mode) else "a pipe or a device"
         raise InputError(f"{path}: {what}, in the place of a file; remove it")
+    return status.st_size
 
 
 def parse_json(raw: bytes | str, *, place: str, way_out: str) -> Any:

@@ -12,8 +12,7 @@ from typing import (
     Self,
 )
 
-from annotated_types import Ge, Le
-from pydantic import AfterValidator, with_config
+from pydantic import AfterValidator, Field, with_config
 from typing_extensions import TypedDict
 
 from raytrain.config.baseline import Baseline
@@ -62,7 +61,7 @@ def _name(text: str) -> str:
 
 Moment = Annotated[str, AfterValidator(_moment)]
 """ISO 8601 in UTC."""
-_Count = Annotated[int, Ge(0), Le(2**53)]
+_Count = Annotated[int, Field(ge=0, le=2**53)]
 
 
 @with_config(extra="allow")

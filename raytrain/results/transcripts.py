@@ -9,9 +9,8 @@ from typing import Annotated
 import numpy as np
 import pyarrow as pa
 import pyarrow.json
-from annotated_types import Ge
 from pyarrow import compute
-from pydantic import with_config
+from pydantic import Field, with_config
 from typing_extensions import TypedDict  # typing's own is no type to pydantic before Python 3.12
 
 from raytrain.errors import InputError
@@ -27,7 +26,7 @@ _SCHEMA = pa.schema(
 
 _LONGEST_LINE_BYTES = 2**24
 """Of an utterance's line, a few hundred bytes; a decoder that babbles writes some thousands."""
-_Count = Annotated[int, Ge(0)]
+_Count = Annotated[int, Field(ge=0)]
 
 
 @with_config(extra="allow")
@@ -74,10 +73,7 @@ def transcripts_path(folder: Path, number: int) -> Path:
 
 def read_counts(path: Path) -> UtteranceCounts | None:
     """Read the counts alone, quickly; None where there is no such file or no row in it."""
-    if not path.exists():
-        return None
-    require_file(path)
-    if path.stat().st_size == 0:
+    if not path.exists() or require_file(path) == 0:
         return None
     try:
         # Texts are not looked at: a study has hundreds of these files.

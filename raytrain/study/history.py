@@ -141,6 +141,11 @@ class History:
         places = {one: place for place, one in enumerate(written)}
         return dict(sorted(found.items(), key=lambda one: places.get(one[0], -1)))
 
+    def was_scored(self, number: int, *, examples_seen: int) -> bool:
+        """Whether this evaluation of a trial is written down already."""
+        asked = ("scored", number, examples_seen)
+        return any((one.event, one.number, one.examples_seen) == asked for one in self._events.read())
+
     def values_of(self, record: TrialRecord) -> Sequence[float]:
         """What a sampler minimises, one finite number a direction."""
         return measures_of(record) if self.is_pareto else (objective_of(record),)

@@ -121,7 +121,7 @@ class Recorder(ray.tune.Callback):
         if result.get("eval_wer") is None or row.eval_wer is None:
             return
         running.examples_seen = row.examples_seen
-        if not row.finished and (running.number, row.examples_seen) in self._history.objectives():
+        if not row.finished and self._history.was_scored(running.number, examples_seen=row.examples_seen):
             return  # a trial that goes on has said once more what it had come to
         running.tracked.log(trial_row(row, predicted_memory_gib=running.trial.job.predicted_memory_gib))
         if row.examples_seen:

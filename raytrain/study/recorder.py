@@ -1,7 +1,6 @@
 """What Tune says of its trials in; rows to the history and the trackers, and one line in the ledger a trial, out."""
 
 import os
-import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -24,7 +23,7 @@ from raytrain.tracking.content import trial_row, trial_summary
 from raytrain.trial.cluster import require_ray
 from raytrain.trial.driver import errno_in
 from raytrain.trial.job import Trial
-from raytrain.trial.stop_request import StopRequest
+from raytrain.trial.stop_request import RunsSavedError, StopRequest
 from raytrain.trial.storage import latest_checkpoint
 
 _LOOKS_FOR_RAY_EVERY_S = 5.0
@@ -94,12 +93,12 @@ class Recorder(ray.tune.Callback):
             raise self._fault
         while self._ended:
             self._record(*self._ended.pop(0))
-        if time.monotonic() - self._ray_seen_s > _LOOKS_FOR_RAY_EVERY_S:
+        if self._stop.is_over(running.run for running in self._running.values()):
+            raise RunsSavedError  # asked to stop by its own means, Tune would wait for the end of each trial's process
+        # Asked to stop, too, Ray's processes may end, and nothing waits for them.
+        if not self._stop.asked and time.monotonic() - self._ray_seen_s > _LOOKS_FOR_RAY_EVERY_S:
             require_ray()
             self._ray_seen_s = time.monotonic()
-        if self._stop.is_over(running.run for running in self._running.values()):
-            # What Tune takes as a request to stop; its own handler of SIGINT would end the study as if it were done.
-            os.kill(os.getpid(), signal.SIGUSR1)
 
     def refuse(self, trial: Trial, *, reason: str) -> None:
         """End a trial that is never launched."""

@@ -3,6 +3,7 @@
 import shutil
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -22,7 +23,7 @@ from raytrain.tracking.study_sweep import sweep_of
 from raytrain.tracking.tracked_run import TrackedRun, open_run
 from raytrain.trial import cluster
 from raytrain.trial.job import Share, Trial
-from raytrain.trial.stop_request import StopRequest
+from raytrain.trial.stop_request import RunsSavedError, StopRequest
 
 _DRIVER_RESTARTS = 5
 """What training raises ends its trial at once; what kills a driver is the machine, and the trial goes on."""
@@ -125,7 +126,7 @@ def _tune(
     # Tune's files serve nobody afterwards.
     shutil.rmtree(study.runs / "tune", ignore_errors=True)
     try:
-        tune.Tuner(
+        tuner = tune.Tuner(
             # Pinned to the head node and all but free: GPUs and CPUs are for its workers.
             tune.with_resources(drive_trial, {"node:__internal_head__": 0.001}),
             tune_config=tune.TuneConfig(
@@ -144,7 +145,9 @@ def _tune(
                 failure_config=tune.FailureConfig(max_failures=_DRIVER_RESTARTS),
                 verbose=0,
             ),
-        ).fit()
+        )
+        with suppress(RunsSavedError):
+            tuner.fit()
     finally:
         stop.withdraw()
         recorder.close()

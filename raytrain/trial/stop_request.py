@@ -15,6 +15,10 @@ _LOOKED_FOR_EVERY_S = 0.25
 _TRAINING = ("training", "scoring")
 
 
+class RunsSavedError(KeyboardInterrupt):
+    """A stop was asked for, and nothing that runs has anything left to save. No Exception: Ray Tune lets it through."""
+
+
 class StopRequest:
     """The driver's side: passes a request on to the workers of all runs in one storage, and waits for them."""
 
@@ -23,13 +27,17 @@ class StopRequest:
         self._since_s: float | None = None
         self.withdraw()  # that of a process before this one
 
+    @property
+    def asked(self) -> bool:
+        return self._asked.is_set()
+
     def withdraw(self) -> None:
         """Let runs that start from now on train."""
         self._path.unlink(missing_ok=True)
 
     def is_over(self, runs: Iterable[Path]) -> bool:
         """Whether there is a request, and each of these runs has saved where it stands or has had its time."""
-        if not self._asked.is_set():
+        if not self.asked:
             return False
         if self._since_s is None:
             self._since_s = time.monotonic()

@@ -4,7 +4,9 @@ import functools
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+
+from raytrain.config.languages import is_english_only, unknown_language, unspoken
 
 # Beyond these ends a number is a slip of the finger, and would only fail later and less clearly.
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
@@ -41,7 +43,7 @@ class Model(Section):
     pretrained: Text | None
     """A hub id or a folder in Hugging Face form; null trains from random weights, so that a WER means nothing."""
     language: Text = "en"
-    """The language token, for multilingual weights; English-only weights take none."""
+    """What is spoken, as a code or a name: the language token of multilingual weights, and how texts are scored."""
     task: Literal["transcribe", "translate"] = "transcribe"
     """The task token, for multilingual weights."""
     dropout: float = Field(0.0, ge=0, lt=1)
@@ -50,6 +52,21 @@ class Model(Section):
     """Train the decoder alone."""
     gradient_checkpointing: bool = True
     """Recompute each layer's activations in the backward pass: about a third slower, a fraction of the memory."""
+
+    @field_validator("language")
+    @classmethod
+    def _whisper_knows_the_language(cls, language: str, info: ValidationInfo) -> str:
+        if fault := unknown_language(language) or unspoken(language, **info.data):
+            raise ValueError(fault)
+        return language
+
+    @field_validator("task")
+    @classmethod
+    def _the_weights_know_the_task(cls, task: str, info: ValidationInfo) -> str:
+        pretrained = info.data.get("pretrained")
+        if task != "transcribe" and is_english_only(pretrained):
+            raise ValueError(f"{pretrained} does not {task}; use transcribe, or multilingual weights")
+        return task
 
 
 class Audio(Section):

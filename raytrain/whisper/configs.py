@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from raytrain.config.languages import LANGUAGES
 from raytrain.whisper.labels import is_multilingual, special_token
 from raytrain.whisper.variants import MAX_SOURCE_POSITIONS, MAX_TARGET_POSITIONS, Variant
 
@@ -52,7 +53,6 @@ def generation_config(tokenizer: Any, **lists: Sequence[Any]) -> Any:
     suppressed where there are none.
     """
     from transformers import GenerationConfig
-    from transformers.models.whisper.tokenization_whisper import LANGUAGES
 
     of_languages: dict[str, Any] = {}
     if is_multilingual(tokenizer):

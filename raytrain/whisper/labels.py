@@ -7,10 +7,10 @@ is left knowing its language, its task and that it writes no timestamps.
 """
 
 import re
-from difflib import get_close_matches
 from typing import Any
 
 from raytrain.config.baseline import Model
+from raytrain.config.languages import language_code, unknown_language
 from raytrain.errors import InputError
 from raytrain.whisper.variants import MAX_TARGET_POSITIONS, VARIANTS
 
@@ -38,7 +38,7 @@ def encode(tokenizer: Any, text: str, model: Model) -> list[int]:
 def decoder_prompt(tokenizer: Any, model: Model) -> list[int]:
     """The tokens that every transcript starts from; with English-only weights they name no language and no task."""
     if is_multilingual(tokenizer):
-        named = [_language(tokenizer, model.language), special_token(tokenizer, model.task)]
+        named = [_language(tokenizer, model), special_token(tokenizer, model.task)]
     else:
         _require_english(model)
         named = []
@@ -56,13 +56,6 @@ def is_multilingual(tokenizer: Any) -> bool:
     return bool(tokenizer.eos_token_id != _ENGLISH_ONLY_END_OF_TEXT)
 
 
-def language_code(language: str) -> str:
-    """'en' for 'en' and 'English'; what names no language comes back as it is."""
-    from transformers.models.whisper.tokenization_whisper import TO_LANGUAGE_CODE
-
-    return str(TO_LANGUAGE_CODE.get(language.lower(), language.lower()))
-
-
 def special_token(tokenizer: Any, name: str) -> int:
     """The id of <|name|>."""
     found = _id(tokenizer, name)
@@ -73,25 +66,23 @@ def special_token(tokenizer: Any, name: str) -> int:
     return found
 
 
-def _language(tokenizer: Any, language: str) -> int:
-    from transformers.models.whisper.tokenization_whisper import LANGUAGES, TO_LANGUAGE_CODE
-
-    code = language_code(language)
-    found = _id(tokenizer, code) if code in LANGUAGES else None
-    if found is not None:
-        return found
-    known = {code for code in LANGUAGES if _id(tokenizer, code) is not None}
-    names = sorted(known | {name for name, code in TO_LANGUAGE_CODE.items() if code in known})
-    near = get_close_matches(language.lower(), names, n=1)
-    way_out = f"did you mean '{near[0]}'?" if near else "use a code such as 'en', or a name such as 'english'"
-    raise InputError(f"model.language: '{language}' is not a language of these weights; {way_out}")
+def _language(tokenizer: Any, model: Model) -> int:
+    if fault := unknown_language(model.language):
+        raise InputError(f"model.language: {fault}")
+    found = _id(tokenizer, language_code(model.language))
+    if found is None:
+        raise InputError(
+            f"model.language: {model.pretrained} does not know '{model.language}'; "
+            f"name weights that do, such as {VARIANTS['turbo'].hub_id} with model.variant=turbo, or another language"
+        )
+    return found
 
 
 def _require_english(model: Model) -> None:
     if language_code(model.language) != "en":
         raise InputError(
             f"model.language: {model.pretrained} knows English only, not '{model.language}'; "
-            f"use multilingual weights, such as {VARIANTS[model.variant].hub_id}"
+            f"use multilingual weights, such as {VARIANTS[model.variant].hub_id}, or model.language=en"
         )
     if model.task != "transcribe":
         raise InputError(

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from raytrain.config.languages import LANGUAGES
 from raytrain.errors import InputError
 from raytrain.files import read_as
 from raytrain.whisper.folders import described, known_folders
@@ -40,7 +41,6 @@ def byte_level_tokenizer() -> Any:
     """A tokenizer with a token for each byte, and Whisper's special tokens in Whisper's order."""
     from tokenizers import AddedToken, pre_tokenizers
     from transformers import WhisperTokenizer
-    from transformers.models.whisper.tokenization_whisper import LANGUAGES
 
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     tokenizer = WhisperTokenizer(vocab={character: number for number, character in enumerate(alphabet)}, merges=[])

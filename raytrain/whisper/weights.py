@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from raytrain.config.baseline import Audio, Model
+from raytrain.config.languages import language_code
 from raytrain.errors import InputError
 from raytrain.files import read_as, write_json
 from raytrain.whisper.configs import generation_config, lacking, model_config
 from raytrain.whisper.folders import described, described_decoding
-from raytrain.whisper.labels import decoder_prompt, is_multilingual, language_code
+from raytrain.whisper.labels import decoder_prompt, is_multilingual
 from raytrain.whisper.locate import locate
 from raytrain.whisper.sound import fault_seen, require_variant, written_fault
 from raytrain.whisper.variants import VARIANTS

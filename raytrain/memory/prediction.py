@@ -13,7 +13,8 @@ from raytrain.config.constants import FULL_WINDOW_S, GIB
 from raytrain.errors import InputError
 from raytrain.memory.decoding_peak import DecodingShape, decoding_peak
 from raytrain.memory.step_peak import Parts, StepShape, step_peak
-from raytrain.whisper.labels import PROMPT_TOKENS, most_new_tokens
+from raytrain.whisper.hearing import most_new_tokens
+from raytrain.whisper.labels import PROMPT_TOKENS
 from raytrain.whisper.variants import MAX_TARGET_POSITIONS, VARIANTS
 from raytrain.whisper.window import fitted_seconds
 
@@ -120,14 +121,15 @@ def step_shape(baseline: Baseline, longest: Longest = UNKNOWN) -> StepShape:
 
 
 def decoding_shape(baseline: Baseline, longest: Longest = UNKNOWN) -> DecodingShape:
-    """The shape of the largest batch that is scored between steps. A clip over the window is decoded in parts, and how
-    much is said in one of them is unknown."""
-    in_parts = longest.clip_s is not None and longest.clip_s > baseline.audio.max_window_s
+    """The shape of the largest batch that is scored between steps."""
+    fitted = baseline.audio.model_copy(update={"window": "fitted"})
+    heard_s = fitted_seconds(fitted.max_window_s if longest.clip_s is None else longest.clip_s, fitted)
+    new_tokens = most_new_tokens(heard_s, baseline.model.text_language())
     return DecodingShape(
         variant=VARIANTS[baseline.model.variant],
         batch_size=baseline.evaluation.batch_size,
         window_s=longest_window_s(baseline, longest.clip_s),
-        new_tokens=MAX_TARGET_POSITIONS if in_parts else most_new_tokens(_longest_label_tokens(baseline, longest)),
+        new_tokens=min(new_tokens, MAX_TARGET_POSITIONS),
         num_beams=baseline.evaluation.num_beams,
         precision=baseline.training.precision,
         freeze_encoder=baseline.model.freeze_encoder,

@@ -8,6 +8,7 @@ from typing import Any, assert_never
 from raytrain.config.baseline import Audio
 from raytrain.errors import InputError
 from raytrain.files import at_home, read_as, write_sums, write_text
+from raytrain.release.alone import beside_model
 from raytrain.release.average import Averaged, average, scored_indices
 from raytrain.release.card import ExportScore, model_card
 from raytrain.release.forecast import Forecast, forecast
@@ -95,6 +96,8 @@ def _write_model(run: KeptRun, score: ExportScore, averaged: Averaged | None, *,
     add_facts(into, facts)
     window = read_as(into / RAYTRAIN, _Recorded).window
     write_text(into / README, model_card(run, score, window=window))
+    for name, text in beside_model().items():
+        write_text(into / name, text)
 
 
 def _timed(run: KeptRun, model: Path, *, say: Callable[[str], None]) -> Forecast | None:

@@ -11,7 +11,7 @@ import numpy as np
 import soundfile
 import torch
 
-from raytrain.release.submission_main import WindowedWhisper, transcribe
+from raytrain.release.transcriber import WindowedWhisper, transcribe
 from raytrain.results.provenance import provenance
 from raytrain.speech.audio import SAMPLE_RATE
 from raytrain.speech.corpus import Corpus

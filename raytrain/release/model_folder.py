@@ -39,7 +39,7 @@ def set_prediction(folder: Path, prediction: Prediction) -> None:
     # Checkpoints of earlier versions hold settings of training here; with use_cache false they decode ten times slower.
     for name in [key for key in settings if key in _NOT_RELEASED or "drop" in key]:
         del settings[name]
-    settings["num_beams"] = prediction.num_beams
+    settings["num_beams"], settings["use_cache"] = prediction.num_beams, True
     if settings.get("is_multilingual") is None:  # earlier versions took over what early weights had
         settings |= lacking(settings, load_tokenizer(folder))
     prompt = 4 if settings["is_multilingual"] else 2  # start, language, task, no timestamps
@@ -47,6 +47,8 @@ def set_prediction(folder: Path, prediction: Prediction) -> None:
     settings.pop("max_length", None)
     settings["max_new_tokens"] = min(prediction.max_new_tokens, MAX_TARGET_POSITIONS - prompt)
     write_json(path, settings)
+    # Training with gradient checkpointing leaves it false here, and older versions of transformers ask here, too.
+    write_json(folder / "config.json", read_as(folder / "config.json", dict[str, Any]) | {"use_cache": True})
 
 
 def add_facts(folder: Path, facts: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 import zipfile
 from pathlib import Path
 
+from raytrain.release.alone import beside_model, source
 from raytrain.release.model_folder import WEIGHTS
 
 _MAIN = Path(__file__).with_name("submission_main.py")
@@ -11,16 +12,26 @@ _LONG_AGO = (1980, 1, 1, 0, 0, 0)
 
 def write_submission(model: Path, into: Path) -> None:
     """Write the zip, the same bytes for the same model. Weights are stored: compressing takes minutes for nothing."""
+    code = {"main.py": source(_MAIN), **beside_model()}
     with zipfile.ZipFile(into, "w") as archive:
-        _add(archive, _MAIN, "main.py")
+        for name, text in code.items():
+            archive.writestr(_entry(name), text)
         for path in sorted(model.iterdir()):
-            _add(archive, path, f"model/{path.name}")
+            if path.name not in code:
+                _add(archive, path, f"model/{path.name}")
 
 
 def _add(archive: zipfile.ZipFile, path: Path, name: str) -> None:
-    entry = zipfile.ZipInfo(name, _LONG_AGO)
-    entry.compress_type = zipfile.ZIP_STORED if path.name == WEIGHTS else zipfile.ZIP_DEFLATED
-    entry.external_attr = 0o644 << 16
-    with path.open("rb") as source, archive.open(entry, "w", force_zip64=path.stat().st_size >= 2**31) as target:
-        while block := source.read(2**22):
+    entry = _entry(name)
+    if path.name == WEIGHTS:
+        entry.compress_type = zipfile.ZIP_STORED
+    with path.open("rb") as file, archive.open(entry, "w", force_zip64=path.stat().st_size >= 2**31) as target:
+        while block := file.read(2**22):
             target.write(block)
+
+
+def _entry(name: str) -> zipfile.ZipInfo:
+    entry = zipfile.ZipInfo(name, _LONG_AGO)
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    entry.external_attr = 0o644 << 16
+    return entry

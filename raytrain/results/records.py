@@ -88,6 +88,8 @@ class Learnt:
     wer_by_age_bucket: dict[str, float] = field(default_factory=dict)
     word_errors: dict[str, int] | None = None
     """Counts at the last evaluation: substitutions, deletions, insertions, hits."""
+    babbled_clips: int | None = None
+    """Clips of the last evaluation in which more was heard than can be said in their time; the rest was cut off."""
     examples_seen: _Count = 0
     history: list[HistoryRow] = field(default_factory=list)
     """One row an evaluation, on `examples_seen`."""

@@ -4,17 +4,17 @@ A clip's audio window and its limit of tokens never depend on the clips it is ba
 window: the WER is the same for every evaluation.batch_size.
 """
 
-import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Literal
+from operator import itemgetter
+from typing import Literal, Protocol
 
 import numpy as np
 import torch
 
 from raytrain.config.baseline import Audio, Evaluation
+from raytrain.config.constants import FULL_WINDOW_S
 from raytrain.results.transcripts import Scored
 from raytrain.results.word_errors import WordErrors
 from raytrain.speech.audio import SAMPLE_RATE
@@ -23,11 +23,21 @@ from raytrain.speech.log_mel import log_mel
 from raytrain.speech.scoring import word_errors
 from raytrain.training.distributed import gather, rank, run_on_all_or_none, world_size
 from raytrain.training.precision import Precision
-from raytrain.whisper.decoding import transcribe
-from raytrain.whisper.labels import most_new_tokens
+from raytrain.whisper.decoding import Emitted, transcribe
+from raytrain.whisper.hearing import most_new_tokens, parts, without_babble
 from raytrain.whisper.variants import MAX_TARGET_POSITIONS
 from raytrain.whisper.weights import Whisper
 from raytrain.whisper.window import fitted_seconds, frames
+
+
+class Clips(Protocol):
+    """What can be decoded: a prepared corpus, or whatever else has sound."""
+
+    durations_s: np.ndarray
+    """Seconds of each clip."""
+
+    def audio(self, index: int) -> np.ndarray:
+        """A clip's sound: float32 in [-1, 1), mono, at 16 kHz."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +50,8 @@ class Evaluated:
     """The counts of each age bucket that occurs."""
     utterances: list[Scored]
     """A row for each utterance, in the order they were asked for: ids, reference, hypothesis, edit counts."""
+    babbled: int
+    """Clips in which more words were heard than can be said in their time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +68,15 @@ class _Piece:
     max_new_tokens: int
 
 
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What was made of one clip."""
+
+    text: str
+    babbled: bool
+    """Whether words were cut off that nobody can have said in this time."""
+
+
 def evaluate(
     whisper: Whisper,
     corpus: Corpus,
@@ -65,58 +86,114 @@ def evaluate(
     evaluation: Evaluation,
     window: Literal["full", "fitted"],
     precision: Precision,
-    max_new_tokens: int | None = None,
+    max_new_tokens: int = MAX_TARGET_POSITIONS,
     before_batch: Callable[[], None] = lambda: None,
 ) -> Evaluated:
-    """Transcribe and score these utterances; each rank decodes a share. The model is left in training mode or not, as
-    it was. Where no limit of new tokens is given, it is a little over the longest reference. What `before_batch` raises
-    on the only rank there is ends it."""
+    """Transcribe and score these utterances: `decode`, and the errors of what it heard."""
     indices = [int(index) for index in indices]
-    audio = audio.model_copy(update={"window": window})
-    whole = max_new_tokens or most_new_tokens(_longest_reference(whisper, corpus, indices, audio.max_window_s))
-    part = max_new_tokens or MAX_TARGET_POSITIONS
-    pieces = [piece for index in indices for piece in _pieces(corpus, index, audio, whole=whole, part=part)]
+    heard = decode(
+        whisper,
+        corpus,
+        indices,
+        audio=audio,
+        evaluation=evaluation,
+        window=window,
+        precision=precision,
+        max_new_tokens=max_new_tokens,
+        before_batch=before_batch,
+    )
+    return _scored(corpus, indices, heard, whisper.text_language)
+
+
+def decode(
+    whisper: Whisper,
+    clips: Clips,
+    indices: Sequence[int],
+    *,
+    audio: Audio,
+    evaluation: Evaluation,
+    window: Literal["full", "fitted"],
+    precision: Precision,
+    max_new_tokens: int = MAX_TARGET_POSITIONS,
+    before_batch: Callable[[], None] = lambda: None,
+) -> list[Heard]:
+    """Transcribe these clips, in this order; each rank decodes a share, and all get the whole. The model is left in
+    training mode or not, as it was. A clip may take as many tokens as can be said in its time, and `max_new_tokens` at
+    most. What `before_batch` raises on the only rank there is ends it."""
+    decoder = _Decoder(whisper, clips, audio, window, precision, evaluation.num_beams, max_new_tokens)
+    pieces = [piece for index in indices for piece in decoder.pieces(index)]
     batches = _one_window_each(pieces, evaluation.batch_size)[rank() :: world_size()]
     was_training = whisper.model.training
     whisper.model.eval()
+
+    def mine() -> list[tuple[int, int, Heard]]:
+        rows: list[tuple[int, int, Heard]] = []
+        for batch in batches:
+            before_batch()
+            rows += decoder.decode(batch)
+        return rows
+
     try:
-        mine = run_on_all_or_none(
-            lambda: [
-                row
-                for batch in batches
-                for row in _decode(whisper, corpus, batch, evaluation.num_beams, precision, before_batch)
-            ],
-            doing=f"scoring, {evaluation.batch_size} clips at once",
-            device=precision.device,
+        heard = run_on_all_or_none(
+            mine, doing=f"scoring, {evaluation.batch_size} clips at once", device=precision.device
         )
     finally:
         whisper.model.train(was_training)
-    texts: dict[int, list[tuple[int, str]]] = defaultdict(list)
-    for index, start, text in gather(mine):
-        texts[index].append((start, text))
-    hypotheses = {index: " ".join(text for _, text in sorted(parts) if text) for index, parts in texts.items()}
-    return _scored(corpus, indices, hypotheses)
+    by_clip: dict[int, list[tuple[int, Heard]]] = defaultdict(list)
+    for index, start, part in gather(heard):
+        by_clip[index].append((start, part))
+    return [_joined([part for _, part in sorted(by_clip[index], key=itemgetter(0))]) for index in indices]
 
 
-def _longest_reference(whisper: Whisper, corpus: Corpus, indices: list[int], longest_s: float) -> int:
-    """Tokens of the longest reference of a clip that is decoded whole, since a story of twenty minutes must not let
-    short clips babble."""
-    texts = [corpus.texts[index] for index in indices if corpus.durations_s[index] <= longest_s]
-    return max(map(len, whisper.tokenizer(texts, add_special_tokens=False)["input_ids"])) if texts else 0
+def _joined(parts: list[Heard]) -> Heard:
+    return Heard(" ".join(part.text for part in parts if part.text), any(part.babbled for part in parts))
 
 
-def _pieces(corpus: Corpus, index: int, audio: Audio, *, whole: int, part: int) -> list[_Piece]:
-    """The fewest equal parts that fit the longest window: equal, so that none is a sliver of a word.
+@dataclass(frozen=True, slots=True)
+class _Decoder:
+    """Decodes pieces of clips with one model."""
 
-    `whole` and `part` are the most new tokens of a clip decoded whole and of each part of a longer one.
-    """
-    duration_s = float(corpus.durations_s[index])
-    samples = round(duration_s * SAMPLE_RATE)
-    parts = max(1, math.ceil(duration_s / audio.max_window_s))
-    cuts = [samples * part // parts for part in range(parts + 1)]
-    window_s = fitted_seconds(duration_s / parts, audio)
-    tokens = whole if parts == 1 else part
-    return [_Piece(index, start, end, window_s, tokens) for start, end in pairwise(cuts)]
+    whisper: Whisper
+    clips: Clips
+    audio: Audio
+    window: Literal["full", "fitted"]
+    precision: Precision
+    num_beams: int
+    max_new_tokens: int
+
+    def pieces(self, index: int) -> list[_Piece]:
+        """A clip, or the parts of one that is too long for the window."""
+        length = round(float(self.clips.durations_s[index]) * SAMPLE_RATE)
+        longest_s = self.audio.max_window_s
+        # The sound is read only where it has to be cut.
+        cut = [(0, length)] if length <= longest_s * SAMPLE_RATE else parts(self.clips.audio(index), longest_s)
+        return [self._piece(index, start, end) for start, end in cut]
+
+    def _piece(self, index: int, start: int, end: int) -> _Piece:
+        fitted_s = fitted_seconds((end - start) / SAMPLE_RATE, self.audio.model_copy(update={"window": "fitted"}))
+        most = most_new_tokens(fitted_s, self.whisper.text_language)
+        window_s = fitted_s if self.window == "fitted" else FULL_WINDOW_S
+        return _Piece(index, start, end, window_s, min(most, self.max_new_tokens))
+
+    def decode(self, batch: list[_Piece]) -> list[tuple[int, int, Heard]]:
+        """Of each piece its clip, its first sample, and what was heard in it."""
+        whisper = self.whisper
+        sounds = [self.clips.audio(piece.index)[piece.start : piece.end] for piece in batch]
+        mel = log_mel(sounds, frames=frames(batch[0].window_s), num_mel_bins=whisper.model.config.num_mel_bins)
+        with torch.no_grad(), self.precision.autocast():
+            rows = transcribe(
+                whisper,
+                mel.to(self.precision.device, whisper.model.dtype),
+                num_beams=self.num_beams,
+                max_new_tokens=batch[0].max_new_tokens,
+            )
+        return [(piece.index, piece.start, self._heard(piece, row)) for piece, row in zip(batch, rows, strict=True)]
+
+    def _heard(self, piece: _Piece, row: Emitted) -> Heard:
+        text = self.whisper.tokenizer.decode(row.tokens, skip_special_tokens=True).strip()
+        seconds = (piece.end - piece.start) / SAMPLE_RATE
+        kept = without_babble(text, seconds, ended=row.ended, language=self.whisper.text_language)
+        return Heard(kept, babbled=kept != text)
 
 
 def _one_window_each(pieces: list[_Piece], batch_size: int) -> list[list[_Piece]]:
@@ -130,34 +207,12 @@ def _one_window_each(pieces: list[_Piece], batch_size: int) -> list[list[_Piece]
     ]
 
 
-def _decode(
-    whisper: Whisper,
-    corpus: Corpus,
-    batch: list[_Piece],
-    num_beams: int,
-    precision: Precision,
-    before: Callable[[], None],
-) -> list[tuple[int, int, str]]:
-    before()
-    clips = [corpus.audio(piece.index)[piece.start : piece.end] for piece in batch]
-    mel = log_mel(clips, frames=frames(batch[0].window_s), num_mel_bins=whisper.model.config.num_mel_bins)
-    with torch.no_grad(), precision.autocast():
-        tokens = transcribe(
-            whisper,
-            mel.to(precision.device, whisper.model.dtype),
-            num_beams=num_beams,
-            max_new_tokens=batch[0].max_new_tokens,
-        )
-    texts = (whisper.tokenizer.decode(row, skip_special_tokens=True).strip() for row in tokens)
-    return [(piece.index, piece.start, text) for piece, text in zip(batch, texts, strict=True)]
-
-
-def _scored(corpus: Corpus, indices: list[int], hypotheses: dict[int, str]) -> Evaluated:
+def _scored(corpus: Corpus, indices: list[int], heard: list[Heard], language: str) -> Evaluated:
     by_age_bucket: dict[str, WordErrors] = defaultdict(WordErrors)
     utterances: list[Scored] = []
-    for index in indices:
+    for index, one in zip(indices, heard, strict=True):
         reference, bucket = corpus.texts[index], corpus.age_buckets[index]
-        errors = word_errors(reference, hypotheses[index])
+        errors = word_errors(reference, one.text, language)
         by_age_bucket[bucket] += errors
         utterances.append(
             {
@@ -166,11 +221,16 @@ def _scored(corpus: Corpus, indices: list[int], hypotheses: dict[int, str]) -> E
                 "age_bucket": bucket,
                 "duration_s": round(float(corpus.durations_s[index]), 3),
                 "reference": reference,
-                "hypothesis": hypotheses[index],
+                "hypothesis": one.text,
                 "substitutions": errors.substitutions,
                 "deletions": errors.deletions,
                 "insertions": errors.insertions,
                 "hits": errors.hits,
             }
         )
-    return Evaluated(WordErrors.total(by_age_bucket.values()), dict(sorted(by_age_bucket.items())), utterances)
+    return Evaluated(
+        WordErrors.total(by_age_bucket.values()),
+        dict(sorted(by_age_bucket.items())),
+        utterances,
+        sum(one.babbled for one in heard),
+    )

@@ -62,6 +62,7 @@ class Rows:
             best_eval_wer=wer if best is None else min(wer, best),
             wer_by_age_bucket={bucket: errors.wer for bucket, errors in evaluated.by_age_bucket.items()},
             word_errors=evaluated.word_errors.as_dict(),
+            babbled_clips=evaluated.babbled,
             eval_utterances=len(evaluated.utterances),
             eval_s=seconds,
             objective=min(wer, WORST_OBJECTIVE),

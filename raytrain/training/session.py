@@ -266,7 +266,8 @@ class Session:
         self._utterances = evaluated.utterances
         self._rows.scored(evaluated, seconds=time.perf_counter() - started)
         row = self._rows.last
-        _say(f"step {row.step}/{row.steps_total}: WER {row.eval_wer:.4f} in {row.eval_s:.1f} s")
+        babbled = f", {evaluated.babbled} clips babbled and were cut" if evaluated.babbled else ""
+        _say(f"step {row.step}/{row.steps_total}: WER {row.eval_wer:.4f} in {row.eval_s:.1f} s{babbled}")
 
     def _evaluate(self, indices: np.ndarray, window: Literal["full", "fitted"]) -> Evaluated:
         with self._memory.phase("evaluate"):

@@ -4,14 +4,26 @@ transformers' own generate() does it, in its general form. Whisper's form of it 
 run the encoder again for what we know already, and look for timestamps.
 """
 
+from dataclasses import dataclass
+
 import torch
 
 from raytrain.whisper.weights import Whisper
 from raytrain.whisper.window import audio_window
 
 
-def transcribe(whisper: Whisper, mel: torch.Tensor, *, num_beams: int = 1, max_new_tokens: int) -> list[list[int]]:
-    """The most likely transcript of each clip of `mel` [clips, bins, frames]: words only, no prompt and no specials.
+@dataclass(frozen=True, slots=True)
+class Emitted:
+    """What the decoder made of one clip."""
+
+    tokens: list[int]
+    """The words: no prompt and no specials."""
+    ended: bool
+    """Whether it came to an end of text by itself."""
+
+
+def transcribe(whisper: Whisper, mel: torch.Tensor, *, num_beams: int = 1, max_new_tokens: int) -> list[Emitted]:
+    """The most likely transcript of each clip of `mel` [clips, bins, frames].
 
     The audio window is as long as the mel. At most `max_new_tokens` are emitted, the end of text among them, and no
     more than the decoder has positions.
@@ -41,5 +53,6 @@ def transcribe(whisper: Whisper, mel: torch.Tensor, *, num_beams: int = 1, max_n
         emitted = GenerationMixin.generate(
             model, mel, generation_config=config, decoder_input_ids=prompt, attention_mask=heard
         )
+    rows = emitted[:, prompt.shape[1] :].tolist()
     # In Whisper's vocabularies all that is not text comes after the end of text, and is it.
-    return [[token for token in row if token < end] for row in emitted[:, prompt.shape[1] :].tolist()]
+    return [Emitted([token for token in row if token < end], ended=end in row) for row in rows]

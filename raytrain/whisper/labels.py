@@ -12,13 +12,11 @@ from typing import Any
 from raytrain.config.baseline import Model
 from raytrain.config.languages import language_code, unknown_language
 from raytrain.errors import InputError
-from raytrain.whisper.variants import MAX_TARGET_POSITIONS, VARIANTS
+from raytrain.whisper.variants import VARIANTS
 
 PROMPT_TOKENS = 4
 """Tokens of the longest prompt: start of transcript, language, task, no timestamps."""
 _BEFORE_BAR = re.compile(r"(?<=<)(?=\|)")
-_MORE_TOKENS = 8
-"""New tokens that scoring allows beyond the longest reference."""
 _ENGLISH_ONLY_END_OF_TEXT = 50256
 """GPT-2's vocabulary ends one token before the multilingual one does, and Whisper's special tokens follow it."""
 
@@ -43,12 +41,6 @@ def decoder_prompt(tokenizer: Any, model: Model) -> list[int]:
         _require_english(model)
         named = []
     return [special_token(tokenizer, "startoftranscript"), *named, special_token(tokenizer, "notimestamps")]
-
-
-def most_new_tokens(longest_reference_tokens: int) -> int:
-    """The most tokens that scoring decodes for a clip: room for insertions over the longest reference, then an end to
-    babbling. The prediction of memory counts on the same number."""
-    return min(longest_reference_tokens + _MORE_TOKENS, MAX_TARGET_POSITIONS)
 
 
 def is_multilingual(tokenizer: Any) -> bool:

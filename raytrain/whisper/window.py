@@ -4,13 +4,13 @@ Whisper pads every clip to 30 s, and for short clips that padding is most of the
 the two integers it checks agree with it; position k means the same at every length. At 3000 frames nothing changes.
 """
 
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from raytrain.config.baseline import Audio
-from raytrain.config.constants import FRAMES_PER_SECOND, FULL_WINDOW_S
+from raytrain.config.constants import FULL_WINDOW_S
+from raytrain.whisper import hearing
 from raytrain.whisper.variants import MAX_SOURCE_POSITIONS
 
 FULL_FRAMES = 2 * MAX_SOURCE_POSITIONS
@@ -24,16 +24,14 @@ def fitted_seconds(longest_s: float, audio: Audio, *, extra_s: float = 0.0) -> f
     """
     if audio.window == "full":
         return FULL_WINDOW_S
-    wanted = float(longest_s) + audio.margin_s + extra_s
-    # The tolerance keeps 4.36 + 0.64 at 5.0: in binary the sum may lie a hair above, and would cost a whole step.
-    steps = max(1, math.ceil(wanted / audio.step_s - 1e-6))
-    return min(steps * audio.step_s, audio.max_window_s)
+    return hearing.fitted_seconds(
+        float(longest_s) + extra_s, margin_s=audio.margin_s, step_s=audio.step_s, max_window_s=audio.max_window_s
+    )
 
 
 def frames(seconds: float) -> int:
     """Mel frames of a window: 100 a second, rounded up to an even number, at most Whisper's 3000."""
-    positions = math.ceil(seconds * FRAMES_PER_SECOND / 2 - 1e-6)
-    return 2 * min(max(1, positions), MAX_SOURCE_POSITIONS)
+    return 2 * hearing.positions(seconds)
 
 
 @contextmanager

@@ -9,9 +9,10 @@ from transformers import GenerationConfig, WhisperForConditionalGeneration
 
 from raytrain.config.baseline import Audio, Model, Prediction
 from raytrain.release.model_folder import copy_model, set_prediction
-from raytrain.release.submission_main import WindowedWhisper
+from raytrain.release.transcriber import WindowedWhisper
 from raytrain.whisper import weights
 from raytrain.whisper.decoding import transcribe
+from raytrain.whisper.hearing import without_babble
 from raytrain.whisper.labels import is_multilingual
 from raytrain.whisper.variants import VARIANTS
 
@@ -47,9 +48,18 @@ def test_prompt_beams_and_limit_are_in_the_exported_folder(
     mel = torch.randn(2, 80, 3000, generator=torch.Generator().manual_seed(0))
     ours = transcribe(whisper, mel, num_beams=num_beams, max_new_tokens=max_new_tokens)
     end = whisper.tokenizer.eos_token_id
-    assert [len(row) for row in ours] == [max_new_tokens] * 2
-    assert [[token for token in row if token < end] for row in plain.generate(mel).tolist()] == ours
-    assert WindowedWhisper(tmp_path / "model").texts(mel) == [whisper.tokenizer.decode(row).strip() for row in ours]
+    assert [len(row.tokens) for row in ours] == [max_new_tokens] * 2
+    assert not any(row.ended for row in ours)
+    assert [[token for token in row if token < end] for row in plain.generate(mel).tolist()] == [
+        row.tokens for row in ours
+    ]
+    model = WindowedWhisper(tmp_path / "model")
+    clips = [model.part(0, Path("x"), start=0, end=30 * 16_000, sample_rate=16_000)] * 2
+    assert clips[0].most_tokens == max_new_tokens
+    texts = [whisper.tokenizer.decode(row.tokens).strip() for row in ours]
+    assert model.texts(mel, clips) == [
+        without_babble(text, 30.0, ended=False, language=whisper.text_language) for text in texts
+    ]
 
 
 def test_the_limit_is_never_beyond_the_decoders_positions(whisper: weights.Whisper, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from raytrain.release import submission_main
 from raytrain.release.average import score
 from raytrain.release.export import Exported, export
 from raytrain.release.runs import KeptRun, find_run
-from raytrain.release.submission_main import ClipPart, WindowedWhisper, in_batches, parts_of, resampled, transcribe
+from raytrain.release.transcriber import ClipPart, WindowedWhisper, in_batches, parts_of, resampled, transcribe
 from raytrain.whisper.window import fitted_seconds, frames
 
 
@@ -144,12 +144,16 @@ def test_the_windows_are_those_that_evaluation_uses(unpacked: Path, run: KeptRun
     model = WindowedWhisper(unpacked / "src" / "model")
     lengths = [0.01, 0.36, 1.0, 1.86, 1.8600001, 4.36, 12.3, 29.36, 29.9, 30.0]
     ours = [frames(fitted_seconds(length, run.config.audio)) // 2 for length in lengths]
-    assert [model.positions(length) for length in lengths] == ours
+    clips = [model.part(0, Path("x"), start=0, end=round(length * 1e6), sample_rate=1_000_000) for length in lengths]
+    assert [piece.positions for piece in clips] == ours
 
 
 def test_a_batch_holds_one_window_and_the_longest_comes_first() -> None:
     clips = [(16_000, 100), (48_000, 200), (20_000, 100), (15_000, 100)]
-    todo = [ClipPart(number, Path("x"), 0, *clip) for number, clip in enumerate(clips)]
+    todo = [
+        ClipPart(number, Path("x"), 0, end, end / 16_000, positions, 20)
+        for number, (end, positions) in enumerate(clips)
+    ]
     assert [[piece.index for piece in batch] for batch in in_batches(todo, 250)] == [[1], [2, 0], [3]]
 
 
@@ -164,10 +168,10 @@ def test_a_batch_that_does_not_fit_in_memory_is_halved(
     together = transcribe(paths, model)
     generate = model.whisper.generate
 
-    def on_a_small_card(mel: torch.Tensor) -> torch.Tensor:
+    def on_a_small_card(mel: torch.Tensor, **limit: int) -> torch.Tensor:
         if len(mel) > 1:
             raise torch.OutOfMemoryError
-        return generate(mel)
+        return generate(mel, **limit)
 
     monkeypatch.setattr(model.whisper, "generate", on_a_small_card)
     assert transcribe(paths, model) == together
@@ -185,7 +189,18 @@ def test_a_log_stays_short_however_many_clips_there_are(capsys: pytest.CaptureFi
     assert len(capsys.readouterr().err.splitlines()) <= 50
 
 
-def test_an_overlong_clip_is_cut_into_equal_parts(unpacked: Path, tmp_path: Path) -> None:
-    soundfile.write(tmp_path / "long.flac", np.zeros(16_000 * 70), 16_000)
-    cut = parts_of(0, tmp_path / "long.flac", model=WindowedWhisper(unpacked / "src" / "model"))
-    assert [piece.end - piece.start for piece in cut] == [373_333, 373_333, 373_334]
+def test_a_clip_too_long_is_cut_where_it_is_quietest(unpacked: Path, tmp_path: Path) -> None:
+    model = WindowedWhisper(unpacked / "src" / "model")
+    silent = np.zeros(44_100 * 70)
+    assert cut_at(silent, 44_100, tmp_path, model) == [23.333, 46.667, 70.0]
+    loud = np.sin(np.arange(44_100 * 70) / 20)
+    loud[44_100 * 21 : 44_100 * 22] = 0  # a pause, beside the first of the equal cuts
+    first, *_, last = cut_at(loud, 44_100, tmp_path, model)
+    assert 21.1 <= first <= 21.9
+    assert last == 70.0
+
+
+def cut_at(sound: np.ndarray, sample_rate: int, folder: Path, model: WindowedWhisper) -> list[float]:
+    """Where the parts of a file end, in seconds."""
+    soundfile.write(folder / "long.flac", sound, sample_rate)
+    return [round(piece.end / sample_rate, 3) for piece in parts_of(0, folder / "long.flac", model=model)]

@@ -1,5 +1,6 @@
 """Scoring depends on the model and the clips, not on how clips are batched or on how many workers decode them."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from raytrain.speech.corpus import Corpus
 from raytrain.training.distributed import OutOfMemory, rank, run_on_all_or_none
 from raytrain.training.evaluation import Evaluated, evaluate
 from raytrain.whisper import weights
-from raytrain.whisper.decoding import transcribe
+from raytrain.whisper.decoding import Emitted, transcribe
 from raytrain.whisper.weights import Whisper
+from raytrain.whisper.window import fitted_seconds
 
 AUDIO = Audio(step_s=0.1, margin_s=0.3)
 CLIPS = range(20)
@@ -59,8 +61,8 @@ def test_the_batch_size_changes_no_hypothesis(
 
 def test_real_weights_score_the_same_at_every_batch_size(demo: Corpus, tiny_en: Path) -> None:
     whisper = weights.load(small_config(model={"pretrained": str(tiny_en)}).model, seed=0)
-    alone = scored(whisper, demo, range(0, 60, 15), batch_size=1, window="full", max_new_tokens=None)
-    assert scored(whisper, demo, range(0, 60, 15), batch_size=4, window="full", max_new_tokens=None) == alone
+    alone = scored(whisper, demo, range(0, 60, 15), batch_size=1, window="full", max_new_tokens=448)
+    assert scored(whisper, demo, range(0, 60, 15), batch_size=4, window="full", max_new_tokens=448) == alone
     assert 0 < alone.word_errors.wer < 0.8
 
 
@@ -92,20 +94,27 @@ def test_when_one_worker_runs_out_of_memory_all_stop(two_workers: list[tuple[Eva
     assert messages == ["step 1: another worker ran out of memory", "step 1: tried to allocate 524288.00 GiB"]
 
 
-def test_a_clip_may_take_eight_tokens_more_than_the_longest_reference_and_memory_is_predicted_for_these(
+def test_a_clip_may_take_as_many_tokens_as_can_be_said_in_its_time_and_memory_is_predicted_for_these(
     babbler: Whisper, tones: Corpus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limits: list[int] = []
 
-    def watched(*args: Any, max_new_tokens: int, **options: Any) -> list[list[int]]:
+    def watched(*args: Any, max_new_tokens: int, **options: Any) -> list[Emitted]:
         limits.append(max_new_tokens)
         return transcribe(*args, max_new_tokens=max_new_tokens, **options)
 
     monkeypatch.setattr("raytrain.training.evaluation.transcribe", watched)
-    scored(babbler, tones, range(3), max_new_tokens=None)
-    longest = max(len(babbler.tokenizer(text, add_special_tokens=False).input_ids) for text in tones.texts[:3])
-    predicted = decoding_shape(small_config(), Longest(label_tokens=longest))
-    assert set(limits) == {longest + 8} == {predicted.new_tokens}
+    audio = small_config().audio
+    scored(babbler, tones, range(3), max_new_tokens=448, audio=audio)
+    longest_s = float(tones.durations_s[:3].max())
+    predicted = decoding_shape(small_config(), Longest(clip_s=longest_s))
+    assert max(limits) == predicted.new_tokens == math.ceil(6 + 8 * fitted_seconds(longest_s, audio))
+
+
+def test_a_decoder_that_never_ends_is_cut_to_what_can_be_said(babbler: Whisper, tones: Corpus) -> None:
+    found = scored(babbler, tones, range(3), max_new_tokens=448)
+    assert found.babbled == 3
+    assert all(len(row["hypothesis"].split()) <= 4 * row["duration_s"] + 3 for row in found.utterances)
 
 
 def test_counts_add_up_over_age_buckets(by_sixteen: Evaluated) -> None:

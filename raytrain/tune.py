@@ -109,7 +109,9 @@ def _search(description: Description, folder: Path | None, arguments: argparse.N
         description = replace(description, baseline=baseline, space=space, data=inputs.described())
         folder = new_run_folder(baseline.storage, [description.baseline_name, description.space_name or ""]).absolute()
     study = Study(folder=folder, description=description, inputs=inputs)
-    sweep = create_sweep(baseline.tracking, study.space, folder=folder) if arguments.wandb_sweep else None
+    sweep, rate = None, baseline.model.rate()
+    if arguments.wandb_sweep:
+        sweep = create_sweep(baseline.tracking, study.space, folder=folder, rate=rate)
     announce(study, sweep=sweep)
     resume = _resume_command(folder)
     with going_on_by(resume), disk_faults_reported(folder, resume=resume):

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from raytrain.config.languages import is_english_only, unknown_language, unspoken
+from raytrain.config.languages import Rate, is_english_only, language_code, rate_of, unknown_language, unspoken
 
 # Beyond these ends a number is a slip of the finger, and would only fail later and less clearly.
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
@@ -67,6 +67,14 @@ class Model(Section):
         if task != "transcribe" and is_english_only(pretrained):
             raise ValueError(f"{pretrained} does not {task}; use transcribe, or multilingual weights")
         return task
+
+    def text_language(self) -> str:
+        """The code of the language that transcripts are in, and are scored as: translation is into English."""
+        return "en" if self.task == "translate" else language_code(self.language)
+
+    def rate(self) -> Rate:
+        """By which rate a run is judged: WER, or CER where the language of its transcripts writes no spaces."""
+        return rate_of(self.text_language())
 
 
 class Audio(Section):

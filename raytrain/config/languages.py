@@ -1,6 +1,10 @@
 """The languages that Whisper knows: a code or a name in; its code, and what it is scored by, out. Plain Python."""
 
 from difflib import get_close_matches
+from typing import Literal
+
+Rate = Literal["WER", "CER"]
+"""Errors by words, or by characters."""
 
 # openai/whisper, whisper/tokenizer.py, in the order of its tokens.
 LANGUAGES = {
@@ -51,6 +55,18 @@ def language_name(language: str) -> str:
 def writes_spaces(language: str) -> bool:
     """Whether the language writes spaces between its words, so that words can be counted."""
     return language_code(language) not in _WITHOUT_SPACES
+
+
+def rate_of(language: str) -> Rate:
+    """By which rate texts of a language are judged: by words, or where it writes no spaces by characters."""
+    return "WER" if writes_spaces(language) else "CER"
+
+
+def normaliser_of(language: str) -> str:
+    """What levels texts of a language before they are counted, in words for a report."""
+    if language_code(language) == "en":
+        return "Whisper's English normaliser"
+    return "case and punctuation levelled, marks and accents kept"
 
 
 def unknown_language(language: str) -> str | None:

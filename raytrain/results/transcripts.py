@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NotRequired
 
 import numpy as np
 import pyarrow as pa
@@ -31,7 +31,8 @@ _Count = Annotated[int, Field(ge=0)]
 
 @with_config(extra="allow")
 class Scored(TypedDict):
-    """A row of utterances.jsonl: one utterance as it was last scored."""
+    """A row of utterances.jsonl: one utterance as it was last scored. Its four counts are of words, or of characters
+    where the language writes no spaces."""
 
     utterance_id: str
     child_id: str
@@ -43,6 +44,9 @@ class Scored(TypedDict):
     deletions: _Count
     insertions: _Count
     hits: _Count
+    character_edits: NotRequired[_Count]
+    """Edits in characters, and below the reference's characters; rows of earlier versions lack them."""
+    characters: NotRequired[_Count]
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from raytrain.results.word_errors import WordErrors
 from raytrain.speech.audio import SAMPLE_RATE
 from raytrain.speech.corpus import Corpus
 from raytrain.speech.log_mel import log_mel
-from raytrain.speech.scoring import word_errors
+from raytrain.speech.scoring import score
 from raytrain.training.distributed import gather, rank, run_on_all_or_none, world_size
 from raytrain.training.precision import Precision
 from raytrain.whisper.decoding import transcribe
@@ -35,9 +35,13 @@ class Evaluated:
     """The word errors of an evaluation."""
 
     word_errors: WordErrors
-    """The counts over all utterances."""
+    """The counts over all utterances: of words, or of characters where the language writes no spaces."""
     by_age_bucket: dict[str, WordErrors]
     """The counts of each age bucket that occurs."""
+    character_errors: WordErrors
+    """The counts over all utterances in characters, whatever the language."""
+    text_language: str
+    """The code of the language that the texts were scored as."""
     utterances: list[Scored]
     """A row for each utterance, in the order they were asked for: ids, reference, hypothesis, edit counts."""
 
@@ -95,7 +99,7 @@ def evaluate(
     for index, start, text in gather(mine):
         texts[index].append((start, text))
     hypotheses = {index: " ".join(text for _, text in sorted(parts) if text) for index, parts in texts.items()}
-    return _scored(corpus, indices, hypotheses)
+    return _scored(corpus, indices, hypotheses, whisper.text_language)
 
 
 def _longest_reference(whisper: Whisper, corpus: Corpus, indices: list[int], longest_s: float) -> int:
@@ -152,13 +156,15 @@ def _decode(
     return [(piece.index, piece.start, text) for piece, text in zip(batch, texts, strict=True)]
 
 
-def _scored(corpus: Corpus, indices: list[int], hypotheses: dict[int, str]) -> Evaluated:
+def _scored(corpus: Corpus, indices: list[int], hypotheses: dict[int, str], language: str) -> Evaluated:
     by_age_bucket: dict[str, WordErrors] = defaultdict(WordErrors)
+    character_errors = WordErrors()
     utterances: list[Scored] = []
     for index in indices:
         reference, bucket = corpus.texts[index], corpus.age_buckets[index]
-        errors = word_errors(reference, hypotheses[index])
+        errors, in_characters = score(reference, hypotheses[index], language)
         by_age_bucket[bucket] += errors
+        character_errors += in_characters
         utterances.append(
             {
                 "utterance_id": corpus.utterance_ids[index],
@@ -171,6 +177,14 @@ def _scored(corpus: Corpus, indices: list[int], hypotheses: dict[int, str]) -> E
                 "deletions": errors.deletions,
                 "insertions": errors.insertions,
                 "hits": errors.hits,
+                "character_edits": in_characters.edits,
+                "characters": in_characters.reference_words,
             }
         )
-    return Evaluated(WordErrors.total(by_age_bucket.values()), dict(sorted(by_age_bucket.items())), utterances)
+    return Evaluated(
+        WordErrors.total(by_age_bucket.values()),
+        dict(sorted(by_age_bucket.items())),
+        character_errors,
+        language,
+        utterances,
+    )

@@ -218,7 +218,7 @@ class Session:
     def _stop_at(self, step: int) -> NoReturn:
         """Save what was trained, unscored: scoring may take longer than there is."""
         checkpoint = self._save(step, utterances=[], since_scored=self._rows.since_scored()) if rank() == 0 else None
-        self.report(replace(self._rows.last, eval_wer=None), checkpoint)
+        self.report(replace(self._rows.last, eval_wer=None, eval_cer=None), checkpoint)
         raise _Stopped
 
     def _before_batch(self) -> None:
@@ -266,7 +266,8 @@ class Session:
         self._utterances = evaluated.utterances
         self._rows.scored(evaluated, seconds=time.perf_counter() - started)
         row = self._rows.last
-        _say(f"step {row.step}/{row.steps_total}: WER {row.eval_wer:.4f} in {row.eval_s:.1f} s")
+        rate = self.config.model.rate()
+        _say(f"step {row.step}/{row.steps_total}: {rate} {row.eval_wer:.4f} in {row.eval_s:.1f} s")
 
     def _evaluate(self, indices: np.ndarray, window: Literal["full", "fitted"]) -> Evaluated:
         with self._memory.phase("evaluate"):

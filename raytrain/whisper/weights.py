@@ -41,6 +41,8 @@ class Whisper:
     """The audio window that the weights were trained for."""
     source: str | None
     """Where the weights first came from; None where they are random, and a WER of theirs means nothing."""
+    text_language: str = "en"
+    """The code of the language that its transcripts are in, and are scored as."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,7 @@ def _pretrained(model: Model, folder: Path) -> Whisper:
         published.pop(name, None)
     weights.generation_config.use_cache = True
     window, source = _origin(folder, model.pretrained)
-    return Whisper(weights, tokenizer, prompt, window, source)
+    return Whisper(weights, tokenizer, prompt, window, source, model.text_language())
 
 
 def _random(model: Model, *, seed: int) -> Whisper:
@@ -135,7 +137,8 @@ def _random(model: Model, *, seed: int) -> Whisper:
         torch.manual_seed(seed)
         weights = WhisperForConditionalGeneration(model_config(variant, tokenizer, **_settings(model)))
     weights.generation_config = generation_config(tokenizer)
-    return Whisper(weights, tokenizer, tuple(decoder_prompt(tokenizer, model)), "full", None)
+    prompt = tuple(decoder_prompt(tokenizer, model))
+    return Whisper(weights, tokenizer, prompt, "full", None, model.text_language())
 
 
 def _settings(model: Model) -> dict[str, Any]:

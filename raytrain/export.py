@@ -47,7 +47,7 @@ def _announce(run: KeptRun) -> None:
     ended = None if run.description.result is None else run.description.result["outcome"]
     if run.trial is None and ended != "completed":
         say(f"{run.name} {'has not ended' if ended is None else f'ended as {ended}'}: this is of what it kept so far")
-    wer = "not scored" if run.best.eval_wer is None else f"WER {run.best.eval_wer:.4f}"
+    wer = "not scored" if run.best.eval_wer is None else f"{run.config.model.rate()} {run.best.eval_wer:.4f}"
     say(f"{run.name}: step {run.best.step}, {wer}, the best of {len(run.checkpoints)} checkpoint(s) here")
 
 

@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING
 from raytrain.cli import Parser, cluster_faults_reported, disk_faults_reported, run_door
 from raytrain.config.absolute import absolute
 from raytrain.config.derived import derived
+from raytrain.config.languages import Rate
 from raytrain.config.reader import load_baseline
 from raytrain.errors import InputError
 from raytrain.results.description import Description, Result, read_description
 from raytrain.results.provenance import command_line, provenance
+from raytrain.results.rates import as_written
 from raytrain.results.run_folder import new_run_folder
 from raytrain.results.wording import number_text
 from raytrain.stopping import going_on_by
 from raytrain.terminal import log_to_stderr, print_json, say
 from raytrain.watch.resolved import show_resolved
+from raytrain.whisper.spoken import require_spoken
 
 if TYPE_CHECKING:  # torch and Ray are imported once the configuration is known to be right
     from raytrain.trial.inputs import Inputs
@@ -38,6 +41,7 @@ def _asked() -> int:
             raise InputError("--resume goes on with the fit's own configuration; leave out --config and key=value")
         return _resume(Path(arguments.resume).absolute(), as_json=arguments.json, dry_run=arguments.dry_run)
     config = load_baseline(arguments.config or "small", arguments.overrides)
+    require_spoken(config.model)
     if arguments.dry_run:
         show_resolved(config, as_json=arguments.json)
         return 0
@@ -67,7 +71,7 @@ def _resume(folder: Path, *, as_json: bool, dry_run: bool) -> int:
         return 0
     if description.result is not None and description.result["outcome"] != "failed":
         say(f"{folder} has ended, and nothing is left to do")
-        return _tell(description.result, folder, as_json=as_json)
+        return _tell(description.result, folder, rate=description.baseline.model.rate(), as_json=as_json)
     from raytrain.tracking.wandb_environment import require_sound
     from raytrain.trial.inputs_again import inputs_again
 
@@ -94,23 +98,23 @@ def _train(description: Description, inputs: "Inputs", *, folder: Path, as_json:
     with going_on_by(resume):
         with disk_faults_reported(folder, resume=resume), cluster_faults_reported(folder, resume=resume):
             result = fit(description, folder=folder, inputs=inputs)
-        return _tell(result, folder, as_json=as_json)
+        return _tell(result, folder, rate=config.model.rate(), as_json=as_json)
 
 
 def _resume_command(folder: Path) -> str:
     return f"python -m raytrain.fit --resume {shlex.quote(str(folder))}"
 
 
-def _tell(result: Result, folder: Path, *, as_json: bool) -> int:
+def _tell(result: Result, folder: Path, *, rate: Rate, as_json: bool) -> int:
     if as_json:
-        print_json({"folder": str(folder), "result": result})
+        print_json({"folder": str(folder), "result": as_written(result, rate)})
     if result["outcome"] != "completed":
         say(f"{result['outcome']}: {result.get('reason')}")
         if result["outcome"] == "failed":
             say(f"to go on, once that is mended:\n{_resume_command(folder)}")
         return 1
     say(
-        f"WER {number_text(result.get('eval_wer'), 4)} after {result.get('step')} steps "
+        f"{rate} {number_text(result.get('eval_wer'), 4)} after {result.get('step')} steps "
         f"(best {number_text(result.get('best_eval_wer'), 4)}), {number_text(result.get('train_examples_per_s'), 1)} "
         f"clips/s in {result.get('precision_used')}: {folder / (result.get('checkpoint') or '')}"
     )

@@ -7,10 +7,12 @@ from raytrain.archive.checksums import FILE_NAME, read_manifest
 from raytrain.archive.told import Config, Described, told
 from raytrain.archive.trainer_run import TrainerRun
 from raytrain.archive.tree import one_line, refuse_links_out, scan
+from raytrain.config.languages import rate_of
 from raytrain.errors import Damaged, InputError
 from raytrain.results.choose import best_trial
 from raytrain.results.description import read_description
 from raytrain.results.ledger import Ledger
+from raytrain.results.rates import as_read
 
 KINDS = {
     "study": "a study of raytrain.tune",
@@ -40,8 +42,9 @@ def summary(folder: Path) -> dict[str, Any]:
     """One run as a comparison needs it, null where the run does not say. WER is a fraction, however it was recorded.
 
     Keys: name, kind, when, model, variant, language, batch_size, gradient_accumulation_steps, effective_batch_size,
-    learning_rate, num_epochs, precision, seed, steps, examples_seen, wer_unit, eval_wer, best_eval_wer, best_step,
-    history (rows with step and eval_wer), archived_at, why; a study's are its best trial's, with `trials` besides.
+    learning_rate, num_epochs, precision, seed, steps, examples_seen, wer_unit, rate, eval_wer, best_eval_wer,
+    best_step, history (rows with step and eval_wer), archived_at, why; a study's are its best trial's, with `trials`
+    besides. Where `rate` is CER, so is each WER: the language writes no spaces.
     """
     folder = Path(folder)
     try:
@@ -104,7 +107,7 @@ def made_with(folder: Path) -> tuple[str | None, dict[str, str | None]]:
 
 def _fit(folder: Path) -> dict[str, Any]:
     described = _described(folder / "fit.json")
-    result = described.get("result") or {}
+    result = as_read(described.get("result") or {})
     when = (described.get("provenance") or {}).get("started_at") or _date(folder)
     return _of_config(described.get("baseline") or {}) | {
         "when": when,
@@ -148,6 +151,7 @@ def _memory_limit_gib(folder: Path) -> float | None:
 def _of_config(config: Config) -> dict[str, Any]:
     """The keys of a resolved baseline that a comparison shows."""
     model, training = config.get("model") or {}, config.get("training") or {}
+    language = model.get("language") or "en"
     batch_size, accumulation = training.get("batch_size"), training.get("gradient_accumulation_steps")
     workers = (config.get("scaling") or {}).get("num_workers", 1)
     return {
@@ -162,6 +166,7 @@ def _of_config(config: Config) -> dict[str, Any]:
         "precision": training.get("precision"),
         "seed": training.get("seed"),
         "wer_unit": "fraction",
+        "rate": rate_of("en" if model.get("task") == "translate" else language),
     }
 
 

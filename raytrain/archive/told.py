@@ -21,6 +21,7 @@ class Model(TypedDict, total=False):
     pretrained: str | None
     variant: str | None
     language: str | None
+    task: str | None
 
 
 class Training(TypedDict, total=False):
@@ -82,6 +83,8 @@ class Result(TypedDict, total=False):
     examples_seen: int | None
     eval_wer: float | None
     best_eval_wer: float | None
+    eval_cer: float | None
+    best_eval_cer: float | None
     history: list[Scored] | None
 
 

@@ -11,9 +11,11 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from raytrain.config.baseline import Baseline
+from raytrain.config.languages import rate_of
 from raytrain.errors import InputError
 from raytrain.release.model_folder import WEIGHTS, copy_model
 from raytrain.release.runs import KeptCheckpoint, KeptRun
+from raytrain.results.rates import as_written
 from raytrain.speech.corpus import Corpus
 from raytrain.training import precision as precisions
 from raytrain.training.evaluation import Evaluated, evaluate
@@ -37,20 +39,21 @@ class Averaged:
     @property
     def sentence(self) -> str:
         """What came of averaging, for the person and the model card."""
-        steps = ", ".join(map(str, self.steps[:-1]))
+        steps, rate = ", ".join(map(str, self.steps[:-1])), rate_of(self.average.text_language)
         verdict = "kept" if self.is_kept else "not kept: the best single one is exported"
         return (
-            f"average of steps {steps} and {self.steps[-1]}: WER {self.average.word_errors.wer:.4f} against "
+            f"average of steps {steps} and {self.steps[-1]}: {rate} {self.average.word_errors.wer:.4f} against "
             f"{self.single.word_errors.wer:.4f} of step {self.steps[0]} alone; {verdict}"
         )
 
     def as_dict(self) -> dict[str, Any]:
-        return {
+        values = {
             "steps": self.steps,
             "eval_wer": self.average.word_errors.wer,
             "best_single_eval_wer": self.single.word_errors.wer,
             "kept": self.is_kept,
         }
+        return as_written(values, rate_of(self.average.text_language))
 
 
 def average(run: KeptRun, count: int, *, corpus: Corpus, into: Path) -> Averaged:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, assert_never
 
 from raytrain.config.baseline import Audio
+from raytrain.config.languages import Rate
 from raytrain.errors import InputError
 from raytrain.files import at_home, read_as, write_sums, write_text
 from raytrain.release.alone import beside_model
@@ -16,6 +17,7 @@ from raytrain.release.model_folder import add_facts, copy_model, set_prediction,
 from raytrain.release.runs import RAYTRAIN, Form, KeptRun, require_enough
 from raytrain.release.submission import write_submission
 from raytrain.release.target import placed, require_free, require_space
+from raytrain.results.rates import as_written
 from raytrain.speech.corpus import Corpus
 from raytrain.trial.inputs import inputs_of
 
@@ -38,9 +40,11 @@ class Exported:
     score: ExportScore
     averaged: Averaged | None
     forecast: Forecast | None
+    rate: Rate
+    """What the run is judged by."""
 
     def as_dict(self) -> dict[str, Any]:
-        return {
+        values = {
             "folder": str(self.folder),
             "form": self.form,
             "steps": list(self.score.steps),
@@ -48,6 +52,7 @@ class Exported:
             "average": self.averaged and self.averaged.as_dict(),
             "forecast": self.forecast and self.forecast.as_dict(),
         }
+        return as_written(values, self.rate)
 
 
 def export(run: KeptRun, *, to: Path, form: Form, num_averaged: int | None, say: Callable[[str], None]) -> Exported:
@@ -76,7 +81,7 @@ def export(run: KeptRun, *, to: Path, form: Form, num_averaged: int | None, say:
                 timed = _timed(run, model, say=say)
             case unknown:
                 assert_never(unknown)
-    return Exported(target, form, score, averaged, timed)
+    return Exported(target, form, score, averaged, timed, run.config.model.rate())
 
 
 def _score(run: KeptRun, averaged: Averaged | None) -> ExportScore:
@@ -93,7 +98,7 @@ def _write_model(run: KeptRun, score: ExportScore, averaged: Averaged | None, *,
     set_prediction(into, prediction)
     wer = score.word_errors.wer if score.rows else run.best.eval_wer
     facts = {"steps": list(score.steps), "eval_wer": wer, "prediction": prediction.model_dump(), "run": run.name}
-    add_facts(into, facts)
+    add_facts(into, as_written(facts, run.config.model.rate()))
     window = read_as(into / RAYTRAIN, _Recorded).window
     write_text(into / README, model_card(run, score, window=window))
     for name, text in beside_model().items():

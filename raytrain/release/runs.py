@@ -31,8 +31,10 @@ class _Facts:
     """What raytrain.json must hold, among other things."""
 
     step: int
-    eval_wer: float | None
     source: str | None
+    eval_wer: float | None = None
+    eval_cer: float | None = None
+    """In place of the WER, where the language writes no spaces."""
 
 
 @dataclass(frozen=True)
@@ -175,7 +177,8 @@ def _whole(folders: list[Path], model: Model, *, of: Path) -> tuple[list[KeptChe
         if facts is None:
             damaged.append(f"{folder}: {fault}")
         else:
-            found.append(KeptCheckpoint(folder, facts.step, facts.eval_wer, facts.source))
+            rate = facts.eval_cer if facts.eval_wer is None else facts.eval_wer
+            found.append(KeptCheckpoint(folder, facts.step, rate, facts.source))
     if not found:
         _refuse(of, damaged)
     scored = [one for one in found if one.eval_wer is not None]  # the others only serve to go on from

@@ -10,6 +10,7 @@ from typing import Any
 from raytrain.archive.summaries import summary
 from raytrain.errors import InputError
 from raytrain.results.description import Description, read_description
+from raytrain.results.rates import as_read
 from raytrain.results.significance import compare, contender
 from raytrain.results.study_results import load_study
 from raytrain.results.transcripts import UtteranceCounts, read_counts, transcripts_path
@@ -54,7 +55,7 @@ def read_run(folder: Path) -> ComparedRun:
         study = load_study(folder)
         description = study.description
         if study.best is not None:
-            measured, utterances = study.best.as_dict(), transcripts_path(folder, study.best.number)
+            measured, utterances = as_read(study.best.as_dict()), transcripts_path(folder, study.best.number)
     elif found["kind"] == "fit":
         description = read_description(folder)
         measured = dict(description.result or {})
@@ -64,9 +65,16 @@ def read_run(folder: Path) -> ComparedRun:
 def rows(runs: Sequence[ComparedRun]) -> list[tuple[str, list[str]]]:
     """What is known of each run, a line a property; a property that no run gives is left out."""
     buckets = list(dict.fromkeys(bucket for run in runs for bucket in run.wer_by_age_bucket))
-    columns = [_column(run, buckets) for run in runs]
+    rate = shared_rate(runs)
+    columns = [_column(run, buckets, rate) for run in runs]
     lines = [(name, [column[name] for column in columns]) for name in columns[0]]
     return [(name, cells) for name, cells in lines if any(cell != NOTHING for cell in cells)]
+
+
+def shared_rate(runs: Sequence[ComparedRun]) -> str:
+    """WER or CER, whichever all of the runs are judged by."""
+    rates = {run.summary.get("rate", "WER") for run in runs}
+    return rates.pop() if len(rates) == 1 else "error rate"
 
 
 def comparisons(runs: Sequence[ComparedRun]) -> list[str]:
@@ -83,9 +91,9 @@ def caveats(runs: Sequence[ComparedRun]) -> list[str]:
 def _compared(one: ComparedRun, other: ComparedRun) -> str:
     both = f"{other.name} against {one.name}"
     if one.scored is None or other.scored is None:
-        return f"{both}: WERs cannot be set against each other, without both runs' utterances."
+        return f"{both}: error rates cannot be set against each other, without both runs' utterances."
     if not one.scored.pairs_with(other.scored):
-        return f"{both}: scored on different utterances; their WERs cannot be set against each other."
+        return f"{both}: scored on different utterances; their error rates cannot be set against each other."
     (found,) = compare([contender(other.name, [other.scored])], contender(one.name, [one.scored]))
     return (
         f"{both}: difference {signed(found.difference)}, 95 % {signed(found.low)} to {signed(found.high)} over "
@@ -93,28 +101,33 @@ def _compared(one: ComparedRun, other: ComparedRun) -> str:
     )
 
 
-def _column(run: ComparedRun, buckets: Sequence[str]) -> dict[str, str]:
+def _column(run: ComparedRun, buckets: Sequence[str], rate: str) -> dict[str, str]:
     """What is known of a run, by what a reader calls it."""
     found, measured = run.summary, run.measured
-    rate, size, accumulation = (found[key] for key in ("learning_rate", "batch_size", "gradient_accumulation_steps"))
+    learning_rate, size, accumulation = (
+        found[key] for key in ("learning_rate", "batch_size", "gradient_accumulation_steps")
+    )
     peaks = ((key.split("_")[2], measured.get(key)) for key in _MEMORY)
     cells = {
         "kind": found["kind"],
         "when": (found.get("when") or NOTHING)[:10],
         "weights at the start": found.get("model"),
         "variant": found.get("variant"),
+        "language": found.get("language"),
+        "scored after": measured.get("normaliser"),
         "batch × accumulation = effective": f"{size} × {accumulation} = {found['effective_batch_size']}"
         if size and accumulation
         else None,
-        "learning rate": short(rate) if rate else None,
+        "learning rate": short(learning_rate) if learning_rate else None,
         "epochs": found.get("num_epochs"),
         "precision": measured.get("precision_used") or found.get("precision"),
         "seed": found.get("seed"),
         "steps": found.get("steps"),
         "clips trained on": found.get("examples_seen"),
-        "WER at the end": _number(found["eval_wer"], 3),
-        "lowest WER": _number(found["best_eval_wer"], 3),
-        **{f"WER, age {bucket}": number_text(run.wer_by_age_bucket.get(bucket), 3) for bucket in buckets},
+        f"{rate} at the end": _number(found["eval_wer"], 3),
+        f"lowest {rate}": _number(found["best_eval_wer"], 3),
+        "CER at the end": _number(measured.get("eval_cer"), 3),
+        **{f"{rate}, age {bucket}": number_text(run.wer_by_age_bucket.get(bucket), 3) for bucket in buckets},
         "peak memory, GiB": next((f"{value:.2f} {kind}" for kind, value in peaks if value is not None), None),
         "clips/s in training": _number(measured.get("train_examples_per_s"), 1),
         "trials": found.get("trials"),

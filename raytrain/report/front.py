@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from raytrain.config.dump import dump_yaml
+from raytrain.config.languages import Rate
 from raytrain.files import write_text
 from raytrain.report.table import Cell, TrialTable, number_cell, table_of
 from raytrain.results.choose import MEASURES, measures
@@ -12,7 +13,6 @@ from raytrain.results.study_results import StudyResults
 from raytrain.results.wording import trial_title
 
 _FOLDER = "front"
-ABOUT = "No trial is as good as one of these in WER, memory and time and better in one of them."
 _DIGITS = (3, 2, 1)
 
 
@@ -22,15 +22,21 @@ def front_table(study: StudyResults) -> TrialTable:
     def cells(record: TrialRecord) -> list[Cell]:
         return [*map(number_cell, measures(record) or (), _DIGITS), Cell(text=_file(record))]
 
-    return table_of(study, study.front, headings=[*MEASURES, "train it with"], cells=cells)
+    return table_of(study, study.front, headings=[study.rate, *MEASURES[1:], "train it with"], cells=cells)
+
+
+def about_front(rate: Rate) -> str:
+    """What the front is, in a sentence."""
+    return f"No trial is as good as one of these in {rate}, memory and time and better in one of them."
 
 
 def front_lines(front: Sequence[TrialRecord]) -> list[str]:
     """The front for the terminal, a line a trial."""
     known = [(record, found) for record in front if (found := measures(record)) is not None]
     return [
-        f"{trial_title(record)}: WER {wer:.3f}, {memory_gib:.2f} GiB, {seconds:.1f} s per 1000 clips"
-        for record, (wer, memory_gib, seconds) in known
+        f"{trial_title(record)}: {record.config.model.rate()} {error_rate:.3f}, {memory_gib:.2f} GiB, "
+        f"{seconds:.1f} s per 1000 clips"
+        for record, (error_rate, memory_gib, seconds) in known
     ]
 
 

@@ -15,8 +15,16 @@ from raytrain.report.comparison import ComparedRun, caveats, comparisons, rows
 from raytrain.report.edits import aligned, marked
 from raytrain.report.figures.catalogue import figures_of
 from raytrain.report.figures.learning_curves import curves_of_runs
-from raytrain.report.front import ABOUT, front_table
-from raytrain.report.statements import commands, cost, facts, memory_name, provenance_lines, warnings
+from raytrain.report.front import about_front, front_table
+from raytrain.report.statements import (
+    commands,
+    cost,
+    facts,
+    memory_name,
+    numbers_sentence,
+    provenance_lines,
+    warnings,
+)
 from raytrain.report.table import trial_table
 from raytrain.results.study_results import StudyResults, outcomes, worst_utterances
 from raytrain.results.transcripts import counts
@@ -39,12 +47,14 @@ def study_pages(study: StudyResults) -> dict[str, str]:
         tone=_TONE.get(study.verdict.finding, "open"),
         warnings=warnings(study),
         facts=facts(study),
-        about_front=ABOUT,
+        about_front=about_front(study.rate),
         front=front_table(study) if study.front else None,
         figures=figures_of(study),
         memory=memory_name(study.records),
         trials=trial_table(study),
         worst=worst_utterances(study, count=20),
+        numbers=numbers_sentence(study),
+        language=study.description.baseline.model.text_language(),
         outcomes=outcomes(study.records),
         cost=cost(study),
         commands=commands(study),

@@ -4,11 +4,15 @@ import shlex
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, TypeGuard
 
+from raytrain.config.languages import language_name, normaliser_of
 from raytrain.config.space import Choice, Variation
+from raytrain.report.edits import number_edits
 from raytrain.report.table import product_text
 from raytrain.results.choose import peak_memory_gib
 from raytrain.results.records import Outcome, TrialRecord
 from raytrain.results.study_results import StudyResults
+from raytrain.results.transcripts import counts
+from raytrain.results.word_errors import WordErrors
 from raytrain.results.wording import NOTHING, duration_text, key_name, number_text, short, signed
 
 
@@ -26,12 +30,17 @@ def facts(study: StudyResults) -> list[Fact]:
     if study.best is None or study.baseline is None:
         return []
     best, baseline = both = (study.best, study.baseline)
+    rate = study.rate
     buckets = dict.fromkeys([*baseline.wer_by_age_bucket, *best.wer_by_age_bucket])
     found = [
         Fact("batch × accumulation = effective", *map(product_text, both)),
         Fact("learning rate", *(short(one.config.training.learning_rate) for one in both)),
-        _measured("WER", *(one.eval_wer for one in both), digits=3),
-        *(_measured(f"WER, age {age}", *(one.wer_by_age_bucket.get(age) for one in both), digits=3) for age in buckets),
+        _measured(rate, *(one.eval_wer for one in both), digits=3),
+        *([_measured("CER", *(one.eval_cer for one in both), digits=3)] if rate != "CER" else []),
+        *(
+            _measured(f"{rate}, age {age}", *(one.wer_by_age_bucket.get(age) for one in both), digits=3)
+            for age in buckets
+        ),
         _measured(f"{memory_name(both)}, GiB", *map(peak_memory_gib, both), digits=2),
         _measured("predicted GPU memory, GiB", *(one.predicted_memory_gib for one in both), digits=2),
         _measured("clips/s in training", *(one.train_examples_per_s for one in both), digits=1),
@@ -39,6 +48,29 @@ def facts(study: StudyResults) -> list[Fact]:
         Fact("time", *(duration_text(one.wall_s) for one in both)),
     ]
     return [fact for fact in found if (fact.best, fact.baseline) != (NOTHING, NOTHING)]
+
+
+def scored_by(study: StudyResults) -> str:
+    """Which rate the trials were judged by, and after which normaliser. Records of earlier versions name none; they
+    were scored after Whisper's English one, whatever the language."""
+    named = {record.normaliser for record in study.records if record.eval_wer is not None}
+    normalisers = sorted(normaliser_of("en") if name is None else name for name in named)
+    return f"{study.rate}: {' and '.join(normalisers)}" if normalisers else ""
+
+
+def numbers_sentence(study: StudyResults) -> str:
+    """How many of the best trial's errors are one number written in two ways; empty where none is."""
+    language = study.description.baseline.model.text_language()
+    rows = study.utterances(study.best)
+    found = sum(number_edits(row["reference"], row["hypothesis"], language) for row in rows if counts(row).edits)
+    errors = WordErrors.total(map(counts, rows)).edits
+    if not found:
+        return ""
+    kind = "numbers in words against the same in digits, as 1 2 3 for one two three"
+    if language != "en":
+        kind = "digits on one side where the other has words, as 3 for drei, mostly the same number"
+    share = f"{found} of the best trial's {errors} errors {'is' if found == 1 else 'are'} of this kind"
+    return f"{share}: {kind}. They count, as in the field's own scorers."
 
 
 def memory_name(records: Iterable[TrialRecord]) -> str:
@@ -100,6 +132,8 @@ def provenance_lines(study: StudyResults) -> list[tuple[str, str]]:
         ("baseline", description.baseline_name),
         ("search space", description.space_name or NOTHING),
         ("weights", description.baseline.model.pretrained or "random"),
+        ("language", language_name(description.baseline.model.text_language())),
+        ("scored by", scored_by(study)),
         ("training data", description.baseline.data.train_manifest),
         *((key.replace("_", " "), _counted(value)) for key, value in description.data.items()),
         ("commit", commit.get("hash", NOTHING) + (", with changes not committed" if commit.get("dirty") else "")),

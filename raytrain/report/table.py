@@ -61,8 +61,9 @@ def trial_table(study: StudyResults, *, with_ages: bool = True) -> TrialTable:
             Cell(text=f"{record.outcome}{again}"),
         ]
 
-    ages = [f"WER {bucket}" for bucket in buckets]
-    return table_of(study, study.records, headings=["WER", *ages, "peak memory GiB", "clips/s", "outcome"], cells=cells)
+    ages = [f"{study.rate} {bucket}" for bucket in buckets]
+    headings = [study.rate, *ages, "peak memory GiB", "clips/s", "outcome"]
+    return table_of(study, study.records, headings=headings, cells=cells)
 
 
 def table_of(

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from raytrain.results.records import Outcome, Taken, TrialRecord
 
-MEASURES = ("WER", "peak memory, GiB", "s per 1000 clips")
+MEASURES = ("error rate", "peak memory, GiB", "s per 1000 clips")
 """The three measures that a Pareto front is of, in this order; the lower the better in all."""
 
 

@@ -6,6 +6,7 @@ from typing import (
     Any,
     Required,  # typing's own is no type to pydantic before Python 3.12
     TypeVar,
+    cast,
 )
 
 from pydantic import ValidationError, with_config
@@ -18,6 +19,7 @@ from raytrain.config.space import SearchSpace
 from raytrain.errors import InputError
 from raytrain.files import as_kind, read_value, write_json
 from raytrain.results.provenance import Provenance
+from raytrain.results.rates import as_read, as_written
 from raytrain.results.records import HistoryRow, Outcome
 
 VERSION = 2
@@ -53,6 +55,7 @@ class Result(TypedDict, total=False):
     reason: str | None
     step: int
     eval_wer: float | None
+    eval_cer: float | None
     best_eval_wer: float | None
     wer_by_age_bucket: dict[str, float]
     train_examples_per_s: float | None
@@ -140,17 +143,19 @@ class Description:
         """Write study.json or fit.json in this folder, whole or not at all."""
         values = {one.name: getattr(self, one.name) for one in fields(self)}
         plain = {name: value.model_dump() for name, value in values.items() if isinstance(value, Section)}
+        if self.result is not None:
+            plain["result"] = as_written(self.result, self.baseline.model.rate())
         write_json(folder / self.file_name, values | plain | {"version": VERSION})
 
     def caveats(self) -> list[str]:
         """What a reader of any figure must know first."""
-        found = []
+        found, rate = [], self.baseline.model.rate()
         if self.synthetic:
-            found.append("The data are synthetic (the demo corpus): no WER here says anything about real children.")
+            found.append(f"The data are synthetic (the demo corpus): no {rate} here says anything about real children.")
         if self.random_weights:
-            found.append("The weights were random at the start: the WER means nothing; memory and speed do.")
+            found.append(f"The weights were random at the start: the {rate} means nothing; memory and speed do.")
         if self.shared:
-            found.append(f"Training and validation are not apart: both have {self.shared}, which flatters the WER.")
+            found.append(f"Training and validation are not apart: both have {self.shared}, which flatters the {rate}.")
         if spelled := self.data.get("children_in_several_spellings"):
             found.append(f"Children whose id is spelled in several ways: {spelled}; each is taken for one child.")
         if self.data.get("first_recorded_on_resume"):
@@ -185,7 +190,7 @@ def read_description(folder: Path, *, to_go_on: bool = False) -> Description:
         space=None if space is None else _settings(SearchSpace, space, path=path, strictly=to_go_on),
         data=told.data,
         provenance=told.provenance,
-        result=told.result,
+        result=None if told.result is None else cast("Result", as_read(told.result)),
         version=told.version,
     )
 

@@ -19,6 +19,7 @@ from raytrain.config.baseline import Baseline
 from raytrain.config.space import Scalar
 from raytrain.errors import InputError
 from raytrain.files import as_kind, finite
+from raytrain.results.rates import as_read, as_written
 
 WORST_OBJECTIVE = 10.0
 """The objective where there is no WER, and the largest one of a babbling model: finite, since NaN would never be
@@ -71,6 +72,7 @@ class HistoryRow(TypedDict):
     step: NotRequired[_Count]
     examples_seen: NotRequired[_Count]
     eval_wer: NotRequired[float | None]
+    eval_cer: NotRequired[float | None]
 
 
 def utc_now() -> str:
@@ -80,14 +82,24 @@ def utc_now() -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Learnt:
-    """What a training has learnt by its last evaluation: the same for every split of one effective batch."""
+    """What a training has learnt by its last evaluation: the same for every split of one effective batch.
+
+    Where the language of the transcripts writes no spaces, the WER of each field is the CER; `as_dict` of a record and
+    whatever is sent name it so.
+    """
 
     eval_wer: float | None = None
     """WER at the last evaluation."""
+    eval_cer: float | None = None
+    """CER at the last evaluation, beside it."""
     best_eval_wer: float | None = None
     wer_by_age_bucket: dict[str, float] = field(default_factory=dict)
     word_errors: dict[str, int] | None = None
     """Counts at the last evaluation: substitutions, deletions, insertions, hits."""
+    character_errors: dict[str, int] | None = None
+    """The same in characters."""
+    normaliser: str | None = None
+    """What texts were levelled by before they were counted."""
     babbled_clips: int | None = None
     """Clips of the last evaluation in which more was heard than can be said in their time; the rest was cut off."""
     examples_seen: _Count = 0
@@ -184,7 +196,8 @@ class TrialRecord(Learnt, Taken):
     def as_dict(self) -> dict[str, Any]:
         """Plain values: what a line of the ledger holds. Which trial it is comes first, for who reads a line."""
         names = [*type(self).__annotations__, *(one.name for one in fields(self))]
-        return {name: getattr(self, name) for name in names} | {"config": self.config.model_dump()}
+        values = {name: getattr(self, name) for name in names}
+        return as_written(values, self.config.model.rate()) | {"config": self.config.model_dump()}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any], place: str) -> Self:
@@ -192,7 +205,7 @@ class TrialRecord(Learnt, Taken):
 
         A key of its configuration that this raytrain does not know is left out.
         """
-        values = {_FORMER_NAMES.get(name, name): value for name, value in values.items()}
+        values = {_FORMER_NAMES.get(name, name): value for name, value in as_read(values).items()}
         unknown = ", ".join(sorted(values.keys() - {one.name for one in fields(cls)}))
         if unknown:
             raise InputError(f"{place}: unknown fields {unknown}: written by a newer raytrain; use that version")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from raytrain.config.languages import Rate
 from raytrain.config.space import Variation
 from raytrain.errors import InputError
 from raytrain.files import read_as
@@ -41,6 +42,11 @@ class StudyResults:
     @property
     def baseline(self) -> TrialRecord | None:
         return self.verdict.baseline
+
+    @property
+    def rate(self) -> Rate:
+        """What its trials are judged by."""
+        return self.description.baseline.model.rate()
 
     def roles(self, record: TrialRecord) -> list[str]:
         """What a trial is to the study: "baseline", "best", both or neither."""

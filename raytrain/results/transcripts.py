@@ -1,10 +1,10 @@
 """The scored utterances of one training: utterances.jsonl in; counts as arrays, or rows with their texts, out."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NotRequired
 
 import numpy as np
 import pyarrow as pa
@@ -31,7 +31,8 @@ _Count = Annotated[int, Field(ge=0)]
 
 @with_config(extra="allow")
 class Scored(TypedDict):
-    """A row of utterances.jsonl: one utterance as it was last scored."""
+    """A row of utterances.jsonl: one utterance as it was last scored. Its four counts are of words, or of characters
+    where the language writes no spaces."""
 
     utterance_id: str
     child_id: str
@@ -43,6 +44,9 @@ class Scored(TypedDict):
     deletions: _Count
     insertions: _Count
     hits: _Count
+    character_edits: NotRequired[_Count]
+    """Edits in characters, and below the reference's characters; rows of earlier versions lack them."""
+    characters: NotRequired[_Count]
 
 
 @dataclass(frozen=True)
@@ -121,6 +125,15 @@ def read_rows(path: Path) -> Iterator[Scored]:
                 raise InputError(f"{place}: longer than any line is; {_WAY_OUT}")
             values = parse_json(line.rstrip(b"\n"), place=place, way_out=_WAY_OUT)
             yield as_kind(values, Scored, place=place, way_out=_WAY_OUT)
+
+
+def character_rate(rows: Sequence[Scored]) -> float | None:
+    """The CER over these rows; None where one of them is of an earlier version, which counted no characters."""
+    if not rows or any("characters" not in row for row in rows):
+        return None
+    edits = sum(row.get("character_edits", 0) for row in rows)
+    characters = sum(row.get("characters", 0) for row in rows)
+    return edits / characters if characters else float(edits)
 
 
 def counts(row: Scored) -> WordErrors:

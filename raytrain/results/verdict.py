@@ -63,7 +63,8 @@ def verdict(records: Sequence[TrialRecord], folder: Path, *, memory_limit_gib: f
     elif reference is None or trained not in comparisons:
         finding, sentence = Finding.TOO_LITTLE_DATA, _without_utterances(best, baseline)
     else:
-        lead = f"{label(best)}: WER {contenders[trained].wer:.3f} against the baseline's {reference.wer:.3f}"
+        rate = baseline.config.model.rate()
+        lead = f"{label(best)}: {rate} {contenders[trained].wer:.3f} against the baseline's {reference.wer:.3f}"
         finding, sentence = _judged(lead, comparisons[trained], keep=split_text(baseline.config))
     return Verdict(
         finding=finding, sentence=sentence, best=preferred or best, baseline=baseline, comparisons=comparisons
@@ -122,18 +123,20 @@ def _judged(lead: str, found: Comparison, *, keep: str) -> tuple[Finding, str]:
 
 
 def _without_utterances(best: TrialRecord, baseline: TrialRecord) -> str:
-    wer, baseline_wer = best.eval_wer or 0.0, baseline.eval_wer or 0.0
+    rate, wer, baseline_wer = best.config.model.rate(), best.eval_wer or 0.0, baseline.eval_wer or 0.0
     return (
-        f"{label(best)}: WER {wer:.3f} against the baseline's {baseline_wer:.3f} (difference "
+        f"{label(best)}: {rate} {wer:.3f} against the baseline's {baseline_wer:.3f} (difference "
         f"{signed(wer - baseline_wer)}): too little data to say, without both trials' utterances on one validation set."
     )
 
 
 def _baseline_is_best(baseline: TrialRecord) -> str:
-    return f"No trial scored below the baseline's WER of {baseline.eval_wer:.3f}; keep {split_text(baseline.config)}."
+    rate, keep = baseline.config.model.rate(), split_text(baseline.config)
+    return f"No trial scored below the baseline's {rate} of {baseline.eval_wer:.3f}; keep {keep}."
 
 
 def _nothing_to_compare(best: TrialRecord | None) -> str:
     if best is None:
         return "No trial was completed: there is nothing to choose."
-    return f"{label(best)}: WER {best.eval_wer:.3f}; the baseline has no WER to compare it with."
+    rate = best.config.model.rate()
+    return f"{label(best)}: {rate} {best.eval_wer:.3f}; the baseline has no {rate} to compare it with."

@@ -18,7 +18,7 @@ from raytrain.speech.any_language import normalise_any
 if TYPE_CHECKING:
     from transformers.models.whisper.english_normalizer import EnglishTextNormalizer
 
-__all__ = ["character_errors", "normalise", "word_errors", "writes_spaces"]
+__all__ = ["character_errors", "normalise", "score", "word_errors", "writes_spaces"]
 
 # Whisper's own map of British to American spellings (MIT, see english_spelling.LICENSE).
 _SPELLING = Path(__file__).with_name("english_spelling.json")
@@ -42,6 +42,12 @@ def character_errors(reference: str, hypothesis: str, language: str = "en") -> W
     """
     counted = jiwer.process_characters(_counted(reference, language), _counted(hypothesis, language))
     return WordErrors(counted.substitutions, counted.deletions, counted.insertions, counted.hits)
+
+
+def score(reference: str, hypothesis: str, language: str = "en") -> tuple[WordErrors, WordErrors]:
+    """The counts that an utterance is judged by, and those of characters: the same where no spaces are written."""
+    characters = character_errors(reference, hypothesis, language)
+    return (word_errors(reference, hypothesis, language) if writes_spaces(language) else characters), characters
 
 
 @lru_cache(maxsize=2**16)  # a study scores the same references again and again

@@ -47,4 +47,5 @@ class Lines(Watcher):
 
     def scored(self, trial: RunningTrial) -> None:
         if not trial.row.finished:
-            log.info("trial %d: %d examples, WER %.4f", trial.number, trial.row.examples_seen, trial.row.eval_wer)
+            rate = trial.trial.config.model.rate()
+            log.info("trial %d: %d examples, %s %.4f", trial.number, trial.row.examples_seen, rate, trial.row.eval_wer)

@@ -13,13 +13,17 @@ from typing import Any, Literal
 
 from raytrain.config.baseline import Baseline
 from raytrain.config.dump import by_dotted_key, flat
+from raytrain.config.languages import Rate
 from raytrain.results.records import Row, TrialRecord
 from raytrain.results.study_results import StudyResults, outcomes
 
 _TAG_LETTERS = 64
 _NAME_BYTES = 128
 """W&B's own limits; those of names count letters, and a run's folder has its id in a name of at most 255 bytes."""
-_FROM_RECORD = ("eval_wer", "best_eval_wer", "inherited_from", "reason", "predicted_memory_gib", "gpu_fraction")
+_FROM_RECORD = (
+    "eval_wer", "best_eval_wer", "eval_cer", "normaliser", "inherited_from", "reason", "predicted_memory_gib",
+    "gpu_fraction",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +38,8 @@ class RunContent:
     """The name of the study that the run belongs to; None for a fit."""
     job_type: Literal["trial", "fit", "study"]
     tags: tuple[str, ...]
+    rate: Rate = "WER"
+    """What the run is judged by."""
     config: Mapping[str, Any]
     """Flat, by the dotted key that settings have in files, spaces and sweeps."""
 
@@ -50,6 +56,7 @@ def trial_run(
         group=_cut(study_name, _NAME_BYTES),
         job_type="trial",
         tags=_tags(config.model.variant, space_name, "baseline" if number == 0 else None),
+        rate=config.model.rate(),
         config=by_dotted_key(config),
     )
 
@@ -71,6 +78,7 @@ def fit_run(folder_name: str, config: Baseline) -> RunContent:
         name=_cut(folder_name, _NAME_BYTES),
         job_type="fit",
         tags=_tags(config.model.variant),
+        rate=config.model.rate(),
         config=by_dotted_key(config),
     )
 
@@ -85,6 +93,7 @@ def study_run(study: StudyResults) -> RunContent:
         group=_cut(name, _NAME_BYTES),
         job_type="study",
         tags=_tags(asked.baseline_name, asked.space_name),
+        rate=study.rate,
         config=flat(settings, separator="."),
     )
 

@@ -8,6 +8,7 @@ import wandb
 from raytrain.config.baseline import Tracking
 from raytrain.report.edits import marked
 from raytrain.results.choose import peak_memory_gib, ranked_trials, undominated
+from raytrain.results.rates import as_written, name_of
 from raytrain.results.study_results import StudyResults, varied_keys, worst_utterances
 from raytrain.results.transcripts import counts
 from raytrain.tracking.background import Background
@@ -29,7 +30,8 @@ def publish_study(tracking: Tracking, study: StudyResults, *, with_checkpoint: b
 
     def publish() -> None:
         one = WandbRun(tracking, study_run(study), folder=study.folder)
-        run = TrackedRun([one], position=study.folder / "tracking" / f"{study.folder.name}.txt")
+        position = study.folder / "tracking" / f"{study.folder.name}.txt"
+        run = TrackedRun([one], position=position, rate=study.rate)
         run.each(lambda _: one.act(lambda opened: _publish(opened, study, with_checkpoint=with_checkpoint)))
         run.finish("completed", study_summary(study))
 
@@ -64,7 +66,10 @@ def trial_rows(study: StudyResults) -> list[dict[str, Any]]:
 
 def _publish(run: wandb.Run, study: StudyResults, *, with_checkpoint: bool) -> None:
     rows = trial_rows(study)
-    tables = {"all_trials": _table(rows, allow_mixed_types=True), "worst_transcripts": _transcripts(study)}
+    tables = {
+        "all_trials": _table([as_written(row, study.rate) for row in rows], allow_mixed_types=True),
+        "worst_transcripts": _transcripts(study),
+    }
     # All at one step, the number of trials: a study that goes on adds a row, and repeats none.
     run.log(tables | _charts(study, rows), step=len(rows), commit=True)
     artifact = wandb.Artifact(plain_name(f"{study.folder.name}-results"), type="study")
@@ -87,13 +92,19 @@ def _charts(study: StudyResults, rows: Sequence[dict[str, Any]]) -> dict[str, An
     measured = [row for row in scored if row["peak_memory_gib"] is not None]
     importance = [{"value": key, "importance": share} for key, share in study.importance.items()]
     line, scatter, bar = wandb.plot.line, wandb.plot.scatter, wandb.plot.bar
+    rate = study.rate
+    against_memory, key = f"{rate.lower()}_against_memory", name_of("eval_wer", rate)
     charts = {
-        "best_so_far": (line, scored, "trial", "best_so_far", "Best WER so far"),
-        "wer_against_memory": (scatter, measured, "peak_memory_gib", "eval_wer", "WER against memory"),
-        "pareto_front": (line, _front(study), "peak_memory_gib", "eval_wer", "Pareto front of WER and memory"),
+        "best_so_far": (line, scored, "trial", "best_so_far", f"Best {rate} so far"),
+        against_memory: (scatter, measured, "peak_memory_gib", key, f"{rate} against memory"),
+        "pareto_front": (line, _front(study), "peak_memory_gib", key, f"Pareto front of {rate} and memory"),
         "importance": (bar, importance, "value", "importance", "What mattered"),
     }
-    return {name: plot(_table(rows), x, y, title=title) for name, (plot, rows, x, y, title) in charts.items() if rows}
+    return {
+        name: plot(_table([as_written(row, rate) for row in rows]), x, y, title=title)
+        for name, (plot, rows, x, y, title) in charts.items()
+        if rows
+    }
 
 
 def _front(study: StudyResults) -> list[dict[str, Any]]:
@@ -108,10 +119,11 @@ def _front(study: StudyResults) -> list[dict[str, Any]]:
 
 
 def _transcripts(study: StudyResults) -> wandb.Table:
+    language = study.description.baseline.model.text_language()
     return wandb.Table(
         columns=[*_FROM_UTTERANCE, "edits", "number_of_edits"],
         data=[
-            [*(dict(row)[name] for name in _FROM_UTTERANCE), _marked(row), counts(row).edits]
+            [*(dict(row)[name] for name in _FROM_UTTERANCE), _marked(row, language), counts(row).edits]
             for row in worst_utterances(study, count=_TRANSCRIPTS)
         ],
     )
@@ -121,6 +133,6 @@ def _table(rows: Sequence[dict[str, Any]], **kinds: Any) -> wandb.Table:
     return wandb.Table(columns=list(rows[0]), data=[list(row.values()) for row in rows], **kinds)
 
 
-def _marked(row: Mapping[str, Any]) -> str:
+def _marked(row: Mapping[str, Any], language: str) -> str:
     """The dog [-runs-] {+run+} home: what was left out and what was put in, as `git diff --word-diff` has it."""
-    return marked(row["reference"], row["hypothesis"], left_out="[-{}-]", put_in="{{+{}+}}")
+    return marked(row["reference"], row["hypothesis"], language, left_out="[-{}-]", put_in="{{+{}+}}")

@@ -10,6 +10,7 @@ from pathlib import Path
 import wandb
 
 from raytrain.config.baseline import Tracking
+from raytrain.config.languages import Rate
 from raytrain.config.space import SearchSpace
 from raytrain.errors import InputError
 from raytrain.files import is_disk_fault, write_text
@@ -34,10 +35,10 @@ def require_online(tracking: Tracking) -> None:
         raise InputError(f"--wandb-sweep: W&B's server does not answer or refuses the key; try again, or {_WAY_OUT}")
 
 
-def create_sweep(tracking: Tracking, space: SearchSpace, *, folder: Path) -> str:
-    """Make the study's sweep, unless it has one; return the address of its page."""
+def create_sweep(tracking: Tracking, space: SearchSpace, *, folder: Path, rate: Rate = "WER") -> str:
+    """Make the study's sweep by this rate, unless it has one; return the address of its page."""
     try:
-        return within(_PATIENCE_S, partial(_sweep_page, tracking.wandb_project, space, folder))
+        return within(_PATIENCE_S, partial(_sweep_page, tracking.wandb_project, space, folder, rate))
     except OSError as error:
         if is_disk_fault(error):
             raise
@@ -47,11 +48,11 @@ def create_sweep(tracking: Tracking, space: SearchSpace, *, folder: Path) -> str
     raise InputError(f"--wandb-sweep: W&B's server made none ({fault}); try again, or {_WAY_OUT}")
 
 
-def _sweep_page(project: str, space: SearchSpace, folder: Path) -> str:
+def _sweep_page(project: str, space: SearchSpace, folder: Path, rate: Rate) -> str:
     sweep_id = sweep_of(folder)
     if sweep_id is None:
         with contextlib.redirect_stdout(io.StringIO()):  # stdout is for results, and W&B writes there
-            sweep_id = wandb.sweep(study_sweep(space, name=folder.name), project=project)
+            sweep_id = wandb.sweep(study_sweep(space, name=folder.name, rate=rate), project=project)
         write_text(_file(folder), sweep_id)
     api = wandb.Api()
     entity = os.environ.get("WANDB_ENTITY") or api.default_entity

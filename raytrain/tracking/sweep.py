@@ -12,9 +12,11 @@ from raytrain.config.baseline import Baseline
 from raytrain.config.dump import dump_tree
 from raytrain.config.find import CHECKOUT
 from raytrain.config.fresh import keep_fresh
+from raytrain.config.languages import Rate
 from raytrain.config.reader import load_baseline, load_space
 from raytrain.config.space import Choice, SearchSpace, Variation
 from raytrain.errors import InputError
+from raytrain.results.rates import name_of
 from raytrain.search.axes import Axes, Sample, stepped
 from raytrain.terminal import say
 
@@ -32,12 +34,12 @@ _PAIRS = """\
 """
 
 
-def study_sweep(space: SearchSpace, *, name: str) -> dict[str, Any]:
+def study_sweep(space: SearchSpace, *, name: str, rate: Rate = "WER") -> dict[str, Any]:
     """A sweep to show a study's trials in: it says what varies, and has no command, since Ray proposes and trains."""
     return {
         "name": name,
         "description": "Proposed by Optuna and run by Ray Tune: raytrain.tune --wandb-sweep",
-        **_question(space),
+        **_question(space, rate),
         "parameters": {key: _parameter(key, variation) for key, variation in space.vary.items()},
     }
 
@@ -56,7 +58,7 @@ def agent_sweep(space: SearchSpace, *, name: str, baseline: Baseline) -> dict[st
         parameters = {key: {"values": values} for key, values in kept.items()} | parameters
     return {
         "name": name,
-        **_question(space),
+        **_question(space, baseline.model.rate()),
         "run_cap": space.search.trials,
         "command": _COMMAND,
         "parameters": parameters,
@@ -88,10 +90,10 @@ def _text(path: Path) -> str:
     return _LEFT_OUT.format(name=path.stem) + about + dump_tree(sweep)
 
 
-def _question(space: SearchSpace) -> dict[str, Any]:
-    """A sweep's method and its metric, the lowest WER."""
+def _question(space: SearchSpace, rate: Rate) -> dict[str, Any]:
+    """A sweep's method and its metric, the lowest error rate."""
     method = {"tpe": "bayes", "random": "random", "nsga2": "bayes"}[space.search.sampler]
-    return {"method": method, "metric": {"name": "eval_wer", "goal": "minimize"}}
+    return {"method": method, "metric": {"name": name_of("eval_wer", rate), "goal": "minimize"}}
 
 
 def _parameter(key: str, variation: Variation) -> dict[str, Any]:

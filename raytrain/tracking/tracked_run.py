@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from raytrain.config.baseline import Tracking
+from raytrain.config.languages import Rate
 from raytrain.files import write_text
+from raytrain.results.rates import as_written
 from raytrain.tracking.content import RunContent, flat_row
 from raytrain.tracking.tensorboard_events import TensorBoardEvents
 from raytrain.tracking.wandb_run import WandbRun, warn_once
@@ -20,7 +22,9 @@ Tracker = TensorBoardEvents | WandbRun
 class TrackedRun:
     """A run that is going on. `finish` is called once, whatever the end."""
 
-    def __init__(self, trackers: Sequence[Tracker], *, position: Path) -> None:
+    def __init__(self, trackers: Sequence[Tracker], *, position: Path, rate: Rate = "WER") -> None:
+        """`rate` is what the run is judged by, and names its figures."""
+        self._rate = rate
         self._trackers = list(trackers)
         self._position = position
         self._logged = _last_sent(position)
@@ -31,14 +35,16 @@ class TrackedRun:
         examples_seen = row["examples_seen"]
         if examples_seen <= self._logged:
             return
-        self.each(lambda tracker: tracker.log(flat_row(row), examples_seen=examples_seen))
+        sent = as_written(row, self._rate)
+        self.each(lambda tracker: tracker.log(flat_row(sent), examples_seen=examples_seen))
         self._logged = examples_seen
         if self._trackers:
             write_text(self._position, str(examples_seen))
 
     def finish(self, outcome: str, summary: Mapping[str, Any] | None = None) -> None:
         """Close the run as what it was: an Outcome's value, or "interrupted" for one that will be resumed."""
-        self.each(lambda tracker: tracker.finish(outcome, summary or {}))
+        sent = as_written(summary or {}, self._rate)
+        self.each(lambda tracker: tracker.finish(outcome, sent))
 
     def each(self, action: Callable[[Tracker], None]) -> None:
         """Do something with each tracker, and without those that raise from then on."""
@@ -60,7 +66,8 @@ def open_run(tracking: Tracking, content: RunContent, *, folder: Path, sweep_id:
         trackers.append(TensorBoardEvents(folder / "tensorboard" / _folder_name(content.name), content))
     if tracking.wandb != "disabled":
         trackers.append(WandbRun(tracking, content, folder=folder, sweep_id=sweep_id))
-    return TrackedRun(trackers, position=folder / "tracking" / f"{_folder_name(content.run_id)}.txt")
+    position = folder / "tracking" / f"{_folder_name(content.run_id)}.txt"
+    return TrackedRun(trackers, position=position, rate=content.rate)
 
 
 def _last_sent(position: Path) -> int:

@@ -16,8 +16,10 @@ from typing import Any
 import torch
 
 from raytrain.config.baseline import Audio, Model
+from raytrain.config.languages import rate_of
 from raytrain.errors import InputError
 from raytrain.files import SUMS, whole_folder, write_sums
+from raytrain.results.rates import name_of
 from raytrain.results.records import Row
 from raytrain.results.transcripts import Scored
 from raytrain.whisper.sound import written_fault
@@ -62,12 +64,13 @@ def save_checkpoint(
 
     `since_scored` is given where these weights were not scored: the row then tells of earlier ones.
     """
+    wer = row.eval_wer if since_scored is None else None
     with whole_folder(folder, durable=False) as built:  # the run goes on from the one before it, too
         save(
             whisper,
             built,
             window=audio,
-            extra={"step": step, "eval_wer": row.eval_wer if since_scored is None else None},
+            extra={"step": step, name_of("eval_wer", rate_of(whisper.text_language)): wer},
         )
         state = {"optimizer": optimizer.state_dict(), "scaler": scaler.state_dict(), "step": step, "row": row.as_dict()}
         state["since_scored"] = dict(since_scored or {})

@@ -20,7 +20,7 @@ from raytrain.results.word_errors import WordErrors
 from raytrain.speech.audio import SAMPLE_RATE
 from raytrain.speech.corpus import Corpus
 from raytrain.speech.log_mel import log_mel
-from raytrain.speech.scoring import word_errors
+from raytrain.speech.scoring import score
 from raytrain.training.distributed import gather, rank, run_on_all_or_none, world_size
 from raytrain.training.precision import Precision
 from raytrain.whisper.decoding import Emitted, transcribe
@@ -45,9 +45,13 @@ class Evaluated:
     """The word errors of an evaluation."""
 
     word_errors: WordErrors
-    """The counts over all utterances."""
+    """The counts over all utterances: of words, or of characters where the language writes no spaces."""
     by_age_bucket: dict[str, WordErrors]
     """The counts of each age bucket that occurs."""
+    character_errors: WordErrors
+    """The counts over all utterances in characters, whatever the language."""
+    text_language: str
+    """The code of the language that the texts were scored as."""
     utterances: list[Scored]
     """A row for each utterance, in the order they were asked for: ids, reference, hypothesis, edit counts."""
     babbled: int
@@ -209,11 +213,13 @@ def _one_window_each(pieces: list[_Piece], batch_size: int) -> list[list[_Piece]
 
 def _scored(corpus: Corpus, indices: list[int], heard: list[Heard], language: str) -> Evaluated:
     by_age_bucket: dict[str, WordErrors] = defaultdict(WordErrors)
+    character_errors = WordErrors()
     utterances: list[Scored] = []
     for index, one in zip(indices, heard, strict=True):
         reference, bucket = corpus.texts[index], corpus.age_buckets[index]
-        errors = word_errors(reference, one.text, language)
+        errors, in_characters = score(reference, one.text, language)
         by_age_bucket[bucket] += errors
+        character_errors += in_characters
         utterances.append(
             {
                 "utterance_id": corpus.utterance_ids[index],
@@ -226,11 +232,15 @@ def _scored(corpus: Corpus, indices: list[int], heard: list[Heard], language: st
                 "deletions": errors.deletions,
                 "insertions": errors.insertions,
                 "hits": errors.hits,
+                "character_edits": in_characters.edits,
+                "characters": in_characters.reference_words,
             }
         )
     return Evaluated(
         WordErrors.total(by_age_bucket.values()),
         dict(sorted(by_age_bucket.items())),
+        character_errors,
+        language,
         utterances,
         sum(one.babbled for one in heard),
     )

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 
+from raytrain.config.languages import normaliser_of
 from raytrain.files import finite
 from raytrain.results.records import WORST_OBJECTIVE, Outcome, Row
 from raytrain.training.evaluation import Evaluated
@@ -16,6 +17,7 @@ _HISTORY = (
     "train_loss",
     "learning_rate",
     "eval_wer",
+    "eval_cer",
     "wer_by_age_bucket",
     "train_examples_per_s",
     "peak_memory_reserved_gib",
@@ -63,6 +65,9 @@ class Rows:
             wer_by_age_bucket={bucket: errors.wer for bucket, errors in evaluated.by_age_bucket.items()},
             word_errors=evaluated.word_errors.as_dict(),
             babbled_clips=evaluated.babbled,
+            normaliser=normaliser_of(evaluated.text_language),
+            eval_cer=evaluated.character_errors.wer,
+            character_errors=evaluated.character_errors.as_dict(),
             eval_utterances=len(evaluated.utterances),
             eval_s=seconds,
             objective=min(wer, WORST_OBJECTIVE),

@@ -218,7 +218,7 @@ class Session:
     def _stop_at(self, step: int) -> NoReturn:
         """Save what was trained, unscored: scoring may take longer than there is."""
         checkpoint = self._save(step, utterances=[], since_scored=self._rows.since_scored()) if rank() == 0 else None
-        self.report(replace(self._rows.last, eval_wer=None), checkpoint)
+        self.report(replace(self._rows.last, eval_wer=None, eval_cer=None), checkpoint)
         raise _Stopped
 
     def _before_batch(self) -> None:
@@ -267,7 +267,8 @@ class Session:
         self._rows.scored(evaluated, seconds=time.perf_counter() - started)
         row = self._rows.last
         babbled = f", {evaluated.babbled} clips babbled and were cut" if evaluated.babbled else ""
-        _say(f"step {row.step}/{row.steps_total}: WER {row.eval_wer:.4f} in {row.eval_s:.1f} s{babbled}")
+        rate = self.config.model.rate()
+        _say(f"step {row.step}/{row.steps_total}: {rate} {row.eval_wer:.4f} in {row.eval_s:.1f} s{babbled}")
 
     def _evaluate(self, indices: np.ndarray, window: Literal["full", "fitted"]) -> Evaluated:
         with self._memory.phase("evaluate"):

@@ -19,7 +19,9 @@ from raytrain.trial.storage import NEVER_THE_BEST, SNAPSHOT, by_step, read_snaps
 
 @dataclass(frozen=True, slots=True)
 class _Scored:
-    eval_wer: float | None
+    eval_wer: float | None = None
+    eval_cer: float | None = None
+    """In place of the WER, where the language writes no spaces."""
 
 
 _log = logging.getLogger("raytrain")
@@ -96,9 +98,10 @@ def _snapshot_of(kept: list[Path]) -> dict[str, Any]:
 def _wer(folder: Path) -> float:
     """What Ray ranks a checkpoint by."""
     try:
-        wer = read_as(folder / "raytrain.json", _Scored).eval_wer
+        found = read_as(folder / "raytrain.json", _Scored)
     except InputError:
         return WORST_OBJECTIVE
+    wer = found.eval_cer if found.eval_wer is None else found.eval_wer
     return NEVER_THE_BEST if wer is None else wer
 
 

@@ -61,7 +61,7 @@ def view(progress: StudyProgress, *, now_s: float, width: int) -> RenderableType
     facts.add_column(style="bold", no_wrap=True)
     facts.add_column()
     facts.add_row("trials", _trials(progress))
-    facts.add_row("WER", _wer(progress))
+    facts.add_row(progress.rate, _wer(progress))
     facts.add_row("memory", _memory(progress))
     facts.add_row("GPUs", _cards(progress))
     facts.add_row("time", _time(progress, now_s))
@@ -146,7 +146,7 @@ def _running(trials: list[RunningTrial], *, now_s: float, width: int) -> Table:
     for trial in trials:
         rate = trial.trial.config.training.learning_rate
         done = f"{trial.examples_seen}/{trial.examples_total}"
-        wer = f"WER {trial.row.eval_wer:.3f}" if trial.row.eval_wer is not None else ""
+        wer = f"{trial.trial.config.model.rate()} {trial.row.eval_wer:.3f}" if trial.row.eval_wer is not None else ""
         peak = trial.peak_memory_gib
         bar = ProgressBar(
             total=max(trial.examples_total, 1), completed=trial.examples_seen, width=24 if width >= _WIDE else 10

@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Self
 
+from raytrain.config.languages import Rate
 from raytrain.results.choose import baseline_trial, best_trial, peak_memory_gib
 from raytrain.results.ledger import Ledger
 from raytrain.results.records import Outcome, TrialRecord
@@ -23,6 +24,8 @@ class StudyProgress(Watcher):
     """Trainings of finalists with further seeds that will follow, at most."""
     budget_examples: int
     memory_limit_gib: float | None = None
+    rate: Rate = "WER"
+    """What the trials are judged by."""
     ended: list[TrialRecord] = field(default_factory=list)
     running: dict[int, RunningTrial] = field(default_factory=dict)
     waiting: int | None = None
@@ -43,6 +46,7 @@ class StudyProgress(Watcher):
             repeats=(search.finalists + 1) * further_seeds(search, study.baseline),
             budget_examples=study.budget_examples,
             memory_limit_gib=study.description.memory_limit_gib,
+            rate=study.baseline.model.rate(),
             ended=Ledger(study.folder).read(),
         )
 

@@ -46,7 +46,7 @@ def announce(study: Study, *, sweep: str | None) -> None:
 
 def trial_line(record: TrialRecord) -> str:
     """One trial as it ended."""
-    wer = f"WER {record.eval_wer:.4f}, " if record.eval_wer is not None else ""
+    wer = f"{record.config.model.rate()} {record.eval_wer:.4f}, " if record.eval_wer is not None else ""
     reason = f" ({record.reason})" if record.reason else ""
     again = f", {record.finalist_of} again with seed {record.seed}" if record.finalist_of is not None else ""
     rate = short(record.config.training.learning_rate)

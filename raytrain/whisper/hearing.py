@@ -71,8 +71,9 @@ def _quietest(sound: np.ndarray, near: int, reach: int) -> int:
     around = np.asarray(sound[near - frames * frame : near + frames * frame], np.float64).reshape(-1, frame)
     energy = np.convolve(np.square(around).mean(axis=1), np.ones(wide) / wide, mode="valid")
     middles = (np.arange(len(energy)) + wide / 2 - frames) * frame
-    # Quieter by a tenth of a decibel is no quieter.
-    quiet = np.round(10 * np.log10(energy + 1e-12), 1)
+    # Against the quietest, so that it is the same however loud it was recorded; a tenth of a decibel is no difference.
+    silence = 1e-9 * energy.max() + 1e-30
+    quiet = np.round(10 * np.log10((energy + silence) / (energy.min() + silence)), 1)
     return int(near + min(zip(quiet, abs(middles), middles, strict=True))[2])
 
 

@@ -11,7 +11,11 @@ from raytrain.whisper.weights import Whisper, load
 @pytest.fixture(scope="module")
 def heard(tiny: Whisper, adult_mel: torch.Tensor) -> list[list[int]]:
     """Both recordings at the full window, greedily."""
-    return transcribe(tiny, adult_mel, max_new_tokens=12)
+    return tokens(tiny, adult_mel, max_new_tokens=12)
+
+
+def tokens(whisper: Whisper, mel: torch.Tensor, **options: int) -> list[list[int]]:
+    return [row.tokens for row in transcribe(whisper, mel, **options)]
 
 
 def _words_of_transformers(whisper: Whisper, mel: torch.Tensor, **settings: int) -> list[list[int]]:
@@ -26,7 +30,7 @@ def test_at_the_full_window_tokens_equal_those_of_transformers(
 
 
 def test_beams_are_those_of_transformers_too(tiny: Whisper, adult_mel: torch.Tensor) -> None:
-    ours = transcribe(tiny, adult_mel[1:], num_beams=2, max_new_tokens=6)
+    ours = tokens(tiny, adult_mel[1:], num_beams=2, max_new_tokens=6)
     assert ours == _words_of_transformers(tiny, adult_mel[1:], num_beams=2, max_new_tokens=6)
 
 
@@ -39,14 +43,14 @@ def test_published_weights_hear_the_words(tiny: Whisper, heard: list[list[int]])
 def test_a_clip_is_transcribed_alike_alone_and_in_a_batch(
     tiny: Whisper, adult_mel: torch.Tensor, heard: list[list[int]]
 ) -> None:
-    assert transcribe(tiny, adult_mel[1:], max_new_tokens=12) == heard[1:]
+    assert tokens(tiny, adult_mel[1:], max_new_tokens=12) == heard[1:]
 
 
 def test_a_fitted_window_is_obeyed_and_closed_again(tiny: Whisper, adult_mel: torch.Tensor) -> None:
     mel = adult_mel[1:, :, :360]
     seen: list[int] = []
     hook = tiny.model.get_encoder().conv1.register_forward_hook(lambda _, inputs, __: seen.append(inputs[0].shape[-1]))
-    rows = transcribe(tiny, mel, max_new_tokens=5)
+    rows = tokens(tiny, mel, max_new_tokens=5)
     hook.remove()
     assert seen == [360]  # once, and not padded
     assert len(rows[0]) <= 5
@@ -57,10 +61,10 @@ def test_suppressed_tokens_are_never_emitted(tiny_model: Model, adult_mel: torch
     whisper = load(tiny_model, seed=0)
     whisper.model.eval()
     mel = adult_mel[1:, :, :400]
-    (plain,) = transcribe(whisper, mel, max_new_tokens=3)
+    (plain,) = tokens(whisper, mel, max_new_tokens=3)
     whisper.model.generation_config.suppress_tokens = [plain[1]]
     whisper.model.generation_config.begin_suppress_tokens = [plain[0]]
-    (kept,) = transcribe(whisper, mel, max_new_tokens=3)
+    (kept,) = tokens(whisper, mel, max_new_tokens=3)
     assert kept[0] != plain[0]
     assert plain[1] not in kept
 
@@ -70,5 +74,5 @@ def test_no_transcript_is_longer_than_the_decoder_has_positions() -> None:
     whisper.model.eval()
     whisper.model.generation_config.suppress_tokens = [whisper.tokenizer.eos_token_id]
     whisper.model.config.max_target_positions = 12  # 448 would take its time
-    (row,) = transcribe(whisper, torch.zeros(1, 80, 20), max_new_tokens=1000)
+    (row,) = tokens(whisper, torch.zeros(1, 80, 20), max_new_tokens=1000)
     assert len(row) <= 12 - len(whisper.prompt)

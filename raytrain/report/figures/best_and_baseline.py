@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from raytrain.config.constants import AGE_BUCKETS
+from raytrain.config.languages import Rate
 from raytrain.report.figures.marks import Figure, key_mark, line, mark, text, x_axis
 from raytrain.report.figures.scales import BOTTOM, LEFT, RIGHT, TOP, WIDTH, Scale, spanning, tick_text
 from raytrain.results.study_results import StudyResults
@@ -21,7 +22,7 @@ def wer_by_age(study: StudyResults) -> Figure | None:
     """WER of the best trial and the baseline by age: whom the winner serves better, and whom not."""
     return _side_by_side(
         study, lambda row: f"age {row['age_bucket']}", order=[f"age {bucket}" for bucket in AGE_BUCKETS],
-        title="WER by age", caption="The best trial beside the baseline, on the same utterances.",
+        title=f"{study.rate} by age", caption="The best trial beside the baseline, on the same utterances.",
     )  # fmt: skip
 
 
@@ -29,7 +30,7 @@ def wer_by_length(study: StudyResults) -> Figure | None:
     """WER of the best trial and the baseline by duration: whether short or long clips are the trouble."""
     return _side_by_side(
         study, lambda row: _length(row.get("duration_s")), order=[_length(low) for low in _LENGTHS_S[:-1]],
-        title="WER by length of clip", caption="The best trial beside the baseline, by duration.",
+        title=f"{study.rate} by length of clip", caption="The best trial beside the baseline, by duration.",
     )  # fmt: skip
 
 
@@ -46,7 +47,7 @@ def _side_by_side(
     x = spanning(wers, (left, WIDTH - RIGHT), from_zero=True)
     height = TOP + BOTTOM + _ROW * len(groups)
     y = Scale(low=0, high=len(groups), start=height - BOTTOM, end=TOP)
-    parts = x_axis(x, y, [(at, tick_text(at)) for at in x.ticks()], "WER")
+    parts = x_axis(x, y, [(at, tick_text(at)) for at in x.ticks()], study.rate)
     for number, name in enumerate(groups):
         here = y.end + _ROW * number + _ROW / 2 - 4
         errors, clips = best[name]
@@ -55,8 +56,14 @@ def _side_by_side(
         other = baseline.get(name)
         if other is not None:
             parts.append(line([(x.at(other[0].wer), here), (x.at(errors.wer), here)], kind="joint"))
-            parts.append(mark("diamond", x.at(other[0].wer), here, kind="baseline", tip=_tip("baseline", name, *other)))
-        parts.append(mark("star", x.at(errors.wer), here, kind="best", tip=_tip("best", name, errors, clips), size=7))
+            parts.append(
+                mark(
+                    "diamond", x.at(other[0].wer), here, kind="baseline", tip=_tip(study.rate, "baseline", name, *other)
+                )
+            )
+        parts.append(
+            mark("star", x.at(errors.wer), here, kind="best", tip=_tip(study.rate, "best", name, errors, clips), size=7)
+        )
     key = [(key_mark("star", "best"), "best"), (key_mark("diamond", "baseline"), "baseline")]
     return Figure(title=title, caption=caption, parts=parts, height=height, key=key)
 
@@ -68,9 +75,10 @@ def _grouped(rows: Sequence[Scored], group: Callable[[Scored], str]) -> dict[str
     return {name: (WordErrors.total(errors), len(errors)) for name, errors in groups.items()}
 
 
-def _tip(who: str, name: str, errors: WordErrors, clips: int) -> str:
+def _tip(rate: Rate, who: str, name: str, errors: WordErrors, clips: int) -> str:
     edits = f"{errors.substitutions} substituted, {errors.deletions} left out, {errors.insertions} put in"
-    return f"{who}, {name}\nWER {errors.wer:.3f} on {clips} clips\n{edits} of {errors.reference_words} words"
+    counted = f"{errors.reference_words} {'words' if rate == 'WER' else 'characters'}"
+    return f"{who}, {name}\n{rate} {errors.wer:.3f} on {clips} clips\n{edits} of {counted}"
 
 
 def _length(seconds: float | None) -> str:

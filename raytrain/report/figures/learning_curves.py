@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from raytrain.report.comparison import ComparedRun
+from raytrain.report.comparison import ComparedRun, shared_rate
 from raytrain.report.figures.marks import Figure, axes, key_line, key_mark, line, mark
 from raytrain.report.figures.scales import PLOT_X, PLOT_Y, spanning
 from raytrain.report.figures.trial_marks import rank, role, tip, trial_mark, wer_scale
@@ -24,7 +24,7 @@ def learning_curves(study: StudyResults) -> Figure | None:
     x = spanning([seen for _, points in curves for seen, _ in points], PLOT_X)
     finals = [points[-1][1] for _, points in curves]
     y = wer_scale([wer for _, points in curves for _, wer in points], also=finals)
-    parts = [axes(x, y, x_label="clips trained on", y_label="WER")]
+    parts = [axes(x, y, x_label="clips trained on", y_label=study.rate)]
     # Drawn last, the two that matter lie on top.
     for one, points in sorted(curves, key=lambda curve: rank(study, curve[0])):
         places, marked = [(x.at(seen), y.at(wer)) for seen, wer in points], role(study, one)
@@ -45,13 +45,14 @@ def curves_of_runs(runs: Sequence[ComparedRun]) -> Figure | None:
     curves = [(run, [(row.get(clock) or 0, row["eval_wer"]) for row in history]) for run, history in histories]
     x = spanning([at for _, points in curves for at, _ in points], PLOT_X, from_zero=True)
     y = spanning([wer for _, points in curves for _, wer in points], PLOT_Y)
-    parts = [axes(x, y, x_label="clips trained on" if clock == "examples_seen" else "optimizer steps", y_label="WER")]
+    rate = shared_rate(runs)
+    parts = [axes(x, y, x_label="clips trained on" if clock == "examples_seen" else "optimizer steps", y_label=rate)]
     key = []
     for number, (run, points) in enumerate(curves):
         kind, shape = f"run{number % len(_SHAPES)}", _SHAPES[number % len(_SHAPES)]
         parts.append(line([(x.at(at), y.at(wer)) for at, wer in points], kind=kind))
         parts += [
-            mark(shape, x.at(at), y.at(wer), kind=kind, tip=f"{run.name}\n{at} {clock}\nWER {wer:.3f}")
+            mark(shape, x.at(at), y.at(wer), kind=kind, tip=f"{run.name}\n{at} {clock}\n{rate} {wer:.3f}")
             for at, wer in points
         ]
         key.append((key_mark(shape, kind), run.name))

@@ -53,7 +53,7 @@ def rank(study: StudyResults, one: TrialRecord) -> tuple[int, int]:
 
 def tip(one: TrialRecord) -> str:
     """What a trial's mark says when pointed at, a line each."""
-    lines = [trial_title(one), f"WER {number_text(one.eval_wer, 3)}, {one.outcome}"]
+    lines = [trial_title(one), f"{one.config.model.rate()} {number_text(one.eval_wer, 3)}, {one.outcome}"]
     peak, predicted = peak_memory_gib(one), one.predicted_memory_gib
     if peak is not None or predicted is not None:
         lines.append(f"memory {number_text(peak, 2)} GiB, predicted on a GPU {number_text(predicted, 2)}")

@@ -32,8 +32,9 @@ def wer_against_memory(study: StudyResults) -> Figure | None:
     completed = [(peak, wer) for one, peak, wer in points if one.outcome is Outcome.COMPLETED]
     front = sorted(completed[place] for place in undominated(completed))
     behind.append(line(_stairs([(x.at(peak), y.at(wer)) for peak, wer in front]), kind="front"))
+    title, labels = f"{study.rate} against memory", (f"{memory_name(study.records)}, GiB", study.rate)
     return _scatter(
-        study, points, x=x, y=y, labels=(f"{memory_name(study.records)}, GiB", "WER"), title="WER against memory",
+        study, points, x=x, y=y, labels=labels, title=title,
         caption="Lower and further left is better. The stairs join the completed trials that no other beats in both.",
         behind=behind, behind_key=[(key_line("front"), "Pareto front")],
     )  # fmt: skip
@@ -58,8 +59,8 @@ def wer_against_effective_batch(study: StudyResults) -> Figure | None:
         for size, low, high in whiskers
     ]
     return _scatter(
-        study, points, x=x, y=y, labels=("effective batch size, utterances a step", "WER"),
-        title="Effective batch size against WER", caption=caption, behind=behind,
+        study, points, x=x, y=y, labels=("effective batch size, utterances a step", study.rate),
+        title=f"Effective batch size against {study.rate}", caption=caption, behind=behind,
     )  # fmt: skip
 
 

@@ -37,7 +37,7 @@ def parallel_values(study: StudyResults) -> Figure | None:
         allowed = study.vary.get(varied)
         measures.append((key_name(varied), partial(_value_at, varied), isinstance(allowed, Range) and allowed.log))
     measures.append(("effective batch", lambda one: one.effective_batch_size, True))
-    measures.append(("WER", lambda one: one.eval_wer, False))
+    measures.append((study.rate, lambda one: one.eval_wer, False))
     step = (FULL_WIDTH - 2 * LEFT - 60) / (len(measures) - 1)
     columns = [
         (LEFT + 30 + number * step, name, measure, _Axis([measure(one) for one in shown], log=log))
@@ -51,10 +51,10 @@ def parallel_values(study: StudyResults) -> Figure | None:
         parts.append(f'<path class="stem" d="M{column:.1f} {axis.bottom}V{axis.top}"/>')
         parts += [text(column + 6, at + 4, words, kind="tick halo", anchor="start") for words, at in axis.labels()]
         parts.append(text(column, HEIGHT - 14, name, kind="axis"))
-    words = {"best": "best", "baseline": "baseline", "shade0": "low WER", "shade4": "high WER"}
+    words = {"best": "best", "baseline": "baseline", "shade0": f"low {study.rate}", "shade4": f"high {study.rate}"}
     caption = "A line is a completed trial. Lines of one colour that meet on an axis show a value that matters."
     key = [(key_line(kind), name) for kind, name in words.items()]
-    return Figure(title="Values and WER", caption=caption, parts=parts, key=key, width=FULL_WIDTH)
+    return Figure(title=f"Values and {study.rate}", caption=caption, parts=parts, key=key, width=FULL_WIDTH)
 
 
 def importance(study: StudyResults) -> Figure | None:

@@ -1,4 +1,4 @@
-"""A real fit and study, each on a cluster of its own: who may reach it, and what a job's end, SIGTERM to all, leaves."""
+"""A real fit and study, each on a cluster of its own: who may reach it, and what the end of a job leaves of it."""
 
 import json
 import os
@@ -15,9 +15,9 @@ import psutil
 import pytest
 
 FIT = (
-    "raytrain.fit", "--config", "tiny", "training.max_steps=200", "training.num_epochs=null", "training.checkpoint_every_steps=200",
-    "training.batch_size=4", "training.precision=fp32", "evaluation.every_steps=200", "evaluation.max_utterances=2",
-    "tracking.wandb=disabled", "tracking.tensorboard=false", "scaling.use_gpu=false",
+    "raytrain.fit", "--config", "tiny", "training.max_steps=200", "training.num_epochs=null",
+    "training.checkpoint_every_steps=200", "training.batch_size=4", "training.precision=fp32", "evaluation.every_steps=200",
+    "evaluation.max_utterances=2", "tracking.wandb=disabled", "tracking.tensorboard=false", "scaling.use_gpu=false",
 )  # fmt: skip
 TUNE = (
     "raytrain.tune", "--baseline", "tiny", "--trials", "3", "training.precision=fp32", "evaluation.max_utterances=2",

@@ -16,8 +16,9 @@ import pytest
 
 FIT = (
     "raytrain.fit", "--config", "tiny", "training.max_steps=200", "training.num_epochs=null",
-    "training.checkpoint_every_steps=200", "training.batch_size=4", "training.precision=fp32", "evaluation.every_steps=200",
-    "evaluation.max_utterances=2", "tracking.wandb=disabled", "tracking.tensorboard=false", "scaling.use_gpu=false",
+    "training.checkpoint_every_steps=200", "training.batch_size=4", "training.precision=fp32",
+    "evaluation.every_steps=200", "evaluation.max_utterances=2", "tracking.wandb=disabled",
+    "tracking.tensorboard=false", "scaling.use_gpu=false",
 )  # fmt: skip
 TUNE = (
     "raytrain.tune", "--baseline", "tiny", "--trials", "3", "training.precision=fp32", "evaluation.max_utterances=2",

@@ -10,6 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from raytrain.errors import ClusterLost, InputError
 from raytrain.files import is_disk_fault
 from raytrain.stopping import kept_from_others, leaving_without_ado
@@ -114,6 +116,7 @@ def _start(*, dashboard: bool, num_cpus: int | None, num_gpus: int | None, folde
     port = _free_port()
     os.environ["RAY_GCS_SERVER_PORT"] = str(port)
     os.environ["RAY_ADDRESS"] = f"127.0.0.1:{port}"
+    before = set(psutil.Process().children(recursive=True))
     try:
         with kept_from_others():
             ray.init(
@@ -124,10 +127,15 @@ def _start(*, dashboard: bool, num_cpus: int | None, num_gpus: int | None, folde
                 _temp_dir=folder,
                 **_SAYS_NOTHING,
             )
-    except Exception as error:  # what Ray raises where its processes are too late or dead has no type of its own
+    except BaseException as error:  # an interrupt, too: of a node that is half started Ray knows nothing
+        halfway = [process for process in psutil.Process().children(recursive=True) if process not in before]
         disconnect()
-        if isinstance(error, OSError) and is_disk_fault(error):
+        for process in halfway:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        if not isinstance(error, Exception) or (isinstance(error, OSError) and is_disk_fault(error)):
             raise
+        # What Ray raises where its processes are too late or dead has no type of its own.
         return next(iter(str(error).strip().splitlines()), type(error).__name__)
     finally:
         del os.environ["RAY_ADDRESS"], os.environ["RAY_GCS_SERVER_PORT"]

@@ -7,7 +7,7 @@ from raytrain.files.hashed import sha256_of
 from raytrain.files.home import at_home
 from raytrain.files.lock import ProcessLock
 from raytrain.files.sums import SUMS, read_sums, sum_faults, take_out, write_sums
-from raytrain.files.typed import as_kind, parse_json, read_as, read_json_or_nothing, read_value, require_file
+from raytrain.files.typed import as_kind, parse_json, read_as, read_value, require_file
 from raytrain.files.values import finite
 from raytrain.files.whole import (
     make_folder,
@@ -34,7 +34,6 @@ __all__ = [
     "move",
     "parse_json",
     "read_as",
-    "read_json_or_nothing",
     "read_sums",
     "read_value",
     "require_file",

@@ -39,15 +39,6 @@ def read_value(path: Path, *, way_out: str = "restore the file from a copy") -> 
     return parse_json(raw, place=str(path), way_out=way_out)
 
 
-def read_json_or_nothing(path: Path) -> dict[str, Any]:
-    """A file's JSON object; {} where it is missing, torn or anything else, as files of other programs may be."""
-    try:
-        value = read_value(path)
-    except InputError:
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
 def require_file(path: Path) -> int:
     """A file's size in bytes. What is there and no file is refused: a pipe would keep its reader waiting."""
     status = path.stat()

@@ -9,7 +9,7 @@ from copy import deepcopy
 from dataclasses import dataclass, replace
 
 from raytrain.config.baseline import Baseline
-from raytrain.trial.cluster import Hardware, Node
+from raytrain.trial.hardware import Hardware, Node
 from raytrain.trial.job import Share, Trial
 
 Part = Callable[[Baseline, float | None], float | None]

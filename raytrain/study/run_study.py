@@ -22,6 +22,7 @@ from raytrain.tracking.content import trial_run
 from raytrain.tracking.study_sweep import sweep_of
 from raytrain.tracking.tracked_run import TrackedRun, open_run
 from raytrain.trial import cluster
+from raytrain.trial.hardware import Hardware
 from raytrain.trial.job import Share, Trial
 from raytrain.trial.stop_request import RunsSavedError, StopRequest
 
@@ -60,7 +61,7 @@ def run_study(
 
 def _tune(
     study: Study,
-    hardware: cluster.Hardware,
+    hardware: Hardware,
     proposals: Proposals | Repeats,
     asked_to_stop: threading.Event,
     on_end: Callable[[TrialRecord], None],
@@ -154,7 +155,7 @@ def _tune(
         tracking.close(hurried=asked_to_stop.is_set())
 
 
-def _admission(study: Study, hardware: cluster.Hardware, *, use_gpu: bool) -> Admission:
+def _admission(study: Study, hardware: Hardware, *, use_gpu: bool) -> Admission:
     """On a CPU memory is another figure, which is not predicted: nothing is refused there."""
     footprint = Footprint(study.inputs.corpora)
     if not use_gpu:

@@ -23,6 +23,7 @@ from raytrain.config.random_streams import RandomStream
 from raytrain.training.distributed import rank, run_on_all_or_none, sum_gradients, sum_over_ranks
 from raytrain.training.feed import IGNORED, MicroBatch, StepData
 from raytrain.training.precision import Precision
+from raytrain.training.repeatable import repeatable
 from raytrain.whisper.weights import Whisper
 from raytrain.whisper.window import audio_window
 
@@ -95,7 +96,7 @@ def _gradients(
         key = np.random.SeedSequence([seed, RandomStream.DROPOUT, data.step, rank(), position])
         torch.manual_seed(int(key.generate_state(1, np.uint64)[0]))
         # Over the backward pass too: gradient checkpointing computes the encoder again there.
-        with audio_window(whisper.model, micro_batch.mel.shape[-1]):
+        with audio_window(whisper.model, micro_batch.mel.shape[-1]), repeatable(precision.device):
             with precision.autocast():
                 loss = token_loss_sum(whisper, micro_batch, device=precision.device) / data.tokens
             scaler.scale(loss).backward()

@@ -4,18 +4,18 @@ import logging
 import os
 import signal
 import socket
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from raytrain.errors import ClusterLost, InputError
 from raytrain.files import is_disk_fault
-from raytrain.results import provenance
 from raytrain.stopping import kept_from_others, leaving_without_ado
+from raytrain.trial.hardware import Hardware, hardware_found
 
 log = logging.getLogger("raytrain")
 
@@ -54,45 +54,10 @@ LOCAL = {
 """The same for a cluster of our own, which only this machine can reach."""
 _SAYS_NOTHING: dict[str, Any] = {"log_to_driver": False, "logging_level": "CRITICAL"}
 _DEAD = "Ray has died on this machine"
-_ANSWER_WITHIN_S = 30.0
 _CONNECTS_WITHIN_S = 5.0
 _LAST_PORT = 65_535
 _LONGEST_FOLDER = 40
 """Bytes: a socket's path has at most 107, of which Ray's own part, /session_.../sockets/plasma_store, takes 64."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Node:
-    """One machine of the cluster, and what it has for workers."""
-
-    id: str
-    """Ray's node id."""
-    cpus: int
-    gpus: int = 0
-    smallest_card_gib: float | None = None
-    """The memory of the node's smallest card; None where nothing reports it."""
-
-
-@dataclass(frozen=True)
-class Hardware:
-    """What the cluster has for workers."""
-
-    nodes: tuple[Node, ...]
-
-    @property
-    def cpus(self) -> int:
-        return sum(node.cpus for node in self.nodes)
-
-    @property
-    def gpus(self) -> int:
-        return sum(node.gpus for node in self.nodes)
-
-    @property
-    def largest_card_gib(self) -> float | None:
-        """None where there is no card, or one of unknown size, which may be larger."""
-        sizes = [node.smallest_card_gib for node in self.nodes if node.gpus]
-        known = [size for size in sizes if size is not None]
-        return max(known, default=None) if len(known) == len(sizes) else None
 
 
 @contextmanager
@@ -102,7 +67,7 @@ def connected(address: str | None = None, *, dashboard: bool = True) -> Iterator
     import ray
 
     if ray.is_initialized():
-        yield _hardware()
+        yield hardware_found()
         return
     try:
         yield connect(address, dashboard=dashboard)
@@ -127,7 +92,7 @@ def connect(
             log.info("Ray did not start: %s; once more", fault)
             if (fault := start()) is not None:
                 raise ClusterLost(f"Ray does not start on this machine: {fault}")
-    return _hardware()
+    return hardware_found()
 
 
 def _join(address: str) -> None:
@@ -151,6 +116,7 @@ def _start(*, dashboard: bool, num_cpus: int | None, num_gpus: int | None, folde
     port = _free_port()
     os.environ["RAY_GCS_SERVER_PORT"] = str(port)
     os.environ["RAY_ADDRESS"] = f"127.0.0.1:{port}"
+    before = set(psutil.Process().children(recursive=True))
     try:
         with kept_from_others():
             ray.init(
@@ -161,10 +127,15 @@ def _start(*, dashboard: bool, num_cpus: int | None, num_gpus: int | None, folde
                 _temp_dir=folder,
                 **_SAYS_NOTHING,
             )
-    except Exception as error:  # what Ray raises where its processes are too late or dead has no type of its own
+    except BaseException as error:  # an interrupt, too: of a node that is half started Ray knows nothing
+        halfway = [process for process in psutil.Process().children(recursive=True) if process not in before]
         disconnect()
-        if isinstance(error, OSError) and is_disk_fault(error):
+        for process in halfway:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        if not isinstance(error, Exception) or (isinstance(error, OSError) and is_disk_fault(error)):
             raise
+        # What Ray raises where its processes are too late or dead has no type of its own.
         return next(iter(str(error).strip().splitlines()), type(error).__name__)
     finally:
         del os.environ["RAY_ADDRESS"], os.environ["RAY_GCS_SERVER_PORT"]
@@ -258,52 +229,6 @@ def set_environment(address: str | None = None) -> None:
     joins = address is not None or "RAY_ADDRESS" in os.environ
     for name, value in (ENVIRONMENT if joins else ENVIRONMENT | LOCAL).items():
         os.environ.setdefault(name, value)
-
-
-def _hardware() -> Hardware:
-    import ray
-
-    alive = [node for node in ray.nodes() if node["Alive"]]
-    cards_gib = _smallest_cards_gib([node["NodeID"] for node in alive if node["Resources"].get("GPU")])
-    return Hardware(
-        tuple(
-            Node(
-                id=node["NodeID"],
-                cpus=int(node["Resources"].get("CPU", 0)),
-                gpus=int(node["Resources"].get("GPU", 0)),
-                smallest_card_gib=cards_gib.get(node["NodeID"]),
-            )
-            for node in alive
-        )
-    )
-
-
-def _smallest_cards_gib(node_ids: Sequence[str]) -> dict[str, float | None]:
-    """Each node is asked for its own cards; of one that does not answer nothing is known."""
-    import ray
-    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
-    ask = ray.remote(num_cpus=0, max_retries=0)(provenance.gpus)
-    here = ray.get_runtime_context().get_node_id()
-    asked = {
-        node: ask.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)).remote()
-        for node in node_ids
-        if node != here
-    }
-    found = {here: _smallest_gib(provenance.gpus())} if here in node_ids else {}
-    ends_s = time.monotonic() + _ANSWER_WITHIN_S  # for all of them together
-    for node, answer in asked.items():
-        try:
-            found[node] = _smallest_gib(ray.get(answer, timeout=max(0.0, ends_s - time.monotonic())))
-        except ray.exceptions.RayError:  # a timeout is one
-            found[node] = None
-    return found
-
-
-def _smallest_gib(cards: Sequence[provenance.Gpu]) -> float | None:
-    sizes = [card["memory_gib"] for card in cards]
-    known = [size for size in sizes if size is not None]
-    return min(known, default=None) if len(known) == len(sizes) else None
 
 
 def _free_port() -> int:

@@ -5,7 +5,7 @@ from typing import Any, Self
 
 from raytrain.config.baseline import Baseline
 from raytrain.errors import InputError
-from raytrain.trial.cluster import Hardware
+from raytrain.trial.hardware import Hardware
 from raytrain.trial.inputs import Whereabouts
 
 # On CPU two trials with two threads each take as long as one after the other with four, and twice the memory.

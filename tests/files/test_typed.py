@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from raytrain.errors import InputError
-from raytrain.files import as_kind, read_as, read_json_or_nothing
+from raytrain.files import as_kind, read_as
 
 
 class Colour(StrEnum):
@@ -67,7 +67,6 @@ def test_what_is_no_file_is_refused_before_it_is_opened(tmp_path: Path) -> None:
     ):  # fmt: skip
         with pytest.raises(InputError, match=fact):
             read_as(tmp_path / name, Shown)
-        assert read_json_or_nothing(tmp_path / name) == {}
 
 
 def test_keys_that_a_type_does_not_know_can_be_refused() -> None:

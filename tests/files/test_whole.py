@@ -12,7 +12,6 @@ from raytrain.errors import InputError
 from raytrain.files import (
     is_disk_fault,
     is_full,
-    read_json_or_nothing,
     read_value,
     sync_folder,
     whole_folder,
@@ -117,16 +116,6 @@ def test_a_folder_that_a_disk_cannot_sync_is_an_error(tmp_path: Path, monkeypatc
     monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(OSError, match="Input/output error"):
         sync_folder(tmp_path)
-
-
-@pytest.mark.parametrize("content", [None, b"", b"{oops", b"[1]", b"\xff"])
-def test_a_file_that_is_no_object_is_nothing_where_nothing_is_asked_of_it(
-    tmp_path: Path, content: bytes | None
-) -> None:
-    path = tmp_path / "fit.json"
-    if content is not None:
-        path.write_bytes(content)
-    assert read_json_or_nothing(path) == {}
 
 
 @pytest.mark.parametrize(("content", "fact"), [(None, "there is no such file"), (b"{oops", "not JSON")])

@@ -20,11 +20,12 @@ from raytrain.results.run_folder import new_run_folder
 from raytrain.training.session import Session
 from raytrain.trial import cluster, watched_run
 from raytrain.trial.fit import CHECKPOINTS, fit
+from raytrain.trial.hardware import Hardware, Node
 from raytrain.trial.inputs import Inputs
 from raytrain.trial.job import Job
 from raytrain.trial.storage import SNAPSHOT, latest_checkpoint
 
-_HARDWARE = cluster.Hardware(nodes=(cluster.Node(id="one", cpus=1),))
+_HARDWARE = Hardware(nodes=(Node(id="one", cpus=1),))
 
 
 class PlayedFit:
@@ -104,5 +105,5 @@ def _bytes(folder: Path) -> str:
 
 
 @contextmanager
-def _connected(address: str | None = None, **_: Any) -> Iterator[cluster.Hardware]:
+def _connected(address: str | None = None, **_: Any) -> Iterator[Hardware]:
     yield _HARDWARE

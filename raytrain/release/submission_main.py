@@ -11,7 +11,8 @@ from pathlib import Path
 
 from transformers.utils import logging as transformers_logging
 
-from raytrain.release.transcriber import WindowedWhisper, say, transcribe
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # however this is started, what lies beside it is found
+from raytrain.release.transcriber import WindowedWhisper, say, transcribe  # noqa: E402
 
 DATA, SUBMISSION = Path("data"), Path("submission")
 PROGRESS_LINES = 50

@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 from real_doors import FIT, PLAIN, Door, training_in
 
-FINALISTS = (
-    "raytrain.tune", "--baseline", "tiny", "--demo", "--trials", "2", "search.finalists=1", "search.seeds=2",
-    "budget.examples=120", "scheduler.first_rung_examples=60", *PLAIN,
-)  # fmt: skip
+SPACE = """
+vary: {training.learning_rate: {values: [1e-7, 3e-5]}}
+search: {trials: 2, seed: 0, objective: wer, finalists: 1, seeds: 2, max_concurrent: 1}
+scheduler: {name: none}
+budget: {examples: 60}
+"""
+"""Its baseline learns next to nothing, so that the other is the finalist, beside it."""
 
 
 def here(tiny_en: Path, tmp_path: Path) -> tuple[str, str]:
@@ -56,20 +59,24 @@ def test_two_workers_that_are_stopped_save_one_checkpoint_and_go_on(tiny_en: Pat
 
 @pytest.mark.soak
 def test_a_study_stopped_in_a_finalist_goes_on_and_repeats_nothing(tiny_en: Path, tmp_path: Path) -> None:
-    with Door(*FINALISTS, *here(tiny_en, tmp_path)) as run:
-        folder = run.until(lambda: len(ledger(tmp_path)) == 2 and training_in(tmp_path, examples_seen=4))
+    space, storage = tmp_path / "two.yaml", tmp_path / "results"
+    space.write_text(SPACE)
+    slow = "training.learning_rate=1e-7", "training.batch_size=4"
+    asked = "raytrain.tune", "--baseline", "tiny", "--space", str(space), *slow, *PLAIN
+    with Door(*asked, *here(tiny_en, storage)) as run:
+        folder = run.until(lambda: len(ledger(storage)) == 2 and training_in(storage, examples_seen=4))
         ended = run.ended(signal.SIGTERM)
     assert (ended.status, ended.left) == (130, []), ended.said
     assert ended.said.endswith(f"python -m raytrain.tune --resume {folder}\n")
-    before = ledger(tmp_path)
+    before = ledger(storage)
     assert len(before) == 2
     with Door("raytrain.tune", "--resume", str(folder)) as run:
         again = run.ended()
     assert again.status == 0, again.said
-    after = ledger(tmp_path)
+    after = ledger(storage)
     assert after[:2] == before
-    assert [record["finalist_of"] is not None for record in after] == [False, False, True]
-    assert len({record["trial_id"] for record in after}) == 3
+    assert [record["finalist_of"] is not None for record in after] == [False, False, True, True]
+    assert len({record["trial_id"] for record in after}) == 4
 
 
 @pytest.mark.soak

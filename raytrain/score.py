@@ -138,7 +138,7 @@ def _show(scores: Scores) -> None:
     table = overall_table(scores)
     drawn = Table(box=SIMPLE_HEAD, header_style="bold", padding=(0, 1, 0, 0))
     for heading, numeric in zip(table.headings, table.numeric, strict=True):
-        drawn.add_column(heading.replace(" ", "\n"), justify="right" if numeric else "left", no_wrap=True)
+        drawn.add_column(heading, justify="right" if numeric else "left", no_wrap=True)
     for texts in table.texts:
         drawn.add_row(*map(printable, texts))
     console = Console(markup=False)
@@ -158,7 +158,8 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     parser.add_argument(
         "--manifest", action="append", required=True, metavar="FILE",
-        help="the test manifest, or `demo`; several are scored together and by source; without transcripts: predictions alone",
+        help="the test manifest, or `demo`; several are scored together and by source; without transcripts: predictions "
+        "alone",
     )  # fmt: skip
     parser.add_argument("--to", metavar="FOLDER", help="results/<date>_score_... if not given; the same again goes on")
     parser.add_argument("--language", metavar="CODE", help="instead of the one that the models speak")

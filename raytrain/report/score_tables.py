@@ -1,4 +1,4 @@
-"""Models on a test set in; the tables and sentences that a score's report and the terminal give, as plain values, out."""
+"""Models on a test set in; the tables and sentences of a score's report and of the terminal out."""
 
 from collections.abc import Sequence
 
@@ -57,7 +57,7 @@ def score_notes(scores: Scores) -> list[str]:
     )
     if scores.against:
         notes.append(
-            f"Differences are of {scores.models[0].name}, the first, and on the same children; their intervals hold for "
+            f"Differences are from {scores.models[0].name}, the first, on the same children; their intervals hold for "
             "all of them at once. They are of these models as they are: what another training of the same "
             "configuration would change is not in them."
         )

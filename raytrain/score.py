@@ -158,8 +158,8 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     parser.add_argument(
         "--manifest", action="append", required=True, metavar="FILE",
-        help="the test manifest, or `demo`; several are scored together and by source; without transcripts: predictions "
-        "alone",
+        help="the test manifest, or `demo`; several are scored together and by source; without transcripts: "
+        "predictions alone",
     )  # fmt: skip
     parser.add_argument("--to", metavar="FOLDER", help="results/<date>_score_... if not given; the same again goes on")
     parser.add_argument("--language", metavar="CODE", help="instead of the one that the models speak")

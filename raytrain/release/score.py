@@ -161,11 +161,11 @@ def _unmatched(predictions: NamedPredictions, held_out: HeldOut) -> list[str]:
         raise InputError(f"{predictions.typed}: no prediction is of the test manifest's utterances ({first})")
     found = []
     if missing:
-        what = counted(missing, "utterance has", "utterances have")
-        found.append(f"{what} no prediction, and count as empty: all their words are errors.")
+        what = counted(missing, "utterance", "utterances")
+        found.append(f"No prediction of {what}: counted as empty, with all its words as errors.")
     if strange:
-        what = counted(strange, "prediction is", "predictions are")
-        found.append(f"{what} of no utterance of the test manifest, and count for nothing.")
+        what = counted(strange, "prediction", "predictions")
+        found.append(f"{what} of ids that the test manifest does not know: left aside.")
     return found
 
 

@@ -50,7 +50,7 @@ def score_notes(scores: Scores) -> list[str]:
     notes = []
     if children < MIN_CHILDREN:
         many = "child is" if children == 1 else "children are"
-        notes.append(f"{children} {many} too few for an interval to rely on: {MIN_CHILDREN} or more would do.")
+        notes.append(f"{children} {many} too few for an interval: {MIN_CHILDREN} or more would do.")
     notes.append(
         f"{scores.rate} after {normaliser_of(scores.language)}, over all {_unit(scores)}. Intervals are over children, "
         "who are drawn anew 10,000 times: how far the figure would move with other children like these."

@@ -84,7 +84,7 @@ class ModelScore:
     @cached_property
     def cer_interval(self) -> tuple[float, float] | None:
         """95 % over children, of the CER."""
-        return interval(_contender(self.name, self.rows, in_characters=True))
+        return _interval(self.name, self.rows, in_characters=True)
 
     @cached_property
     def groups(self) -> dict[str, list[GroupScore]]:
@@ -153,8 +153,13 @@ def _scored(name: str, rows: Sequence[Scored], *, with_interval: bool) -> GroupS
         errors=WordErrors.total(map(counts, rows)),
         character_edits=sum(row["character_edits"] for row in rows),
         characters=sum(row["characters"] for row in rows),
-        interval=interval(_contender(name, rows)) if with_interval else None,
+        interval=_interval(name, rows) if with_interval else None,
     )
+
+
+def _interval(name: str, rows: Sequence[Scored], *, in_characters: bool = False) -> tuple[float, float] | None:
+    one = _contender(name, rows, in_characters=in_characters)
+    return interval(one) if one.num_children >= MIN_CHILDREN else None
 
 
 def _contender(name: str, rows: Sequence[Scored], *, in_characters: bool = False) -> Contender:

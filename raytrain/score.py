@@ -14,9 +14,11 @@ from raytrain.cli import Parser, disk_faults_reported, run_door
 from raytrain.config.languages import language_code, unknown_language
 from raytrain.errors import InputError
 from raytrain.files import at_home
+from raytrain.release.asked import Asked, named
 from raytrain.release.held_out import HeldOut, prepared
 from raytrain.release.models import NamedModel, find_model
 from raytrain.release.predictions import NamedPredictions, read_predictions
+from raytrain.release.score_folder import ScoreFolder
 from raytrain.report.score_tables import overall_table, statement
 from raytrain.results.provenance import command_line
 from raytrain.results.run_folder import new_run_folder
@@ -27,7 +29,7 @@ from raytrain.stopping import going_on_by
 from raytrain.terminal import log_to_stderr, print_json, printable, say
 
 if TYPE_CHECKING:  # torch is imported once all that was named is known to be there
-    from raytrain.release.score import Asked, Done
+    from raytrain.release.score import Done
 
 _STORAGE = "results"
 
@@ -47,25 +49,20 @@ def _score() -> None:
         with progress_on_stderr("preparing") as progress:
             held_out = prepared(arguments.manifest, max_bad_share=arguments.max_bad_share, progress=progress)
         _announce(held_out)
-        os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # or generate() prints its settings at every call
-        from raytrain.release.score import Asked, named  # here: what is wrong so far is reported before torch is there
-
         asked = Asked(
             contestants=named(contestants),
             language=language,
             num_beams=arguments.num_beams,
             batch_size=arguments.batch_size,
         )
-        folder = _folder(arguments.to, asked)
-    going_on = shlex.join(command if arguments.to else [*command, "--to", str(folder)])
-    with going_on_by(going_on), disk_faults_reported(folder, resume=going_on):
-        _tell(_done(asked, held_out, folder), as_json=arguments.json)
+        asked.require_matching(held_out)
+        folder = ScoreFolder(_place(arguments.to, asked), asked.identity(held_out))
+    going_on = shlex.join(command if arguments.to else [*command, "--to", str(folder.path)])
+    with going_on_by(going_on), disk_faults_reported(folder.path, resume=going_on):
+        os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # or generate() prints its settings at every call
+        from raytrain.release.score import score  # here: what is wrong so far is reported before torch is there
 
-
-def _done(asked: "Asked", held_out: HeldOut, folder: Path) -> "Done":
-    from raytrain.release.score import score
-
-    return score(asked, held_out, to=folder, say=say)
+        _tell(score(asked, held_out, folder, say=say), as_json=arguments.json)
 
 
 def _require_counts(arguments: argparse.Namespace) -> None:
@@ -114,7 +111,7 @@ def _announce(held_out: HeldOut) -> None:
         say(caveat)
 
 
-def _folder(to: str | None, asked: "Asked") -> Path:
+def _place(to: str | None, asked: Asked) -> Path:
     if to is not None:
         return at_home(to).absolute()
     return new_run_folder(_STORAGE, ["score", "_and_".join(asked.contestants)[:100]]).absolute()

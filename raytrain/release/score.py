@@ -1,6 +1,6 @@
 """Models, or what they heard, and a test set in; a folder with what each heard, how it scores, and a report, out."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from raytrain.config.languages import language_name, rate_of
-from raytrain.errors import InputError
-from raytrain.files import sha256_of, write_json, write_text
+from raytrain.files import write_json, write_text
+from raytrain.release.asked import Asked, Contestant
 from raytrain.release.heard import overlap
 from raytrain.release.hearing import Listener
 from raytrain.release.held_out import HeldOut
@@ -23,28 +23,6 @@ from raytrain.speech.progress_bar import ProgressCallback, progress_on_stderr
 
 _HEARD_AT_ONCE = 16
 """Batches between two moments at which what was heard is on disk."""
-Contestant = NamedModel | NamedPredictions
-
-
-@dataclass(frozen=True, kw_only=True)
-class Asked:
-    """What is scored, and how."""
-
-    contestants: Mapping[str, Contestant]
-    """By the name that each has in tables and folders."""
-    language: str
-    """The code of the language that texts are scored in."""
-    num_beams: int
-    batch_size: int
-
-    def identity(self, held_out: HeldOut) -> dict[str, Any]:
-        """What must be the same for a score to be gone on with."""
-        return {
-            "data": {source: corpus.folder.name for source, corpus in held_out.corpora.items()},
-            "language": self.language,
-            "beams": self.num_beams,
-            "models": {name: _identity(one) for name, one in self.contestants.items()},
-        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,11 +40,9 @@ class Done:
         return found if self.scores is None else {**found, **self.scores.as_dict()}
 
 
-def score(asked: Asked, held_out: HeldOut, *, to: Path, say: Callable[[str], None]) -> Done:
-    """Let each model hear the test set, score it, and write it all; a folder that was begun so is gone on with."""
-    if not held_out.has_texts and any(isinstance(one, NamedPredictions) for one in asked.contestants.values()):
-        raise InputError("--manifest: no line has a transcript, so there is nothing to score predictions against")
-    folder = ScoreFolder(to, asked.identity(held_out))
+def score(asked: Asked, held_out: HeldOut, folder: ScoreFolder, *, say: Callable[[str], None]) -> Done:
+    """Let each model hear the test set as far as it has not yet, score it, and write it all."""
+    asked.require_matching(held_out)
     models = []
     for name, contestant in asked.contestants.items():
         heard, facts, caveats = _heard(name, contestant, asked, held_out, folder, say)
@@ -156,9 +132,6 @@ def _unmatched(predictions: NamedPredictions, held_out: HeldOut) -> list[str]:
     wanted = set(held_out.utterance_ids)
     strange = [one for one in predictions.texts if one not in wanted]
     missing = [one for one in held_out.utterance_ids if one not in predictions.texts]
-    if len(missing) == len(wanted):
-        first = f"its first is {strange[0]!r}, the manifest's {missing[0]!r}"
-        raise InputError(f"{predictions.typed}: no prediction is of the test manifest's utterances ({first})")
     found = []
     if missing:
         what = counted(missing, "utterance", "utterances")
@@ -182,22 +155,3 @@ def _data(held_out: HeldOut, language: str) -> dict[str, str]:
 
 def _beams(num_beams: int) -> str:
     return "greedily" if num_beams == 1 else f"with {num_beams} beams"
-
-
-def _identity(one: Contestant) -> dict[str, Any]:
-    if isinstance(one, NamedPredictions):
-        return {"predictions": sha256_of(one.path)}
-    files = sorted(one.folder.glob("*.safetensors"))
-    return {"folder": str(one.folder), "weights": [[file.stat().st_size, file.stat().st_mtime_ns] for file in files]}
-
-
-def named(contestants: Sequence[Contestant]) -> dict[str, Contestant]:
-    """Each by a name of its own: a name that is taken gets -2, -3 behind it."""
-    found: dict[str, Contestant] = {}
-    for one in contestants:
-        number, name = 1, one.name
-        while name in found:
-            number += 1
-            name = f"{one.name}-{number}"
-        found[name] = one
-    return found

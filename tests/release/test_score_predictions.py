@@ -1,4 +1,4 @@
-"""Predictions on a test set: the scores, against a scorer of its own; what is missing, strange, gone on with, refused."""
+"""Predictions on a test set: scores, against a scorer of its own; what is missing, strange, gone on with, refused."""
 
 import json
 import random
@@ -13,9 +13,11 @@ from small_corpora import spoken, write
 from transformers import WhisperTokenizer
 
 from raytrain.errors import InputError
+from raytrain.release.asked import Asked, named
 from raytrain.release.held_out import HeldOut, prepared
 from raytrain.release.predictions import read_predictions
-from raytrain.release.score import Asked, Done, named, score
+from raytrain.release.score import Done, score
+from raytrain.release.score_folder import ScoreFolder
 from raytrain.results.scores import Scores
 
 CHILDREN = "abcdefghij"
@@ -59,7 +61,7 @@ def scored(files: Sequence[Path], held_out: HeldOut, to: Path, language: str = "
     said: list[str] = []
     contestants = named([read_predictions(path, typed=str(path)) for path in files])
     asked = Asked(contestants=contestants, language=language, num_beams=1, batch_size=4)
-    return score(asked, held_out, to=to, say=said.append), said
+    return score(asked, held_out, ScoreFolder(to, asked.identity(held_out)), say=said.append), said
 
 
 def scores_of(done: Done) -> Scores:

@@ -48,8 +48,10 @@ def sound_files(named: Sequence[str]) -> list[SoundFile]:
             found.setdefault(one.path.absolute(), one)
     files = list(found.values())
     if not any(one.path.exists() for one in files):
-        more = f", nor are the {len(files) - 1} others" if len(files) > 1 else ""
-        raise InputError(f"{files[0].path}: there is no such file{more}; name sound files or folders")
+        others = {1: "", 2: ", nor is the other one there"}.get(
+            len(files), f", nor are the {len(files) - 1} others there"
+        )
+        raise InputError(f"{files[0].path}: there is no such file{others}; name sound files or folders")
     return files
 
 

@@ -19,6 +19,7 @@ from raytrain.results.wording import number_text
 from raytrain.stopping import going_on_by
 from raytrain.terminal import log_to_stderr, print_json, say
 from raytrain.watch.resolved import show_resolved
+from raytrain.whisper.spoken import require_spoken
 
 if TYPE_CHECKING:  # torch and Ray are imported once the configuration is known to be right
     from raytrain.trial.inputs import Inputs
@@ -40,6 +41,7 @@ def _asked() -> int:
             raise InputError("--resume goes on with the fit's own configuration; leave out --config and key=value")
         return _resume(Path(arguments.resume).absolute(), as_json=arguments.json, dry_run=arguments.dry_run)
     config = load_baseline(arguments.config or "small", arguments.overrides)
+    require_spoken(config.model)
     if arguments.dry_run:
         show_resolved(config, as_json=arguments.json)
         return 0

@@ -16,6 +16,7 @@ from raytrain.files import at_home
 from raytrain.memory.planning import Gpu, plan
 from raytrain.speech.extent import extent
 from raytrain.terminal import print_json, say, show
+from raytrain.whisper.spoken import require_spoken
 
 _HEADINGS = (
     "batch", "accumu-\nlation", "effective\nbatch", "step\nGiB", "peak\nGiB", "fits", "GPU\nshare", "at\nonce",
@@ -32,6 +33,7 @@ def _plan() -> int:
     arguments = _parser().parse_intermixed_args()
     for_baseline, for_space = split_overrides(arguments.overrides)
     baseline = load_baseline(arguments.baseline or "small", for_baseline)
+    require_spoken(baseline.model)
     space = load_space(arguments.space or "batching", for_space, baseline=baseline)
     card_gib = arguments.gpu_memory if arguments.gpu_memory is not None else baseline.scaling.gpu_memory_gib
     for name, value in (("--gpu-memory", card_gib), ("--gpu-tflops", arguments.gpu_tflops)):

@@ -21,6 +21,7 @@ from raytrain.results.run_folder import new_run_folder
 from raytrain.stopping import going_on_by
 from raytrain.terminal import log_to_stderr, print_json, say
 from raytrain.watch.resolved import show_resolved
+from raytrain.whisper.spoken import require_spoken
 
 
 def main() -> None:
@@ -34,6 +35,7 @@ def _tune() -> int:
     if arguments.trials is not None and arguments.trials < 1:
         raise InputError(f"--trials {arguments.trials}: a study has at least 1, the baseline")
     folder, description = _resumed(arguments) if arguments.resume is not None else (None, _asked(arguments))
+    require_spoken(description.baseline.model)
     if arguments.dry_run:
         show_resolved(description.baseline, description.asked, as_json=arguments.json)
         return 0

@@ -15,9 +15,10 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from raytrain.config.baseline import Audio, Baseline
 from raytrain.config.dump import dump_yaml
+from raytrain.config.languages import Rate, language_code, language_name, normaliser_of
 from raytrain.release.runs import KeptRun
 from raytrain.results.provenance import Provenance
-from raytrain.results.transcripts import Scored, counts
+from raytrain.results.transcripts import Scored, character_rate, counts
 from raytrain.results.word_errors import WordErrors
 
 _TEMPLATE = Path(__file__).with_name("card.md.j2")
@@ -30,6 +31,8 @@ class TableRow:
 
     name: str
     errors: WordErrors
+    cer: float | None
+    """CER beside the WER; None where the rows do not say, or the errors themselves are of characters."""
     utterances: int
     children: int
 
@@ -49,14 +52,25 @@ class ExportScore:
         """Edit counts over all utterances."""
         return WordErrors.total(map(counts, self.rows))
 
-    def table(self) -> list[TableRow]:
+    @property
+    def cer(self) -> float | None:
+        """CER over all utterances; None where an earlier version scored them, by words and as English."""
+        return character_rate(self.rows)
+
+    def table(self, rate: Rate) -> list[TableRow]:
         """A line for each age bucket, the youngest first, and one for all."""
         buckets: dict[str, list[Scored]] = defaultdict(list)
         for row in self.rows:
             buckets[row["age_bucket"]].append(row)
         named = [(bucket, buckets[bucket]) for bucket in sorted(buckets, key=_years)]
         return [
-            TableRow(name, WordErrors.total(map(counts, rows)), len(rows), len({row["child_id"] for row in rows}))
+            TableRow(
+                name,
+                WordErrors.total(map(counts, rows)),
+                character_rate(rows) if rate == "WER" else None,
+                len(rows),
+                len({row["child_id"] for row in rows}),
+            )
             for name, rows in [*named, ("**all**", self.rows)]
         ]
 
@@ -71,6 +85,10 @@ def model_card(run: KeptRun, score: ExportScore, *, window: Audio) -> str:
         run=run,
         config=config,
         score=score,
+        rate=config.model.rate(),
+        language=language_name(config.model.text_language()),
+        normaliser=normaliser_of(config.model.text_language() if score.cer is not None else "en"),
+        table=score.table(config.model.rate()),
         window=window,
         base=_base_weights(run),
         caveats=run.description.caveats(),
@@ -109,17 +127,18 @@ def _without_folders(config: Baseline) -> Baseline:
 
 def _metadata(run: KeptRun, score: ExportScore) -> ModelCardData:
     base = _base_weights(run)
+    rate = run.config.model.rate()
     result = EvalResult(
         task_type="automatic-speech-recognition",
         dataset_type="private",
         dataset_name=_dataset(run),
-        metric_type="wer",
+        metric_type=rate.lower(),
         metric_value=round(100 * score.word_errors.wer, 2),
-        metric_name="WER %",
+        metric_name=f"{rate} %",
     )
     means_something = not run.description.random_weights
     return ModelCardData(
-        language=run.config.model.language,
+        language=language_code(run.config.model.language),
         license=_licence(run),
         library_name="transformers",
         pipeline_tag="automatic-speech-recognition",

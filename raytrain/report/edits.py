@@ -21,6 +21,8 @@ _KINDS: dict[str, Literal["same", "left_out", "put_in", "taken_for"]] = {
 }  # fmt: skip
 _ONES = {"one": "1", "ones": "1s"}
 """What Whisper's English normaliser writes for a 1 on its own."""
+_TOO_LONG = re.compile(r"\d{300}")
+"""Nobody's number, and more than Python makes one of is refused."""
 _DIGITS = re.compile(r"\d+(?:\.\d+)?")
 
 
@@ -64,7 +66,8 @@ def number_edits(reference: str, hypothesis: str, language: str = "en") -> int:
     In English, whose normaliser writes all numbers in digits, these are digits that say the same: 123 for 1 2 3, as
     "one two three" and "1 2 3" become. Elsewhere words stay words, and digits on one side alone are counted.
     """
-    if not any(character.isdecimal() for character in reference + hypothesis):
+    both = f"{reference} {hypothesis}"
+    if not any(map(str.isdecimal, both)) or _TOO_LONG.search(both):
         return 0
     said, heard = (_tokens(text, language) for text in (reference, hypothesis))
     of_this_kind = _same_number if language == "en" else _digits_for_words
@@ -134,10 +137,8 @@ def _digits_for_words(said: Sequence[str], heard: Sequence[str]) -> int:
 
 def _readings(digits: Sequence[str]) -> set[str]:
     """What digits in a row say: one after the other, as 1 2 3, or in parts that add, as 100 20 3."""
-    readings = {"".join(digits)}
-    room = [len(part) - len(part.rstrip("0")) for part in digits]
-    if all(map(str.isdecimal, digits)) and all(
-        len(part) <= zeros for part, zeros in zip(digits[1:], room, strict=False)
-    ):
+    readings, room = {"".join(digits)}, [len(part) - len(part.rstrip("0")) for part in digits]
+    fit = (len(part) <= zeros for part, zeros in zip(digits[1:], room, strict=False))
+    if max(map(len, digits)) < 20 and all(map(str.isdecimal, digits)) and all(fit):
         readings.add(str(sum(map(int, digits))))
     return readings

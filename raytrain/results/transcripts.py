@@ -1,6 +1,6 @@
 """The scored utterances of one training: utterances.jsonl in; counts as arrays, or rows with their texts, out."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -128,6 +128,15 @@ def read_rows(path: Path) -> Iterator[Scored]:
                 raise InputError(f"{place}: longer than any line is; {_WAY_OUT}")
             values = parse_json(line.rstrip(b"\n"), place=place, way_out=_WAY_OUT)
             yield as_kind(values, Scored, place=place, way_out=_WAY_OUT)
+
+
+def character_rate(rows: Sequence[Scored]) -> float | None:
+    """The CER over these rows; None where one of them is of an earlier version, which counted no characters."""
+    if not rows or any("characters" not in row for row in rows):
+        return None
+    edits = sum(row.get("character_edits", 0) for row in rows)
+    characters = sum(row.get("characters", 0) for row in rows)
+    return edits / characters if characters else float(edits)
 
 
 def counts(row: Scored) -> WordErrors:

@@ -105,7 +105,8 @@ def evaluate(
 def _longest_reference(whisper: Whisper, corpus: Corpus, indices: list[int], longest_s: float) -> int:
     """Tokens of the longest reference of a clip that is decoded whole, since a story of twenty minutes must not let
     short clips babble."""
-    texts = [corpus.texts[index] for index in indices if corpus.durations_s[index] <= longest_s]
+    clips = (index for index in indices if corpus.durations_s[index] <= longest_s)
+    texts = [corpus.texts[index].replace("<|", "< |") for index in clips]  # typed, a special token is letters
     return max(map(len, whisper.tokenizer(texts, add_special_tokens=False)["input_ids"])) if texts else 0
 
 

@@ -27,11 +27,13 @@ def load_tokenizer(folder: Path) -> Any:
         raise InputError(f"{folder}: its tokenizer cannot be read ({lines[0].strip()}); fetch it again") from error
 
 
-def tokenizer_at_hand(variant: Variant) -> Any:
+def tokenizer_at_hand(variant: Variant, *, english_will_do: bool = True) -> Any:
     """A tokenizer for random weights: real tokens make transcripts as long as they would be, which memory and speed
-    depend on. A multilingual vocabulary is taken before an English-only one, since that is what the variant has."""
+    depend on. A multilingual vocabulary is taken before an English-only one, since that is what the variant has; an
+    English-only one knows no other language and no translation."""
     sizes = {folder: described(folder)["vocab_size"] for folder in known_folders()}
-    fitting = [folder for folder, size in sizes.items() if size <= variant.vocab_size]
+    fewest = 0 if english_will_do else ENGLISH_ONLY_VOCAB_SIZE + 1
+    fitting = [folder for folder, size in sizes.items() if fewest <= size <= variant.vocab_size]
     if not fitting:
         return byte_level_tokenizer()
     return load_tokenizer(min(fitting, key=lambda folder: sizes[folder] <= ENGLISH_ONLY_VOCAB_SIZE))

@@ -138,7 +138,8 @@ def _random(model: Model, *, seed: int) -> Whisper:
     from raytrain.whisper.tokenizer import tokenizer_at_hand
 
     variant = VARIANTS[model.variant]
-    tokenizer = tokenizer_at_hand(variant)
+    plain_english = language_code(model.language) == "en" and model.task == "transcribe"
+    tokenizer = tokenizer_at_hand(variant, english_will_do=plain_english)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         weights = WhisperForConditionalGeneration(model_config(variant, tokenizer, **_settings(model)))

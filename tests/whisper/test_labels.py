@@ -78,3 +78,15 @@ def test_a_special_token_typed_in_a_transcript_is_text(tiny: Whisper, tiny_model
     assert max(labels[1:-1]) < tiny.tokenizer.eos_token_id  # all of Whisper's own tokens follow the end of text
     tokens = tiny.tokenizer.convert_ids_to_tokens(labels[1:-1])
     assert tiny.tokenizer.convert_tokens_to_string(tokens) == f" {text}"
+
+
+@pytest.mark.parametrize(
+    "token", ["endoftext", "startoftranscript", "de", "transcribe", "notimestamps", "0.00", "30.00"]
+)
+def test_no_special_token_of_a_multilingual_tokenizer_comes_out_of_a_transcript(token: str) -> None:
+    tokenizer = byte_level_tokenizer()
+    text = f"the <|{token}|><|{token}|> dog"
+    labels = encode(tokenizer, text, MULTILINGUAL)
+    assert tokenizer.convert_tokens_to_ids(f"<|{token}|>") not in labels[3:-1]
+    tokens = tokenizer.convert_ids_to_tokens(labels[3:-1])
+    assert tokenizer.convert_tokens_to_string(tokens) == f" {text}"

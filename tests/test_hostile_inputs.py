@@ -112,6 +112,7 @@ DOORS: tuple[tuple[str, ...], ...] = (
     ("fit", "--dry-run"), ("tune", "--dry-run"), ("fit",),
     ("archive", "list"), ("archive", "list", "--json"), ("archive", "verify"), ("report", "nowhere"), ("data", "check"),
     ("data", "check", "demo"), ("export", "nowhere", "--to", "x"), ("bench", "memory"), ("fit", "--help"), ("tune",),
+    ("score", "nowhere", "--manifest", "demo"), ("transcribe", "nowhere", "x"),
 )  # fmt: skip
 WORDS = ("--json", "--help", "--trials=0", "--resume", "--config", "x=y", "--", "-", "", "storage=/dev/null", "--demo")
 ENVIRONMENT: tuple[tuple[str, str | None], ...] = (

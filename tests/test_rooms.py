@@ -21,6 +21,8 @@ LIGHT_MODULES = [
     "raytrain.report.__main__",
     "raytrain.archive.__main__",
     "raytrain.export",
+    "raytrain.score",
+    "raytrain.transcribe",
 ]
 RAYLESS_MODULES = [
     "raytrain.training.session",

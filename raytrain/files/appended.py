@@ -3,7 +3,7 @@
 import json
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -32,13 +32,19 @@ class AppendedLines(Generic[Row]):
 
     def append(self, values: dict[str, Any]) -> None:
         """Add a line and sync it to disk; what a kill left of a line before it is taken out first."""
+        self.extend([values])
+
+    def extend(self, several: Iterable[dict[str, Any]]) -> None:
+        """Add lines, on disk together when this returns: one sync for all of them."""
         self._read_on()
-        line = json.dumps(finite(values), ensure_ascii=False, allow_nan=False).encode() + b"\n"
+        lines = b"".join(
+            json.dumps(finite(values), ensure_ascii=False, allow_nan=False).encode() + b"\n" for values in several
+        )
         with self.path.open("ab") as file:
             if file.tell() > self._whole_bytes:
                 _log.warning("%s: the last line was cut short by a kill; it is taken out", self.path)
                 file.truncate(self._whole_bytes)
-            file.write(line)
+            file.write(lines)
             file.flush()
             os.fsync(file.fileno())
         if not self._whole_bytes:

@@ -57,6 +57,8 @@ class KeptRun:
     """One training whose checkpoints were kept: a fit, or a trial of a study."""
 
     name: str
+    folder: Path
+    """The folder of the fit or the study."""
     description: Description
     config: Baseline
     """The configuration it was trained with; a trial's own."""
@@ -106,6 +108,7 @@ def _fit(folder: Path, checkpoints: list[Path]) -> KeptRun:
     whole, damaged = _whole(checkpoints, description.baseline.model, of=folder)
     return KeptRun(
         name=folder.name,
+        folder=folder,
         description=description,
         config=description.baseline,
         checkpoints=whole,
@@ -133,6 +136,7 @@ def _trial(study: StudyResults, trial: TrialRecord, checkpoint: Path) -> KeptRun
     whole, damaged = _whole([checkpoint], trial.config.model, of=study.folder)
     return KeptRun(
         name=f"{study.folder.name}_{trial.trial_id}",
+        folder=study.folder,
         description=replace(study.description, baseline=trial.config),
         config=trial.config,
         checkpoints=whole,

@@ -15,17 +15,21 @@ from raytrain.report.comparison import ComparedRun, caveats, comparisons, rows
 from raytrain.report.edits import aligned, marked
 from raytrain.report.figures.catalogue import figures_of
 from raytrain.report.figures.learning_curves import curves_of_runs
+from raytrain.report.figures.model_rates import rates_by_age
 from raytrain.report.front import about_front, front_table
+from raytrain.report.score_tables import group_tables, overall_table, score_notes
 from raytrain.report.statements import (
     commands,
     cost,
     facts,
     memory_name,
     numbers_sentence,
+    numbers_told,
     provenance_lines,
     warnings,
 )
 from raytrain.report.table import trial_table
+from raytrain.results.scores import Scores
 from raytrain.results.study_results import StudyResults, outcomes, worst_utterances
 from raytrain.results.transcripts import counts
 from raytrain.results.verdict import Finding
@@ -55,6 +59,7 @@ def study_pages(study: StudyResults) -> dict[str, str]:
         worst=worst_utterances(study, count=20),
         numbers=numbers_sentence(study),
         language=study.description.baseline.model.text_language(),
+        spaced=study.rate == "WER",
         outcomes=outcomes(study.records),
         cost=cost(study),
         commands=commands(study),
@@ -73,6 +78,27 @@ def comparison_pages(runs: Sequence[ComparedRun]) -> dict[str, str]:
         comparisons=comparisons(runs),
         rows=[[name, *cells] for name, cells in rows(runs)],
         figures=[] if curves is None else [curves],
+    )
+
+
+def score_pages(scores: Scores) -> dict[str, str]:
+    """Models on a test set, under ".html" and ".md"."""
+    return _pages(
+        "score",
+        title=scores.title,
+        caveats=scores.all_caveats(),
+        verdicts=[(_TONE.get(one.finding, "open"), one.sentence) for one in scores.against],
+        notes=score_notes(scores),
+        overall=overall_table(scores),
+        groups=group_tables(scores),
+        figures=[rates_by_age(scores)],
+        worst=[
+            (one.name, one.worst(20), numbers_told(one.rows, scores.language, whose=one.name)) for one in scores.models
+        ],
+        language=scores.language,
+        spaced=scores.rate == "WER",
+        data=scores.data.items(),
+        models=[(one.name, one.facts.items()) for one in scores.models],
     )
 
 

@@ -1,7 +1,7 @@
 """A study's results in; the sentences, facts and commands that its report gives, as plain values, out."""
 
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeGuard
 
 from raytrain.config.languages import language_name, normaliser_of
@@ -11,7 +11,7 @@ from raytrain.report.table import product_text
 from raytrain.results.choose import peak_memory_gib
 from raytrain.results.records import Outcome, TrialRecord
 from raytrain.results.study_results import StudyResults
-from raytrain.results.transcripts import counts
+from raytrain.results.transcripts import Scored, counts
 from raytrain.results.word_errors import WordErrors
 from raytrain.results.wording import NOTHING, duration_text, key_name, number_text, short, signed
 
@@ -61,7 +61,11 @@ def scored_by(study: StudyResults) -> str:
 def numbers_sentence(study: StudyResults) -> str:
     """How many of the best trial's errors are one number written in two ways; empty where none is."""
     language = study.description.baseline.model.text_language()
-    rows = study.utterances(study.best)
+    return numbers_told(study.utterances(study.best), language, whose="the best trial")
+
+
+def numbers_told(rows: Sequence[Scored], language: str, *, whose: str) -> str:
+    """How many of the errors in these rows are one number written in two ways; empty where none is."""
     found = sum(number_edits(row["reference"], row["hypothesis"], language) for row in rows if counts(row).edits)
     errors = WordErrors.total(map(counts, rows)).edits
     if not found:
@@ -69,7 +73,7 @@ def numbers_sentence(study: StudyResults) -> str:
     kind = "numbers in words against the same in digits, as 1 2 3 for one two three"
     if language != "en":
         kind = "digits on one side where the other has words, as 3 for drei, mostly the same number"
-    share = f"{found} of the best trial's {errors} errors {'is' if found == 1 else 'are'} of this kind"
+    share = f"{found} of {whose}'s {errors} errors {'is' if found == 1 else 'are'} of this kind"
     return f"{share}: {kind}. They count, as in the field's own scorers."
 
 

@@ -10,7 +10,7 @@ from raytrain.files import make_folder, sync_folder
 def new_run_folder(storage: str | Path, parts: list[str], *, today: date | None = None) -> Path:
     """Make and return `<storage>/<date>_<part>_<part>`, with -2, -3, ... behind it where the name is taken."""
     home = Path(storage)
-    name = "_".join([(today or date.today()).isoformat(), *(_safe(part) for part in parts)])
+    name = "_".join([(today or date.today()).isoformat(), *(safe_name(part) for part in parts)])
     try:
         make_folder(home)
         number = 1
@@ -29,7 +29,7 @@ def new_run_folder(storage: str | Path, parts: list[str], *, today: date | None 
         ) from None
 
 
-def _safe(part: str) -> str:
+def safe_name(part: str) -> str:
     """A name as one piece of a folder's name: no separators, no spaces, never hidden."""
     kept = "".join(letter if letter.isalnum() or letter in "-." else "-" for letter in part)
     return kept.strip("-.") or "run"

@@ -5,8 +5,9 @@ both sides. What one training's luck adds is estimated from repeats with other s
 looked at, the interval is widened to hold for all of them at once (a max statistic), since the luckiest was picked.
 """
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -111,6 +112,15 @@ def compare(
     ]
 
 
+def interval(one: Contender) -> tuple[float, float] | None:
+    """The 95 % interval of a WER over children; None where they are too few for one, or say nothing that is counted."""
+    if one.num_children < 2 or not one.words.sum():
+        return None
+    nothing = replace(one, name="no errors", edits=np.zeros((1, one.num_children)))
+    (found,) = compare([replace(one, edits=one.edits.mean(axis=0, keepdims=True))], nothing)
+    return (max(found.low, 0.0), found.high) if math.isfinite(found.low) and math.isfinite(found.high) else None
+
+
 def _luck(contenders: Sequence[Contender]) -> tuple[float, int]:
     """The variance of one training's WER over seeds, pooled since each alone has few, and its degrees of freedom."""
     repeated = [one for one in contenders if one.num_seeds > 1]
@@ -121,7 +131,8 @@ def _luck(contenders: Sequence[Contender]) -> tuple[float, int]:
 def _ratios(weights: np.ndarray, edits: np.ndarray, words: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """WER differences [draws, contenders] under these weights of children, and their variance over children."""
     children = len(words)
-    total_words = (weights @ words)[:, None]
+    # One at least: children who say nothing that is counted may be drawn alone.
+    total_words = np.maximum(weights @ words, 1)[:, None]
     ratios = (weights @ edits) / total_words
     # The sum over children of weight × (edits − ratio × words)², multiplied out so that it is three products.
     squares = (

@@ -47,6 +47,9 @@ class Scored(TypedDict):
     character_edits: NotRequired[_Count]
     """Edits in characters, and below the reference's characters; rows of earlier versions lack them."""
     characters: NotRequired[_Count]
+    session_id: NotRequired[str | None]
+    """Here and below, what a test manifest's rows have besides."""
+    source: NotRequired[str]
 
 
 @dataclass(frozen=True)

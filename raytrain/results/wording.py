@@ -1,11 +1,14 @@
 """Numbers, keys and configurations as a reader likes them."""
 
+import math
+from itertools import pairwise
 from typing import Any
 
 from raytrain.config.baseline import Baseline
 from raytrain.results.records import TrialRecord
 
 NOTHING = "–"
+_ENDS_S = (0.0, 2.0, 4.0, 8.0, 15.0, 30.0, math.inf)
 _SPLIT = ("training.batch_size", "training.gradient_accumulation_steps", "training.learning_rate")
 
 
@@ -64,3 +67,15 @@ def duration_text(seconds: float) -> str:
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def length_text(seconds: float | None) -> str:
+    """The range that a clip's duration falls in, as in "2–4 s"."""
+    if seconds is None or not math.isfinite(seconds):
+        return "unknown s"
+    low, high = next((low, high) for low, high in pairwise(_ENDS_S) if seconds < high)
+    return f"{short(low)}–{short(high)} s" if math.isfinite(high) else f"over {short(low)} s"
+
+
+LENGTHS = [length_text(low) for low in _ENDS_S[:-1]]
+"""All such ranges, the shortest first."""

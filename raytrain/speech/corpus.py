@@ -48,6 +48,8 @@ class Corpus:
     def __init__(self, folder: Path) -> None:
         description = described(folder)
         self.folder = folder
+        self.manifest = Path(description.manifest)
+        """The manifest that it was made from."""
         self.synthetic = description.synthetic
         """Whether it is the demo corpus, made by text-to-speech: a WER on it says nothing about real children."""
         self.problems = description.tally
@@ -68,6 +70,12 @@ class Corpus:
         """Of each utterance's samples: the same sound has the same, whatever file it came in."""
         digests: list[str] = self._table["sound_digest"].to_pylist()
         return digests
+
+    @cached_property
+    def session_ids(self) -> list[str | None]:
+        """Each utterance's session, where the manifest names one."""
+        ids: list[str | None] = self._table["session_id"].to_pylist()
+        return ids
 
     def __len__(self) -> int:
         return len(self.utterance_ids)
@@ -100,16 +108,18 @@ def prepare(
     manifest: Path,
     *,
     max_bad_share: float = 0.02,
+    with_texts: bool = True,
     cache: Path | None = None,
     progress: ProgressCallback = lambda done, total: None,
 ) -> Corpus:
     """The prepared form of a manifest, made now or found in the cache; a second process waits for the first.
 
     It is found again only while the manifest, and the size and time of every file it names, stay as they were.
-    Unusable utterances are left out and counted; a larger share of them than `max_bad_share` is refused.
+    Unusable utterances are left out and counted; a larger share of them than `max_bad_share` is refused. Without texts
+    none needs a transcript: that is a corpus to transcribe.
     """
     manifest = manifest.absolute()
-    seen = _survey(manifest)
+    seen = _survey(manifest, with_texts=with_texts)
     if not seen.num_utterances:
         raise InputError(f"{manifest}: holds no utterances; one JSON object a line is wanted")
     folder = _made(corpora_folder(cache)) / seen.key
@@ -119,7 +129,7 @@ def prepare(
         with ProcessLock(folder.with_suffix(".lock"), in_use=lambda holder: logger.info(waiting)):
             corpus = _found(folder)  # it may have been made while we waited
             if corpus is None:
-                _make(folder, manifest, seen, max_bad_share, progress)
+                _make(folder, manifest, seen, max_bad_share, with_texts, progress)
                 corpus = open_corpus(folder)
     if corpus.problems.bad_share > max_bad_share or not len(corpus):
         raise InputError(_refusal(manifest, corpus.problems, seen.num_utterances, max_bad_share))
@@ -146,10 +156,11 @@ class _Survey(NamedTuple):
     num_utterances: int
 
 
-def _survey(manifest: Path) -> _Survey:
-    known = hashlib.sha256(f"{_FORMAT_VERSION} {manifest}\n".encode(errors="surrogateescape"))
+def _survey(manifest: Path, *, with_texts: bool) -> _Survey:
+    read_how = "" if with_texts else " without texts"
+    known = hashlib.sha256(f"{_FORMAT_VERSION} {manifest}{read_how}\n".encode(errors="surrogateescape"))
     num_lines = num_utterances = 0
-    for item in iterate_manifest(manifest):
+    for item in iterate_manifest(manifest, with_texts=with_texts):
         num_lines += 1
         if isinstance(item, Utterance):
             num_utterances += 1
@@ -161,14 +172,23 @@ def _survey(manifest: Path) -> _Survey:
     return _Survey(known.hexdigest()[:24], num_lines, num_utterances)
 
 
-def _make(folder: Path, manifest: Path, seen: _Survey, max_bad_share: float, progress: ProgressCallback) -> None:
+def _make(
+    folder: Path, manifest: Path, seen: _Survey, max_bad_share: float, with_texts: bool, progress: ProgressCallback
+) -> None:
     """Make a corpus beside its place and move it there at the end: nobody ever sees half a corpus."""
     unfinished = folder.with_suffix(".unfinished")
     most_bad = max_bad_share * seen.num_utterances
 
     def shards_made() -> Tally:
         unfinished.mkdir(exist_ok=True)
-        return write_shards(manifest, unfinished, num_lines=seen.num_lines, most_bad=most_bad, progress=progress)
+        return write_shards(
+            manifest,
+            unfinished,
+            num_lines=seen.num_lines,
+            most_bad=most_bad,
+            with_texts=with_texts,
+            progress=progress,
+        )
 
     try:
         tally = shards_made()

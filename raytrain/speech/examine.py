@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -77,21 +78,32 @@ def _examined(utterance: Utterance, most_samples: int | None) -> Examined:
 
 def _sound(utterance: Utterance, most_samples: int | None) -> Sound:
     """The file's sound; UnusableError where its bytes are not those that the manifest speaks of."""
-    path = utterance.audio_path
+    return read_sound(
+        utterance.audio_path,
+        filesize_bytes=utterance.filesize_bytes,
+        md5_hash=utterance.md5_hash,
+        most_samples=most_samples,
+    )
+
+
+def read_sound(
+    path: Path, *, filesize_bytes: int | None = None, md5_hash: str | None = None, most_samples: int | None = None
+) -> Sound:
+    """A file's sound; UnusableError where it cannot be read, or has not the size or the hash that is given, if any."""
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
             raise UnusableError(Kind.MISSING_FILE, f"a folder, a pipe or a device, and no file: {path}")
         size = status.st_size
-        if utterance.filesize_bytes is not None and size != utterance.filesize_bytes:
-            message = f"{path} has {size} bytes, the manifest says {utterance.filesize_bytes}"
+        if filesize_bytes is not None and size != filesize_bytes:
+            message = f"{path} has {size} bytes, the manifest says {filesize_bytes}"
             raise UnusableError(Kind.FILESIZE_MISMATCH, message)
         if size > MOST_BYTES:
             message = f"{path} has {size:,} bytes, over {MOST_BYTES:,}; cut it into utterances"
             raise UnusableError(Kind.TOO_LARGE, message)
         with path.open("rb") as file:
-            if utterance.md5_hash is not None:
-                _check_md5(hashlib.file_digest(file, _md5).hexdigest(), utterance)
+            if md5_hash is not None:
+                _check_md5(hashlib.file_digest(file, _md5).hexdigest(), md5_hash, path)
                 file.seek(0)
             # A small file is read at once: the decoder asks for its bytes in many small pieces.
             source = io.BytesIO(file.read()) if size <= _READ_AT_ONCE_BYTES else file
@@ -106,9 +118,9 @@ def _md5() -> "hashlib._Hash":
     return hashlib.md5(usedforsecurity=False)
 
 
-def _check_md5(found: str, utterance: Utterance) -> None:
-    if found != utterance.md5_hash:
-        message = f"{utterance.audio_path} is {found}, the manifest says {utterance.md5_hash}"
+def _check_md5(found: str, wanted: str, path: Path) -> None:
+    if found != wanted:
+        message = f"{path} is {found}, the manifest says {wanted}"
         raise UnusableError(Kind.MD5_MISMATCH, message)
 
 

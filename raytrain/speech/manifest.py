@@ -18,8 +18,9 @@ from raytrain.speech.problems import Kind, ManifestProblem, UnusableError
 from raytrain.speech.spellings import spelling
 
 DEMO_MANIFEST = Path(__file__).parent / "demo" / "manifest.jsonl"
-_REQUIRED = ("utterance_id", "child_id", "audio_path", "orthographic_text")
-_TEXTS = (*_REQUIRED, "session_id", "md5_hash")
+_REQUIRED = ("utterance_id", "child_id", "audio_path")
+_TRANSCRIPT = "orthographic_text"
+_TEXTS = (*_REQUIRED, _TRANSCRIPT, "session_id", "md5_hash")
 _NUMBERS = ("audio_duration_sec", "filesize_bytes")
 _NUMBER = re.compile(r"\d{1,15}(\.\d{1,15})?")
 _MOST_ID_LETTERS = 1_000
@@ -38,6 +39,7 @@ class Utterance:
     age_bucket: str
     """The bucket that the utterance is scored in, one of AGE_BUCKETS."""
     orthographic_text: str
+    """The transcript; empty where the manifest was read without."""
     duration_s: float | None
     """The duration that the manifest declares; the audio decides."""
     session_id: str | None
@@ -64,9 +66,24 @@ def manifest_path(name_or_path: str | Path) -> Path:
     return path
 
 
-def iterate_manifest(path: Path) -> Iterator[Utterance | ManifestProblem]:
-    """Each line as an utterance or the problem with it, in order; what concerns many lines is noted at the first."""
-    reader = _Reader(path.parent)
+def has_transcripts(path: Path) -> bool:
+    """Whether any line has a transcript; InputError where the file is no JSON lines."""
+    for _, raw in numbered_lines(path):
+        try:
+            text = None if raw is None else _parse(raw).get(_TRANSCRIPT)
+        except UnusableError:
+            continue
+        if text is not None and str(text).strip():
+            return True
+    return False
+
+
+def iterate_manifest(path: Path, *, with_texts: bool = True) -> Iterator[Utterance | ManifestProblem]:
+    """Each line as an utterance or the problem with it, in order; what concerns many lines is noted at the first.
+
+    Without texts, a line needs no transcript: its utterance has an empty one.
+    """
+    reader = _Reader(path.parent, with_texts=with_texts)
     for line, raw in numbered_lines(path):
         utterance_id = None
         try:
@@ -108,15 +125,16 @@ def _id(fields: Mapping[str, Any]) -> str | None:
 class _Reader:
     """Makes utterances of lines, and remembers what was seen: ids, spellings of children, and what was noted."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, *, with_texts: bool) -> None:
+        self._folder, self._with_texts = folder, with_texts
+        self._required = (*_REQUIRED, _TRANSCRIPT) if with_texts else _REQUIRED
         self._first_line_of: dict[str, int] = {}
         self._spelling_of: dict[str, str] = {}
         self._noted: set[tuple[Kind, str]] = set()
 
     def utterance(self, fields: dict[str, Any], line: int) -> tuple[Utterance, list[tuple[Kind, str]]]:
         """The line's utterance, and notes; UnusableError with the first thing that keeps it from being one."""
-        missing = [name for name in _REQUIRED if fields.get(name) is None]
+        missing = [name for name in self._required if fields.get(name) is None]
         if missing:
             raise UnusableError(Kind.MISSING_FIELD, f"missing: {', '.join(missing)}")
         fields, read_as = _meant(fields)
@@ -126,7 +144,8 @@ class _Reader:
         first_line = self._first_line_of.setdefault(fields["utterance_id"], line)
         if first_line != line:
             raise UnusableError(Kind.DUPLICATE_ID, f"first seen at line {first_line}")
-        if not fields["orthographic_text"].strip():
+        text = (fields.get(_TRANSCRIPT) or "") if self._with_texts else ""
+        if self._with_texts and not text.strip():
             raise UnusableError(Kind.EMPTY_TRANSCRIPT, "orthographic_text is empty")
         path = self._folder / fields["audio_path"]
         if "\\" in fields["audio_path"] and not os.path.exists(path):  # noqa: PTH110  # Path's raises for long names
@@ -142,7 +161,7 @@ class _Reader:
             child_id=fields["child_id"],
             audio_path=path,
             age_bucket=bucket if bucket in AGE_BUCKETS else "unknown",
-            orthographic_text=fields["orthographic_text"],
+            orthographic_text=text,
             duration_s=None if duration_s is None else float(duration_s),
             session_id=fields.get("session_id"),
             md5_hash=fields["md5_hash"].strip().lower() if fields.get("md5_hash") else None,

@@ -36,13 +36,15 @@ class TooManyBadError(ValueError):
         self.tally = tally
 
 
-def write_shards(manifest: Path, folder: Path, *, num_lines: int, most_bad: float, progress: ProgressCallback) -> Tally:
+def write_shards(
+    manifest: Path, folder: Path, *, num_lines: int, most_bad: float, with_texts: bool, progress: ProgressCallback
+) -> Tally:
     """Write the shards that are not there yet; the counts over all of them. Gives up once over `most_bad` are bad."""
     tally, done, number = Tally(), 0, 0
     while (finished := _finished(folder, number)) is not None:
         tally, done, number = tally + finished.tally, done + finished.lines, number + 1
     progress(done, num_lines)
-    examined = examine(islice(iterate_manifest(manifest), done, None))
+    examined = examine(islice(iterate_manifest(manifest, with_texts=with_texts), done, None))
     while True:
         shard = _ShardWriter(_shard(folder, number))
         with shard.stream:

@@ -18,10 +18,12 @@ _log = logging.getLogger("raytrain")
 _PATTERNS = ["*.json", "*.txt", "model.safetensors", "model-*.safetensors"]
 """The files fetched of a repository: not the same weights again in the forms of other frameworks."""
 _HUB_ANSWERS_WITHIN_S = 4.0
+_FOR_A_RUN = "train from random weights with model.pretrained=null, or take --baseline tiny"
 
 
-def locate(pretrained: str) -> Path:
-    """The folder that holds these weights, fetched and cached if need be; InputError says what can be done instead."""
+def locate(pretrained: str, *, else_do: str = _FOR_A_RUN) -> Path:
+    """The folder that holds these weights, fetched and cached if need be; InputError says what can be done
+    instead, at last `else_do`."""
     basename = pretrained.rstrip("/").rsplit("/", 1)[-1]
     in_our_cache = our_cache() / basename
     found = _named(pretrained) or _below_models(basename) or _in_hub_cache(pretrained)
@@ -41,7 +43,7 @@ def locate(pretrained: str) -> Path:
         raise InputError(
             f"model.pretrained: {pretrained} is not on this machine and cannot be fetched ({'; '.join(reasons)}); "
             f"name a folder that holds it (or its parent in RAYTRAIN_MODELS), fetch it where the hub can be reached, "
-            f"train from random weights with model.pretrained=null, or take --baseline tiny"
+            f"{else_do}"
         )
     return found
 

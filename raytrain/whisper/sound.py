@@ -61,22 +61,34 @@ def fault_seen(folder: Path) -> str | None:
 
 def require_variant(model: Model, folder: Path) -> None:
     """Refuse weights of another shape than the configured variant's, with the variant that they are."""
-    config = described(folder)
-    if config["model_type"] != "whisper":
-        raise InputError(
-            f"model.pretrained: {folder} holds a model of type {config['model_type']}, not whisper; name other weights"
-        )
-    shape = {field: config.get(key) for key, field in SHAPE.items()}
-    wanted = VARIANTS[model.variant]
-    if shape == _shape(wanted):
+    require_whisper(folder)
+    wanted, same = VARIANTS[model.variant], variant_of(folder)
+    if same == wanted.name:
         return
-    same = [variant.name for variant in VARIANTS.values() if _shape(variant) == shape]
-    what = f"are whisper-{same[0]}" if same else f"have the shape of no variant ({shape})"
-    way_out = f"set model.variant={same[0]}, or name" if same else "name"
+    what = f"are whisper-{same}" if same else f"have the shape of no variant ({_described_shape(folder)})"
+    way_out = f"set model.variant={same}, or name" if same else "name"
     raise InputError(
         f"model.variant: the weights of {model.pretrained} {what}, not whisper-{model.variant}; "
         f"{way_out} weights such as model.pretrained={wanted.hub_id}"
     )
+
+
+def require_whisper(folder: Path) -> None:
+    """Refuse the weights of a model of another type."""
+    found = described(folder)["model_type"]
+    if found != "whisper":
+        raise InputError(f"model.pretrained: {folder} holds a model of type {found}, not whisper; name other weights")
+
+
+def variant_of(folder: Path) -> str | None:
+    """The variant whose shape the weights of a folder have; None where no variant's, as of a distilled Whisper."""
+    shape = _described_shape(folder)
+    return next((variant.name for variant in VARIANTS.values() if _shape(variant) == shape), None)
+
+
+def _described_shape(folder: Path) -> dict[str, Any]:
+    config = described(folder)
+    return {field: config.get(key) for key, field in SHAPE.items()}
 
 
 def _shape(variant: Variant) -> dict[str, int]:

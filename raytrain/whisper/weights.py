@@ -19,7 +19,7 @@ from raytrain.whisper.configs import generation_config, lacking, model_config
 from raytrain.whisper.folders import described, described_decoding
 from raytrain.whisper.labels import decoder_prompt, is_multilingual
 from raytrain.whisper.locate import locate
-from raytrain.whisper.sound import fault_seen, require_variant, written_fault
+from raytrain.whisper.sound import fault_seen, require_variant, require_whisper, written_fault
 from raytrain.whisper.variants import VARIANTS
 
 __all__ = ["Whisper", "check", "load", "locate", "save"]
@@ -69,9 +69,15 @@ def check(model: Model) -> None:
         _tokenizer_and_prompt(model, folder)
 
 
-def load(model: Model, *, seed: int) -> Whisper:
-    """The weights as the configuration wants them; `seed` draws them where `pretrained` is null."""
-    loaded = _random(model, seed=seed) if model.pretrained is None else _pretrained(model, locate(model.pretrained))
+def load(model: Model, *, seed: int, any_shape: bool = False) -> Whisper:
+    """The weights as the configuration wants them; `seed` draws them where `pretrained` is null.
+
+    With `any_shape` they may be of another shape than the variant's, as a distilled Whisper's: to listen, not to train.
+    """
+    if model.pretrained is None:
+        loaded = _random(model, seed=seed)
+    else:
+        loaded = _pretrained(model, locate(model.pretrained), any_shape=any_shape)
     if model.freeze_encoder:
         loaded.model.freeze_encoder()
     if model.gradient_checkpointing:
@@ -103,11 +109,11 @@ def save(whisper: Whisper, folder: Path, *, window: Audio, extra: Mapping[str, A
     write_json(folder / _RAYTRAIN, {**extra, "source": whisper.source, "window": window.model_dump()})
 
 
-def _pretrained(model: Model, folder: Path) -> Whisper:
+def _pretrained(model: Model, folder: Path, *, any_shape: bool) -> Whisper:
     import torch
     from transformers import WhisperConfig, WhisperForConditionalGeneration
 
-    tokenizer, prompt = _tokenizer_and_prompt(model, folder)
+    tokenizer, prompt = _tokenizer_and_prompt(model, folder, any_shape=any_shape)
     # Settings given to the model's from_pretrained would land in generation_config.json, too.
     config = WhisperConfig.from_pretrained(folder, local_files_only=True, **_settings(model))
     with _without_progress_bars():
@@ -153,11 +159,14 @@ def _settings(model: Model) -> dict[str, Any]:
     return {**dict.fromkeys(off, 0.0), "dropout": model.dropout, "apply_spec_augment": False}
 
 
-def _tokenizer_and_prompt(model: Model, folder: Path) -> tuple[Any, tuple[int, ...]]:
+def _tokenizer_and_prompt(model: Model, folder: Path, *, any_shape: bool = False) -> tuple[Any, tuple[int, ...]]:
     """The tokenizer, and what each transcript starts from, of a folder in which all can be this Whisper's."""
     from raytrain.whisper.tokenizer import load_tokenizer
 
-    require_variant(model, folder)
+    if any_shape:
+        require_whisper(folder)
+    else:
+        require_variant(model, folder)
     _refuse(folder, fault_seen(folder))
     described_decoding(folder)
     tokenizer = load_tokenizer(folder)

@@ -5,6 +5,7 @@ Nothing outside of the folder is named as a place to write to.
 
 import argparse
 import importlib
+import json
 import os
 import random
 import shutil
@@ -74,9 +75,9 @@ class Call:
 
 
 Target = Callable[[random.Random, Place], Call]
-_MODULES = {name: f"raytrain.{name}" for name in ("tune", "fit", "data", "plan", "export", "bench")} | {
-    name: f"raytrain.{name}.__main__" for name in ("archive", "report")
-}
+_MODULES = {
+    name: f"raytrain.{name}" for name in ("tune", "fit", "data", "plan", "export", "score", "transcribe", "bench")
+} | {name: f"raytrain.{name}.__main__" for name in ("archive", "report")}
 _LARGE_BYTES = 2**20
 
 
@@ -187,6 +188,33 @@ def sounds(rng: random.Random, place: Place) -> Call:
         row = {"utterance_id": f"u{number}", "child_id": f"c{number}", "audio_path": f"{number}{suffix}"}
         rows.append(row | {"age_bucket": "5-7", "orthographic_text": "a dog"})
     return _with_manifest(rng, write(place.here / "m.jsonl", rows))
+
+
+def predictions(rng: random.Random, place: Place) -> Call:
+    """What a model heard, damaged, on a corpus that is whole; or the folder of a score, damaged, to go on in."""
+    manifest = place.made / "corpus" / "m.jsonl"
+    names = [json.loads(line)["utterance_id"] for line in manifest.read_text().splitlines()]
+    heard = "".join(json.dumps({"utterance_id": name, "orthographic_text": "a dog"}) + "\n" for name in names).encode()
+    content = rng.choice((heard, damaged_bytes(heard, rng), mutated_manifest(rng)))
+    (place.here / "p.jsonl").write_bytes(content)
+    about = ""
+    if rng.random() < 0.3:
+        (place.here / "out").mkdir()
+        (place.here / "out" / "asked.json").write_bytes(damaged_bytes(b'{"data": {}, "models": {}}', rng))
+        about = "a score that was begun"
+    more = rng.choice(([], ["--json"], ["--language", rng.choice(VALUES)], ["p.jsonl"]))
+    return Call("score", ["p.jsonl", *more, "--manifest", str(manifest), "--to", "out"], about=about)
+
+
+def recordings(rng: random.Random, place: Place) -> Call:
+    """Names of sound for a model that is none: whatever there is, the refusal is a line."""
+    (place.here / "sound").mkdir()
+    for number in range(rng.randint(0, 3)):
+        data, suffix = mutated_sound(rng)
+        (place.here / "sound" / f"{number}{suffix}").write_bytes(data)
+    named = rng.choices(("sound", *_PLACES), k=rng.randint(1, 3))
+    more = rng.choice(([], ["--form", "srt"], ["--form", "jsonl", "--to", rng.choice(_PLACES)], ["--json"]))
+    return Call("transcribe", [rng.choice(("nowhere/at/all", "sound", *_PLACES)), *named, *more])
 
 
 def corpora(rng: random.Random, place: Place) -> Call:
@@ -494,7 +522,21 @@ def _word(action: argparse.Action, rng: random.Random) -> str:
 TARGETS: dict[str, Target] = {
     target.__name__: target
     for target in (
-        *(words, settings_files, manifests, sounds, corpora, prepared, checkpoints, weights, runs, archives, tracking),
+        *(
+            words,
+            settings_files,
+            manifests,
+            sounds,
+            predictions,
+            recordings,
+            corpora,
+            prepared,
+            checkpoints,
+            weights,
+            runs,
+            archives,
+            tracking,
+        ),
         *(environments, addresses, sweeps, arguments, storages),
     )
 }

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from raytrain.config.baseline import Audio
 from raytrain.release.card import ExportScore, model_card
 from raytrain.release.export import export
 from raytrain.release.runs import KeptRun, find_run
+from raytrain.results.transcripts import Scored
+from raytrain.speech.scoring import score
 from raytrain.training import precision as precisions
 from raytrain.training.evaluation import evaluate
 from raytrain.whisper import weights
@@ -177,3 +180,42 @@ def test_figures_of_random_weights_are_said_to_mean_nothing(fit: Path, tmp_path:
     assert "these figures mean nothing" in card
     assert "trained from random weights" in card
     assert ModelCard(card).data.eval_results is None
+
+
+def scored_row(number: int, reference: str, hypothesis: str, language: str) -> Scored:
+    errors, characters = score(reference, hypothesis, language)
+    of_characters = {"character_edits": characters.edits, "characters": characters.reference_words}
+    row = {"utterance_id": f"u{number}", "child_id": "a", "age_bucket": "5-7", "duration_s": 1.0}
+    return {**row, "reference": reference, "hypothesis": hypothesis, **errors.as_dict(), **of_characters}  # type: ignore[typeddict-item]
+
+
+def card_in(fit: Path, language: str, *pairs: tuple[str, str]) -> str:
+    run = find_run(fit)
+    config = run.config.model_copy(update={"model": run.config.model.model_copy(update={"language": language})})
+    rows = [scored_row(number, *pair, language) for number, pair in enumerate(pairs)]
+    run = replace(run, config=config, description=replace(run.description, baseline=config))
+    return model_card(run, ExportScore(rows, [1]), window=Audio())
+
+
+def test_a_card_has_the_character_error_rate_beside_that_of_words(fit: Path) -> None:
+    card = card_in(fit, "German", ("Das ist schön.", "Das ist schon."), ("um acht", "acht"))
+    assert "| age | WER % | CER % | words | utterances | children |" in card
+    assert "| **all** | 40.00 | 20.00 | 5 | 2 | 1 |" in card
+    assert "of the German texts, after this normaliser: case and punctuation levelled, marks and accents kept." in card
+    assert ModelCard(card).data.language == "de"
+
+
+def test_a_card_of_a_language_without_spaces_tells_of_characters_alone(fit: Path) -> None:
+    card = card_in(fit, "zh", ("她喜欢吃苹果", "她喜欢吃苹果吗"), ("你好", "你好"))
+    assert "## Character error rate" in card
+    assert "| **all** | 12.50 | 8 | 2 | 1 |" in card
+    assert not re.findall(r"\bWER\b", card.partition("## Trained on")[0])
+
+
+def test_rows_of_an_earlier_version_are_told_of_as_they_were_scored(fit: Path) -> None:
+    run = find_run(fit)
+    old = [{key: value for key, value in scored_row(0, "um acht", "acht", "en").items() if "character" not in key}]
+    config = run.config.model_copy(update={"model": run.config.model.model_copy(update={"language": "de"})})
+    card = model_card(replace(run, config=config), ExportScore(old, [1]), window=Audio())  # type: ignore[arg-type]
+    assert "CER" not in card
+    assert "after this normaliser: Whisper's English normaliser." in card

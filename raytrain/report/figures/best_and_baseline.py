@@ -1,9 +1,7 @@
 """Charts of the best trial beside the baseline: their WER on one validation set, by age and by length of clip."""
 
-import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 
 from raytrain.config.constants import AGE_BUCKETS
 from raytrain.config.languages import Rate
@@ -12,10 +10,9 @@ from raytrain.report.figures.scales import BOTTOM, LEFT, RIGHT, TOP, WIDTH, Scal
 from raytrain.results.study_results import StudyResults
 from raytrain.results.transcripts import Scored, counts
 from raytrain.results.word_errors import WordErrors
-from raytrain.results.wording import short
+from raytrain.results.wording import LENGTHS, length_text
 
 _ROW = 52
-_LENGTHS_S = (0.0, 2.0, 4.0, 8.0, 15.0, 30.0, math.inf)
 
 
 def wer_by_age(study: StudyResults) -> Figure | None:
@@ -29,7 +26,7 @@ def wer_by_age(study: StudyResults) -> Figure | None:
 def wer_by_length(study: StudyResults) -> Figure | None:
     """WER of the best trial and the baseline by duration: whether short or long clips are the trouble."""
     return _side_by_side(
-        study, lambda row: _length(row.get("duration_s")), order=[_length(low) for low in _LENGTHS_S[:-1]],
+        study, lambda row: length_text(row.get("duration_s")), order=LENGTHS,
         title=f"{study.rate} by length of clip", caption="The best trial beside the baseline, by duration.",
     )  # fmt: skip
 
@@ -79,11 +76,3 @@ def _tip(rate: Rate, who: str, name: str, errors: WordErrors, clips: int) -> str
     edits = f"{errors.substitutions} substituted, {errors.deletions} left out, {errors.insertions} put in"
     counted = f"{errors.reference_words} {'words' if rate == 'WER' else 'characters'}"
     return f"{who}, {name}\n{rate} {errors.wer:.3f} on {clips} clips\n{edits} of {counted}"
-
-
-def _length(seconds: float | None) -> str:
-    """The range that a clip's duration falls in, as in "2–4 s"."""
-    if seconds is None or not math.isfinite(seconds):
-        return "unknown s"
-    low, high = next((low, high) for low, high in pairwise(_LENGTHS_S) if seconds < high)
-    return f"{short(low)}–{short(high)} s" if math.isfinite(high) else f"over {short(low)} s"

@@ -54,7 +54,7 @@ def _heard(
     if not files:
         return 0
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # or generate() prints its settings at every call
-    from raytrain.release.hearing import Listener  # here: what is wrong so far is reported before torch is there
+    from raytrain.release.listener import Listener  # here: what is wrong so far is reported before torch is there
     from raytrain.release.transcribe import Unread, transcribe_files
 
     beams = arguments.num_beams or named.prediction.num_beams

@@ -11,8 +11,8 @@ from raytrain.config.languages import language_name, rate_of
 from raytrain.files import write_json, write_text
 from raytrain.release.asked import Asked, Contestant
 from raytrain.release.heard import overlap
-from raytrain.release.hearing import Listener
 from raytrain.release.held_out import HeldOut
+from raytrain.release.listener import Listener
 from raytrain.release.models import NamedModel
 from raytrain.release.predictions import NamedPredictions
 from raytrain.release.score_folder import PREDICTIONS, ScoreFolder

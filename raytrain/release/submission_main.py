@@ -5,6 +5,7 @@ the code that transcribes.
 """
 
 import json
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 from transformers.utils import logging as transformers_logging
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # however this is started, what lies beside it is found
-from raytrain.release.transcriber import WindowedWhisper, say, transcribe  # noqa: E402
+from raytrain.release.transcriber import WindowedWhisper, say, transcribe
 
 DATA, SUBMISSION = Path("data"), Path("submission")
 PROGRESS_LINES = 50

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from raytrain.release.hearing import Listener
+from raytrain.release.listener import Listener
 from raytrain.release.sound_files import SoundFile
 from raytrain.release.transcripts import Transcript
 from raytrain.speech.audio import SAMPLE_RATE, Sound

@@ -7,7 +7,7 @@ window: the WER is the same for every evaluation.batch_size.
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
+from operator import attrgetter
 from typing import Literal, Protocol
 
 import numpy as np
@@ -74,8 +74,11 @@ class _Piece:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What was made of one clip."""
+    """What was made of a clip, or of one of the parts of a long one."""
 
+    start: int
+    end: int
+    """The part, in samples at 16 kHz."""
     text: str
     babbled: bool
     """Whether words were cut off that nobody can have said in this time."""
@@ -120,21 +123,26 @@ def decode(
     precision: Precision,
     max_new_tokens: int = MAX_TARGET_POSITIONS,
     before_batch: Callable[[], None] = lambda: None,
-) -> list[Heard]:
-    """Transcribe these clips, in this order; each rank decodes a share, and all get the whole. The model is left in
-    training mode or not, as it was. A clip may take as many tokens as can be said in its time, and `max_new_tokens` at
-    most. What `before_batch` raises on the only rank there is ends it."""
+    progress: Callable[[float], None] = lambda seconds: None,
+) -> list[list[Heard]]:
+    """The parts of each of these clips, in this order; each rank decodes a share, and all get the whole. The model is
+    left in training mode or not, as it was. A part may take as many tokens as can be said in its time, and
+    `max_new_tokens` at most. What `before_batch` raises on the only rank there is ends it. `progress` is called with
+    the seconds of sound that this rank has heard."""
     decoder = _Decoder(whisper, clips, audio, window, precision, evaluation.num_beams, max_new_tokens)
     pieces = [piece for index in indices for piece in decoder.pieces(index)]
     batches = _one_window_each(pieces, evaluation.batch_size)[rank() :: world_size()]
     was_training = whisper.model.training
     whisper.model.eval()
 
-    def mine() -> list[tuple[int, int, Heard]]:
-        rows: list[tuple[int, int, Heard]] = []
+    def mine() -> list[tuple[int, Heard]]:
+        rows: list[tuple[int, Heard]] = []
+        samples = 0
         for batch in batches:
             before_batch()
             rows += decoder.decode(batch)
+            samples += sum(piece.end - piece.start for piece in batch)
+            progress(samples / SAMPLE_RATE)
         return rows
 
     try:
@@ -143,14 +151,15 @@ def decode(
         )
     finally:
         whisper.model.train(was_training)
-    by_clip: dict[int, list[tuple[int, Heard]]] = defaultdict(list)
-    for index, start, part in gather(heard):
-        by_clip[index].append((start, part))
-    return [_joined([part for _, part in sorted(by_clip[index], key=itemgetter(0))]) for index in indices]
+    by_clip: dict[int, list[Heard]] = defaultdict(list)
+    for index, part in gather(heard):
+        by_clip[index].append(part)
+    return [sorted(by_clip[index], key=attrgetter("start")) for index in indices]
 
 
-def _joined(parts: list[Heard]) -> Heard:
-    return Heard(" ".join(part.text for part in parts if part.text), any(part.babbled for part in parts))
+def joined(parts: list[Heard]) -> str:
+    """The text of a clip's parts."""
+    return " ".join(part.text for part in parts if part.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,8 +188,8 @@ class _Decoder:
         window_s = fitted_s if self.window == "fitted" else FULL_WINDOW_S
         return _Piece(index, start, end, window_s, min(most, self.max_new_tokens))
 
-    def decode(self, batch: list[_Piece]) -> list[tuple[int, int, Heard]]:
-        """Of each piece its clip, its first sample, and what was heard in it."""
+    def decode(self, batch: list[_Piece]) -> list[tuple[int, Heard]]:
+        """Of each piece its clip, and what was heard in it."""
         whisper = self.whisper
         sounds = [self.clips.audio(piece.index)[piece.start : piece.end] for piece in batch]
         mel = log_mel(sounds, frames=frames(batch[0].window_s), num_mel_bins=whisper.model.config.num_mel_bins)
@@ -191,13 +200,13 @@ class _Decoder:
                 num_beams=self.num_beams,
                 max_new_tokens=batch[0].max_new_tokens,
             )
-        return [(piece.index, piece.start, self._heard(piece, row)) for piece, row in zip(batch, rows, strict=True)]
+        return [(piece.index, self._heard(piece, row)) for piece, row in zip(batch, rows, strict=True)]
 
     def _heard(self, piece: _Piece, row: Emitted) -> Heard:
         text = self.whisper.tokenizer.decode(row.tokens, skip_special_tokens=True).strip()
         seconds = (piece.end - piece.start) / SAMPLE_RATE
         kept = without_babble(text, seconds, ended=row.ended, language=self.whisper.text_language)
-        return Heard(kept, babbled=kept != text)
+        return Heard(piece.start, piece.end, kept, babbled=kept != text)
 
 
 def _one_window_each(pieces: list[_Piece], batch_size: int) -> list[list[_Piece]]:
@@ -211,13 +220,14 @@ def _one_window_each(pieces: list[_Piece], batch_size: int) -> list[list[_Piece]
     ]
 
 
-def _scored(corpus: Corpus, indices: list[int], heard: list[Heard], language: str) -> Evaluated:
+def _scored(corpus: Corpus, indices: list[int], heard: list[list[Heard]], language: str) -> Evaluated:
     by_age_bucket: dict[str, WordErrors] = defaultdict(WordErrors)
     character_errors = WordErrors()
     utterances: list[Scored] = []
-    for index, one in zip(indices, heard, strict=True):
+    for index, parts_heard in zip(indices, heard, strict=True):
+        hypothesis = joined(parts_heard)
         reference, bucket = corpus.texts[index], corpus.age_buckets[index]
-        errors, in_characters = score(reference, one.text, language)
+        errors, in_characters = score(reference, hypothesis, language)
         by_age_bucket[bucket] += errors
         character_errors += in_characters
         utterances.append(
@@ -227,7 +237,7 @@ def _scored(corpus: Corpus, indices: list[int], heard: list[Heard], language: st
                 "age_bucket": bucket,
                 "duration_s": round(float(corpus.durations_s[index]), 3),
                 "reference": reference,
-                "hypothesis": one.text,
+                "hypothesis": hypothesis,
                 "substitutions": errors.substitutions,
                 "deletions": errors.deletions,
                 "insertions": errors.insertions,
@@ -242,5 +252,5 @@ def _scored(corpus: Corpus, indices: list[int], heard: list[Heard], language: st
         character_errors,
         language,
         utterances,
-        sum(one.babbled for one in heard),
+        sum(any(part.babbled for part in one) for one in heard),
     )

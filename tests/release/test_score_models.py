@@ -105,7 +105,7 @@ def test_weights_of_another_shape_than_any_variants_are_heard_too(tiny_en: Path,
     """As a distilled Whisper: the decoder has fewer layers."""
     from transformers import WhisperForConditionalGeneration
 
-    from raytrain.release.hearing import Listener
+    from raytrain.release.listener import Listener
 
     folder = copy_of(tiny_en, tmp_path / "distilled")
     model = WhisperForConditionalGeneration.from_pretrained(tiny_en)

@@ -13,7 +13,7 @@ import soundfile
 import soxr
 
 from raytrain.errors import InputError
-from raytrain.release.hearing import Listener
+from raytrain.release.listener import Listener
 from raytrain.release.models import find_model
 from raytrain.release.sound_files import SoundFile, sound_files, targets
 from raytrain.release.transcribe import Unread, transcribe_files

@@ -113,8 +113,9 @@ def _tell(result: Result, folder: Path, *, rate: Rate, as_json: bool) -> int:
         if result["outcome"] == "failed":
             say(f"to go on, once that is mended:\n{_resume_command(folder)}")
         return 1
+    beside = f", CER {number_text(result.get('eval_cer'), 4)}" if rate == "WER" and "eval_cer" in result else ""
     say(
-        f"{rate} {number_text(result.get('eval_wer'), 4)} after {result.get('step')} steps "
+        f"{rate} {number_text(result.get('eval_wer'), 4)}{beside} after {result.get('step')} steps "
         f"(best {number_text(result.get('best_eval_wer'), 4)}), {number_text(result.get('train_examples_per_s'), 1)} "
         f"clips/s in {result.get('precision_used')}: {folder / (result.get('checkpoint') or '')}"
     )

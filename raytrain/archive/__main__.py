@@ -16,6 +16,7 @@ from raytrain.archive.summaries import summary_or_fault
 from raytrain.archive.tree import one_line
 from raytrain.cli import Parser, run_door
 from raytrain.errors import Damaged, InputError, Interrupted
+from raytrain.results.rates import as_written
 from raytrain.terminal import print_json, say, show
 
 _MIB = 2**20
@@ -75,10 +76,16 @@ def _list(archive: Archive, arguments: argparse.Namespace) -> int:
     status = 1 if faults else 0
     if arguments.json:
         gone = [asdict(record) for record in back.values()]
-        print_json({"archived": rows, "restored": gone, "tensorboard": _tensorboard(archive)})
+        print_json(
+            {
+                "archived": [as_written(row, row["rate"]) for row in rows],
+                "restored": gone,
+                "tensorboard": _tensorboard(archive),
+            }
+        )
         return status
     for row in rows:
-        wer = f"WER {row['best_eval_wer']:.4f}" if row["best_eval_wer"] is not None else ""
+        wer = f"{row['rate']} {row['best_eval_wer']:.4f}" if row["best_eval_wer"] is not None else ""
         size = f"{row['size_bytes'] / _MIB:.1f} MiB"
         parts = [row["name"], row["what"], wer, row["archived_at"][:10], size, row["why"]]
         show("  ".join(part for part in parts if part))
@@ -96,15 +103,16 @@ def _show(archive: Archive, arguments: argparse.Namespace) -> int:
     if fault:
         say(f"{manifest.name}: {fault}")
     if arguments.json:
-        print_json({"manifest": row, "summary": found, "tensorboard": _tensorboard(archive)})
+        told = {"manifest": as_written(row, row["rate"]), "summary": as_written(found, row["rate"])}
+        print_json({**told, "tensorboard": _tensorboard(archive)})
         return 1 if fault else 0
-    for key, value in (row | found).items():
+    for key, value in as_written(row | found, row["rate"]).items():
         if value is not None and key not in ("what", "history", "versions"):
             show(f"{key}: {value}")
     show("versions: " + ", ".join(f"{name} {version}" for name, version in manifest.versions.items() if version))
     for step in found.get("history", []):
         if step.get("eval_wer") is not None:
-            show(f"step {step['step']}: WER {step['eval_wer']:.4f}")
+            show(f"step {step['step']}: {row['rate']} {step['eval_wer']:.4f}")
     say(f"look at all runs: {_tensorboard(archive)}")
     return 1 if fault else 0
 
@@ -152,6 +160,7 @@ def _row(manifest: Manifest, found: dict[str, Any]) -> dict[str, Any]:
         "name": manifest.name,
         "kind": manifest.kind,
         "what": what(manifest, found),
+        "rate": found.get("rate", "WER"),
         "best_eval_wer": found.get("best_eval_wer"),
         "archived_at": manifest.archived_at,
         "why": manifest.why,

@@ -80,7 +80,7 @@ def _row(name: str, folder: Path) -> str:
     return _cells(
         f"[{name}]({name}/)",
         what(manifest, found),
-        f"{wer:.4f}" if wer is not None else "",
+        f"{wer:.4f}{'' if found.get('rate', 'WER') == 'WER' else ' (CER)'}" if wer is not None else "",
         manifest.archived_at[:10],
         manifest.why,
         manifest.replaced_by or "",

@@ -7,7 +7,7 @@ from raytrain.config.dump import dump_yaml
 from raytrain.config.languages import Rate
 from raytrain.files import write_text
 from raytrain.report.table import Cell, TrialTable, number_cell, table_of
-from raytrain.results.choose import MEASURES, measures
+from raytrain.results.choose import measure_names, measures
 from raytrain.results.records import TrialRecord
 from raytrain.results.study_results import StudyResults
 from raytrain.results.wording import trial_title
@@ -22,7 +22,7 @@ def front_table(study: StudyResults) -> TrialTable:
     def cells(record: TrialRecord) -> list[Cell]:
         return [*map(number_cell, measures(record) or (), _DIGITS), Cell(text=_file(record))]
 
-    return table_of(study, study.front, headings=[study.rate, *MEASURES[1:], "train it with"], cells=cells)
+    return table_of(study, study.front, headings=[*measure_names(study.rate), "train it with"], cells=cells)
 
 
 def about_front(rate: Rate) -> str:

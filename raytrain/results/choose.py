@@ -2,10 +2,16 @@
 
 from collections.abc import Iterable, Sequence
 
+from raytrain.config.languages import Rate
 from raytrain.results.records import Outcome, Taken, TrialRecord
 
 MEASURES = ("error rate", "peak memory, GiB", "s per 1000 clips")
 """The three measures that a Pareto front is of, in this order; the lower the better in all."""
+
+
+def measure_names(rate: Rate) -> tuple[str, ...]:
+    """The measures by the names that a reader knows them by."""
+    return (rate, *MEASURES[1:])
 
 
 def best_trial(records: Iterable[TrialRecord], *, memory_limit_gib: float | None = None) -> TrialRecord | None:

@@ -61,6 +61,7 @@ class History:
         self.ledger = Ledger(folder)
         self._events = AppendedLines(folder / "events.jsonl", parse=_event)
         self.axes = Axes(description.asked, description.baseline)
+        self.rate = description.baseline.model.rate()
         self.is_pareto, self._limit_gib = description.is_pareto, description.memory_limit_gib
 
     def held(self) -> ProcessLock:

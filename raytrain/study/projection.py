@@ -18,7 +18,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 from sqlalchemy import URL
 from sqlalchemy.exc import SQLAlchemyError
 
-from raytrain.results.choose import MEASURES
+from raytrain.results.choose import MEASURES, measure_names
 from raytrain.search.axes import Axes, Listed
 from raytrain.study.history import Begun, History, state_of
 
@@ -88,7 +88,7 @@ class Projection:
         if self._history.is_pareto:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-                study.set_metric_names(list(MEASURES))
+                study.set_metric_names(list(measure_names(self._history.rate)))
         study.add_trials([self._as_optuna(trial) for trial in self._trials()])
         self._study = study
 

@@ -79,6 +79,12 @@ def test_whispers_own_normaliser_says_the_same_where_no_mark_stands_alone(text: 
     assert normalise(text, "fr") == BasicTextNormalizer()(text).strip()
 
 
+@pytest.mark.parametrize("language", ["en", "de", "zh"])
+def test_a_special_token_typed_in_a_transcript_is_no_word_to_get_right(language: str) -> None:
+    typed = ("the <|endoftext|> dog", "<|0.00|> the dog<|2.00|>", "<|startoftranscript|><|en|>the dog")
+    assert [score(text, "the dog", language)[0].edits for text in typed] == [0, 0, 0]
+
+
 def test_whispers_own_normaliser_would_take_hindi_apart() -> None:
     assert BasicTextNormalizer()("हिन्दी").split() == ["ह", "न", "द"]
     assert normalise("हिन्दी", "hi") == "हिन्दी"

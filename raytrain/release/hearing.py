@@ -1,6 +1,7 @@
 """A named model in, loaded; what it hears of a corpus, or in recordings of any length, out."""
 
 import gc
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -8,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from raytrain.config.baseline import Evaluation
 from raytrain.errors import Broken
 from raytrain.release.models import NamedModel, told_as_typed
 from raytrain.release.transcripts import Segment
@@ -17,12 +17,12 @@ from raytrain.speech.corpus import Corpus
 from raytrain.speech.cuts import spans
 from raytrain.speech.log_mel import log_mel
 from raytrain.training import precision as precisions
-from raytrain.training.distributed import OutOfMemory
-from raytrain.training.evaluation import evaluate
+from raytrain.training.distributed import OutOfMemory, run_on_all_or_none
 from raytrain.whisper import weights
 from raytrain.whisper.decoding import transcribe
-from raytrain.whisper.variants import MAX_TARGET_POSITIONS
 from raytrain.whisper.window import fitted_seconds, frames
+
+_TOKENS_PER_SECOND, _MORE_TOKENS = 10, 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +33,19 @@ class _Window:
     start: int
     end: int
 
+    @property
+    def seconds(self) -> float:
+        return (self.end - self.start) / SAMPLE_RATE
+
 
 class Listener:
-    """A model on the hardware at hand. On a CPU it computes in float32, so that no machine hears otherwise."""
+    """A model on the hardware at hand. On a CPU it computes in float32, so that no machine hears otherwise.
+
+    What is heard in a clip depends on that clip alone, and not on those that are decoded beside it.
+    """
 
     def __init__(self, named: NamedModel, *, num_beams: int, batch_size: int) -> None:
-        self._named = named
-        self._evaluation = Evaluation(num_beams=num_beams, batch_size=batch_size)
+        self._named, self._num_beams, self._batch_size = named, num_beams, batch_size
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.precision = precisions.resolve("auto" if device.type == "cuda" else "fp32", device=device)
         with told_as_typed():
@@ -49,59 +55,33 @@ class Listener:
 
     def hear(self, corpus: Corpus, indices: Sequence[int]) -> Iterator[tuple[str, str]]:
         """The id and the text of each of these utterances of a corpus."""
-        try:
-            evaluated = evaluate(
-                self.whisper,
-                corpus,
-                indices,
-                audio=self._named.audio,
-                evaluation=self._evaluation,
-                window=self.whisper.trained_window,
-                precision=self.precision,
-            )
-        except OutOfMemory as error:
-            raise Broken(f"{self._named.typed}: {error}; take a smaller --batch-size") from None
-        for row in evaluated.utterances:
-            yield row["utterance_id"], row["hypothesis"]
+        heard = self.listen([corpus.audio(index) for index in indices])
+        for index, segments in zip(indices, heard, strict=True):
+            yield corpus.utterance_ids[index], " ".join(one.text for one in segments if one.text)
 
-    def listen(self, recordings: Sequence[np.ndarray], *, progress: Callable[[float], None]) -> list[list[Segment]]:
-        """What is said in recordings (int16 at 16 kHz), in consecutive windows cut where it is quiet.
+    def listen(
+        self, recordings: Sequence[np.ndarray], *, progress: Callable[[float], None] = lambda seconds: None
+    ) -> list[list[Segment]]:
+        """What is said in recordings, in consecutive windows cut where it is quiet.
 
-        Clips that share a window are decoded together. `progress` is called with the seconds that were heard.
+        They are at 16 kHz: float32 in [-1, 1), or int16, which takes half the memory and becomes float as it is heard.
+
+        `progress` is called with the seconds that were heard.
         """
         windows = [
             _Window(number, start, end)
             for number, samples in enumerate(recordings)
-            for start, end in spans(samples, longest_s=self._named.audio.max_window_s)
+            for start, end in spans(samples, longest_s=self._audio.max_window_s)
         ]
-        by_length: dict[float, list[_Window]] = defaultdict(list)
-        for one in windows:
-            by_length[fitted_seconds((one.end - one.start) / SAMPLE_RATE, self._audio)].append(one)
         texts: dict[_Window, str] = {}
-        heard_s = 0.0
-        for seconds, alike in sorted(by_length.items()):
-            for first in range(0, len(alike), self._evaluation.batch_size):
-                batch = alike[first : first + self._evaluation.batch_size]
-                clips = [to_float(recordings[one.recording][one.start : one.end]) for one in batch]
-                texts |= zip(batch, self._decode(clips, seconds), strict=True)
-                heard_s += sum(one.end - one.start for one in batch) / SAMPLE_RATE
-                progress(heard_s)
+        for window_s, most_tokens, batch in self._batches(windows):
+            clips = [_as_float(recordings[one.recording][one.start : one.end]) for one in batch]
+            texts |= zip(batch, self._decoded(clips, window_s, most_tokens), strict=True)
+            progress(sum(one.seconds for one in texts))
         heard: list[list[Segment]] = [[] for _ in recordings]
         for one in windows:
             heard[one.recording].append(Segment(one.start / SAMPLE_RATE, one.end / SAMPLE_RATE, texts[one]))
         return heard
-
-    def _decode(self, clips: list[np.ndarray], window_s: float) -> list[str]:
-        model = self.whisper.model
-        mel = log_mel(clips, frames=frames(window_s), num_mel_bins=model.config.num_mel_bins)
-        with torch.no_grad(), self.precision.autocast():
-            tokens = transcribe(
-                self.whisper,
-                mel.to(self.precision.device, model.dtype),
-                num_beams=self._evaluation.num_beams,
-                max_new_tokens=MAX_TARGET_POSITIONS,
-            )
-        return [self.whisper.tokenizer.decode(row, skip_special_tokens=True).strip() for row in tokens]
 
     def close(self) -> None:
         """Give its memory back before the next model takes its own."""
@@ -109,3 +89,33 @@ class Listener:
         gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
+
+    def _batches(self, windows: Sequence[_Window]) -> Iterator[tuple[float, int, list[_Window]]]:
+        """Windows that are as long to the encoder and may have as many tokens, a batch at a time."""
+        alike: dict[tuple[float, int], list[_Window]] = defaultdict(list)
+        for one in windows:
+            most_tokens = _TOKENS_PER_SECOND * math.ceil(one.seconds) + _MORE_TOKENS
+            alike[fitted_seconds(one.seconds, self._audio), most_tokens].append(one)
+        for (window_s, most_tokens), group in sorted(alike.items()):
+            for first in range(0, len(group), self._batch_size):
+                yield window_s, most_tokens, group[first : first + self._batch_size]
+
+    def _decoded(self, clips: list[np.ndarray], window_s: float, most_tokens: int) -> list[str]:
+        model = self.whisper.model
+
+        def tokens() -> list[list[int]]:
+            mel = log_mel(clips, frames=frames(window_s), num_mel_bins=model.config.num_mel_bins)
+            mel = mel.to(self.precision.device, model.dtype)
+            with torch.no_grad(), self.precision.autocast():
+                return transcribe(self.whisper, mel, num_beams=self._num_beams, max_new_tokens=most_tokens)
+
+        doing = f"{len(clips)} windows of {window_s:g} s at once"
+        try:
+            found = run_on_all_or_none(tokens, doing=doing, device=self.precision.device)
+        except OutOfMemory as error:
+            raise Broken(f"{self._named.typed}: {error}; take a smaller --batch-size") from None
+        return [self.whisper.tokenizer.decode(row, skip_special_tokens=True).strip() for row in found]
+
+
+def _as_float(samples: np.ndarray) -> np.ndarray:
+    return to_float(samples) if samples.dtype == np.int16 else samples

@@ -68,7 +68,7 @@ def _told(held_out: HeldOut, trained: set[str], validated: set[str], same_sounds
         parts = [
             counted(names, one, many)
             for names, one, many in (
-                (heard, "child of the test set", "children of the test set"),
+                (heard, "child of the test set by its id", "children of the test set by their ids"),
                 (same_sounds, "clip of the very same sound", "clips of the very same sound"),
             )
             if names

@@ -21,7 +21,7 @@ from raytrain.results.scores import ModelScore, Scores
 from raytrain.speech.apart import counted
 from raytrain.speech.progress_bar import ProgressCallback, progress_on_stderr
 
-_HEARD_AT_ONCE = 16
+_HEARD_AT_ONCE = 4
 """Batches between two moments at which what was heard is on disk."""
 
 

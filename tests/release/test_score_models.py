@@ -125,7 +125,7 @@ def test_children_that_were_heard_in_training_are_told_loudly(listed_fit: Path, 
     trained = next(line[0] for line in listing if line[3] == "train")
     flattered = overlap(run, held_out_from(write(tmp_path / "t.jsonl", demo_lines([trained]))))
     assert flattered.fact == "1 of 1 children"
-    assert "NOT HELD OUT: it was trained on 1 child of the test set" in flattered.caveats[0]
+    assert "NOT HELD OUT: it was trained on 1 child of the test set by its id" in flattered.caveats[0]
     assert "1 clip of the very same sound" in flattered.caveats[0]
     strangers = held_out_from(write(tmp_path / "s" / "m.jsonl", spoken(tmp_path / "s", "xyz")))
     assert overlap(run, strangers).fact == "none of 3 children"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from raytrain.errors import Broken, ClusterLost, InputError, Interrupted
-from raytrain.files import is_disk_fault, is_full
+from raytrain.files import is_disk_fault, is_full, is_in_the_way
 from raytrain.stopping import last_words, leaving_without_ado, take_signals
 from raytrain.terminal import make_streams_bear_every_letter, say
 
@@ -99,7 +99,7 @@ def disk_faults_reported(folder: Path, *, resume: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if not is_disk_fault(error):
+        if not (is_disk_fault(error) or is_in_the_way(error)):
             raise
         logging.raiseExceptions = False  # libraries log to that disk, too
         begun = any(folder.glob("*.json"))
@@ -117,4 +117,6 @@ def cluster_faults_reported(folder: Path, *, resume: str) -> Iterator[None]:
 
 
 def _mended(error: OSError) -> str:
+    if is_in_the_way(error):
+        return "take away what lies in its place"
     return "make room" if is_full(error) else "make it one that can be written to"

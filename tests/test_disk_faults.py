@@ -27,6 +27,15 @@ def test_a_run_that_has_begun_is_gone_on_with_once_there_is_room(tmp_path: Path)
     assert str(caught.value) == told
 
 
+def test_a_folder_in_the_place_of_a_run_s_file_is_to_be_taken_away(tmp_path: Path) -> None:
+    (tmp_path / "fit.json").write_text("{}")
+    (tmp_path / "data.jsonl").mkdir()
+    with pytest.raises(Broken) as caught, disk_faults_reported(tmp_path, resume="--resume here"):
+        write_text(tmp_path / "data.jsonl", "a word")
+    told = f"{tmp_path / 'data.jsonl'}: Is a directory; take away what lies in its place, then go on:\n--resume here"
+    assert str(caught.value) == told
+
+
 def test_a_run_that_could_not_begin_needs_another_place(tmp_path: Path) -> None:
     with pytest.raises(Broken, match="No space left on device; make room, or take storage=PATH"):
         full(tmp_path)

@@ -2,7 +2,7 @@
 
 from raytrain.files.appended import AppendedLines
 from raytrain.files.cache import cache_folder
-from raytrain.files.faults import is_disk_fault, is_full
+from raytrain.files.faults import is_disk_fault, is_full, is_in_the_way
 from raytrain.files.hashed import sha256_of
 from raytrain.files.home import at_home
 from raytrain.files.lock import ProcessLock
@@ -30,6 +30,7 @@ __all__ = [
     "finite",
     "is_disk_fault",
     "is_full",
+    "is_in_the_way",
     "make_folder",
     "move",
     "parse_json",

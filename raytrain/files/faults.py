@@ -4,11 +4,17 @@ import errno
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _OF_A_DISK = _FULL | {errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM}
+_IN_THE_WAY = {errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENOTEMPTY}
 
 
 def is_disk_fault(error: OSError) -> bool:
     """Whether a disk is full, broken or not to be written to, so that the same work can go on once it is mended."""
     return error.errno in _OF_A_DISK
+
+
+def is_in_the_way(error: OSError) -> bool:
+    """Whether what lies in a file's place, a folder say, keeps it from being written."""
+    return error.errno in _IN_THE_WAY
 
 
 def is_full(error: OSError) -> bool:

@@ -53,7 +53,10 @@ def filled(asked: Study, disk: Path) -> Callable[[Callable[[], None]], dict[str,
 
 def faults(found: dict[str, Any], whole: dict[str, Any]) -> list[str]:
     """What is wrong with a study whose disk was full."""
-    if found["said"] is not None and "No space left on device; make room" not in found["said"].splitlines()[0]:
+    # Where not even the storage's folder has a name left, another is asked for.
+    ways_out = ("make room", "name a folder that can be written to")
+    lines = tuple(f"No space left on device; {way_out}" for way_out in ways_out)
+    if found["said"] is not None and not any(line in found["said"].splitlines()[0] for line in lines):
         return [f"said: {found['said']}"]
     return [name for name in ("records", "repeated", "broken") if found[name] != whole[name]]
 

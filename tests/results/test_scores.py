@@ -74,7 +74,9 @@ def test_a_draw_of_children_who_say_nothing_is_no_error() -> None:
 
 
 def test_two_children_give_json_without_infinite_numbers() -> None:
-    told = scores([model([row(child, 0, errors=n * (1 + child)) for child in range(2)], str(n)) for n in (0, 3)]).as_dict()
+    told = scores(
+        [model([row(child, 0, errors=n * (1 + child)) for child in range(2)], str(n)) for n in (0, 3)]
+    ).as_dict()
     assert told["comparisons"][0]["low"] is None
     json.dumps(told, allow_nan=False)
 

@@ -79,6 +79,8 @@ def _require_counts(arguments: argparse.Namespace) -> None:
 def _contestant(typed: str, arguments: argparse.Namespace) -> NamedModel | NamedPredictions:
     path = at_home(typed)
     if not _is_file(path):
+        if path.suffix in (".json", ".jsonl") and not path.is_dir():
+            raise InputError(f"{typed}: there is no such file; name predictions in JSON lines, a run or a model")
         return find_model(typed, language=arguments.language)
     if any(path.resolve() == manifest_path(manifest) for manifest in arguments.manifest):
         raise InputError(f"{typed}: is the test manifest itself; name what a model heard of it")

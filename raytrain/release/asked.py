@@ -9,6 +9,7 @@ from raytrain.files import sha256_of
 from raytrain.release.held_out import HeldOut
 from raytrain.release.models import NamedModel
 from raytrain.release.predictions import NamedPredictions
+from raytrain.results.run_folder import safe_name
 
 Contestant = NamedModel | NamedPredictions
 
@@ -47,13 +48,15 @@ class Asked:
 
 
 def named(contestants: Sequence[Contestant]) -> dict[str, Contestant]:
-    """Each by a name of its own: a name that is taken gets -2, -3 behind it."""
+    """Each by a name of its own, as part of a path too: a name that is taken gets -2, -3 behind it."""
     found: dict[str, Contestant] = {}
+    taken: set[str] = set()
     for one in contestants:
         number, name = 1, one.name
-        while name in found:
+        while safe_name(name) in taken:
             number += 1
             name = f"{one.name}-{number}"
+        taken.add(safe_name(name))
         found[name] = one
     return found
 

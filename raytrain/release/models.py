@@ -16,7 +16,7 @@ from raytrain.errors import InputError
 from raytrain.files import at_home, read_as
 from raytrain.release.runs import RAYTRAIN, KeptRun, find_run
 from raytrain.results.description import FIT_FILE, STUDY_FILE
-from raytrain.whisper.folders import described_decoding
+from raytrain.whisper.folders import described_decoding, missing
 from raytrain.whisper.locate import locate
 from raytrain.whisper.sound import require_whisper, variant_of
 
@@ -82,6 +82,11 @@ def find_model(typed: str, *, language: str | None = None) -> NamedModel:
     if is_folder and _is_run(folder):
         run = find_run(folder)
         return _of_run(typed, run, language)
+    if is_folder and (lacks := missing(folder)):
+        raise InputError(
+            f"{typed}: neither a run ({FIT_FILE}, {STUDY_FILE}) nor a model in Hugging Face's form: it holds no "
+            f"{' and no '.join(lacks)}; name a folder that is one"
+        )
     with told_as_typed():
         found = locate(typed, else_do=_ELSE)
         require_whisper(found)

@@ -14,6 +14,7 @@ import numpy as np
 
 from raytrain.config.constants import AGE_BUCKETS
 from raytrain.config.languages import Rate
+from raytrain.files import finite
 from raytrain.results.significance import Comparison, Contender, compare, contender, interval
 from raytrain.results.transcripts import Scored, UtteranceCounts, counts
 from raytrain.results.verdict import MIN_CHILDREN, Finding
@@ -202,19 +203,21 @@ class Scores:
         return [*self.caveats, *(f"{one.name}: {caveat}" for one in self.models for caveat in one.caveats)]
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return {
-            "data": dict(self.data),
-            "language": self.language,
-            "rate": self.rate,
-            "caveats": list(self.caveats),
-            "models": [self._model(one) for one in self.models],
-            "comparisons": [
-                {"model": one.name, "against": one.first, "finding": one.finding, "sentence": one.sentence}
-                | {name: getattr(one.comparison, name) for name in ("difference", "low", "high", "num_children")}
-                for one in self.against
-            ],
-        }
+        """Plain values for JSON; null where an interval has no end."""
+        return finite(
+            {
+                "data": dict(self.data),
+                "language": self.language,
+                "rate": self.rate,
+                "caveats": list(self.caveats),
+                "models": [self._model(one) for one in self.models],
+                "comparisons": [
+                    {"model": one.name, "against": one.first, "finding": one.finding, "sentence": one.sentence}
+                    | {name: getattr(one.comparison, name) for name in ("difference", "low", "high", "num_children")}
+                    for one in self.against
+                ],
+            }
+        )
 
     def _model(self, one: ModelScore) -> dict[str, Any]:
         low, high = (one.cer_interval or (None, None)) if self.rate == "WER" else (None, None)

@@ -25,6 +25,14 @@ def test_rows_come_back_in_order_with_their_places(tmp_path: Path) -> None:
     assert path.read_bytes().count(b"\n") == 2
 
 
+def test_several_lines_are_added_at_once_after_what_a_kill_left_is_taken_out(tmp_path: Path) -> None:
+    path = tmp_path / "heard.jsonl"
+    lines_at(path).append({"number": 0})
+    path.write_bytes(path.read_bytes() + b'{"numb')
+    lines_at(path).extend({"number": number} for number in (1, 2))
+    assert [values["number"] for _, values in lines_at(path).read()] == [0, 1, 2]
+
+
 def test_a_file_that_is_not_there_has_no_rows(tmp_path: Path) -> None:
     assert lines_at(tmp_path / "events.jsonl").read() == []
 

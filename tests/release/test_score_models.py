@@ -1,8 +1,11 @@
 """Runs, exported folders and published weights on a test set: what is found, its window, and whom it had heard."""
 
 import json
+import shlex
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -162,7 +165,7 @@ def test_a_manifest_without_transcripts_gives_predictions_alone(tiny_en: Path, t
 
 def door(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "raytrain.score", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, cwd=cwd)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, cwd=cwd)
 
 
 @pytest.mark.parametrize(
@@ -170,7 +173,8 @@ def door(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
     [
         (["model"], "the following arguments are required: --manifest"),
         (["/no/such/model", "--manifest", "m.jsonl"], "there is no folder /no/such/model"),
-        (["empty", "--manifest", "m.jsonl"], "holds no config.json"),
+        (["empty", "--manifest", "m.jsonl"], "neither a run (fit.json, study.json) nor a model"),
+        (["gone.jsonl", "--manifest", "m.jsonl"], "gone.jsonl: there is no such file"),
         (["m.jsonl", "--manifest", "m.jsonl"], "is the test manifest itself"),
         (["p.jsonl", "--manifest", "no.jsonl"], "no such manifest"),
         (["p.jsonl", "--manifest", "m.jsonl", "--num-beams", "0"], "--num-beams 0: must be at least 1"),
@@ -201,6 +205,33 @@ def test_the_door_names_its_folder_and_answers_in_json(tmp_path: Path) -> None:
     assert Path(told["folder"]).name.endswith("_score_p")
     assert (told["models"][0]["wer"], told["models"][0]["utterances"]) == (5 / 6, 6)
     assert "No prediction of 5 utterances" in done.stderr
+
+
+@pytest.mark.soak
+def test_a_score_that_is_interrupted_says_how_to_go_on_and_goes_on(tiny_en: Path, tmp_path: Path) -> None:
+    write(tmp_path / "m.jsonl", demo_lines([line["utterance_id"] for line in lines_of(DEMO_MANIFEST)[:10]]))
+    asked = ("raytrain.score", str(tiny_en), "--manifest", "m.jsonl", "--batch-size", "1", "--json")
+    begun = subprocess.Popen(
+        [sys.executable, "-m", *asked], cwd=tmp_path, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    deadline = time.monotonic() + 300
+    while not list(tmp_path.glob("results/*/models/*/predictions.unfinished.jsonl")):
+        assert time.monotonic() < deadline
+        assert begun.poll() is None
+        time.sleep(0.1)
+    begun.send_signal(signal.SIGINT)
+    out, err = begun.communicate(timeout=60)
+    (folder,) = (tmp_path / "results").iterdir()
+    assert (begun.returncode, out) == (130, ""), err
+    command = err.splitlines()[-1]
+    assert command == f"python -m {' '.join(asked)} --to {folder}"
+    (kept,) = folder.glob("models/*/predictions.unfinished.jsonl")
+    before = lines_of(kept)
+    done = door(*shlex.split(command)[3:], cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    after = {line["utterance_id"]: line for line in lines_of(kept.with_name("predictions.jsonl"))}
+    assert [after[line["utterance_id"]] for line in before] == before
+    assert json.loads(done.stdout)["models"][0]["utterances"] == len(after) == 10
 
 
 def test_models_of_several_languages_are_scored_in_the_one_that_is_named(fit: Path, tmp_path: Path) -> None:

@@ -139,6 +139,12 @@ def test_what_is_written_holds_all_that_is_told(manifest: Path, held_out: HeldOu
     assert {row["session_id"] for row in rows} == {line["session_id"] for line in lines_of(manifest)}
 
 
+def test_names_that_would_share_a_folder_get_one_each(manifest: Path, tmp_path: Path) -> None:
+    heard = heard_with_errors(manifest, 0.0)
+    files = [write(tmp_path / name, heard) for name in ("a_b.jsonl", "a-b.jsonl", "a b.jsonl")]
+    assert list(named([read_predictions(path, typed=str(path)) for path in files])) == ["a_b", "a-b-2", "a b-3"]
+
+
 def test_our_own_rows_are_predictions_too_and_score_the_same(manifest: Path, held_out: HeldOut, tmp_path: Path) -> None:
     first, _ = scored([write(tmp_path / "model.jsonl", heard_with_errors(manifest, 0.3))], held_out, tmp_path / "one")
     rows = first.heard["model"].with_name("utterances.jsonl")
@@ -149,7 +155,11 @@ def test_our_own_rows_are_predictions_too_and_score_the_same(manifest: Path, hel
 
 
 def test_other_languages_are_scored_as_themselves(tmp_path: Path) -> None:
-    texts = {"de": ("Das ist schön.", "Das ist schon.", 1 / 3), "zh": ("她喜欢吃苹果", "她喜欢吃苹果吗", 1 / 6)}
+    texts = {
+        "de": ("Das ist schön.", "Das ist schon.", 1 / 3),
+        "hi": ("मैं घर जाता हूँ", "मैं घर जाती हूँ", 1 / 4),
+        "zh": ("她喜欢吃苹果", "她喜欢吃苹果吗", 1 / 6),
+    }
     found = {}
     for language, (said, heard, _) in texts.items():
         folder = tmp_path / language

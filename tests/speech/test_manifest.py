@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from recordings import read_manifest, write_manifest
+from recordings import read_manifest, row, write_manifest
 
 from raytrain.errors import InputError
 from raytrain.speech.check import check
-from raytrain.speech.manifest import DEMO_MANIFEST, manifest_path
+from raytrain.speech.corpus import prepare
+from raytrain.speech.manifest import DEMO_MANIFEST, Utterance, has_transcripts, iterate_manifest, manifest_path
+from raytrain.speech.problems import Kind, ManifestProblem
 
 GOOD = {
     "utterance_id": "u1",
@@ -247,3 +249,21 @@ def test_a_manifest_that_is_not_there_is_told_by_name(tmp_path: Path) -> None:
 def test_a_folder_is_no_manifest(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"is a folder; name the manifest inside it"):
         manifest_path(tmp_path)
+
+
+def test_a_manifest_to_transcribe_needs_no_transcript(tmp_path: Path) -> None:
+    lines = [row(tmp_path, "a1", orthographic_text=None), row(tmp_path, "a2", orthographic_text="")]
+    bare = write_manifest(tmp_path, [*lines])
+    assert not has_transcripts(bare)
+    read = iterate_manifest(bare, with_texts=False)
+    assert [one.orthographic_text for one in read if isinstance(one, Utterance)] == ["", ""]
+    kinds = [one.kind for one in iterate_manifest(bare) if isinstance(one, ManifestProblem)]
+    assert kinds == [Kind.MISSING_FIELD, Kind.EMPTY_TRANSCRIPT]
+    assert has_transcripts(write_manifest(tmp_path, [b"nonsense", row(tmp_path, "a1")]))
+
+
+def test_a_corpus_to_transcribe_is_another_than_one_to_score(tmp_path: Path) -> None:
+    manifest = write_manifest(tmp_path, [row(tmp_path, "a1"), row(tmp_path, "a2", session_id=None)])
+    scored, bare = (prepare(manifest, with_texts=with_texts, cache=tmp_path / "cache") for with_texts in (True, False))
+    assert (scored.texts, bare.texts) == (["the words of a1", "the words of a2"], ["", ""])
+    assert (scored.session_ids, scored.manifest) == (["s1", None], manifest)

@@ -124,6 +124,22 @@ def _overhead(arguments: argparse.Namespace) -> Measured:
     )
 
 
+def _silence(arguments: argparse.Namespace) -> Measured:
+    from raytrain.release.models import find_model
+
+    named = find_model(arguments.model)
+    from raytrain.benchmarks.silence import measure_silence
+    from raytrain.release.listener import Listener
+
+    found = measure_silence(Listener(named, num_beams=arguments.num_beams, batch_size=8))
+    shares = ", ".join(f"{kind} {told['with_words']:.0%}" for kind, told in found.items())
+    return (
+        Path(arguments.out),
+        {"model": named.name, "num_beams": arguments.num_beams, "clips": found, "provenance": _provenance()},
+        f"words are heard in {shares} of the clips",
+    )
+
+
 def _provenance() -> Provenance:
     return provenance(command_line("raytrain.bench"), {})
 
@@ -141,7 +157,11 @@ def _parser() -> argparse.ArgumentParser:
     overhead.add_argument("--wandb", choices=["offline", "online"], default="offline", help="online needs a key")
     overhead.add_argument("--trials", type=int, default=20, help="tracked one after the other, after a first one")
     overhead.add_argument("--out", help="the file that is written; overhead-MODE.json if not given")
-    for kind, measure in ((memory, _memory), (search, _search), (overhead, _overhead)):
+    silence = kinds.add_parser("silence", help="the share of silent and of noisy clips in which a model hears words")
+    silence.add_argument("model", metavar="RUN|MODEL", help="a fit, a study, a model's folder, or a hub's name")
+    silence.add_argument("--num-beams", type=int, default=1, help="1, greedily, if not given")
+    silence.add_argument("--out", default="results/bench/silence.json", help="the file that is written")
+    for kind, measure in ((memory, _memory), (search, _search), (overhead, _overhead), (silence, _silence)):
         kind.add_argument("--json", action="store_true", help="one JSON object on stdout")
         kind.set_defaults(measure=measure)
     return parser

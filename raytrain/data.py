@@ -6,12 +6,15 @@ from typing import Any
 
 from raytrain.cli import Parser, run_door
 from raytrain.config.constants import GIB
+from raytrain.config.reader import load_baseline
 from raytrain.errors import InputError
 from raytrain.speech.check import check
 from raytrain.speech.corpus import prepare
+from raytrain.speech.halves import Halves, Speakers
 from raytrain.speech.manifest import manifest_path
 from raytrain.speech.problems import printable
 from raytrain.speech.progress_bar import progress_on_stderr
+from raytrain.speech.split import split_by_child
 from raytrain.terminal import log_to_stderr, print_json, say, show
 
 
@@ -36,8 +39,13 @@ def _check(arguments: argparse.Namespace) -> int:
         )
     if not checked.tally.usable and not checked.problems:
         raise InputError(f"{arguments.manifest}: holds no utterances; one JSON object a line is wanted")
+    halves, why_none = _halves(checked.speakers)
     if arguments.json:
-        found = {"children": checked.num_children, "hours": checked.hours}
+        found = {
+            "children": checked.num_children,
+            "hours": checked.hours,
+            "data": None if halves is None else halves.as_dict(),
+        }
         problems = [problem.as_dict() for problem in checked.problems]
         listed = {"problems": problems, "unlisted": checked.unlisted}
         print_json({"manifest": str(manifest), **checked.tally.as_dict(), **found, **listed})
@@ -47,7 +55,21 @@ def _check(arguments: argparse.Namespace) -> int:
         for kind, number in checked.unlisted.items():
             show(f"{printable(arguments.manifest)}: {number} more of {kind}")
         show(f"{checked.tally.describe()}; {checked.num_children} children, {checked.hours:.2f} h usable")
+        for told in [why_none] if halves is None else halves.lines():
+            show(f"{told}")
     return 1 if checked.tally.num_left_out else 0
+
+
+def _halves(speakers: Speakers) -> tuple[Halves | None, str]:
+    """What would train and be scored with the small baseline's split, or why there is none."""
+    baseline = load_baseline("small")
+    data = baseline.data
+    stratify = data.stratify_by is not None
+    try:
+        split = split_by_child(speakers, ratio=data.validation_ratio, seed=baseline.training.seed, stratify=stratify)
+    except InputError as error:
+        return None, f"note       {error}"
+    return Halves.of(speakers, split), ""
 
 
 def _prepare(arguments: argparse.Namespace) -> int:

@@ -89,9 +89,10 @@ def _train(description: Description, inputs: "Inputs", *, folder: Path, as_json:
     say(f"{folder}")
     say(
         f"whisper-{config.model.variant} from {config.model.pretrained or 'random weights'}, "
-        f"{numbers['train_utterances']} utterances to train on, {len(inputs.split.validation)} to score, "
         f"{numbers['steps']} steps of {numbers['effective_batch_size']}"
     )
+    for line in inputs.halves.lines():
+        say(line)
     for caveat in description.caveats():
         say(caveat)
     resume = _resume_command(folder)

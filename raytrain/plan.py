@@ -14,7 +14,9 @@ from raytrain.config.reader import load_baseline, load_space, split_overrides
 from raytrain.errors import InputError
 from raytrain.files import at_home
 from raytrain.memory.planning import Gpu, plan
+from raytrain.search.finalists import judged_seeds
 from raytrain.speech.extent import extent
+from raytrain.speech.halves import halves_of
 from raytrain.terminal import print_json, say, show
 from raytrain.whisper.spoken import require_spoken
 
@@ -31,7 +33,8 @@ def main() -> None:
 
 def _plan() -> int:
     arguments = _parser().parse_intermixed_args()
-    for_baseline, for_space = split_overrides(arguments.overrides)
+    named = [] if arguments.data is None else [f"data.train_manifest={arguments.data}"]
+    for_baseline, for_space = split_overrides([*arguments.overrides, *named])
     baseline = load_baseline(arguments.baseline or "small", for_baseline)
     require_spoken(baseline.model)
     space = load_space(arguments.space or "batching", for_space, baseline=baseline)
@@ -43,10 +46,14 @@ def _plan() -> int:
     manifest = at_home(baseline.data.train_manifest)
     known = extent(manifest, longest_s=baseline.audio.max_window_s) if manifest.is_file() else None
     planned = plan(baseline, space, Gpu(card_gib=card_gib, tflops=arguments.gpu_tflops), extent=known)
+    seeds = judged_seeds(space.search, baseline)
+    halves = halves_of(baseline.data, seed=baseline.training.seed) if arguments.data is not None else None
     if arguments.json:
-        print_json(planned)
-    else:
-        _show(planned)
+        print_json(planned | ({} if halves is None else {"data": halves.as_dict(seeds=seeds)}))
+        return 0
+    for line in () if halves is None else halves.lines(seeds=seeds):
+        say(line)
+    _show(planned)
     return 0
 
 
@@ -113,6 +120,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="a key of the baseline, or of the space")
     parser.add_argument("--baseline", metavar="NAME", help="in baselines/, or a file; small if not given")
     parser.add_argument("--space", metavar="NAME", help="in search_spaces/, or a file; batching if not given")
+    parser.add_argument("--data", metavar="MANIFEST", help="data.train_manifest, and say what will be scored")
     parser.add_argument("--gpu-memory", type=float, metavar="GIB", help="of the card; else scaling.gpu_memory_gib")
     parser.add_argument("--gpu-tflops", type=float, metavar="N", help="what the card sustains, not its peak")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")

@@ -27,6 +27,11 @@ def further_seeds(search: Search, baseline: Baseline) -> int:
     return search.seeds - 1 if search.finalists and baseline.model.pretrained is not None else 0
 
 
+def judged_seeds(search: Search, baseline: Baseline) -> int | None:
+    """By how many seeds the best is judged; None where the weights are random, and no number of them says anything."""
+    return None if baseline.model.pretrained is None else 1 + further_seeds(search, baseline)
+
+
 def finalists(records: Sequence[TrialRecord], *, count: int, memory_limit_gib: float | None) -> list[TrialRecord]:
     """The baseline and the best `count` trials; nothing where there is no baseline, or no other, to compare.
 

@@ -5,14 +5,16 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from sys import intern
 
 from raytrain.config.constants import FULL_WINDOW_S
 from raytrain.speech.examine import Examined, examine
+from raytrain.speech.halves import Speakers
 from raytrain.speech.manifest import iterate_manifest
 from raytrain.speech.manifest_file import count_lines
 from raytrain.speech.problems import Kind, ManifestProblem, Tally
 from raytrain.speech.progress_bar import ProgressCallback
-from raytrain.speech.spellings import spelling
+from raytrain.speech.spellings import joined
 
 _MOST_SPECIAL_TOKENS = 8  # language, task, no timestamps, the leading space and the end of text, and some to spare
 _FEWEST_SPECIAL_TOKENS = 2  # no timestamps, the end of text
@@ -36,6 +38,8 @@ class Checked:
     tally: Tally
     num_children: int
     hours: float
+    speakers: Speakers
+    """Who speaks in the utterances that are usable."""
 
 
 def check(
@@ -48,7 +52,7 @@ def check(
     """Read everything a manifest names; nothing is written."""
     num_lines = count_lines(manifest)
     problems: list[ManifestProblem] = []
-    tally, children, seconds, line = Tally(), set[str](), 0.0, 0
+    tally, child_ids, buckets, seconds, line = Tally(), list[str](), list[str](), 0.0, 0
     unlisted = Counter[str]()
     for item in examine(iterate_manifest(manifest)):
         found = [*item.problems, *_label_problems(item, max_label_tokens, count_tokens)]
@@ -60,12 +64,15 @@ def check(
                 unlisted[problem.kind] += 1
         if item.utterance is not None and not any(problem.fatal for problem in found):
             tally.usable += 1
-            children.add(spelling(item.utterance.child_id))
+            child_ids.append(intern(item.utterance.child_id))
+            buckets.append(item.utterance.age_bucket)
             seconds += item.duration_s
         line = item.utterance.line if item.utterance is not None else item.problems[0].line
         progress(line, num_lines)
     progress(num_lines, num_lines)
-    return Checked(tuple(problems), dict(unlisted), tally, len(children), seconds / 3600)
+    speakers = Speakers(joined(child_ids), buckets)
+    num_children = len(set(speakers.child_ids))
+    return Checked(tuple(problems), dict(unlisted), tally, num_children, seconds / 3600, speakers)
 
 
 def _label_problems(item: Examined, max_label_tokens: int, count_tokens: CountTokens) -> list[ManifestProblem]:

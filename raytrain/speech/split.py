@@ -2,13 +2,23 @@
 
 import hashlib
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from raytrain.errors import InputError
-from raytrain.speech.corpus import Corpus
+
+
+class Spoken(Protocol):
+    """What a split is drawn from, an entry an utterance: a prepared corpus, or a manifest's lines."""
+
+    @property
+    def child_ids(self) -> Sequence[str]: ...
+
+    @property
+    def age_buckets(self) -> Sequence[str]: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,7 +41,7 @@ class Split:
         }
 
 
-def split_by_child(corpus: Corpus, *, ratio: float, seed: int, stratify: bool = True) -> Split:
+def split_by_child(corpus: Spoken, *, ratio: float, seed: int, stratify: bool = True) -> Split:
     """Hold out whole children until about `ratio` of the utterances are held out; of each age bucket if stratified.
 
     A child's bucket is its most frequent one. The children's order is a hash of the seed and their id: neither the
@@ -95,5 +105,5 @@ def _held_out(strata: list[list[str]], sizes: dict[str, int], ratio: float) -> l
     return held_out
 
 
-def _by_bucket(corpus: Corpus, indices: np.ndarray) -> dict[str, int]:
+def _by_bucket(corpus: Spoken, indices: np.ndarray) -> dict[str, int]:
     return dict(sorted(Counter(corpus.age_buckets[index] for index in indices).items()))

@@ -17,6 +17,7 @@ from raytrain.files import sha256_of, write_text
 from raytrain.results.description import Data
 from raytrain.speech.apart import Shared, shared
 from raytrain.speech.corpus import Corpus, open_corpus, prepare
+from raytrain.speech.halves import Halves
 from raytrain.speech.listing import listing
 from raytrain.speech.manifest import manifest_path
 from raytrain.speech.split import Split, split_by_child
@@ -69,6 +70,11 @@ class Inputs:
         """What is in both halves."""
         scored = self.corpus if self.validation_corpus is None else self.validation_corpus
         return shared(self.corpus, self.split.train, scored, self.split.validation)
+
+    @cached_property
+    def halves(self) -> Halves:
+        """What trains and what is scored, counted."""
+        return Halves.of(self.corpus, self.split, self.validation_corpus)
 
     def described(self) -> Data:
         """What fit.json and study.json say of the data."""

@@ -9,7 +9,7 @@ from raytrain.report.table import product_text
 from raytrain.results.records import TrialRecord
 from raytrain.results.study_results import StudyResults
 from raytrain.results.wording import short, split_text, value_text
-from raytrain.search.finalists import further_seeds
+from raytrain.search.finalists import further_seeds, judged_seeds
 from raytrain.study.projection import database_url
 from raytrain.study.study import Study
 from raytrain.terminal import say
@@ -34,6 +34,8 @@ def announce(study: Study, *, sweep: str | None) -> None:
     if again:
         further = "another seed" if again == 1 else f"{again} more seeds"
         say(f"finalists  the best {space.search.finalists} and the baseline, each trained again with {further}")
+    for line in study.inputs.halves.lines(seeds=judged_seeds(space.search, baseline)):
+        say(line)
     for caveat in study.description.caveats():
         say(f"note       {caveat}")
     where = shlex.quote(str(study.folder))

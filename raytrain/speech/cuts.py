@@ -6,9 +6,7 @@ from raytrain.speech.audio import SAMPLE_RATE
 
 _FRAME = SAMPLE_RATE // 50
 _QUIET_FRAMES = 10
-"""A cut is made in the middle of a fifth of a second."""
-_AS_QUIET = 0.1
-"""Of the way from the quietest place to the usual: as quiet as the quietest, and the last such place is taken."""
+"""A cut is made in the middle of the quietest fifth of a second."""
 _EARLIEST = 0.6
 """Of the longest window: where a cut may come first, so that windows stay few and long."""
 _HALF = (0.4, 0.6)
@@ -32,11 +30,10 @@ def spans(samples: np.ndarray, *, longest_s: float) -> list[tuple[int, int]]:
 
 
 def _quietest(samples: np.ndarray, *, first: int) -> int:
-    """The middle of the last stretch from `first` on that is as quiet as any: windows stay few and long."""
+    """The middle of the quietest stretch that begins at `first` or later."""
     frames = samples[first : first + (len(samples) - first) // _FRAME * _FRAME].reshape(-1, _FRAME)
     loudness = np.sqrt(np.mean(np.square(frames, dtype=np.float64), axis=1))
     width = min(_QUIET_FRAMES, len(loudness))
     smooth = np.convolve(loudness, np.ones(width) / width, mode="valid")
-    quietest, usual = smooth.min(), smooth.mean()
-    place = int(np.flatnonzero(smooth <= quietest + _AS_QUIET * (usual - quietest))[-1])
+    place = int(np.argmin(smooth))
     return first + place * _FRAME + width * _FRAME // 2

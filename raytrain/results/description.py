@@ -40,6 +40,8 @@ class Data(TypedDict, total=False):
     shared_utterance_ids: int
     shared_sounds: int
     children_in_several_spellings: int
+    children_not_known: bool
+    """Whether utterances were taken for children of their own."""
     data_sha256: str
     """Of data.jsonl: tells other data."""
     first_recorded_on_resume: bool
@@ -114,7 +116,9 @@ class Description:
 
     @property
     def halves_are_compared(self) -> bool:
-        """Whether it is known what both halves share: of a split by child, and of two manifests that were compared."""
+        """Whether it is known what both halves share: of a split by known children, and of two manifests compared."""
+        if self.data.get("children_not_known"):
+            return False
         return self.baseline.data.validation_manifest is None or "shared_children" in self.data
 
     @property
@@ -151,6 +155,11 @@ class Description:
             found.append("The weights were random at the start: the WER means nothing; memory and speed do.")
         if self.shared:
             found.append(f"Training and validation are not apart: both have {self.shared}, which flatters the WER.")
+        if self.data.get("children_not_known"):
+            found.append(
+                "Who speaks is not known: each utterance is taken for a child of its own, so a child may be in both "
+                "halves, which flatters the WER and narrows its interval."
+            )
         if spelled := self.data.get("children_in_several_spellings"):
             found.append(f"Children whose id is spelled in several ways: {spelled}; each is taken for one child.")
         if self.data.get("first_recorded_on_resume"):

@@ -20,6 +20,8 @@ from raytrain.speech.spellings import spelling
 DEMO_MANIFEST = Path(__file__).parent / "demo" / "manifest.jsonl"
 _REQUIRED = ("utterance_id", "child_id", "audio_path", "orthographic_text")
 _TEXTS = (*_REQUIRED, "session_id", "md5_hash")
+CHILD_IS_KNOWN = "child_is_known"
+"""A field that is false where an import took an utterance for a child of its own; every output then says so."""
 _NUMBERS = ("audio_duration_sec", "filesize_bytes")
 _NUMBER = re.compile(r"\d{1,15}(\.\d{1,15})?")
 _MOST_ID_LETTERS = 1_000
@@ -135,6 +137,10 @@ class _Reader:
         bucket, size, duration_s = (fields.get(name) for name in ("age_bucket", "filesize_bytes", "audio_duration_sec"))
         notes = [(Kind.READ_AS, name, f"{message}, here and wherever else") for name, message in read_as.items()]
         notes += self._odd_child(fields["child_id"])
+        if fields.get(CHILD_IS_KNOWN) is False:
+            notes.append(
+                (Kind.CHILD_NOT_KNOWN, "", "who speaks is not known, here and wherever child_is_known is false")
+            )
         if bucket not in AGE_BUCKETS:
             notes.append((Kind.AGE_BUCKET, str(bucket)[:40], _strange_bucket(bucket)))
         utterance = Utterance(

@@ -84,6 +84,8 @@ def _import(arguments: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         raise Interrupted(f"{Path(sys.executable).name} -m raytrain.data {shlex.join(sys.argv[1:])}") from None
     checked, manifest = imported.checked(), folder / MANIFEST
+    if imported.was_whole:
+        say(f"{arguments.to}: was imported before, and is whole")
     buckets = dict(sorted(imported.buckets.items()))
     if arguments.json:
         print_json({**plan.as_dict(), "manifest": str(manifest), "age_buckets": buckets, **_as_dict(checked)})

@@ -87,7 +87,18 @@ def audiofolder_jsonl(folder: Path, made: list[Clip]) -> Path:
 def common_voice(folder: Path, made: list[Clip], suffix: str = ".flac") -> Path:
     """A language's folder, its TSV with the sentences' own quotes as they are."""
     written(folder / "clips", made, suffix)
-    columns = "client_id path sentence_id sentence up_votes down_votes age gender accents locale".split()
+    columns = [
+        "client_id",
+        "path",
+        "sentence_id",
+        "sentence",
+        "up_votes",
+        "down_votes",
+        "age",
+        "gender",
+        "accents",
+        "locale",
+    ]
     lines = ["\t".join(columns)]
     for one in made:
         values = [one.child, f"{one.name}{suffix}", "s", one.text, "2", "0", str(one.age), "", "", "en"]
@@ -182,7 +193,9 @@ def json_lines(folder: Path, made: list[Clip]) -> Path:
         for one in made
     ]
     path = folder / "train.jsonl"
-    path.write_text("".join(json.dumps({**line, "speaker": one.child}) + "\n" for line, one in zip(lines, made, strict=True)))
+    path.write_text(
+        "".join(json.dumps({**line, "speaker": one.child}) + "\n" for line, one in zip(lines, made, strict=True))
+    )
     return path
 
 

@@ -16,8 +16,11 @@ from raytrain.errors import InputError
 from raytrain.speech.imports.arrow_table import sound_columns
 from raytrain.speech.imports.source import Columns, Row
 from raytrain.speech.imports.splits import Chosen, chosen
+from raytrain.speech.imports.tables import stamp_of
 
 _HUB_ANSWERS_WITHIN_S = 10
+UNREADABLE = (OSError, ValueError, RuntimeError, KeyError, TypeError, ImportError, pa.ArrowException)
+"""What `datasets` raises at data that it cannot read; or a library that a form of data wants is missing."""
 
 
 @dataclass(frozen=True)
@@ -69,13 +72,15 @@ class Streamed:
 
     def rows(self, start: int = 0) -> Iterator[Row]:
         """The rows after the first `start`."""
+        _, sound = self._opened
         with _faults(self.place):
             for number, values in enumerate(self._rows.skip(start), start=start + 1):
-                yield Row(number, values)
+                yield Row(number, {name: _fetched(value) if name in sound else value for name, value in values.items()})
 
     def stamp(self) -> str:
-        """The commit that the hub has."""
-        return self._commit
+        """The commit that the hub has, or the files of a folder."""
+        folder = Path(self.place)
+        return stamp_of(sorted(path for path in folder.rglob("*") if path.is_file())) or self._commit
 
     @cached_property
     def _configuration(self) -> str | None:
@@ -90,25 +95,44 @@ class Streamed:
             raise InputError(f"{self.place}: has no configuration {self.configuration!r}; there are {_few(names)}")
         return self.configuration
 
-    @cached_property
+    @property
     def _rows(self) -> Any:
-        """Streaming, so that nothing is copied to a cache; every column of sound as bytes."""
+        return self._opened[0]
+
+    @cached_property
+    def _opened(self) -> tuple[Any, frozenset[str]]:
+        """Streaming, so that nothing is copied to a cache; columns of sound, and their names."""
         import datasets
 
+        bytes_and_path = {"bytes": datasets.Value("binary"), "path": datasets.Value("string")}
         with _faults(self.place):
             parts = [
                 datasets.load_dataset(self.place, self._configuration, split=name, streaming=True)
                 for name in self._chosen.parts
             ]
             rows = datasets.concatenate_datasets(parts) if len(parts) > 1 else parts[0]
-            for name, feature in (rows.features or {}).items():
-                if isinstance(feature, datasets.Audio):
-                    rows = rows.cast_column(name, datasets.Audio(decode=False))
-            return rows
+            # Of an Audio column, torchcodec would be wanted even to hand its bytes on.
+            in_files = rows.info.builder_name == "audiofolder"
+            as_it_is = datasets.Value("string") if in_files else bytes_and_path
+            sound = [name for name, kind in (rows.features or {}).items() if isinstance(kind, datasets.Audio)]
+            for name in sound:
+                rows = rows.cast_column(name, as_it_is)
+            return rows, frozenset(sound)
 
     @cached_property
     def _commit(self) -> str:
         return "" if self._is_folder else _commit_of(self.place)
+
+
+def _fetched(value: Any) -> Any:
+    """The bytes of sound that a data set names by an address, on the hub or inside an archive; any other value."""
+    from datasets.utils.file_utils import xopen
+
+    path = value.get("path") if isinstance(value, dict) and value.get("bytes") is None else value
+    if not isinstance(path, str) or "://" not in path:
+        return value
+    with xopen(path, "rb") as file:
+        return {"bytes": file.read(), "path": path.partition("::")[0].rpartition("://")[2]}
 
 
 def _commit_of(hub_id: str) -> str:
@@ -139,7 +163,7 @@ def _faults(place: str) -> Iterator[None]:
         yield
     except InputError:
         raise
-    except (OSError, ValueError, RuntimeError, NotImplementedError, KeyError, TypeError, pa.ArrowException) as error:
+    except UNREADABLE as error:
         fact = (str(error) or type(error).__name__).splitlines()[0]
         raise InputError(f"{place}: `datasets` cannot read it: {fact}; fetch its files and name their folder") from None
 

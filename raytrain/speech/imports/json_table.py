@@ -61,7 +61,7 @@ class JsonTable:
     @cached_property
     def _is_lines(self) -> bool:
         """Whether there is an object in one of the first two lines, and not all utterances in the only one."""
-        lines = [line.strip() for _, line in islice(self._lines(), 2)]
+        lines = [line for _, line in islice(self._lines(), 2)]
         objects = [_object_in(line) for line in lines]
         if len(lines) == 1 and objects[0]:
             return not all(_is_table(value) for value in objects[0].values())
@@ -70,7 +70,10 @@ class JsonTable:
     def _lines(self) -> Iterator[tuple[int, str]]:
         try:
             with self.path.open(encoding=encoding_of(self.path), newline="\n") as file:
-                yield from ((number, line) for number, line in enumerate(file, start=1) if line.strip())
+                for number, line in enumerate(file, start=1):
+                    # Files that were joined have marks of byte order at any line's begin, or after the last.
+                    if bare := line.strip("\ufeff \t\r\n"):
+                        yield number, bare
         except UnicodeDecodeError as error:
             raise InputError(f"{self.path}: not UTF-8 ({error.reason}); write it as UTF-8") from None
 
@@ -80,7 +83,7 @@ class JsonTable:
         if size > _MOST_DOCUMENT_BYTES:
             message = f"{size:,} bytes in one JSON document, and it is read as a whole; write one object a line"
             raise InputError(f"{self.path}: {message}")
-        text = "".join(line for _, line in self._lines())
+        text = "\n".join(line for _, line in self._lines())
         rows = _rows_of(parse_json(text, place=str(self.path), way_out=_WAY_OUT))
         if rows is None:
             raise InputError(f"{self.path}: JSON in which no list of utterances is found; {_WAY_OUT}")

@@ -11,7 +11,7 @@ from pathlib import Path
 from raytrain.errors import InputError
 from raytrain.files import at_home, read_as
 from raytrain.speech.imports.columns import guessed
-from raytrain.speech.imports.hub import Streamed
+from raytrain.speech.imports.hub import UNREADABLE, Streamed
 from raytrain.speech.imports.kaldi import Kaldi
 from raytrain.speech.imports.source import Source
 from raytrain.speech.imports.splits import chosen
@@ -19,6 +19,7 @@ from raytrain.speech.imports.tables import COMMON_VOICE, Tables, table_of
 
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 _SUFFIXES = (".parquet", ".arrow", ".csv", ".tsv", ".jsonl", ".json", ".ndjson")
+_ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".xz", ".bz2", ".zst")
 _METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 _SPLIT_NAMES = {"train", "training", "test", "testing", "eval", "evaluation", "dev", "valid", "validation", "val"}
 _USUAL_OF_COMMON_VOICE = "validated"
@@ -163,7 +164,7 @@ def _loose_tables(folder: Path, split: str | None, configuration: str | None) ->
     if configuration is not None or _declares_files(folder):
         return None
     paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES and path.is_file())
-    tables = {path.stem: path for path in paths if _lists_utterances(path)}
+    tables = {path.stem: path for path in paths if len(paths) == 1 or _lists_utterances(path)}
     if not tables or any(re.search(r"-\d{5}-of-\d{5}$", name) for name in tables):
         return None
     one = chosen(tables, split, place=str(folder))
@@ -199,13 +200,14 @@ def _as_on_the_hub(folder: Path, split: str | None, configuration: str | None) -
         builder = datasets.load_dataset_builder(str(folder), configuration)
     except InputError:
         raise
-    except (OSError, ValueError, RuntimeError, NotImplementedError, KeyError, TypeError) as error:
+    except UNREADABLE as error:
         fact = (str(error) or type(error).__name__).splitlines()[0]
         raise InputError(f"{folder}: no source that is known ({fact[:200]}); {_WANTED}") from None
     found = {str(name): [Path(file) for file in files] for name, files in (builder.config.data_files or {}).items()}
     files = {name: [path for path in paths if path.suffix.lower() in _SUFFIXES] for name, paths in found.items()}
     files = {name: paths for name, paths in files.items() if paths}
-    if not files and builder.name == "audiofolder":
+    packed = any(path.suffix.lower() in _ARCHIVES for paths in found.values() for path in paths)
+    if not files and builder.name == "audiofolder" and not packed:
         way_out = "add a metadata.csv with the columns file_name, transcription and speaker_id"
         raise InputError(f"{folder}: sound, and no file that has the transcripts; {way_out}")
     if not files:

@@ -119,6 +119,6 @@ def _sounds(roles: Mapping[str, Found], examples: list[Row]) -> Iterator[tuple[A
 def _ages(roles: Mapping[str, Found], examples: list[Row]) -> dict[str, str]:
     if "age" not in roles:
         return {}
-    found = dict.fromkeys(as_text(row.values.get(roles["age"].column)) or "" for row in examples)
-    months = in_months(roles)
-    return {age: bucket_of(age, in_months=months) or "unknown" for age in islice(sorted(found), _AGES_SHOWN)}
+    found = (as_text(row.values.get(roles["age"].column)) for row in examples)
+    ages = islice(dict.fromkeys(age for age in found if age), _AGES_SHOWN)
+    return {age: bucket_of(age, in_months=in_months(roles)) or "unknown" for age in ages}

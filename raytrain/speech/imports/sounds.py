@@ -44,8 +44,9 @@ class Finder:
         for name, base in examples:
             hits.update(start for start in self._starts if os.path.isfile(_placed(name, base, start)))  # noqa: PTH113
         self._starts.sort(key=lambda start: -hits[start])
-        best = self._starts[0] if hits else (".", "")
-        folder, suffix = best
+        folder, suffix = self._starts[0] if hits else (".", "")
+        if hits:  # elsewhere another file of that name may lie
+            self._starts = [start for start in self._starts if any(start[0] == found[0] for found in hits)]
         where = "the working folder" if folder is None else "the source's folder" if folder == "." else folder + "/"
         self.told = f"files in {where}" + (f", with {suffix} after their names" if suffix else "")
         """Where the files were found, in words."""

@@ -70,6 +70,8 @@ class Imported:
     children: set[str] = field(default_factory=set)
     seconds: float = 0.0
     buckets: Counter[str] = field(default_factory=Counter)
+    was_whole: bool = False
+    """Whether there was nothing left to do."""
 
     def add(self, part: _Part) -> None:
         """Count a part in."""
@@ -110,7 +112,10 @@ def write(
     """Import into a folder that is new, empty, or holds a part or all of this very import; any other is refused."""
     record = _recorded(plan)
     _require_ours(folder, record)
-    make_folder(folder / _PARTS)
+    try:
+        make_folder(folder / _PARTS)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be made: {error.strerror}; name another folder") from None
     refusal = f"{folder}: another process imports into it"
 
     def in_use(holder: str) -> InputError:
@@ -125,7 +130,8 @@ def write(
         if imported.tally.bad_share > max_bad_share or not imported.tally.usable:
             _forget(folder)
             raise TooManyBad(_refusal(plan, imported, max_bad_share), imported)
-        if not _is_whole(folder):
+        imported.was_whole = _is_whole(folder)
+        if not imported.was_whole:
             _join(folder)
             write_json(folder / _RECORD, asdict(record) | {"is_whole": True})
     return imported

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from raytrain.cli import Parser, run_door
-from raytrain.config.constants import GIB
+from raytrain.config.constants import AGE_BUCKETS, GIB
 from raytrain.errors import InputError, Interrupted
 from raytrain.files import at_home
 from raytrain.speech.check import Checked, check
@@ -86,7 +86,7 @@ def _import(arguments: argparse.Namespace) -> int:
     checked, manifest = imported.checked(), folder / MANIFEST
     if imported.was_whole:
         say(f"{arguments.to}: was imported before, and is whole")
-    buckets = dict(sorted(imported.buckets.items()))
+    buckets = {bucket: imported.buckets[bucket] for bucket in AGE_BUCKETS if imported.buckets[bucket]}
     if arguments.json:
         print_json({**plan.as_dict(), "manifest": str(manifest), "age_buckets": buckets, **_as_dict(checked)})
     else:

@@ -20,14 +20,14 @@ from raytrain.speech.spellings import spelling
 DEMO_MANIFEST = Path(__file__).parent / "demo" / "manifest.jsonl"
 _REQUIRED = ("utterance_id", "child_id", "audio_path", "orthographic_text")
 _TEXTS = (*_REQUIRED, "session_id", "md5_hash")
-CHILD_IS_KNOWN = "child_is_known"
-"""A field that is false where an import took an utterance for a child of its own; every output then says so."""
 _NUMBERS = ("audio_duration_sec", "filesize_bytes")
 _NUMBER = re.compile(r"\d{1,15}(\.\d{1,15})?")
 _MOST_ID_LETTERS = 1_000
 _MOST_PATH_BYTES = 4_096  # the most that Linux opens
 _MOST_NOTED = 1_000
 """Things that are noted once each: a manifest of which every line has its own is noted no further."""
+CHILD_IS_KNOWN = "child_is_known"
+"""A field that is false where an import took an utterance for a child of its own; every output then says so."""
 
 
 @dataclass(frozen=True, slots=True)

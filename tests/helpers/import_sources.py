@@ -1,6 +1,7 @@
 """The same clips in every form that people keep speech data in; what came of an import, to be compared."""
 
 import csv
+import io
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -14,6 +15,9 @@ import pyarrow.parquet as pq
 import soundfile
 
 from raytrain.speech.corpus import Corpus
+from raytrain.speech.imports.kinds import open_source
+from raytrain.speech.imports.plan import planned
+from raytrain.speech.imports.write import Imported, write
 
 TEXTS = ("the dog runs", "I said no", 'he said "go", and went', "null", "10", "naïve Zoë", "she's under the table")
 AGES = (3, 5, 8, 12, 17)
@@ -111,12 +115,7 @@ def common_voice(folder: Path, made: list[Clip], suffix: str = ".flac") -> Path:
 
 def with_bytes(made: list[Clip], suffix: str = ".flac") -> datasets.Dataset:
     """A data set with an Audio column of bytes."""
-    held = []
-    for one in made:
-        path = Path("/dev/shm" if Path("/dev/shm").is_dir() else "/tmp", f"raytrain-{id(made)}{suffix}")
-        soundfile.write(path, one.sound, one.rate, subtype="PCM_16")
-        held.append({"bytes": path.read_bytes(), "path": f"{one.name}{suffix}"})
-        path.unlink()
+    held = [{"bytes": encoded(one, suffix), "path": f"{one.name}{suffix}"} for one in made]
     features = datasets.Features(
         {
             "audio": {"bytes": datasets.Value("binary"), "path": datasets.Value("string")},
@@ -133,6 +132,13 @@ def with_bytes(made: list[Clip], suffix: str = ".flac") -> datasets.Dataset:
     }
     made_of_bytes = datasets.Dataset.from_dict(columns, features=features)
     return made_of_bytes.cast_column("audio", datasets.Audio(decode=False))
+
+
+def encoded(one: Clip, suffix: str = ".flac") -> bytes:
+    """A clip as the bytes of a file."""
+    file = io.BytesIO()
+    soundfile.write(file, one.sound, one.rate, format=suffix[1:].upper(), subtype="PCM_16")
+    return file.getvalue()
 
 
 def parquet(folder: Path, made: list[Clip]) -> Path:
@@ -154,7 +160,7 @@ def semicolons(folder: Path, made: list[Clip]) -> Path:
     """What a German Excel writes: semicolons, a byte order mark, CRLF."""
     written(folder / "wavs", made, ".wav")
     rows = [
-        {"Datei": one.name, "Transcript": one.text, "Child ID": one.child, "Age": one.age, "Id": one.name}
+        {"Filename": one.name, "Transcript": one.text, "Child ID": one.child, "Age": one.age, "Id": one.name}
         for one in made
     ]
     return table(folder / "list.csv", rows, delimiter=";", encoding="utf-8-sig", lineterminator="\r\n")
@@ -189,13 +195,11 @@ def json_lines(folder: Path, made: list[Clip]) -> Path:
     """As NeMo has it, with paths from the table's folder."""
     written(folder / "audio", made)
     lines = [
-        {"audio_filepath": f"audio/{one.name}.flac", "text": one.text, "speaker": int(one.child), "age": one.age}
+        {"audio_filepath": f"audio/{one.name}.flac", "text": one.text, "speaker": one.child, "age": one.age}
         for one in made
     ]
     path = folder / "train.jsonl"
-    path.write_text(
-        "".join(json.dumps({**line, "speaker": one.child}) + "\n" for line, one in zip(lines, made, strict=True))
-    )
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     return path
 
 
@@ -216,6 +220,18 @@ def without_speakers(path: Path, made: list[Clip]) -> Path:
     whole = with_bytes(made).remove_columns(["client_id"])
     pq.write_table(pa.Table.from_batches(whole.data.to_batches()), path)
     return path
+
+
+def imported(source: Path | str, to: Path, *, split: str | None = None, share: float = 0.02, **named: str) -> Imported:
+    """Import as the door does; `each_its_own_speaker=...` among what is named says that nobody's speaker is known."""
+    each_its_own = named.pop("each_its_own_speaker", "") != ""
+    plan = planned(open_source(str(source), split=split), named, each_its_own_speaker=each_its_own)
+    return write(plan, to, max_bad_share=share)
+
+
+def lines_of(to: Path) -> list[dict[str, Any]]:
+    """The lines of an import's manifest."""
+    return [json.loads(line) for line in (to / "manifest.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
 def held(corpus: Corpus) -> list[tuple[str, str, str, bytes]]:

@@ -64,7 +64,8 @@ class JsonTable:
         lines = [line for _, line in islice(self._lines(), 2)]
         objects = [_object_in(line) for line in lines]
         if len(lines) == 1 and objects[0]:
-            return not all(_is_table(value) for value in objects[0].values())
+            holds_texts = any(isinstance(value, str) for value in objects[0].values())
+            return holds_texts or _rows_of(objects[0]) is None
         return any(found is not None for found in objects) and not lines[0].startswith("[")
 
     def _lines(self) -> Iterator[tuple[int, str]]:
@@ -100,12 +101,12 @@ def _object_in(line: str) -> dict[str, Any] | None:
 
 def _rows_of(document: Any) -> list[dict[str, Any]] | None:
     """The utterances of an array; of an object that holds one; of columns; of objects by their ids."""
-    if _is_table(document) and isinstance(document, list):
-        return document
+    if _is_list_of_objects(document):
+        return list(document)
     if not isinstance(document, dict) or not document:
         return None
-    arrays = [value for value in document.values() if isinstance(value, list) and _is_table(value)]
-    if len(arrays) == 1 and all(isinstance(row, dict) for row in arrays[0]):
+    arrays = [value for value in document.values() if _is_list_of_objects(value)]
+    if len(arrays) == 1:
         return list(arrays[0])
     values = list(document.values())
     if all(isinstance(value, list) for value in values) and len({len(value) for value in values}) == 1:
@@ -115,9 +116,8 @@ def _rows_of(document: Any) -> list[dict[str, Any]] | None:
     return None
 
 
-def _is_table(value: Any) -> bool:
-    """Whether this may be all utterances, or a column of them: an object, or a list of objects or of plain values."""
-    return isinstance(value, dict) or (isinstance(value, list) and all(isinstance(one, dict) for one in value))
+def _is_list_of_objects(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, dict) for one in value)
 
 
 def _without_nan(values: dict[str, Any]) -> dict[str, Any]:

@@ -32,20 +32,15 @@ _WANTED = (
 def open_source(name: str, *, split: str | None = None, configuration: str | None = None) -> Source:
     """The source of this name; InputError where there is none, or it leaves a choice open."""
     path = at_home(name).absolute()
-    try:
-        if path.is_dir():
-            source = next(found for form in _FORMS if (found := form(path, split, configuration)) is not None)
-        elif path.exists():
-            _only_for_data_sets(path, split=split, configuration=configuration)
-            return _file(path)
-        elif _HUB_ID.fullmatch(name) and Path(name).suffix.lower() not in _SUFFIXES:
-            return Streamed(name, split, configuration)
-        else:
-            raise InputError(f"{name}: there is no such file or folder; {_WANTED}")
-    except ValueError as error:  # a null in a name
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{name!a}: not a path") from None
+    if path.is_dir():
+        source = next(found for form in _FORMS if (found := form(path, split, configuration)) is not None)
+    elif path.exists():
+        _only_for_data_sets(path, split=split, configuration=configuration)
+        return _file(path)
+    elif _HUB_ID.fullmatch(name) and Path(name).suffix.lower() not in _SUFFIXES:
+        return Streamed(name, split, configuration)
+    else:
+        raise InputError(f"{name}: there is no such file or folder; {_WANTED}")
     if configuration is not None and not _has_configurations(source):
         raise InputError(f"{name}: has no configurations; leave --configuration out")
     return source

@@ -61,7 +61,9 @@ class Finder:
                 path = _placed(written, base, start)
                 if os.path.isfile(path):  # noqa: PTH113  # Path's raises for long names and nulls
                     return Path(os.path.normpath(path))
-        raise UnusableError(Kind.MISSING_FILE, f"no such file: {_placed(name, base, self._starts[0]):.300}")
+        raise UnusableError(
+            Kind.MISSING_FILE, f"no such file: {os.path.normpath(_placed(name, base, self._starts[0]))[:300]}"
+        )
 
 
 def sound_in(value: Any) -> str | Inside:

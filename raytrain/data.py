@@ -1,16 +1,25 @@
-"""`python -m raytrain.data {check,prepare} MANIFEST`: what is wrong with a manifest, or its prepared corpus."""
+"""`python -m raytrain.data {import,check,prepare}`: a manifest of other data, what is wrong with one, its corpus."""
 
 import argparse
+import shlex
+import sys
+from collections import Counter
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from raytrain.cli import Parser, run_door
-from raytrain.config.constants import GIB
+from raytrain.config.constants import AGE_BUCKETS, GIB
 from raytrain.config.reader import load_baseline
-from raytrain.errors import InputError
-from raytrain.speech.check import check
+from raytrain.errors import InputError, Interrupted
+from raytrain.files import at_home
+from raytrain.speech.check import Checked, check
 from raytrain.speech.corpus import prepare
 from raytrain.speech.halves import Halves, Speakers
+from raytrain.speech.imports.columns import ROLES
+from raytrain.speech.imports.kinds import open_source
+from raytrain.speech.imports.plan import planned
+from raytrain.speech.imports.write import MANIFEST, TooManyBad, write
 from raytrain.speech.manifest import manifest_path
 from raytrain.speech.problems import printable
 from raytrain.speech.progress_bar import progress_on_stderr
@@ -39,25 +48,34 @@ def _check(arguments: argparse.Namespace) -> int:
         )
     if not checked.tally.usable and not checked.problems:
         raise InputError(f"{arguments.manifest}: holds no utterances; one JSON object a line is wanted")
-    halves, why_none = _halves(checked.speakers)
     if arguments.json:
-        found = {
-            "children": checked.num_children,
-            "hours": checked.hours,
-            "data": None if halves is None else halves.as_dict(),
-        }
-        problems = [problem.as_dict() for problem in checked.problems]
-        listed = {"problems": problems, "unlisted": checked.unlisted}
-        print_json({"manifest": str(manifest), **checked.tally.as_dict(), **found, **listed})
+        print_json({"manifest": str(manifest), **_as_dict(checked)})
     else:
-        for problem in checked.problems:
-            show(f"{printable(arguments.manifest)}: {'' if problem.fatal else 'note: '}{problem}")
-        for kind, number in checked.unlisted.items():
-            show(f"{printable(arguments.manifest)}: {number} more of {kind}")
-        show(f"{checked.tally.describe()}; {checked.num_children} children, {checked.hours:.2f} h usable")
-        for told in [why_none] if halves is None else halves.lines():
-            show(f"{told}")
+        _show(checked, place=arguments.manifest)
     return 1 if checked.tally.num_left_out else 0
+
+
+def _as_dict(checked: Checked) -> dict[str, Any]:
+    halves, _ = _halves(checked.speakers)
+    found = {
+        "children": checked.num_children,
+        "hours": checked.hours,
+        "data": None if halves is None else halves.as_dict(),
+    }
+    problems = [problem.as_dict() for problem in checked.problems]
+    return {**checked.tally.as_dict(), **found, "problems": problems, "unlisted": checked.unlisted}
+
+
+def _show(checked: Checked, *, place: str) -> None:
+    """A line each problem, and the totals."""
+    for problem in checked.problems:
+        show(f"{printable(place)}: {'' if problem.fatal else 'note: '}{problem}")
+    for kind, number in checked.unlisted.items():
+        show(f"{printable(place)}: {number} more of {kind}")
+    show(f"{checked.tally.describe()}; {checked.num_children} children, {checked.hours:.2f} h usable")
+    halves, why_none = _halves(checked.speakers)
+    for told in [why_none] if halves is None else halves.lines():
+        show(told)
 
 
 def _halves(speakers: Speakers) -> tuple[Halves | None, str]:
@@ -72,9 +90,44 @@ def _halves(speakers: Speakers) -> tuple[Halves | None, str]:
     return Halves.of(speakers, split), ""
 
 
+def _import(arguments: argparse.Namespace) -> int:
+    _require_share(arguments.max_bad_share)
+    named = {role: column for role in ROLES if (column := getattr(arguments, role)) is not None}
+    source = open_source(arguments.source, split=arguments.split, configuration=arguments.configuration)
+    plan = planned(source, named, each_its_own_speaker=arguments.each_its_own_speaker)
+    for line in plan.lines():
+        say(line)
+    folder = at_home(arguments.to).absolute()
+    try:
+        with progress_on_stderr("importing") as progress:
+            imported = write(plan, folder, max_bad_share=arguments.max_bad_share, progress=progress)
+    except TooManyBad as error:
+        if not arguments.json:
+            _show(error.imported.checked(), place=arguments.source)
+        raise
+    except KeyboardInterrupt:
+        raise Interrupted(f"{Path(sys.executable).name} -m raytrain.data {shlex.join(sys.argv[1:])}") from None
+    checked, manifest = imported.checked(), folder / MANIFEST
+    if imported.was_whole:
+        say(f"{arguments.to}: was imported before, and is whole")
+    counted = Counter(imported.age_buckets)
+    buckets = {bucket: counted[bucket] for bucket in AGE_BUCKETS if counted[bucket]}
+    if arguments.json:
+        print_json({**plan.as_dict(), "manifest": str(manifest), "age_buckets": buckets, **_as_dict(checked)})
+    else:
+        _show(checked, place=arguments.source)
+        show(f"age buckets: {', '.join(f'{bucket} {number}' for bucket, number in buckets.items())}")
+        show(f"{manifest}: `python -m raytrain.tune --baseline small data.train_manifest={shlex.quote(str(manifest))}`")
+    return 0
+
+
+def _require_share(share: float) -> None:
+    if not 0 <= share <= 1:
+        raise InputError(f"--max-bad-share {share:g}: must be a share from 0 to 1")
+
+
 def _prepare(arguments: argparse.Namespace) -> int:
-    if not 0 <= arguments.max_bad_share <= 1:
-        raise InputError(f"--max-bad-share {arguments.max_bad_share:g}: must be a share from 0 to 1")
+    _require_share(arguments.max_bad_share)
     manifest = manifest_path(arguments.manifest)
     with progress_on_stderr("preparing") as progress:
         corpus = prepare(manifest, max_bad_share=arguments.max_bad_share, progress=progress)
@@ -118,19 +171,43 @@ def _tokenizer() -> Any:
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(
-        prog="python -m raytrain.data", description="What is wrong with a manifest, or its prepared corpus."
+        prog="python -m raytrain.data",
+        description="A manifest made of other data; what is wrong with a manifest; its prepared corpus.",
     )
-    commands = parser.add_subparsers(required=True, metavar="{check,prepare}", parser_class=Parser)
+    commands = parser.add_subparsers(required=True, metavar="{import,check,prepare}", parser_class=Parser)
+    importing = commands.add_parser("import", help="make a manifest of a table, a data set or a Kaldi directory")
+    importing.add_argument("source", metavar="SOURCE", help="a file, a folder, or a hub's id of a data set")
+    importing.add_argument("--to", required=True, metavar="FOLDER", help="a new or empty folder, or one to go on with")
+    importing.add_argument("--split", metavar="NAME", help="which one, or several, as in train+test")
+    importing.add_argument("--configuration", metavar="NAME", help="of a data set that has several")
+    for role, what in _ROLES.items():
+        importing.add_argument(f"--{role}", metavar="COLUMN", help=what)
+    importing.add_argument(
+        "--each-its-own-speaker", action="store_true", help="where nothing says who speaks; a caveat in every output"
+    )
+    importing.set_defaults(work=_import)
     checking = commands.add_parser("check", help="list what is wrong, a line each, with totals")
     checking.add_argument("--max-label-tokens", type=int, default=448, help="data.max_label_tokens of the baseline")
     checking.set_defaults(work=_check)
     preparing = commands.add_parser("prepare", help="make the prepared corpus that all trials share")
-    preparing.add_argument("--max-bad-share", type=float, default=0.02, help="data.max_bad_share of the baseline")
     preparing.set_defaults(work=_prepare)
+    for command in (importing, preparing):
+        command.add_argument("--max-bad-share", type=float, default=0.02, help="data.max_bad_share of the baseline")
     for command in (checking, preparing):
         command.add_argument("manifest", metavar="MANIFEST", help="a JSON-lines manifest, or `demo`")
+    for command in (importing, checking, preparing):
         command.add_argument("--json", action="store_true", help="one JSON object on stdout")
     return parser
+
+
+_ROLES = {
+    "audio": "sound: paths, or the sound itself",
+    "text": "transcripts",
+    "speaker": "who speaks",
+    "age": "ages in years, months (a name with `month`), ranges, words or buckets",
+    "session": "recording sessions",
+    "id": "utterances' own ids",
+}
 
 
 if __name__ == "__main__":

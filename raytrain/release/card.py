@@ -174,6 +174,8 @@ def _scored_on(run: KeptRun) -> str:
     """Whom the figures were measured on, by what was checked and nothing else."""
     if run.description.shared:
         return f"On utterances not apart from training: both have {run.description.shared}"
+    if run.description.data.get("children_not_known"):
+        return "On utterances whose children are not known, and may have been heard in training"
     if not run.description.halves_are_compared:
         return "On a manifest of its own; whether its children were heard in training was not checked"
     return "On held-out children, none of whom was heard in training"

@@ -42,6 +42,8 @@ class Data(TypedDict, total=False):
     shared_utterance_ids: int
     shared_sounds: int
     children_in_several_spellings: int
+    children_not_known: bool
+    """Whether utterances were taken for children of their own."""
     data_sha256: str
     """Of data.jsonl: tells other data."""
     first_recorded_on_resume: bool
@@ -117,7 +119,9 @@ class Description:
 
     @property
     def halves_are_compared(self) -> bool:
-        """Whether it is known what both halves share: of a split by child, and of two manifests that were compared."""
+        """Whether it is known what both halves share: of a split by known children, and of two manifests compared."""
+        if self.data.get("children_not_known"):
+            return False
         return self.baseline.data.validation_manifest is None or "shared_children" in self.data
 
     @property
@@ -162,6 +166,11 @@ class Description:
             found.append(
                 "Begun before raytrain recorded its data, and gone on with: only its children and its numbers of "
                 "utterances could be compared with those it began with."
+            )
+        if self.data.get("children_not_known"):
+            found.append(
+                "Who speaks is not known: each utterance is taken for a child of its own, so a child may be in both "
+                "halves, which flatters every error rate and narrows its interval."
             )
         return found
 

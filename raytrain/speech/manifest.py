@@ -27,6 +27,8 @@ _MOST_ID_LETTERS = 1_000
 _MOST_PATH_BYTES = 4_096  # the most that Linux opens
 _MOST_NOTED = 1_000
 """Things that are noted once each: a manifest of which every line has its own is noted no further."""
+CHILD_IS_KNOWN = "child_is_known"
+"""A field that is false where an import took an utterance for a child of its own; every output then says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +156,10 @@ class _Reader:
         bucket, size, duration_s = (fields.get(name) for name in ("age_bucket", "filesize_bytes", "audio_duration_sec"))
         notes = [(Kind.READ_AS, name, f"{message}, here and wherever else") for name, message in read_as.items()]
         notes += self._odd_child(fields["child_id"])
+        if fields.get(CHILD_IS_KNOWN) is False:
+            notes.append(
+                (Kind.CHILD_NOT_KNOWN, "", "who speaks is not known, here and wherever child_is_known is false")
+            )
         if bucket not in AGE_BUCKETS:
             notes.append((Kind.AGE_BUCKET, str(bucket)[:40], _strange_bucket(bucket)))
         utterance = Utterance(

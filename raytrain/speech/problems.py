@@ -32,6 +32,7 @@ class Kind(StrEnum):
     LABEL_NOT_COUNTED = "label_not_counted"
     SPECIAL_TOKEN = "special_token"  # <|endoftext|>, typed in a transcript
     CHILD_SPELLING = "child_spelling"  # two ids of children that look the same
+    CHILD_NOT_KNOWN = "child_not_known"  # an utterance that was taken for a child of its own
     READ_AS = "read_as"  # a value that is not quite what the format says, and what it was taken for
     HEADER = "header"  # a sound file that holds more or less than its header says
     SILENCE = "silence"

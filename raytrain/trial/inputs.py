@@ -20,6 +20,7 @@ from raytrain.speech.corpus import Corpus, open_corpus, prepare
 from raytrain.speech.halves import Halves
 from raytrain.speech.listing import listing
 from raytrain.speech.manifest import manifest_path
+from raytrain.speech.problems import Kind
 from raytrain.speech.split import Split, split_by_child
 from raytrain.whisper import weights
 
@@ -86,9 +87,15 @@ class Inputs:
             **self.split.as_dict(),
             **self.shared.as_dict(),
             **({"children_in_several_spellings": spellings} if spellings else {}),
+            **({"children_not_known": True} if self._children_not_known else {}),
             "data_sha256": hashlib.sha256(self.listing.encode()).hexdigest(),
         }
         return cast("Data", values)
+
+    @property
+    def _children_not_known(self) -> bool:
+        """Whether an import took utterances for children of their own."""
+        return any(corpus.problems.noted[Kind.CHILD_NOT_KNOWN] for corpus in self.corpora)
 
     def write_listing(self, folder: Path) -> None:
         """Write data.jsonl, which tells what differs should the data ever be others; `data_sha256` is its own."""

@@ -108,7 +108,7 @@ def test_labels_are_counted_with_whispers_own_tokenizer(tmp_path: Path, tiny_en:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "the following arguments are required: {check,prepare}"),
+        ((), "the following arguments are required: {import,check,prepare}"),
         (("check",), "the following arguments are required: MANIFEST"),
         (("chek", "demo"), "invalid choice: 'chek'"),
         (("check", "demo", "--max-label-tokens", "0"), "--max-label-tokens 0: must be at least 1"),

@@ -146,6 +146,7 @@ def card_of(fit: Path, copy: Path, *, validation_manifest: str | None, **data: i
         ("v.jsonl", {"shared_children": 0}, "On held-out children, none of whom was heard in training; decoded"),
         ("v.jsonl", {}, "whether its children were heard in training was not checked; decoded"),
         ("v.jsonl", {"shared_children": 4}, "On utterances not apart from training: both have 4 children; decoded"),
+        (None, {"children_not_known": True}, "On utterances whose children are not known, and may have been heard in"),
         (None, {"shared_sounds": 1}, "not apart from training: both have 1 clip of the very same sound; decoded"),
     ],
 )

@@ -54,6 +54,14 @@ def test_what_both_halves_have_is_said() -> None:
     assert "both have 1 child, 2 clips of the very same sound, which flatters the WER" in caveat
 
 
+def test_children_that_are_not_known_are_said_and_never_called_apart() -> None:
+    unknown = Description(baseline_name="a", baseline=config(), data={"children_not_known": True, "shared_children": 0})
+    (caveat,) = unknown.caveats()
+    assert caveat.startswith("Who speaks is not known: each utterance is taken for a child of its own, so a child may ")
+    assert not unknown.halves_are_compared
+    assert Description(baseline_name="a", baseline=config()).halves_are_compared
+
+
 def test_a_study_of_wer_alone_has_no_limit() -> None:
     alone = Description(baseline_name="a", baseline=config(), space=space(objective="wer", memory_limit_gib=8.0))
     assert (STUDY.memory_limit_gib, alone.memory_limit_gib) == (8.0, None)

@@ -3,17 +3,15 @@
 import argparse
 import shlex
 import sys
-from collections import Counter
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from raytrain.cli import Parser, run_door
-from raytrain.config.constants import AGE_BUCKETS, GIB
+from raytrain.config.constants import GIB
 from raytrain.config.reader import load_baseline
 from raytrain.errors import InputError, Interrupted
 from raytrain.files import at_home
-from raytrain.speech.check import Checked, check
+from raytrain.speech.check import check
 from raytrain.speech.corpus import prepare
 from raytrain.speech.halves import Halves, Speakers
 from raytrain.speech.imports.columns import ROLES
@@ -21,7 +19,7 @@ from raytrain.speech.imports.kinds import open_source
 from raytrain.speech.imports.plan import planned
 from raytrain.speech.imports.write import MANIFEST, TooManyBad, write
 from raytrain.speech.manifest import manifest_path
-from raytrain.speech.problems import printable
+from raytrain.speech.problems import problem_lines
 from raytrain.speech.progress_bar import progress_on_stderr
 from raytrain.speech.split import split_by_child
 from raytrain.terminal import log_to_stderr, print_json, say, show
@@ -48,34 +46,20 @@ def _check(arguments: argparse.Namespace) -> int:
         )
     if not checked.tally.usable and not checked.problems:
         raise InputError(f"{arguments.manifest}: holds no utterances; one JSON object a line is wanted")
-    if arguments.json:
-        print_json({"manifest": str(manifest), **_as_dict(checked)})
-    else:
-        _show(checked, place=arguments.manifest)
-    return 1 if checked.tally.num_left_out else 0
-
-
-def _as_dict(checked: Checked) -> dict[str, Any]:
-    halves, _ = _halves(checked.speakers)
-    found = {
-        "children": checked.num_children,
-        "hours": checked.hours,
-        "data": None if halves is None else halves.as_dict(),
-    }
-    problems = [problem.as_dict() for problem in checked.problems]
-    return {**checked.tally.as_dict(), **found, "problems": problems, "unlisted": checked.unlisted}
-
-
-def _show(checked: Checked, *, place: str) -> None:
-    """A line each problem, and the totals."""
-    for problem in checked.problems:
-        show(f"{printable(place)}: {'' if problem.fatal else 'note: '}{problem}")
-    for kind, number in checked.unlisted.items():
-        show(f"{printable(place)}: {number} more of {kind}")
-    show(f"{checked.tally.describe()}; {checked.num_children} children, {checked.hours:.2f} h usable")
     halves, why_none = _halves(checked.speakers)
-    for told in [why_none] if halves is None else halves.lines():
-        show(told)
+    if arguments.json:
+        told = None if halves is None else halves.as_dict()
+        found = {"children": checked.num_children, "hours": checked.hours, "data": told}
+        problems = [problem.as_dict() for problem in checked.problems]
+        listed = {"problems": problems, "unlisted": checked.unlisted}
+        print_json({"manifest": str(manifest), **checked.tally.as_dict(), **found, **listed})
+    else:
+        for line in problem_lines(checked.problems, checked.unlisted, place=arguments.manifest):
+            show(line)
+        show(f"{checked.tally.describe()}; {checked.num_children} children, {checked.hours:.2f} h usable")
+        for line in [why_none] if halves is None else halves.lines():
+            show(line)
+    return 1 if checked.tally.num_left_out else 0
 
 
 def _halves(speakers: Speakers) -> tuple[Halves | None, str]:
@@ -90,44 +74,9 @@ def _halves(speakers: Speakers) -> tuple[Halves | None, str]:
     return Halves.of(speakers, split), ""
 
 
-def _import(arguments: argparse.Namespace) -> int:
-    _require_share(arguments.max_bad_share)
-    named = {role: column for role in ROLES if (column := getattr(arguments, role)) is not None}
-    source = open_source(arguments.source, split=arguments.split, configuration=arguments.configuration)
-    plan = planned(source, named, each_its_own_speaker=arguments.each_its_own_speaker)
-    for line in plan.lines():
-        say(line)
-    folder = at_home(arguments.to).absolute()
-    try:
-        with progress_on_stderr("importing") as progress:
-            imported = write(plan, folder, max_bad_share=arguments.max_bad_share, progress=progress)
-    except TooManyBad as error:
-        if not arguments.json:
-            _show(error.imported.checked(), place=arguments.source)
-        raise
-    except KeyboardInterrupt:
-        raise Interrupted(f"{Path(sys.executable).name} -m raytrain.data {shlex.join(sys.argv[1:])}") from None
-    checked, manifest = imported.checked(), folder / MANIFEST
-    if imported.was_whole:
-        say(f"{arguments.to}: was imported before, and is whole")
-    counted = Counter(imported.age_buckets)
-    buckets = {bucket: counted[bucket] for bucket in AGE_BUCKETS if counted[bucket]}
-    if arguments.json:
-        print_json({**plan.as_dict(), "manifest": str(manifest), "age_buckets": buckets, **_as_dict(checked)})
-    else:
-        _show(checked, place=arguments.source)
-        show(f"age buckets: {', '.join(f'{bucket} {number}' for bucket, number in buckets.items())}")
-        show(f"{manifest}: `python -m raytrain.tune --baseline small data.train_manifest={shlex.quote(str(manifest))}`")
-    return 0
-
-
-def _require_share(share: float) -> None:
-    if not 0 <= share <= 1:
-        raise InputError(f"--max-bad-share {share:g}: must be a share from 0 to 1")
-
-
 def _prepare(arguments: argparse.Namespace) -> int:
-    _require_share(arguments.max_bad_share)
+    if not 0 <= arguments.max_bad_share <= 1:
+        raise InputError(f"--max-bad-share {arguments.max_bad_share:g}: must be a share from 0 to 1")
     manifest = manifest_path(arguments.manifest)
     with progress_on_stderr("preparing") as progress:
         corpus = prepare(manifest, max_bad_share=arguments.max_bad_share, progress=progress)
@@ -146,6 +95,37 @@ def _prepare(arguments: argparse.Namespace) -> int:
             say("the demo corpus is synthetic: word error rates on it say nothing about real children")
         show(f"{summary['folder']}: {summary['gib']:.2f} GiB")
         show(f"{corpus.problems.describe()}; {summary['children']} children, {summary['hours']:.2f} h")
+    return 0
+
+
+def _import(arguments: argparse.Namespace) -> int:
+    if not 0 <= arguments.max_bad_share <= 1:
+        raise InputError(f"--max-bad-share {arguments.max_bad_share:g}: must be a share from 0 to 1")
+    named = {role: column for role in ROLES if (column := getattr(arguments, role)) is not None}
+    source = open_source(arguments.source, split=arguments.split, configuration=arguments.configuration)
+    plan = planned(source, named, each_its_own_speaker=arguments.each_its_own_speaker)
+    for line in plan.lines():
+        say(line)
+    folder = at_home(arguments.to).absolute()
+    try:
+        with progress_on_stderr("importing") as progress:
+            imported = write(plan, folder, max_bad_share=arguments.max_bad_share, progress=progress)
+    except TooManyBad as error:
+        if not arguments.json:
+            for line in error.imported.lines(place=arguments.source):
+                show(line)
+        raise
+    except KeyboardInterrupt:
+        raise Interrupted(f"python -m raytrain.data {shlex.join(sys.argv[1:])}") from None
+    manifest = folder / MANIFEST
+    if imported.was_whole:
+        say(f"{arguments.to}: was imported before, and is whole")
+    if arguments.json:
+        print_json({**plan.as_dict(), "manifest": str(manifest), **imported.as_dict()})
+    else:
+        for line in imported.lines(place=arguments.source):
+            show(line)
+        show(f"{manifest}: `python -m raytrain.tune --baseline small data.train_manifest={shlex.quote(str(manifest))}`")
     return 0
 
 

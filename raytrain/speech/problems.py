@@ -1,7 +1,7 @@
 """What can be wrong with an utterance: a closed set of kinds, a problem with its place, and counts of them that add."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any, Self
@@ -78,6 +78,14 @@ class ManifestProblem:
     def as_dict(self) -> dict[str, Any]:
         """The problem as JSON has it."""
         return {**asdict(self), "fatal": self.fatal}
+
+
+def problem_lines(problems: Iterable[ManifestProblem], unlisted: Mapping[str, int], *, place: str) -> Iterator[str]:
+    """A line each problem with the place it is of, and one for each kind of which there are more."""
+    for problem in problems:
+        yield f"{printable(place)}: {'' if problem.fatal else 'note: '}{problem}"
+    for kind, number in unlisted.items():
+        yield f"{printable(place)}: {number} more of {kind}"
 
 
 @dataclass(slots=True)

@@ -13,19 +13,17 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from itertools import chain, islice
 from pathlib import Path
-from sys import intern
 from typing import Any
 
+from raytrain.config.constants import AGE_BUCKETS
 from raytrain.errors import InputError
 from raytrain.files import ProcessLock, make_folder, move, read_as, write_json
-from raytrain.speech.check import Checked
-from raytrain.speech.halves import Speakers
 from raytrain.speech.imports.plan import Plan
 from raytrain.speech.imports.take import taken
 from raytrain.speech.imports.utterances import Reader
-from raytrain.speech.problems import Kind, ManifestProblem, Tally
+from raytrain.speech.problems import Kind, ManifestProblem, Tally, problem_lines
 from raytrain.speech.progress_bar import ProgressCallback
-from raytrain.speech.spellings import joined
+from raytrain.speech.spellings import spelling
 
 logger = logging.getLogger("raytrain")
 
@@ -69,9 +67,9 @@ class Imported:
     problems: list[ManifestProblem] = field(default_factory=list)
     unlisted: Counter[str] = field(default_factory=Counter)
     tally: Tally = field(default_factory=Tally)
-    child_ids: list[str] = field(default_factory=list)
+    children: set[str] = field(default_factory=set)
     seconds: float = 0.0
-    age_buckets: list[str] = field(default_factory=list)
+    buckets: Counter[str] = field(default_factory=Counter)
     was_whole: bool = False
     """Whether there was nothing left to do."""
 
@@ -87,15 +85,32 @@ class Imported:
                 self.unlisted[problem.kind] += 1
         for line in part.lines:
             self.tally.usable += 1
-            self.child_ids.append(intern(line["child_id"]))
+            self.children.add(spelling(line["child_id"]))
             self.seconds += line["audio_duration_sec"]
-            self.age_buckets.append(intern(line["age_bucket"]))
+            self.buckets[line["age_bucket"]] += 1
 
-    def checked(self) -> Checked:
-        """The same as `check` has it."""
-        speakers = Speakers(joined(self.child_ids), self.age_buckets)
-        children = len(set(speakers.child_ids))
-        return Checked(tuple(self.problems), dict(self.unlisted), self.tally, children, self.seconds / 3600, speakers)
+    @property
+    def by_bucket(self) -> dict[str, int]:
+        """Utterances by age bucket, the youngest first."""
+        return {bucket: self.buckets[bucket] for bucket in AGE_BUCKETS if self.buckets[bucket]}
+
+    def lines(self, *, place: str) -> Iterator[str]:
+        """For the person, as `check` says it: problems, totals and utterances by age bucket."""
+        yield from problem_lines(self.problems, self.unlisted, place=place)
+        yield f"{self.tally.describe()}; {len(self.children)} children, {self.seconds / 3600:.2f} h usable"
+        if self.buckets:
+            yield f"age buckets: {', '.join(f'{bucket} {number}' for bucket, number in self.by_bucket.items())}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same as JSON has it, in the words of `check`."""
+        return {
+            **self.tally.as_dict(),
+            "children": len(self.children),
+            "hours": self.seconds / 3600,
+            "age_buckets": self.by_bucket,
+            "problems": [problem.as_dict() for problem in self.problems],
+            "unlisted": dict(self.unlisted),
+        }
 
 
 class TooManyBad(InputError):

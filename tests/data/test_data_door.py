@@ -31,10 +31,11 @@ def one_lost(tmp_path: Path) -> Path:
 
 def test_check_lists_what_is_wrong_with_totals_and_exits_1(one_lost: Path, tmp_path: Path) -> None:
     done = data("check", str(one_lost), cache=tmp_path)
-    noted, wrong, totals = done.stdout.splitlines()
+    noted, wrong, totals, halves = done.stdout.splitlines()
     assert noted.startswith(f"{one_lost}: note: line 1: a: age_bucket: 'adult' is not one of ")
     assert wrong == f"{one_lost}: line 2: b: missing_file: no such file: {tmp_path / 'b.flac'}"
     assert totals == "1 utterances; 1 left out (1 missing_file); noted: 1 age_bucket; 1 children, 0.00 h usable"
+    assert halves.startswith("note       data.group_by: the manifest has 1 child, and no child may be in both halves")
     assert (done.returncode, done.stderr) == (1, "")
 
 
@@ -52,7 +53,7 @@ def test_ids_are_printed_without_what_moves_a_terminals_cursor(one_lost: Path, t
     odd = "\x1b[31mred\x1b[0m\u202eeman\nline 9: fine"
     fields = {"child_id": "c", "audio_path": f"{odd}.flac", "orthographic_text": "hi", "age_bucket": "3-4"}
     one_lost.write_text(json.dumps({"utterance_id": odd, **fields}) + "\n")
-    wrong, totals = data("check", str(one_lost), cache=tmp_path).stdout.splitlines()
+    wrong, totals, _ = data("check", str(one_lost), cache=tmp_path).stdout.splitlines()
     assert wrong.startswith(f"{one_lost}: line 1: \\x1b[31mred\\x1b[0m\\u202eeman\\nline 9: fine: missing_file: ")
     assert wrong.isprintable()
     assert totals.startswith("0 utterances; 1 left out")
@@ -62,15 +63,19 @@ def test_more_problems_than_anybody_reads_are_counted(one_lost: Path, tmp_path: 
     with one_lost.open("a") as file:
         file.write("{}\n" * 1_500)
     lines = data("check", str(one_lost), cache=tmp_path).stdout.splitlines()
-    assert len(lines) == 1_004
-    assert lines[-2] == f"{one_lost}: 500 more of missing_field"
+    assert len(lines) == 1_005
+    assert lines[-3] == f"{one_lost}: 500 more of missing_field"
     printed = json.loads(data("check", str(one_lost), "--json", cache=tmp_path).stdout)
     assert (len(printed["problems"]), printed["unlisted"]) == (1_002, {"missing_field": 500})
 
 
 def test_check_of_the_demo_is_clean(tmp_path: Path) -> None:
     done = data("check", "demo", cache=tmp_path)
-    assert (done.returncode, done.stdout) == (0, "200 utterances; 30 children, 0.12 h usable\n")
+    totals, trains, scores, too_few = done.stdout.splitlines()
+    assert (done.returncode, totals) == (0, "200 utterances; 30 children, 0.12 h usable")
+    assert trains.startswith("trains     179 clips of 27 children: 58 of 9 aged 3-4")
+    assert scores.startswith("scores     21 clips of 3 children")
+    assert too_few.startswith("note       with 3 validation children no verdict is possible")
 
 
 def test_prepare_makes_the_corpus_once_and_tells_where(tmp_path: Path) -> None:

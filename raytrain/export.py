@@ -1,4 +1,4 @@
-"""python -m raytrain.export: a run's best weights as a model that others load, or as the challenge's submission."""
+"""python -m raytrain.export: a run's best weights as a model that others load, or as a submission."""
 
 import argparse
 import os
@@ -8,6 +8,8 @@ from typing import get_args
 
 from raytrain.cli import Parser, run_door
 from raytrain.config.reader import apply_sample
+from raytrain.errors import InputError
+from raytrain.release.ct2 import PROVED, Quantization, require_ct2
 from raytrain.release.runs import Form, KeptRun, find_run, require_enough
 from raytrain.release.target import require_free
 from raytrain.terminal import log_to_stderr, print_json, say
@@ -24,13 +26,27 @@ def _export() -> None:
         run = replace(run, config=apply_sample(run.config, {"prediction.num_beams": arguments.num_beams}))
     if arguments.average is not None:
         require_enough(run, arguments.average)
+    if (arguments.quantization or arguments.prove) and arguments.form != "ct2":
+        raise InputError(f"--form {arguments.form}: --quantization and --prove are of --form ct2")
+    if arguments.prove is not None and arguments.prove < 1:
+        raise InputError(f"--prove {arguments.prove}: at least one clip is heard; the more, the surer")
+    if arguments.form == "ct2":
+        require_ct2()
     require_free(Path(arguments.to))
     log_to_stderr()
     _announce(run)
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # or generate() prints its settings at every call
     from raytrain.release.export import export  # here: what is wrong so far is reported before torch is imported
 
-    done = export(run, to=Path(arguments.to), form=arguments.form, num_averaged=arguments.average, say=say)
+    done = export(
+        run,
+        to=Path(arguments.to),
+        form=arguments.form,
+        num_averaged=arguments.average,
+        say=say,
+        quantization=arguments.quantization or "float32",
+        num_proved=arguments.prove or PROVED,
+    )
     if arguments.json:
         print_json(done.as_dict())
     if done.form == "submission":
@@ -54,11 +70,16 @@ def _announce(run: KeptRun) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="python -m raytrain.export",
-        description="Export a run's best weights: as a model in Hugging Face's form, or as the challenge's submission.",
+        description="Export a run's best weights: in Hugging Face's form, as the challenge's submission, or for "
+        "faster-whisper.",
     )
     parser.add_argument("run", metavar="RUN", help="a fit's folder, a study's (its best trial), or a checkpoint's")
     parser.add_argument("--to", required=True, metavar="FOLDER", help="a new folder, or an empty one")
     parser.add_argument("--form", choices=get_args(Form), default="hf", help="hf if not given")
+    parser.add_argument("--quantization", choices=get_args(Quantization), help="of --form ct2; float32 if not given")
+    parser.add_argument(
+        "--prove", type=int, metavar="N", help=f"of --form ct2: validation clips that must come out the same; {PROVED}"
+    )
     parser.add_argument("--average", type=int, metavar="K", help="average the best K checkpoints, if that is no worse")
     parser.add_argument("--num-beams", type=int, metavar="N", help="instead of the run's prediction.num_beams")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")

@@ -16,6 +16,7 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from raytrain.config.baseline import Audio, Baseline
 from raytrain.config.dump import dump_yaml
 from raytrain.config.languages import Rate, language_code, language_name, normaliser_of
+from raytrain.release.proved import Proof
 from raytrain.release.runs import KeptRun
 from raytrain.results.provenance import Provenance
 from raytrain.results.transcripts import Scored, character_rate, counts
@@ -75,12 +76,12 @@ class ExportScore:
         ]
 
 
-def model_card(run: KeptRun, score: ExportScore, *, window: Audio) -> str:
-    """The text of README.md."""
+def model_card(run: KeptRun, score: ExportScore, *, window: Audio, proof: Proof | None = None) -> str:
+    """The text of README.md; with a proof, of a conversion for faster-whisper."""
     before = (row["eval_wer"] for row in run.history if row["step"] == 0 and row.get("eval_wer") is not None)
     config = _without_folders(run.config)
     card = ModelCard.from_template(
-        _metadata(run, score),
+        _metadata(run, score, library="transformers" if proof is None else "ctranslate2"),
         template_path=str(_TEMPLATE),
         run=run,
         config=config,
@@ -90,6 +91,9 @@ def model_card(run: KeptRun, score: ExportScore, *, window: Audio) -> str:
         normaliser=normaliser_of(config.model.text_language() if score.cer is not None else "en"),
         table=score.table(config.model.rate()),
         window=window,
+        proof=proof,
+        num_beams=config.prediction.num_beams,
+        spoken=config.model.text_language(),
         base=_base_weights(run),
         caveats=run.description.caveats(),
         licence=_licence(run),
@@ -125,7 +129,7 @@ def _without_folders(config: Baseline) -> Baseline:
     )
 
 
-def _metadata(run: KeptRun, score: ExportScore) -> ModelCardData:
+def _metadata(run: KeptRun, score: ExportScore, *, library: str) -> ModelCardData:
     base = _base_weights(run)
     rate = run.config.model.rate()
     result = EvalResult(
@@ -140,7 +144,7 @@ def _metadata(run: KeptRun, score: ExportScore) -> ModelCardData:
     return ModelCardData(
         language=language_code(run.config.model.language),
         license=_licence(run),
-        library_name="transformers",
+        library_name=library,
         pipeline_tag="automatic-speech-recognition",
         tags=["whisper", "children", "raytrain", *(["synthetic-data"] if run.description.synthetic else [])],
         base_model=base if base is not None and _NAMES_ON_A_HUB.fullmatch(base) else None,

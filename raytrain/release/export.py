@@ -12,8 +12,11 @@ from raytrain.files import at_home, read_as, write_sums, write_text
 from raytrain.release.alone import beside_model
 from raytrain.release.average import Averaged, average, scored_indices
 from raytrain.release.card import ExportScore, model_card
+from raytrain.release.ct2 import PROVED, Quantization, convert
 from raytrain.release.forecast import Forecast, forecast
 from raytrain.release.model_folder import add_facts, copy_model, set_prediction, weights_bytes
+from raytrain.release.proof import prove, sample
+from raytrain.release.proved import Proof
 from raytrain.release.runs import RAYTRAIN, Form, KeptRun, require_enough
 from raytrain.release.submission import write_submission
 from raytrain.release.target import placed, require_free, require_space
@@ -40,6 +43,8 @@ class Exported:
     score: ExportScore
     averaged: Averaged | None
     forecast: Forecast | None
+    proof: Proof | None
+    """What faster-whisper was measured to hear, in the form ct2."""
     rate: Rate
     """What the run is judged by."""
 
@@ -51,17 +56,30 @@ class Exported:
             "eval_wer": self.score.word_errors.wer if self.score.rows else None,
             "average": self.averaged and self.averaged.as_dict(),
             "forecast": self.forecast and self.forecast.as_dict(),
+            "proof": self.proof and self.proof.as_dict(),
         }
         return as_written(values, self.rate)
 
 
-def export(run: KeptRun, *, to: Path, form: Form, num_averaged: int | None, say: Callable[[str], None]) -> Exported:
-    """Export a run's best checkpoint, or the average of its `num_averaged` best if that is no worse; `say` prints."""
+def export(
+    run: KeptRun,
+    *,
+    to: Path,
+    form: Form,
+    num_averaged: int | None,
+    say: Callable[[str], None],
+    quantization: Quantization = "float32",
+    num_proved: int = PROVED,
+) -> Exported:
+    """Export a run's best checkpoint, or the average of its `num_averaged` best if that is no worse; `say` prints.
+
+    The form ct2 takes the `quantization`, and `num_proved` validation clips on which it must hear the same.
+    """
     target = at_home(to).absolute()
     require_free(target)
     if num_averaged is not None:
         require_enough(run, num_averaged)
-    copies = 1 + (form == "submission") + (num_averaged is not None)
+    copies = 1 + (form != "hf") + (num_averaged is not None)
     require_space(target, needed_bytes=copies * weights_bytes(run.best.folder))
     with placed(target) as built:
         averaged = None
@@ -69,7 +87,7 @@ def export(run: KeptRun, *, to: Path, form: Form, num_averaged: int | None, say:
             averaged = average(run, num_averaged, corpus=_validation_corpus(run), into=built.with_name("averaged"))
             say(averaged.sentence)
         score = _score(run, averaged)
-        timed = None
+        timed = proof = None
         match form:
             case "hf":
                 _write_model(run, score, averaged, into=built)
@@ -79,9 +97,19 @@ def export(run: KeptRun, *, to: Path, form: Form, num_averaged: int | None, say:
                 _write_model(run, score, averaged, into=model)
                 write_submission(model, built / "submission.zip")
                 timed = _timed(run, model, say=say)
+            case "ct2":
+                model = built.with_name("model")
+                _write_model(run, score, averaged, into=model)
+                convert(model, built, quantization=quantization)
+                corpus = _validation_corpus(run)
+                proved = sample(corpus, scored_indices(run.best, corpus), num_proved)
+                proof = prove(model, built, run.config, corpus, proved, quantization=quantization, say=say)
+                say(proof.sentence)
+                _write_card(run, score, into=built, proof=proof)
+                write_sums(built, but=(README,))
             case unknown:
                 assert_never(unknown)
-    return Exported(target, form, score, averaged, timed, run.config.model.rate())
+    return Exported(target, form, score, averaged, timed, proof, run.config.model.rate())
 
 
 def _score(run: KeptRun, averaged: Averaged | None) -> ExportScore:
@@ -99,10 +127,14 @@ def _write_model(run: KeptRun, score: ExportScore, averaged: Averaged | None, *,
     wer = score.word_errors.wer if score.rows else run.best.eval_wer
     facts = {"steps": list(score.steps), "eval_wer": wer, "prediction": prediction.model_dump(), "run": run.name}
     add_facts(into, as_written(facts, run.config.model.rate()))
-    window = read_as(into / RAYTRAIN, _Recorded).window
-    write_text(into / README, model_card(run, score, window=window))
+    _write_card(run, score, into=into)
     for name, text in beside_model().items():
         write_text(into / name, text)
+
+
+def _write_card(run: KeptRun, score: ExportScore, *, into: Path, proof: Proof | None = None) -> None:
+    window = read_as(into / RAYTRAIN, _Recorded).window
+    write_text(into / README, model_card(run, score, window=window, proof=proof))
 
 
 def _timed(run: KeptRun, model: Path, *, say: Callable[[str], None]) -> Forecast | None:

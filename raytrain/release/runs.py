@@ -20,8 +20,8 @@ from raytrain.results.transcripts import Scored, read_rows
 from raytrain.trial.storage import noted_checkpoints
 from raytrain.whisper.sound import written_fault
 
-Form = Literal["hf", "submission"]
-"""What a run is exported as: a model in Hugging Face's form, or the challenge's submission."""
+Form = Literal["hf", "submission", "ct2"]
+"""What a run is exported as: a model in Hugging Face's form, the challenge's submission, or for faster-whisper."""
 RAYTRAIN = "raytrain.json"
 UTTERANCES = "utterances.jsonl"
 

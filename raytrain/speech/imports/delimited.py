@@ -35,7 +35,8 @@ class Delimited:
         names = tuple(name.strip() or f"column {number}" for number, name in enumerate(self._header, start=1))
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
-            raise InputError(f"{self.path}: two columns are named {twice!r}; rename one of them")
+            way_out = "its first line names the columns: rename one of them, or put a line of names first"
+            raise InputError(f"{self.path}: two columns are named {twice!r:.60}; {way_out}")
         return names
 
     @cached_property

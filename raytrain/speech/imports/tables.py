@@ -33,14 +33,24 @@ def table_of(path: Path) -> Table:
     kind = kind_of_file(start)
     encoding = encoding_of(path)
     if kind is not None or (b"\0" in start and encoding.startswith("utf-8")):
-        packed = start.startswith(b"\x1f\x8b")
-        way_out = f"unpack it: `gzip -dk {shlex.quote(str(path))}`" if packed else "name the file that lists the sound"
-        raise InputError(f"{path}: {kind.name if kind else 'binary data'}, and no table of utterances; {way_out}")
+        raise InputError(
+            f"{path}: {kind.name if kind else 'binary data'}, and no table of utterances; {_way_out(path, start)}"
+        )
     if not start.strip():
         raise InputError(f"{path}: an empty file; name one that lists the sound")
     # 4 KiB may end in the middle of a letter.
     first = start[: len(start) // 4 * 4].decode(encoding, "replace").lstrip("\ufeff \r\n\t")[:1]
     return JsonTable(path) if first in ("{", "[") else Delimited(path)
+
+
+def _way_out(path: Path, start: bytes) -> str:
+    name = shlex.quote(str(path))
+    if start.startswith(b"\x1f\x8b"):
+        command = f"tar -xzf {name}" if path.name.endswith((".tar.gz", ".tgz")) else f"gzip -dk {name}"
+        return f"unpack it: `{command}`"
+    if start.startswith(b"PK\x03\x04"):
+        return f"unpack it, `unzip {name}`, or save a workbook as CSV"
+    return "name the file that lists the sound"
 
 
 @dataclass(frozen=True)

@@ -60,8 +60,7 @@ class Reader:
                 utterance_id = self._id(row, sound, index)
                 yield self._utterance(row, index, utterance_id, sound)
             except UnusableError as error:
-                known = utterance_id or self._text_of(row, "id")
-                yield ManifestProblem(row.number, known, error.kind, str(error))
+                yield ManifestProblem(row.number, utterance_id or self._given_id(row), error.kind, str(error))
 
     def _utterance(self, row: Row, index: int, utterance_id: str, sound: str | Inside) -> Meant:
         text, child_id = self._text_of(row, "text"), self._text_of(row, "speaker")
@@ -100,6 +99,11 @@ class Reader:
         name = _stem(sound.name) or by_row
         return f"{name}-{by_row}" if self._first_of.get(name, row.number) != row.number else name
 
+    def _given_id(self, row: Row) -> str | None:
+        """For a message."""
+        given = as_text(row.values.get(self._roles["id"].column)) if "id" in self._roles else None
+        return None if given is None else given[:_MOST_ID_LETTERS]
+
     def _bucket(self, row: Row, utterance_id: str) -> tuple[str, tuple[ManifestProblem, ...]]:
         if "age" not in self._roles:
             return AGE_BUCKETS[-1], ()
@@ -116,7 +120,10 @@ class Reader:
 
     def _text_of(self, row: Row, role: str) -> str | None:
         found = self._roles.get(role)
-        return None if found is None else as_text(row.values.get(found.column))
+        value = None if found is None else row.values.get(found.column)
+        if isinstance(value, dict | list):
+            raise UnusableError(Kind.WRONG_TYPE, f"{role} is wanted as one value; this is {value!r:.60}")
+        return as_text(value)
 
 
 def _stem(name: str) -> str:

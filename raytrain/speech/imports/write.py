@@ -226,7 +226,7 @@ def _rows_done(plan: Plan, folder: Path, max_bad_share: float, progress: Progres
         imported.add(part)
         done, number = done + part.rows, number + 1
     progress(done, plan.num_rows or done)
-    if done == plan.num_rows:
+    if done == plan.num_rows or _is_whole(folder):
         return imported
     most_bad = max(max_bad_share * (plan.num_rows or 0), _MOST_LISTED)
     rows = plan.source.rows(done)

@@ -156,6 +156,8 @@ def test_a_file_of_the_same_name_elsewhere_is_not_taken_for_one_that_is_missing(
         ("other", "no source that is known|cannot read it"),
         ("a.flac", "a FLAC file, and no table of utterances"),
         ("a.csv.gz", "a gzip file, and no table of utterances; unpack it: `gzip -dk "),
+        ("cv-corpus.tar.gz", "a gzip file, and no table of utterances; unpack it: `tar -xzf "),
+        ("list.xlsx", "a zip file, as Excel's workbooks are, .* or save a workbook as CSV"),
         ("empty.csv", "an empty file"),
         ("null\0", "there is no such file or folder; a table"),
     ],
@@ -168,7 +170,9 @@ def test_what_is_no_source_is_refused_in_one_line(
     Path("other").mkdir()
     Path("other", "a.docx").write_bytes(b"PK\x03\x04")
     written(Path(), [clips(1)[0].__class__("a", "c", 3, "hi", MADE[0].sound)])
-    Path("a.csv.gz").write_bytes(b"\x1f\x8b\x08\0")
+    for gzip in ("a.csv.gz", "cv-corpus.tar.gz"):
+        Path(gzip).write_bytes(b"\x1f\x8b\x08\0")
+    Path("list.xlsx").write_bytes(b"PK\x03\x04")
     Path("empty.csv").touch()
     with pytest.raises(ValueError, match=told) as refused:
         open_source(name).columns  # noqa: B018  # a file is looked into when its columns are asked for

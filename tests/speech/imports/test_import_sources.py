@@ -109,6 +109,13 @@ def test_a_data_set_as_the_hub_has_it_streams_to_the_same_sound(tmp_path: Path) 
     ]
 
 
+def test_a_stream_that_was_imported_is_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = planned(Streamed(str(parquet(tmp_path / "source", MADE)), None, None), {})
+    write(plan, tmp_path / "my")
+    monkeypatch.setattr(Streamed, "rows", lambda self, start=0: 1 // 0)
+    assert write(plan, tmp_path / "my").was_whole
+
+
 def test_a_packed_audiofolder_streams_out_of_its_archive(tmp_path: Path) -> None:
     import zipfile
 

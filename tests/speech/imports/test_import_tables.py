@@ -65,6 +65,12 @@ def test_a_row_of_another_length_is_listed_by_its_line_and_left_out(rows: list[d
     assert (found.tally.usable, problem.message) == (4, "4 fields, and there are 3 columns")
 
 
+def test_a_table_without_a_line_of_names_is_told_so(tmp_path: Path) -> None:
+    (tmp_path / "metadata.csv").write_text("LJ001|the words|the words\n")
+    with pytest.raises(ValueError, match="two columns are named 'the words'; its first line names the columns: "):
+        imported(tmp_path / "metadata.csv", tmp_path / "my")
+
+
 def test_a_quote_that_is_never_closed_is_one_line(tmp_path: Path) -> None:
     path = tmp_path / "list.csv"
     path.write_text('path,text,speaker\na,"' + "x" * 200_000 + "\n")
@@ -78,8 +84,8 @@ def test_a_table_that_is_not_unicode_is_one_line_with_the_way_out(tmp_path: Path
         imported(tmp_path / "list.csv", tmp_path / "my")
 
 
-def test_no_row_of_half_a_million_is_read_twice_for_the_next(tmp_path: Path) -> None:
-    """Going on with an import reads on where it is; what it holds is a file's line, not the file."""
+def test_rows_are_given_as_they_are_read(tmp_path: Path) -> None:
+    """By the line that each begins at; a file of any size is never held as a whole."""
     path = tmp_path / "list.csv"
     path.write_text("path,text,speaker\n" + "a.wav,hi,c\n" * 1_000)
     rows = Delimited(path).rows()
@@ -131,6 +137,13 @@ def test_numbers_for_children_are_texts_and_whole(rows: list[dict[str, Any]], tm
     found = imported(tmp_path / "list.jsonl", tmp_path / "my", share=0.5)
     assert [line["child_id"] for line in lines_of(tmp_path / "my")] == ["7", "7", "007"]
     assert [(problem.line, problem.message) for problem in found.problems] == [(4, "no speaker in speaker")]
+
+
+def test_a_value_of_several_parts_is_no_childs_id(rows: list[dict[str, Any]], tmp_path: Path) -> None:
+    rows[2]["speaker"] = {"id": 3}
+    (tmp_path / "list.json").write_text(json.dumps(rows))
+    (problem,) = imported(tmp_path / "list.json", tmp_path / "my", share=0.5).problems
+    assert (problem.line, problem.message) == (3, "speaker is wanted as one value; this is {'id': 3}")
 
 
 @pytest.mark.parametrize("text", ["[1, 2]", '{"a": 1}\n{', "[", "{", "[{]", "null", '"x"', "[]", "{}"])

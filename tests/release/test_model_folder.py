@@ -12,15 +12,20 @@ from raytrain.release.model_folder import set_prediction
 
 
 def test_settings_of_training_in_the_checkpoint_of_an_earlier_version_are_not_released(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"use_cache": false, "d_model": 384}')
     path = tmp_path / "generation_config.json"
     leaked = {"dropout": 0.1, "attention_dropout": 0.0, "encoder_layerdrop": 0.0, "use_cache": False}
     path.write_text(json.dumps({"is_multilingual": False, "eos_token_id": 50256, **leaked}))
     set_prediction(tmp_path, Prediction(num_beams=5, max_new_tokens=448))
-    released = {"is_multilingual": False, "eos_token_id": 50256, "num_beams": 5, "max_new_tokens": 446}
+    released = {
+        "is_multilingual": False, "eos_token_id": 50256, "num_beams": 5, "max_new_tokens": 446, "use_cache": True,
+    }  # fmt: skip
     assert json.loads(path.read_text()) == released
+    assert json.loads((tmp_path / "config.json").read_text()) == {"use_cache": True, "d_model": 384}
 
 
 def test_early_settings_in_the_checkpoint_of_an_earlier_version_are_completed(tiny_en: Path, tmp_path: Path) -> None:
+    shutil.copyfile(tiny_en / "config.json", tmp_path / "config.json")
     shutil.copyfile(tiny_en / "tokenizer.json", tmp_path / "tokenizer.json")
     shutil.copyfile(tiny_en / "tokenizer_config.json", tmp_path / "tokenizer_config.json")
     path = tmp_path / "generation_config.json"

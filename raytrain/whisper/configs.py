@@ -15,6 +15,12 @@ SHAPE = {
     "num_mel_bins": "num_mel_bins",
 }
 """The fields of transformers' WhisperConfig that tell variants apart, and Variant's names of them."""
+_OF_THE_VOCABULARY = (
+    "is_multilingual", "decoder_start_token_id", "no_timestamps_token_id", "prev_sot_token_id", "task_to_id",
+)  # fmt: skip
+"""What a generation configuration says of the tokenizer's own tokens."""
+LISTS = ("suppress_tokens", "begin_suppress_tokens")
+"""Tokens that weights must not emit. In 2022 these stood in config.json."""
 
 
 def model_config(variant: Variant, tokenizer: Any, **settings: Any) -> Any:
@@ -78,6 +84,21 @@ def generation_config(tokenizer: Any, **lists: Sequence[Any]) -> Any:
 
 
 def lacking(published: Mapping[str, Any], tokenizer: Any) -> dict[str, Any]:
-    """What a generation configuration lacks of what generate() goes by: those of 2022 and 2023 do, as others' may."""
+    """What a generation configuration lacks of what generate() goes by, or has of another vocabulary, as it should be.
+
+    Those of 2022 and 2023 lack most, and fine-tuned weights come with those of other weights: large-v3 with the numbers
+    of large-v2, which knows a language less. What the tokenizer says of its own tokens is right.
+    """
     needed = generation_config(tokenizer).to_diff_dict()
-    return {key: value for key, value in needed.items() if published.get(key) is None}
+    found = {key: value for key, value in needed.items() if published.get(key) is None}
+    for key in _OF_THE_VOCABULARY:
+        if key in needed and published.get(key) not in (None, needed[key]):
+            found[key] = needed[key]
+    if (languages := published.get("lang_to_id")) and "lang_to_id" in needed:
+        own = {token: number for token, number in languages.items() if tokenizer.convert_tokens_to_ids(token) == number}
+        if (completed := own | needed["lang_to_id"]) != languages:
+            found["lang_to_id"] = completed
+    suppressed = published.get("suppress_tokens") or []
+    if tokenizer.eos_token_id in suppressed:  # the start of transcript by its own vocabulary; here no text would end
+        found["suppress_tokens"] = [token for token in suppressed if token != tokenizer.eos_token_id]
+    return found

@@ -15,7 +15,7 @@ from raytrain.config.baseline import Audio, Model
 from raytrain.config.languages import language_code
 from raytrain.errors import InputError
 from raytrain.files import read_as, write_json
-from raytrain.whisper.configs import generation_config, lacking, model_config
+from raytrain.whisper.configs import LISTS, generation_config, lacking, model_config
 from raytrain.whisper.folders import described, described_decoding
 from raytrain.whisper.labels import decoder_prompt, is_multilingual
 from raytrain.whisper.locate import locate
@@ -122,7 +122,11 @@ def _pretrained(model: Model, folder: Path, *, any_shape: bool) -> Whisper:
             folder, config=config, dtype=torch.float32, local_files_only=True
         )
     published = vars(weights.generation_config)
+    published.update({name: getattr(config, name, None) for name in LISTS if not published.get(name)})
     published.update(lacking(published, tokenizer), _from_model_config=False)  # else generate() may make another
+    # The prompt of 2022, token by token: generate() would take it for what is configured.
+    published.pop("forced_decoder_ids", None)
+    vars(weights.config).pop("forced_decoder_ids", None)
     # Checkpoints of earlier versions have them there.
     for name in _settings(model):
         published.pop(name, None)

@@ -25,6 +25,7 @@ from import_sources import (
     saved,
     table,
     with_bytes,
+    written,
 )
 
 from raytrain.speech.corpus import prepare
@@ -125,6 +126,15 @@ def test_a_data_set_as_the_hub_has_it_streams_to_the_same_sound(tmp_path: Path) 
     assert [(one.name, one.child, one.text, one.sound.tobytes()) for one in found] == [
         (one.name, one.child, one.text, one.sound.tobytes()) for one in MADE
     ]
+
+
+def test_a_csv_that_streams_has_texts_alone(tmp_path: Path) -> None:
+    (sound,) = written(tmp_path / "clips", MADE[:1])
+    rows = [{"path": str(sound), "text": "null", "speaker": "007", "id": f"{number:03d}"} for number in range(2)]
+    table(tmp_path / "source" / "data" / "train.csv", rows)
+    write(planned(Streamed(str(tmp_path / "source"), None, None), {}), tmp_path / "my")
+    found = [(line["utterance_id"], line["child_id"], line["orthographic_text"]) for line in lines_of(tmp_path / "my")]
+    assert found == [("000", "007", "null"), ("001", "007", "null")]
 
 
 def test_a_stream_that_was_imported_is_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from raytrain.config.constants import AGE_BUCKETS
 from raytrain.errors import InputError
 from raytrain.files import at_home
+from raytrain.speech.ages import bucket_of
 from raytrain.speech.manifest_file import MOST_LINE_BYTES, numbered_lines
 from raytrain.speech.problems import Kind, ManifestProblem, UnusableError
 from raytrain.speech.spellings import spelling
@@ -235,4 +236,6 @@ def _wrong_type(name: str, value: Any) -> str | None:
 
 def _strange_bucket(bucket: Any) -> str:
     what = "there is no age_bucket" if bucket is None else f"{bucket!r:.40} is not one of {', '.join(AGE_BUCKETS)}"
-    return f"{what}: scored as unknown, here and wherever else it occurs"
+    meant = bucket_of(bucket)
+    hint = "" if meant in (None, AGE_BUCKETS[-1]) else f"; `raytrain.data import` of this manifest makes it {meant}"
+    return f"{what}: scored as unknown, here and wherever else it occurs{hint}"

@@ -62,6 +62,23 @@ def test_totals_count_utterances_once_and_notes_leave_them_in(troubled: Path) ->
     assert checked.tally.describe().startswith("2 utterances; 8 left out (1 duplicate_id, 1 empty_transcript, ")
 
 
+@pytest.mark.parametrize(
+    ("bucket", "hint"),
+    [
+        ("teens", "makes it 12+"),
+        (4, "makes it 3-4"),
+        ("7 years", "makes it 5-7"),
+        ("grade 3", "wherever else it occurs"),
+    ],
+)
+def test_an_age_in_the_place_of_a_bucket_is_noted_with_what_an_import_makes_of_it(
+    bucket: object, hint: str, tmp_path: Path
+) -> None:
+    (problem,) = check(write_manifest(tmp_path, [row(tmp_path, "a1", age_bucket=bucket)])).problems
+    assert (problem.kind, problem.fatal) == ("age_bucket", False)
+    assert problem.message.endswith(hint)
+
+
 def test_a_label_over_the_limit_is_told_with_its_tokens(tmp_path: Path) -> None:
     manifest = write_manifest(tmp_path, [row(tmp_path, "a1", orthographic_text="oh " * 200)])
     (problem,) = check(manifest, count_tokens=lambda text: 3 * len(text.split())).problems

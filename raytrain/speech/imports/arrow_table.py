@@ -53,6 +53,7 @@ class ArrowTable:
         number = 0
         classes = _class_names(self._schema)
         for batch in self._record_batches(start):
+            self._require_whole(batch)
             for values in batch.to_pylist() if isinstance(batch, pa.RecordBatch) else ({},) * batch:
                 number += 1
                 if number > start:
@@ -82,6 +83,12 @@ class ArrowTable:
                     yield from (batch.slice(at, _BATCH_ROWS) for at in range(0, len(batch), _BATCH_ROWS))
                     start = 0
 
+    def _require_whole(self, batch: Any) -> None:
+        """InputError for a batch whose offsets point anywhere: a damaged file that is mapped would end the process."""
+        with self._faults():
+            if isinstance(batch, pa.RecordBatch):
+                batch.validate(full=True)
+
     @cached_property
     def _is_parquet(self) -> bool:
         with self.path.open("rb") as file:
@@ -109,7 +116,7 @@ class ArrowTable:
     def _faults(self) -> Iterator[None]:
         try:
             yield
-        except (pa.ArrowException, UnicodeDecodeError) as error:
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:  # Arrow says most of it as an OSError
             fact = (str(error) or type(error).__name__).splitlines()[0]
             raise InputError(f"{self.path}: cannot be read as {self.name}: {fact}; fetch or write it anew") from None
 

@@ -106,10 +106,7 @@ class Streamed:
 
         bytes_and_path = {"bytes": datasets.Value("binary"), "path": datasets.Value("string")}
         with _faults(self.place):
-            parts = [
-                datasets.load_dataset(self.place, self._configuration, split=name, streaming=True)
-                for name in self._chosen.parts
-            ]
+            parts = [self._streamed(name) for name in self._chosen.parts]
             rows = datasets.concatenate_datasets(parts) if len(parts) > 1 else parts[0]
             # Of an Audio column, torchcodec would be wanted even to hand its bytes on.
             in_files = rows.info.builder_name == "audiofolder"
@@ -118,6 +115,17 @@ class Streamed:
             for name in sound:
                 rows = rows.cast_column(name, as_it_is)
             return rows, frozenset(sound)
+
+    def _streamed(self, split: str) -> Any:
+        """One split; of CSV every column as texts, for pandas makes the child 007 the number 7."""
+        import datasets
+
+        rows = datasets.load_dataset(self.place, self._configuration, split=split, streaming=True)
+        if rows.info.builder_name != "csv":
+            return rows
+        texts = datasets.Features(dict.fromkeys(rows.features or next(iter(rows), {}), datasets.Value("string")))
+        how = {"features": texts, "keep_default_na": False}
+        return datasets.load_dataset(self.place, self._configuration, split=split, streaming=True, **how)
 
     @cached_property
     def _commit(self) -> str:

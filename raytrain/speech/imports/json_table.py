@@ -52,7 +52,7 @@ class JsonTable:
                 values = json.loads(line)
                 if not isinstance(values, dict):
                     raise UnusableError(Kind.BAD_JSON, f"an object is wanted, this is a {type(values).__name__}")
-                yield Row(number, _without_nan(values))
+                yield _row(number, values)
             except UnusableError as fault:
                 yield Row(number, {}, fault=fault)
             except (ValueError, RecursionError) as error:
@@ -88,7 +88,7 @@ class JsonTable:
         rows = _rows_of(parse_json(text, place=str(self.path), way_out=_WAY_OUT))
         if rows is None:
             raise InputError(f"{self.path}: JSON in which no list of utterances is found; {_WAY_OUT}")
-        return [Row(number, _without_nan(values)) for number, values in enumerate(rows, start=1)]
+        return [_row(number, values) for number, values in enumerate(rows, start=1)]
 
 
 def _object_in(line: str) -> dict[str, Any] | None:
@@ -120,5 +120,15 @@ def _is_list_of_objects(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(one, dict) for one in value)
 
 
-def _without_nan(values: dict[str, Any]) -> dict[str, Any]:
-    return {key: None if isinstance(value, float) and math.isnan(value) else value for key, value in values.items()}
+def _row(number: int, values: dict[str, Any]) -> Row:
+    """A row without NaN, as pandas writes what is missing; at fault where a text holds half a letter.
+
+    JSON can spell half a surrogate pair (\\ud800), which no file can hold.
+    """
+    try:
+        json.dumps(values, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        return Row(number, {}, fault=UnusableError(Kind.BAD_UTF8, f"not Unicode: {error.reason}"))
+    return Row(
+        number, {key: None if isinstance(one, float) and math.isnan(one) else one for key, one in values.items()}
+    )

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from raytrain.errors import InputError
+from raytrain.files import require_file
 from raytrain.speech.file_kinds import kind_of_file
 from raytrain.speech.imports.arrow_table import ArrowTable
 from raytrain.speech.imports.delimited import Delimited
@@ -24,6 +25,7 @@ COMMON_VOICE = {"client_id", "path", "sentence"}
 def table_of(path: Path) -> Table:
     """The table in a file, by what is in it, whatever it is called; InputError for what holds none."""
     try:
+        require_file(path)
         with path.open("rb") as file:
             start = file.read(_SNIFFED_BYTES)
     except OSError as error:

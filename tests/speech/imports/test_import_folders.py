@@ -16,7 +16,7 @@ from import_sources import (
     table,
     with_bytes,
     written,
-)  # fmt: skip
+)
 
 from raytrain.speech.imports.kinds import open_source
 

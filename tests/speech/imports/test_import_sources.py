@@ -8,6 +8,7 @@ from pathlib import Path
 import datasets
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import soundfile
 import soxr
@@ -22,12 +23,15 @@ from import_sources import (
     lines_of,
     parquet,
     saved,
+    table,
     with_bytes,
-)  # fmt: skip
+    written,
+)
 
 from raytrain.speech.corpus import prepare
 from raytrain.speech.imports.hub import Streamed
 from raytrain.speech.imports.plan import planned
+from raytrain.speech.imports.tables import Tables
 from raytrain.speech.imports.write import write
 
 MADE = clips()
@@ -68,10 +72,25 @@ def test_an_arrow_file_is_read_as_a_parquet_is(tmp_path: Path) -> None:
     assert [line["orthographic_text"] for line in lines_of(tmp_path / "my")] == [one.text for one in MADE[:8]]
 
 
+def test_rows_after_any_number_of_rows_are_those_that_follow(tmp_path: Path) -> None:
+    """However they lie in row groups and batches, and in files one after another."""
+    whole = pa.table({"path": [f"{number}.wav" for number in range(8)]})
+    with pa.OSFile(str(tmp_path / "a.arrow"), "wb") as file, pa.ipc.new_stream(file, whole.schema) as writer:
+        writer.write_table(whole, max_chunksize=3)
+    pq.write_table(whole, tmp_path / "b.parquet", row_group_size=3)
+    table(tmp_path / "c.csv", whole.to_pylist())
+    files = [tmp_path / name for name in ("a.arrow", "b.parquet", "c.csv")]
+    source = Tables(str(tmp_path), files)
+    wanted = [f"{number}.wav" for _ in files for number in range(8)]
+    assert source.num_rows() == 24
+    found = [[(row.number, row.values["path"]) for row in source.rows(start)] for start in range(25)]
+    assert found == [list(enumerate(wanted, start=1))[start:] for start in range(25)]
+
+
 def test_samples_with_their_rate_are_sound_too(tmp_path: Path) -> None:
     sound = {"array": (MADE[0].sound / 32_768).tolist(), "sampling_rate": 16_000, "path": "a.wav"}
     row = {"audio": sound, "text": "hi", "speaker": "c"}
-    pa.parquet.write_table(pa.Table.from_pylist([row]), tmp_path / "one.parquet")
+    pq.write_table(pa.Table.from_pylist([row]), tmp_path / "one.parquet")
     imported(tmp_path / "one.parquet", tmp_path / "my")
     samples, _ = soundfile.read(next((tmp_path / "my").rglob("*.flac")), dtype="int16")
     assert np.array_equal(samples, MADE[0].sound)
@@ -109,6 +128,15 @@ def test_a_data_set_as_the_hub_has_it_streams_to_the_same_sound(tmp_path: Path) 
     ]
 
 
+def test_a_csv_that_streams_has_texts_alone(tmp_path: Path) -> None:
+    (sound,) = written(tmp_path / "clips", MADE[:1])
+    rows = [{"path": str(sound), "text": "null", "speaker": "007", "id": f"{number:03d}"} for number in range(2)]
+    table(tmp_path / "source" / "data" / "train.csv", rows)
+    write(planned(Streamed(str(tmp_path / "source"), None, None), {}), tmp_path / "my")
+    found = [(line["utterance_id"], line["child_id"], line["orthographic_text"]) for line in lines_of(tmp_path / "my")]
+    assert found == [("000", "007", "null"), ("001", "007", "null")]
+
+
 def test_a_stream_that_was_imported_is_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = planned(Streamed(str(parquet(tmp_path / "source", MADE)), None, None), {})
     write(plan, tmp_path / "my")
@@ -136,7 +164,7 @@ def test_sound_that_is_a_path_in_a_data_set_starts_from_its_file(tmp_path: Path)
     schema = pa.schema(
         {"audio": pa.struct({"bytes": pa.binary(), "path": pa.string()}), "text": pa.string(), "speaker": pa.string()}
     )
-    pa.parquet.write_table(pa.Table.from_pylist([row], schema), tmp_path / "one.parquet")
+    pq.write_table(pa.Table.from_pylist([row], schema), tmp_path / "one.parquet")
     imported(tmp_path / "one.parquet", tmp_path / "my")
     assert lines_of(tmp_path / "my")[0]["audio_path"] == str(tmp_path / "a.wav")
 

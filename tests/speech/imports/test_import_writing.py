@@ -19,7 +19,7 @@ from import_sources import (
     table,
     without_speakers,
     written,
-)  # fmt: skip
+)
 
 from raytrain.errors import InputError
 from raytrain.speech.check import check
@@ -67,6 +67,18 @@ def test_an_import_that_was_stopped_anywhere_goes_on_to_the_same_files(
         assert not (tmp_path / "stopped" / "manifest.jsonl").exists()
     assert write(plan, tmp_path / "stopped").tally.usable == 20
     assert files(tmp_path / "stopped") == files(tmp_path / "straight")
+
+
+def test_ids_that_were_seen_before_a_stop_are_known_after_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writing, "_PART_ROWS", 4)
+    written(tmp_path, MADE)
+    rows = [{"utt": one.name, "path": f"{one.name}.flac", "text": one.text, "speaker": one.child} for one in MADE]
+    rows[19]["utt"] = "clip000"
+    plan = planned(open_source(str(table(tmp_path / "list.csv", rows))), {"id": "utt"})
+    with pytest.raises(Stopped):
+        write(plan, tmp_path / "my", progress=stopping_at(10))
+    (problem,) = write(plan, tmp_path / "my", max_bad_share=0.1).problems
+    assert (problem.line, problem.message) == (21, "first seen at line 2")
 
 
 def test_what_is_done_is_not_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

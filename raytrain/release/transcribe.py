@@ -10,7 +10,7 @@ from pathlib import Path
 from raytrain.release.listener import Listener
 from raytrain.release.sound_files import SoundFile
 from raytrain.release.transcripts import Transcript
-from raytrain.speech.audio import SAMPLE_RATE, Sound
+from raytrain.speech.audio import SAMPLE_RATE, Sound, to_float
 from raytrain.speech.examine import read_sound
 from raytrain.speech.problems import UnusableError
 from raytrain.speech.progress_bar import ProgressCallback
@@ -56,7 +56,7 @@ def _unseen(done: int, total: int) -> None:
 def _heard(
     listener: Listener, waiting: list[tuple[Path, Sound] | Unread], progress: ProgressCallback
 ) -> Iterator[Transcript | Unread]:
-    recordings = [one[1].samples for one in waiting if not isinstance(one, Unread)]
+    recordings = [to_float(one[1].samples) for one in waiting if not isinstance(one, Unread)]
     seconds = sum(map(len, recordings)) / SAMPLE_RATE
     segments = iter(listener.listen(recordings, progress=lambda heard_s: progress(round(heard_s), round(seconds))))
     for one in waiting:

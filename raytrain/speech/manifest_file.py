@@ -82,32 +82,29 @@ def _refuse_another_kind(path: Path) -> None:
     # A line that a power cut filled with nulls is one bad line.
     if kind is not None or (b"\0" in start and not re.search(rb"^\s*\{", start, re.MULTILINE)):
         raise InputError(
-            f"{path}: {kind.name if kind else 'binary data'}, and no JSON lines; {_from_binary(start, old, new)}"
+            f"{path}: {kind.name if kind else 'binary data'}, and no JSON lines; {_from_binary(start, path, old, new)}"
         )
     text = start.removeprefix(_BYTE_ORDER_MARK).decode("utf-8", "replace").lstrip()
     if re.match(r"\[\s*\{", text):
-        code = (
-            'import json, sys; [print(json.dumps(row)) for row in json.load(open(sys.argv[1], encoding="utf-8-sig"))]'
-        )
-        way_out = f"`{_python(code)} {old} > {new}` writes them a line each"
+        way_out = f"`{_import(path)}` makes a manifest of it"
         raise InputError(f"{path}: one JSON array, and JSON lines are wanted; {way_out}")
     if re.match(r"\{[ \r]*\n\s*\S", text):
         way_out = "write each utterance with `json.dumps(utterance)` and a newline"
         raise InputError(f"{path}: JSON over many lines, and an object a line is wanted; {way_out}")
     delimiter = _delimiter(text)
     if delimiter is not None:
-        code = (
-            "import csv, json, sys; "
-            "[print(json.dumps({name: value for name, value in row.items() if value})) for row in "
-            f'csv.DictReader(open(sys.argv[1], encoding="utf-8-sig", newline=""), delimiter={delimiter!r})]'
-        ).replace("'", '"')
         name = "TSV" if delimiter == "\t" else "CSV"
-        way_out = f"name its columns {_FIELDS}, and `{_python(code)} {old} > {new}` writes it so"
+        way_out = f"`{_import(path)}` makes a manifest of it"
         raise InputError(f"{path}: {name}, and JSON lines are wanted; {way_out}")
 
 
 def _python(code: str) -> str:
     return f"python -c {shlex.quote(code)}"
+
+
+def _import(path: Path) -> str:
+    """The command that makes a manifest of a table, in a folder beside it."""
+    return f"python -m raytrain.data import {shlex.quote(str(path))} --to {shlex.quote(str(path.with_suffix('')))}"
 
 
 def _wide_encoding(start: bytes) -> str | None:
@@ -120,14 +117,13 @@ def _wide_encoding(start: bytes) -> str | None:
     return {b"{\0": "utf-16-le", b"[\0": "utf-16-le", b"\0{": "utf-16-be", b"\0[": "utf-16-be"}.get(pair)
 
 
-def _from_binary(start: bytes, old: str, new: str) -> str:
+def _from_binary(start: bytes, path: Path, old: str, new: str) -> str:
     if start.startswith(b"\x1f\x8b"):
         return f"`gzip -dc {old} > {new}` unpacks it"
     if start.startswith(b"PAR1"):
-        code = 'import pandas, sys; pandas.read_parquet(sys.argv[1]).to_json(sys.argv[2], orient="records", lines=True)'
-        return f"`{_python(code)} {old} {new}` writes it so"
+        return f"`{_import(path)}` makes a manifest of it"
     if start.startswith(b"PK\x03\x04"):
-        return "unpack it; save a workbook as CSV, and check that: it is told how to go on"
+        return "unpack it; save a workbook as CSV, and import that: python -m raytrain.data import"
     return f"name the file that lists the sound, with {_FIELDS} in each line"
 
 

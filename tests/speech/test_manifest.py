@@ -7,7 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 from recordings import read_manifest, row, write_manifest
@@ -160,13 +162,17 @@ def test_a_file_of_another_kind_is_refused_once_with_a_command_that_works(
     tmp_path: Path, data: bytes, kind: str
 ) -> None:
     path = of_bytes(tmp_path, data)
+    (tmp_path / "audio").mkdir()
+    for place in ("u1.wav", "u2.wav", "audio/u1.flac"):
+        soundfile.write(tmp_path / place, np.full(8_000, 0.1), 16_000)
     with pytest.raises(InputError) as refused:
         read_manifest(path)
     message = str(refused.value)
     assert message.startswith(f"{path}: {kind}, and ")
     command = message.split("`")[1].replace("python", sys.executable, 1)
     subprocess.run(["bash", "-c", command], check=True, timeout=60)
-    utterances, problems = read_manifest(tmp_path / "m.new.jsonl")
+    made = tmp_path / "m" / "manifest.jsonl"
+    utterances, problems = read_manifest(made if made.is_file() else tmp_path / "m.new.jsonl")
     assert [u.utterance_id for u in utterances] == ["u1", "u2"]
     assert not any(problem.fatal for problem in problems)
 

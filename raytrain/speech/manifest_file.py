@@ -104,7 +104,8 @@ def _python(code: str) -> str:
 
 def _import(path: Path) -> str:
     """The command that makes a manifest of a table, in a folder beside it."""
-    return f"python -m raytrain.data import {shlex.quote(str(path))} --to {shlex.quote(str(path.with_suffix('')))}"
+    folder = path.with_name(f"{path.stem}-imported")
+    return f"python -m raytrain.data import {shlex.quote(str(path))} --to {shlex.quote(str(folder))}"
 
 
 def _wide_encoding(start: bytes) -> str | None:

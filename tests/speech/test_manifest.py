@@ -171,7 +171,7 @@ def test_a_file_of_another_kind_is_refused_once_with_a_command_that_works(
     assert message.startswith(f"{path}: {kind}, and ")
     command = message.split("`")[1].replace("python", sys.executable, 1)
     subprocess.run(["bash", "-c", command], check=True, timeout=60)
-    made = tmp_path / "m" / "manifest.jsonl"
+    made = tmp_path / "m-imported" / "manifest.jsonl"
     utterances, problems = read_manifest(made if made.is_file() else tmp_path / "m.new.jsonl")
     assert [u.utterance_id for u in utterances] == ["u1", "u2"]
     assert not any(problem.fatal for problem in problems)

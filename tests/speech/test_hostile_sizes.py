@@ -19,7 +19,7 @@ MEASURED = (
 
 
 def data(command: str, manifest: Path, *more: str) -> tuple[int, int, float, str]:
-    """The door's exit status, its largest resident set in MiB, its seconds of computing, and what it printed last."""
+    """The door's exit status, its largest resident set in MiB, its seconds of computing, and its line of totals."""
     environment = {**os.environ, "RAYTRAIN_CACHE": str(manifest.parent / "cache")}
     done = subprocess.run(
         [sys.executable, "-c", MEASURED, command, str(manifest), *more],
@@ -30,7 +30,9 @@ def data(command: str, manifest: Path, *more: str) -> tuple[int, int, float, str
         check=True,
     )
     status, kib, seconds = done.stderr.splitlines()[-1].split()
-    return int(status), int(kib) // 1024, float(seconds), (done.stdout or done.stderr).splitlines()[-1]
+    printed = done.stdout.splitlines() or done.stderr.splitlines()
+    totals = next((line for line in printed if line.endswith(" usable")), printed[-1])
+    return int(status), int(kib) // 1024, float(seconds), totals
 
 
 def lines(folder: Path, audio: list[str], **fields: str) -> Path:

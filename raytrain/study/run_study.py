@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from raytrain.files import take_out
@@ -24,6 +25,7 @@ from raytrain.tracking.tracked_run import TrackedRun, open_run
 from raytrain.trial import cluster
 from raytrain.trial.hardware import Hardware
 from raytrain.trial.job import Share, Trial
+from raytrain.trial.nursery import nursery
 from raytrain.trial.stop_request import RunsSavedError, StopRequest
 
 _DRIVER_RESTARTS = 5
@@ -48,13 +50,13 @@ def run_study(
         if not proposals.remaining and not Repeats(study).remaining:
             Projection(history, study.folder).close()
             return history.records, False
-        with cluster.connected(address) as hardware, patiently() as asked_to_stop:
+        with nursery() as forks, cluster.connected(address) as hardware, patiently() as asked_to_stop:
             if proposals.remaining and not asked_to_stop.is_set():
-                _tune(study, hardware, proposals, asked_to_stop, on_end, watcher)
+                _tune(study, hardware, proposals, asked_to_stop, on_end, watcher, forks)
             # Only now is it known which trials are the best.
             repeats = Repeats(study)
             if repeats.remaining and not asked_to_stop.is_set():
-                _tune(study, hardware, repeats, asked_to_stop, on_end, watcher)
+                _tune(study, hardware, repeats, asked_to_stop, on_end, watcher, forks)
         _tidy(study)
         return history.records, asked_to_stop.is_set()
 
@@ -66,6 +68,7 @@ def _tune(
     asked_to_stop: threading.Event,
     on_end: Callable[[TrialRecord], None],
     watcher: Watcher,
+    forks: Path,
 ) -> None:
     from ray import tune  # by now the environment is set that Ray reads as it is imported
 
@@ -101,7 +104,7 @@ def _tune(
             # Before each start its driver sees to it, too; here a person reads what there is to say.
             mend(study.runs / trial.trial_id, trial.config.model, may_begin_anew=True)
         watcher.waits(None if placed is not None else trial.number)
-        return placed
+        return None if placed is None else placed.forked_at(forks)
 
     stop, tracking = StopRequest(study.runs, asked_to_stop), Background()
     recorder = Recorder(

@@ -6,9 +6,9 @@ from typing import Any
 
 import ray.tune
 from ray.exceptions import RayError
-from ray.train import TrainingFailedError, WorkerGroupError
+from ray.train import Checkpoint, TrainingFailedError, UserCallback, WorkerGroupError
 from ray.train.v2._internal.exceptions import WorkerHealthCheckTimeoutError
-from ray.tune.integration.ray_train import TuneReportCallback
+from ray.tune.integration.ray_train import CHECKPOINT_PATH_KEY, TuneReportCallback
 
 from raytrain.results.records import WORST_OBJECTIVE, Outcome
 from raytrain.trial.abandoned import free_abandoned
@@ -30,7 +30,7 @@ def drive_trial(payload: dict[str, Any]) -> None:
         free_abandoned()  # else this run could wait for room that a killed one, its own former self even, still holds
         try:
             mend(Path(trial.job.storage) / trial.job.name, trial.config.model, may_begin_anew=True)
-            make_trainer(trial.job, callbacks=[TuneReportCallback()]).fit()
+            make_trainer(trial.job, callbacks=[_reporter(trial)]).fit()
             return
         except TrainingFailedError as error:
             # A worker that died goes on from its last checkpoint; what our own code raised it would raise again.
@@ -47,6 +47,19 @@ def drive_trial(payload: dict[str, Any]) -> None:
                 }
             )
             return
+
+
+class _Reports(UserCallback):
+    """Hands rows on from a controller in this very process, as Ray's own callback does from another, by a queue."""
+
+    def after_report(self, run_context: Any, metrics: list[dict[str, Any]], checkpoint: Checkpoint | None) -> None:
+        """Report what rank 0 says."""
+        at = {CHECKPOINT_PATH_KEY: checkpoint.path} if checkpoint is not None else {}
+        ray.tune.report(metrics[0] | at)
+
+
+def _reporter(trial: Trial) -> UserCallback:
+    return _Reports() if trial.config.scaling.num_workers == 1 else TuneReportCallback()
 
 
 def reason(error: TrainingFailedError | RayError) -> str:

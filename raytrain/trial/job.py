@@ -1,6 +1,7 @@
 """What is run: a Trial, and the Job that its worker reads. Frozen values that cross from the proposal to the record."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Self
 
 from raytrain.config.baseline import Baseline
@@ -85,6 +86,8 @@ class Job:
     """Score the weights as they come; once is enough for all trials of a study."""
     predicted_memory_gib: float | None = None
     """The predicted peak on a GPU, with all that is not tensors."""
+    nursery: Path | None = None
+    """The socket at which a worker on the study's machine has its training forked; None: it trains itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,3 +114,8 @@ class Trial:
     def placed(self, share: Share) -> Self:
         """The same trial with the share of the hardware that is now its own."""
         return replace(self, job=replace(self.job, share=share))
+
+    def forked_at(self, nursery: Path | None) -> Self:
+        """The same trial, trained in a fork of this nursery where it trains alone and on a CPU."""
+        alone = self.config.scaling.num_workers == 1 and not self.job.share.use_gpu
+        return replace(self, job=replace(self.job, nursery=nursery)) if alone else self

@@ -1,51 +1,43 @@
-"""One run on Ray Train: a Job in, the TorchTrainer that starts it or goes on with it out. None is made elsewhere."""
+"""One run on Ray Train: a Job in, the trainer that starts it or goes on with it out. None is made elsewhere.
+
+Nothing here imports torch before there are several workers to connect: a trial's driver trains nothing.
+"""
 
 from pathlib import Path
+from typing import Any
 
 from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig, UserCallback
-from ray.train.backend import Backend
-from ray.train.torch import TorchConfig, TorchTrainer
+from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 from ray.util.queue import Queue
 
 from raytrain.trial.job import Job
 from raytrain.trial.run_progress import forget_progress
+from raytrain.trial.train_private import LoneTrainer
 from raytrain.trial.worker import train_worker
 
 _NODE = "ray.io/node-id"
 """The label that Ray puts on every machine."""
 
 
-class _Alone(TorchConfig):
-    """A single rank has nobody to talk to: a process group of its own would only listen on every interface."""
-
-    @property
-    def backend_cls(self) -> type[Backend]:
-        return Backend
-
-
 def make_trainer(
     job: Job, *, callbacks: list[UserCallback] | None = None, messages: Queue | None = None
-) -> TorchTrainer:
+) -> DataParallelTrainer:
     """A trainer whose run, if one of this name is in the storage, goes on from its last checkpoint; `mend` it first."""
     forget_progress(Path(job.storage) / job.name)
     num_workers = job.config.scaling.num_workers
     resources: dict[str, float] = {"CPU": job.share.cpus}
     if job.share.use_gpu:
         resources["GPU"] = job.share.gpu_fraction
-    # NCCL refuses two ranks on one card.
-    one_card_each = job.share.use_gpu and num_workers > 1 and job.share.gpu_fraction == 1
-    together = TorchConfig(backend="cpu:gloo,cuda:nccl" if one_card_each else "gloo")
-    return TorchTrainer(
-        train_worker,
-        train_loop_config={"job": job, "messages": messages},
-        torch_config=together if num_workers > 1 else _Alone(backend="gloo"),
-        scaling_config=ScalingConfig(
+    arguments: dict[str, Any] = {
+        "train_loop_per_worker": train_worker,
+        "train_loop_config": {"job": job, "messages": messages},
+        "scaling_config": ScalingConfig(
             num_workers=num_workers,
             use_gpu=job.share.use_gpu,
             resources_per_worker=resources,
             label_selector={_NODE: f"in({','.join(job.share.node_ids)})"} if job.share.node_ids else None,
         ),
-        run_config=RunConfig(
+        "run_config": RunConfig(
             name=job.name,
             storage_path=job.storage,
             callbacks=callbacks or [],
@@ -56,4 +48,14 @@ def make_trainer(
                 checkpoint_score_order="min",
             ),
         ),
+    }
+    # A single rank has nobody to talk to: a process group of its own would only listen on every interface.
+    if num_workers == 1:
+        return LoneTrainer(**arguments)
+    from ray.train.torch import TorchConfig, TorchTrainer
+
+    # NCCL refuses two ranks on one card.
+    one_card_each = job.share.use_gpu and job.share.gpu_fraction == 1
+    return TorchTrainer(
+        torch_config=TorchConfig(backend="cpu:gloo,cuda:nccl" if one_card_each else "gloo"), **arguments
     )

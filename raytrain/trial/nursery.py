@@ -1,0 +1,95 @@
+"""A process that has imported what training needs: a study's own, in; a socket at which it forks a training, out.
+
+To import torch and transformers takes a worker as long as to train on twenty clips. Here it is done once for all trials
+that are trained on this machine. Forks have all their parent's memory in common until they write to it. A process that
+has used CUDA cannot be forked, and none has been tried: trials on a card import for themselves.
+"""
+
+import os
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from raytrain.trial.forked import Order, Report, serve
+
+_SOCKET = "nursery"
+_WAITING = 64
+"""Workers that may wait for the imports at once."""
+
+
+@contextmanager
+def nursery() -> Iterator[Path]:
+    """The socket of a nursery, for as long as a study takes; its own end is the end of this process, however it comes.
+
+    Workers may ask at once, and wait for the imports.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="raytrain-", dir=_short_folder()))  # nobody else's: mode 0700
+    at = folder / _SOCKET
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(at))
+        server.listen(_WAITING)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "raytrain.trial.nursery", str(server.fileno())],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            pass_fds=[server.fileno()],
+            start_new_session=True,  # a Ctrl-C is for the study, which lets runs save
+        )
+    try:
+        yield at
+    finally:
+        process.kill()
+        process.wait()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _short_folder() -> str | None:
+    """A socket's path has at most 107 bytes."""
+    return None if len(os.fsencode(tempfile.gettempdir())) <= 60 else "/tmp"
+
+
+def main() -> None:
+    """Fork a training for whoever asks at the socket, until the study's process has closed its end of the pipe."""
+    server = socket.socket(fileno=int(sys.argv[1]))
+    _import()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for forks
+    while True:
+        ready, _, _ = select.select([server, sys.stdin], [], [])
+        if sys.stdin in ready:
+            return
+        asked, _ = server.accept()
+        if os.fork() == 0:
+            server.close()
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            serve(Connection(asked.detach()), _train)
+        asked.close()
+
+
+def _import() -> None:
+    """All that a training imports, and nothing that starts a thread: those would be missing in a fork."""
+    import transformers
+
+    import raytrain.trial.training
+
+    for name in ("WhisperConfig", "WhisperTokenizer", "WhisperForConditionalGeneration", "GenerationMixin"):
+        getattr(transformers, name)
+    assert raytrain.trial.training
+
+
+def _train(order: Order, report: Report) -> None:
+    from raytrain.trial.training import train_here
+
+    train_here(order.job, report=report, first=True, resume_from=order.resume_from)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""The one place that reaches into Ray Train: a run of one worker in; the same run with no process but the worker, out.
+
+Ray Train gives a run's controller, the barrier of its ranks, the shards of its datasets and the cleaner of its
+placement group a process each, which import for seconds before the first step. One rank waits for no other, our data
+are no Ray datasets, and a trial's driver is an actor that can hold the controller itself. tests/trial/
+test_train_private.py goes red when a new Ray changes what is relied on (2.60).
+"""
+
+import asyncio
+import time
+from typing import Any
+
+import ray
+from ray.train import Result
+from ray.train.v2._internal.callbacks import DatasetsCallback
+from ray.train.v2._internal.callbacks.placement_group_callback import PlacementGroupCleanerCallback
+from ray.train.v2._internal.execution.callback import RayTrainCallback
+from ray.train.v2._internal.execution.context import TrainRunContext
+from ray.train.v2._internal.execution.controller import TrainController
+from ray.train.v2._internal.execution.worker_group import WorkerGroup, WorkerGroupContext
+from ray.train.v2._internal.execution.worker_group import state as group_state
+from ray.train.v2._internal.execution.worker_group import worker_group as group_module
+from ray.train.v2._internal.execution.worker_group.placement_group_handle import (
+    DefaultPlacementGroupHandle,
+    PlacementGroupHandle,
+)
+from ray.train.v2.api.config import ScalingConfig
+from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
+
+from raytrain.trial.abandoned import free_abandoned
+
+_FREES_EVERY_S = 1.0
+
+
+class LoneTrainer(DataParallelTrainer):
+    """A trainer of one worker. Called in an actor, `fit` holds the run's controller itself; else that is an actor."""
+
+    def _create_default_callbacks(self) -> list[RayTrainCallback]:
+        not_needed = (DatasetsCallback, PlacementGroupCleanerCallback)
+        return [one for one in super()._create_default_callbacks() if not isinstance(one, not_needed)]
+
+    def _initialize_and_run_controller(self, **parts: Any) -> Result:
+        if ray.get_runtime_context().get_actor_id() is None:
+            return super()._initialize_and_run_controller(**parts)
+        controller = _Controller(**parts)
+        asyncio.run(controller.run())
+        return controller.get_result()
+
+
+class _Group(WorkerGroup):
+    """One worker, in whatever process of Ray's is idle: its environment is that of all others."""
+
+    def _start(self) -> None:
+        group_module.SynchronizationActor = _NoBarrier
+        group_state._shutdown_sync_actor = _no_barrier_ends
+        super()._start()
+
+    @staticmethod
+    def _get_worker_runtime_env(custom_runtime_env: dict[str, Any]) -> dict[str, Any]:
+        return dict(custom_runtime_env)
+
+    def _create_placement_group(
+        self, scaling_config: ScalingConfig, worker_group_context: WorkerGroupContext
+    ) -> PlacementGroupHandle:
+        return _FreeingHandle(super()._create_placement_group(scaling_config, worker_group_context).placement_group)
+
+
+class _Controller(TrainController):
+    worker_group_cls = _Group
+
+    def __init__(self, *, train_run_context: TrainRunContext, **parts: Any) -> None:
+        super().__init__(train_run_context=train_run_context, **parts)
+
+
+class _FreeingHandle(DefaultPlacementGroupHandle):
+    """Room for a worker. Whoever waits for it frees what killed runs hold: nobody else does."""
+
+    def wait(self, timeout_seconds: float = 30) -> bool:
+        ends_s = time.monotonic() + timeout_seconds
+        while not super().wait(_FREES_EVERY_S):
+            if time.monotonic() > ends_s:
+                return False
+            free_abandoned()
+        return True
+
+
+class _Lone:
+    """What a rank alone is told by the barrier of all: what it says itself."""
+
+    @staticmethod
+    def remote(*, data: Any, **of_the_others: Any) -> Any:
+        return ray.put(data)
+
+
+class _NoBarrier:
+    """In place of the actor in which ranks wait for each other."""
+
+    broadcast_from_rank_zero = _Lone
+
+    @classmethod
+    def options(cls, **asked: Any) -> type["_NoBarrier"]:
+        return cls
+
+    @classmethod
+    def remote(cls, **asked: Any) -> "_NoBarrier":
+        return cls()
+
+
+def _no_barrier_ends(barrier: _NoBarrier) -> None:
+    """No process to end."""

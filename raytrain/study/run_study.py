@@ -3,7 +3,7 @@
 import shutil
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from raytrain.files import take_out
 from raytrain.memory.admission import Admission, as_capped
 from raytrain.memory.footprint import Footprint
+from raytrain.results.provenance import gpus
 from raytrain.results.records import TrialRecord
 from raytrain.stopping import patiently
 from raytrain.study.packing import Room
@@ -30,6 +31,8 @@ from raytrain.trial.stop_request import RunsSavedError, StopRequest
 
 _DRIVER_RESTARTS = 5
 """What training raises ends its trial at once; what kills a driver is the machine, and the trial goes on."""
+_FREED_WITHIN_S = 5.0
+"""As long as the last trials' drivers take to end, at most."""
 _LEAST_FRACTION = 0.01
 """Of a GPU, where a trial's share follows from its memory: Room then tells how many run at once."""
 
@@ -50,7 +53,13 @@ def run_study(
         if not proposals.remaining and not Repeats(study).remaining:
             Projection(history, study.folder).close()
             return history.records, False
-        with nursery() as forks, cluster.connected(address) as hardware, patiently() as asked_to_stop:
+        alone = _trains_alone(study)
+        with (
+            nursery() if alone and not _on_cards(study) else nullcontext() as forks,
+            # Ray's cleaner after several workers asks the dashboard; after one we clean up ourselves.
+            cluster.connected(address, dashboard=not alone) as hardware,
+            patiently() as asked_to_stop,
+        ):
             if proposals.remaining and not asked_to_stop.is_set():
                 _tune(study, hardware, proposals, asked_to_stop, on_end, watcher, forks)
             # Only now is it known which trials are the best.
@@ -68,7 +77,7 @@ def _tune(
     asked_to_stop: threading.Event,
     on_end: Callable[[TrialRecord], None],
     watcher: Watcher,
-    forks: Path,
+    forks: Path | None,
 ) -> None:
     from ray import tune  # by now the environment is set that Ray reads as it is imported
 
@@ -76,6 +85,7 @@ def _tune(
     from raytrain.study.scheduler import make_scheduler
     from raytrain.study.searcher import StudySearcher
     from raytrain.study.tune_private import keep_secrets_out_of_logs
+    from raytrain.trial.abandoned import free_all_as_they_end
     from raytrain.trial.driver import drive_trial
     from raytrain.trial.mend import mend
 
@@ -152,10 +162,21 @@ def _tune(
         )
         with suppress(RunsSavedError):
             tuner.fit()
+            if not asked_to_stop.is_set():
+                free_all_as_they_end(within_s=_FREED_WITHIN_S)
     finally:
         stop.withdraw()
         recorder.close()
         tracking.close(hurried=asked_to_stop.is_set())
+
+
+def _trains_alone(study: Study) -> bool:
+    """Whether every trial of the study has one worker."""
+    return study.baseline.scaling.num_workers == 1 and "scaling.num_workers" not in study.space.vary
+
+
+def _on_cards(study: Study) -> bool:
+    return study.baseline.scaling.use_gpu is not False and bool(gpus())
 
 
 def _admission(study: Study, hardware: Hardware, *, use_gpu: bool) -> Admission:

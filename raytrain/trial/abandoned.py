@@ -1,13 +1,18 @@
 """What killed runs left reserved: Ray's table of placement groups in; those that nobody can use any more freed.
 
-Ray Train's own cleaner hears of a run's group only once its workers have started. Until then, for the seconds in which
-they import torch, a group outlives its run: the room is taken for ever, and whoever waits for it never starts.
+A group that a killed actor asked for outlives it until the whole study is over: the room is taken, and whoever waits
+for it never starts. Ray Train's own cleaner, where there is one, hears of a run's group only once its workers have
+started.
 """
+
+import time
 
 import ray
 from ray._private.state import state as cluster_state
 from ray.core.generated.gcs_pb2 import PlacementGroupTableData
 from ray.util.placement_group import PlacementGroup, remove_placement_group
+
+_LOOKS_EVERY_S = 0.05
 
 
 def free_abandoned() -> int:
@@ -17,6 +22,23 @@ def free_abandoned() -> int:
     for group in abandoned:
         remove_placement_group(PlacementGroup(ray.PlacementGroupID(group.placement_group_id)))
     return len(abandoned)
+
+
+def free_all_as_they_end(*, within_s: float) -> None:
+    """Wait until nothing is reserved any more by actors of this Ray job, all of which have ended or are about to."""
+    ends_s = time.monotonic() + within_s
+    while _reserved_by_actors() and time.monotonic() < ends_s:
+        if not free_abandoned():
+            time.sleep(_LOOKS_EVERY_S)
+
+
+def _reserved_by_actors() -> bool:
+    ours = ray.JobID.from_hex(ray.get_runtime_context().get_job_id()).binary()
+    nobody, removed = ray.ActorID.nil().binary(), PlacementGroupTableData.REMOVED
+    return any(
+        group.creator_job_id == ours and group.creator_actor_id != nobody and group.state != removed
+        for group in _groups()
+    )
 
 
 def _groups() -> list[PlacementGroupTableData]:

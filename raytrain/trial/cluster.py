@@ -80,7 +80,7 @@ def connect(
 ) -> Hardware:
     """Join the cluster at this address (or $RAY_ADDRESS), or start one on this machine; `num_*` are for the latter.
 
-    Without the dashboard nothing frees what a stopped trial held: only a run that Tune cannot stop may do without.
+    Without the dashboard nothing of Ray's frees what a stopped trial of several workers held.
     """
     set_environment(address)
     address = address or os.environ.get("RAY_ADDRESS")

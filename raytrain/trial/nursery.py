@@ -5,8 +5,8 @@ that are trained on this machine. Forks have all their parent's memory in common
 has used CUDA cannot be forked, and none has been tried: trials on a card import for themselves.
 """
 
+import ctypes
 import os
-import select
 import shutil
 import signal
 import socket
@@ -21,6 +21,9 @@ from pathlib import Path
 from raytrain.trial.forked import Order, Report, serve
 
 _SOCKET = "nursery"
+_END_WITH_PARENT = 1  # PR_SET_PDEATHSIG of <linux/prctl.h>; forks are not asked, and end with their workers
+_NO_THREADS = {"OPENBLAS_NUM_THREADS": "1", "JE_ARROW_MALLOC_CONF": "background_thread:false"}
+"""Else numpy and pyarrow start theirs as they are imported."""
 _WAITING = 64
 """Workers that may wait for the imports at once."""
 
@@ -37,11 +40,12 @@ def nursery() -> Iterator[Path]:
         server.bind(str(at))
         server.listen(_WAITING)
         process = subprocess.Popen(
-            [sys.executable, "-m", "raytrain.trial.nursery", str(server.fileno())],
-            stdin=subprocess.PIPE,
+            [sys.executable, "-m", "raytrain.trial.nursery", str(server.fileno()), str(os.getpid())],
+            stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             pass_fds=[server.fileno()],
+            env=os.environ | _NO_THREADS,
             start_new_session=True,  # a Ctrl-C is for the study, which lets runs save
         )
     try:
@@ -58,14 +62,14 @@ def _short_folder() -> str | None:
 
 
 def main() -> None:
-    """Fork a training for whoever asks at the socket, until the study's process has closed its end of the pipe."""
-    server = socket.socket(fileno=int(sys.argv[1]))
+    """Fork a training for whoever asks at the socket, until the study's process ends."""
+    server, study = socket.socket(fileno=int(sys.argv[1])), int(sys.argv[2])
+    ctypes.CDLL(None).prctl(_END_WITH_PARENT, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != study:  # it ended before it was asked to tell
+        return
     _import()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for forks
     while True:
-        ready, _, _ = select.select([server, sys.stdin], [], [])
-        if sys.stdin in ready:
-            return
         asked, _ = server.accept()
         if os.fork() == 0:
             server.close()

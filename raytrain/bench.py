@@ -140,6 +140,24 @@ def _silence(arguments: argparse.Namespace) -> Measured:
     )
 
 
+def _start(arguments: argparse.Namespace) -> Measured:
+    if arguments.rounds < 1:
+        raise InputError("raytrain.bench start: takes at least 1 round")
+    against = None if arguments.against is None else Path(arguments.against).absolute()
+    if against is not None and not (against / "raytrain" / "tune.py").is_file():
+        raise InputError(f"--against {against}: no checkout of raytrain; name the folder that holds raytrain/")
+    from raytrain.benchmarks.starts import LIMIT, TRIALS, measure_starts
+
+    found = measure_starts(model=arguments.model, against=against, rounds=arguments.rounds)
+    ours, ratio = found["ours"], found.get("ratio")
+    beside = f": {ratio['cpu_s']:g} and {ratio['wall_s']:g} of before" if ratio else ""
+    return (
+        Path(arguments.out),
+        {"model": arguments.model, "trials": TRIALS, "limit": LIMIT, **found, "provenance": _provenance()},
+        f"a trial's start takes {ours['cpu_s']:g} CPU seconds and {ours['wall_s']:g} s{beside}",
+    )
+
+
 def _provenance() -> Provenance:
     return provenance(command_line("raytrain.bench"), {})
 
@@ -161,7 +179,15 @@ def _parser() -> argparse.ArgumentParser:
     silence.add_argument("model", metavar="RUN|MODEL", help="a fit, a study, a model's folder, or a hub's name")
     silence.add_argument("--num-beams", type=int, default=1, help="1, greedily, if not given")
     silence.add_argument("--out", default="results/bench/silence.json", help="the file that is written")
-    for kind, measure in ((memory, _memory), (search, _search), (overhead, _overhead), (silence, _silence)):
+    start = kinds.add_parser("start", help="what a trial costs besides its training, process by process")
+    start.add_argument("--model", default="openai/whisper-tiny.en", help="the weights; openai/whisper-tiny.en else")
+    start.add_argument("--against", metavar="CHECKOUT", help="another version's folder, run in turns with this one")
+    start.add_argument("--rounds", type=int, default=1, help="of a study of 1 and one of 4 trials for each version")
+    start.add_argument("--out", default="results/bench/start.json", help="the file that is written")
+    kinds_of_measure = (
+        (memory, _memory), (search, _search), (overhead, _overhead), (silence, _silence), (start, _start),
+    )  # fmt: skip
+    for kind, measure in kinds_of_measure:
         kind.add_argument("--json", action="store_true", help="one JSON object on stdout")
         kind.set_defaults(measure=measure)
     return parser

@@ -1,6 +1,7 @@
 """What raytrain takes out of Ray Train for a single worker: still there to be taken out, and nothing is missed."""
 
 import inspect
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,8 @@ def never_ends(asked: dict[str, Any]) -> None:
 def driver() -> Any:
     """An actor in which runs are driven, as Tune's are."""
     import ray
+
+    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])  # Ray's processes cannot import a test
 
     class Driver:
         def fit(self, folder: Path, train: Any) -> tuple[str, str]:

@@ -4,6 +4,7 @@ Both ends of the talk between a worker of Ray's and the process that trains for 
 two are one.
 """
 
+import ctypes
 import os
 import pickle
 import select
@@ -11,18 +12,20 @@ import signal
 import threading
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Client, Connection
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, Self
 
 from raytrain.results.records import Row
 from raytrain.trial.job import Job
 
 Report = Callable[[Row, Path | None], None]
-_BEATS_EVERY_S = 30.0
-_SILENT_S = 600.0
-"""As long as Ray Train waits for a worker that does not answer."""
+_BEATS_EVERY_S = 2.0
+_SILENT_S = "RAY_TRAIN_WORKER_HEALTH_CHECK_TIMEOUT_S", "600"
+"""As long as Ray Train waits for a worker that does not answer: the variable, and Ray's default."""
+_END_WITH_PARENT = 1  # PR_SET_PDEATHSIG of <linux/prctl.h>
 _OOM_SCORE = Path("/proc/self/oom_score_adj")
 
 
@@ -36,11 +39,21 @@ class Order:
     folder: Path
     oom_score: str
     """Ray lets the kernel, short of memory, end its workers first; so it shall what trains for one."""
+    log: Path
+    """The worker's own file for what is written to standard error."""
+
+    @classmethod
+    def of(cls, job: Job, *, resume_from: Path | None) -> Self:
+        """The order of a worker that is this process."""
+        log = Path("/proc/self/fd/2").resolve()
+        return cls(job, resume_from, dict(os.environ), Path.cwd(), _OOM_SCORE.read_text(), log)
 
 
 @dataclass(frozen=True)
 class _Born:
     """The fork is there, and has the order."""
+
+    process: int
 
 
 @dataclass(frozen=True)
@@ -65,7 +78,7 @@ def trained_in_a_fork(job: Job, nursery: Path, *, report: Report, resume_from: P
 
     A fork that dies takes this process with it, by the same signal as Ray would end it.
     """
-    order = Order(job, resume_from, dict(os.environ), Path.cwd(), _OOM_SCORE.read_text())
+    order = Order.of(job, resume_from=resume_from)
     try:
         talk = Client(str(nursery), family="AF_UNIX")
         talk.send(order)
@@ -74,7 +87,7 @@ def trained_in_a_fork(job: Job, nursery: Path, *, report: Report, resume_from: P
         return False
     assert isinstance(born, _Born)
     while True:
-        message = _heard(talk)
+        message = _heard(talk, born.process)
         if isinstance(message, _Reported):
             report(message.row, message.checkpoint)
             talk.send(True)
@@ -85,12 +98,14 @@ def trained_in_a_fork(job: Job, nursery: Path, *, report: Report, resume_from: P
             raise message.error
 
 
-def _heard(talk: Connection) -> object:
+def _heard(talk: Connection, fork: int) -> object:
     try:
-        if talk.poll(_SILENT_S):
+        if talk.poll(float(os.environ.get(*_SILENT_S))):
             return talk.recv()
     except (OSError, EOFError):
         pass
+    with suppress(ProcessLookupError):
+        os.kill(fork, signal.SIGKILL)  # it may be frozen
     os.kill(os.getpid(), signal.SIGKILL)
     raise AssertionError
 
@@ -98,11 +113,15 @@ def _heard(talk: Connection) -> object:
 def serve(talk: Connection, train: Callable[[Order, Report], None]) -> NoReturn:
     """The fork's side: take the order, have it trained, say how that ended, and end."""
     order: Order = talk.recv()
+    ctypes.CDLL(None).prctl(_END_WITH_PARENT, signal.SIGKILL, 0, 0, 0)  # that of the nursery, at a study's end
     os.environ.clear()
     os.environ.update(order.environment)
     os.chdir(order.folder)
     _OOM_SCORE.write_text(order.oom_score)
-    talk.send(_Born())
+    if order.log.is_file():
+        with order.log.open("ab") as log:
+            os.dup2(log.fileno(), 2)
+    talk.send(_Born(os.getpid()))
     sending = threading.Lock()
 
     def send(message: object) -> None:

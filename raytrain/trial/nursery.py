@@ -21,7 +21,7 @@ from pathlib import Path
 from raytrain.trial.forked import Order, Report, serve
 
 _SOCKET = "nursery"
-_END_WITH_PARENT = 1  # PR_SET_PDEATHSIG of <linux/prctl.h>; forks are not asked, and end with their workers
+_END_WITH_PARENT = 1  # PR_SET_PDEATHSIG of <linux/prctl.h>
 _NO_THREADS = {"OPENBLAS_NUM_THREADS": "1", "JE_ARROW_MALLOC_CONF": "background_thread:false"}
 """Else numpy and pyarrow start theirs as they are imported."""
 _WAITING = 64

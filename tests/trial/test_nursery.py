@@ -103,7 +103,7 @@ def test_what_training_raises_is_raised_here_by_its_class_and_words(forks: Path,
 
 def test_a_nursery_has_one_thread_since_a_fork_has_no_other(forks: Path, tiny_en: Path, tmp_path: Path) -> None:
     with Client(str(forks), family="AF_UNIX") as talk:
-        talk.send(Order(endless_job(tmp_path, tiny_en), None, dict(os.environ), tmp_path, "0"))
+        talk.send(Order.of(endless_job(tmp_path, tiny_en), resume_from=None))
         talk.recv()  # it has forked, and so has imported all it does
     (kept,) = nurseries(os.getpid())
     assert kept.num_threads() == 1
@@ -116,21 +116,26 @@ def test_without_a_nursery_nothing_is_done(tiny_en: Path, tmp_path: Path) -> Non
 def test_a_fork_ends_with_its_worker(forks: Path, tiny_en: Path, tmp_path: Path) -> None:
     (kept,) = nurseries(os.getpid())
     with Client(str(forks), family="AF_UNIX") as talk:
-        talk.send(Order(endless_job(tmp_path, tiny_en), None, dict(os.environ), tmp_path, "0"))
+        talk.send(Order.of(endless_job(tmp_path, tiny_en), resume_from=None))
         talk.recv()
         assert until(lambda: len(kept.children()) == 1)
     assert until(lambda: kept.children() == [], within_s=5)
 
 
+@pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "frozen"])
 def test_a_worker_ends_with_its_fork_by_the_signal_that_ray_ends_workers_with(
-    forks: Path, tiny_en: Path, tmp_path: Path
+    by: signal.Signals, forks: Path, tiny_en: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "job").write_bytes(pickle.dumps(endless_job(tmp_path, tiny_en)))
     (kept,) = nurseries(os.getpid())
-    with subprocess.Popen([sys.executable, "-c", _ASKS, str(tmp_path / "job"), str(forks)]) as worker:
+    soon = os.environ | {"RAY_TRAIN_WORKER_HEALTH_CHECK_TIMEOUT_S": "5"}
+    with subprocess.Popen([sys.executable, "-c", _ASKS, str(tmp_path / "job"), str(forks)], env=soon) as worker:
         assert until(lambda: len(kept.children()) == 1)
-        kept.children()[0].kill()
+        fork = kept.children()[0]
+        time.sleep(1)  # it has said that it is there
+        fork.send_signal(by)
         assert worker.wait(timeout=30) == -signal.SIGKILL
+    assert until(lambda: not fork.is_running(), within_s=5)
 
 
 def test_a_nursery_ends_with_its_study_however_that_ends() -> None:

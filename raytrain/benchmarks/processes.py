@@ -19,7 +19,7 @@ import psutil
 
 _LOOKS_EVERY_S = 0.2
 _ADOPT_ORPHANS = 36  # PR_SET_CHILD_SUBREAPER of <linux/prctl.h>
-_NOTHING_YET = ("", "ray::IDLE", "default_worker.py")
+_NOTHING_YET = ("", "ray::IDLE", "default_worker.py", "setup_worker.py")
 """Names of a process that has yet to become something."""
 
 

@@ -9,16 +9,20 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Sequence
+from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from raytrain.benchmarks.processes import Spent, spent_by
 from raytrain.errors import RunError
+from raytrain.results.ledger import Ledger
 from raytrain.terminal import say
 
 TRIALS = 4
 LIMIT = 0.4
 """Of what a trial's start took before its processes were counted, at most."""
+_FIGURES = ("cpu_s", "wall_s", "from_start_to_start_s")
 _OURS = Path(__file__).parents[2]
 _SPACE = """
 vary: {training.learning_rate: {values: [1e-5, 2e-5, 3e-5, 4e-5, 5e-5, 6e-5, 7e-5, 8e-5]}}
@@ -39,13 +43,13 @@ def measure_starts(*, model: str, against: Path | None, rounds: int) -> dict[str
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in versions}
     for turn in range(rounds):
         for name, checkout in versions.items():
-            one, many = (_study(checkout, trials=trials, model=model) for trials in (1, TRIALS))
-            found[name].append(a_trial(one, many))
-            cpu_s, wall_s = found[name][-1]["cpu_s"], found[name][-1]["wall_s"]
-            say(f"round {turn + 1}, {name}: {cpu_s} CPU seconds and {wall_s} s a trial")
+            (one, _), (many, between_s) = (_study(checkout, trials=trials, model=model) for trials in (1, TRIALS))
+            trial = a_trial(one, many) | {"from_start_to_start_s": between_s}
+            found[name].append(trial)
+            say(f"round {turn + 1}, {name}: {trial['cpu_s']} CPU seconds and {trial['wall_s']} s a trial")
     told = {name: _median(trials) | {"rounds": trials} for name, trials in found.items()}
     if against is not None:
-        told["ratio"] = {part: round(told["ours"][part] / told["before"][part], 3) for part in ("cpu_s", "wall_s")}
+        told["ratio"] = {part: round(told["ours"][part] / told["before"][part], 3) for part in _FIGURES}
     return told
 
 
@@ -61,7 +65,8 @@ def a_trial(one: Spent, many: Spent) -> dict[str, Any]:
     }
 
 
-def _study(checkout: Path, *, trials: int, model: str) -> Spent:
+def _study(checkout: Path, *, trials: int, model: str) -> tuple[Spent, float]:
+    """What the study took, and the median of the seconds from one trial's start to the next one's."""
     with tempfile.TemporaryDirectory(prefix="raytrain-start-") as name:
         folder = Path(name)
         space, log = folder / "one_step.yaml", folder / "log"
@@ -76,7 +81,10 @@ def _study(checkout: Path, *, trials: int, model: str) -> Spent:
         if spent.status != 0:
             said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
             raise RunError(f"a study of {trials} in {checkout} ended with {spent.status}: {''.join(said)}")
-        return spent
+        (study,) = folder.glob("*_tiny_one_step")
+        starts_s = [datetime.fromisoformat(record.started_at).timestamp() for record in Ledger(study).read()]
+        between_s = [after - before for before, after in pairwise(starts_s)]
+        return spent, statistics.median(between_s or [0.0])
 
 
 def _median(trials: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -85,7 +93,6 @@ def _median(trials: Sequence[dict[str, Any]]) -> dict[str, Any]:
         role: round(statistics.median(one["cpu_s_by_process"].get(role, 0.0) for one in trials), 2) for role in roles
     }
     return {
-        "cpu_s": round(statistics.median(one["cpu_s"] for one in trials), 2),
-        "wall_s": round(statistics.median(one["wall_s"] for one in trials), 2),
+        **{part: round(statistics.median(one[part] for one in trials), 2) for part in _FIGURES},
         "cpu_s_by_process": dict(sorted(middle.items(), key=lambda each: -each[1])),
     }

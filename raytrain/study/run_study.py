@@ -85,7 +85,7 @@ def _tune(
     from raytrain.study.scheduler import make_scheduler
     from raytrain.study.searcher import StudySearcher
     from raytrain.study.tune_private import keep_secrets_out_of_logs
-    from raytrain.trial.abandoned import free_all_as_they_end
+    from raytrain.trial.abandoned import free_abandoned, free_all_as_they_end
     from raytrain.trial.driver import drive_trial
     from raytrain.trial.mend import mend
 
@@ -116,6 +116,10 @@ def _tune(
         watcher.waits(None if placed is not None else trial.number)
         return None if placed is None else placed.forked_at(forks)
 
+    def free() -> None:
+        cluster.require_ray()  # it answers at once where Ray has died, and whoever asks for groups would wait
+        free_abandoned()
+
     stop, tracking = StopRequest(study.runs, asked_to_stop), Background()
     recorder = Recorder(
         study,
@@ -123,6 +127,7 @@ def _tune(
         on_end=ended,
         watcher=watcher,
         stop=stop,
+        free=free,
     )
 
     def next_trial() -> Trial | None:

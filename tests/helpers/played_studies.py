@@ -133,6 +133,7 @@ def _play(
         on_end=on_end,
         watcher=watcher,
         stop=StopRequest(study.runs, asked_to_stop),
+        free=lambda: None,
     )
     scheduler = make_scheduler(proposals.scheduler, study.history.objectives())
     left = proposals.remaining

@@ -14,6 +14,7 @@ from ray.tune.experiment import Trial
 from raytrain.config.reader import load_baseline
 from raytrain.results.records import Outcome
 from raytrain.results.transcripts import transcripts_path
+from raytrain.study import recorder as recording
 from raytrain.study.recorder import Recorder
 from raytrain.study.study import Study
 from raytrain.study.watcher import Watcher
@@ -33,7 +34,12 @@ def study(tmp_path: Path) -> Study:
 
 
 @pytest.fixture
-def recorder(study: Study) -> Recorder:
+def freed() -> threading.Event:
+    return threading.Event()
+
+
+@pytest.fixture
+def recorder(study: Study, freed: threading.Event) -> Recorder:
     background = Background()
     return Recorder(
         study,
@@ -43,6 +49,7 @@ def recorder(study: Study) -> Recorder:
         on_end=lambda record: None,
         watcher=Watcher(),
         stop=StopRequest(study.runs, threading.Event()),
+        free=freed.set,
     )
 
 
@@ -143,3 +150,13 @@ def test_of_a_probe_only_what_it_took_of_the_machine_is_kept(recorder: Recorder,
     recorder.on_step_end(0, [])
     found = study.history.records[1]
     assert (found.eval_wer, found.examples_seen, found.steps, found.train_examples_per_s) == (0.3, 100, 12, 70.0)
+
+
+def test_what_stopped_trials_hold_is_given_back_now_and_then(
+    recorder: Recorder, freed: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder.on_step_end(0, [])
+    assert not freed.is_set()
+    monkeypatch.setattr(recording, "_FREES_EVERY_S", 0.0)
+    recorder.on_step_end(0, [])
+    assert freed.is_set()

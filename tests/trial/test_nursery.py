@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
@@ -93,6 +94,21 @@ def test_a_fork_comes_to_the_weights_that_this_process_comes_to(forks: Path, tin
     assert forked.rows[-1].outcome is Outcome.COMPLETED
     assert forked.rows[-1].train_loss == here.rows[-1].train_loss
     assert forked.weights == here.weights != b""
+
+
+def test_a_fork_goes_on_from_a_checkpoint_to_the_same_weights(forks: Path, tiny_en: Path, tmp_path: Path) -> None:
+    job = job_of(tmp_path, tiny_en, "training.max_steps=2", "training.checkpoint_every_steps=1")
+    whole, resumed = Kept(), Kept()
+
+    def keep(row: Row, checkpoint: Path | None) -> None:
+        if checkpoint is not None and not (tmp_path / "first").exists():
+            shutil.copytree(checkpoint, tmp_path / "first")
+        whole(row, checkpoint)
+
+    assert trained_in_a_fork(job, forks, report=keep, resume_from=None)
+    assert trained_in_a_fork(job, forks, report=resumed, resume_from=tmp_path / "first")
+    assert len(resumed.rows) < len(whole.rows)
+    assert resumed.weights == whole.weights != b""
 
 
 def test_what_training_raises_is_raised_here_by_its_class_and_words(forks: Path, tiny_en: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""How soon the card of a stopped trial serves the next: Tune stops it, and Ray Train's cleaner must notice.
+"""How soon the card of a stopped trial serves the next: Tune stops it, and the study must notice.
 
 The figures are in results/bench/soak-freed.json. Ray counts the card, and torch does not find it.
 """

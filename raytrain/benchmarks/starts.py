@@ -81,8 +81,8 @@ def _study(checkout: Path, *, trials: int, model: str) -> tuple[Spent, float]:
         if spent.status != 0:
             said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
             raise RunError(f"a study of {trials} in {checkout} ended with {spent.status}: {''.join(said)}")
-        (study,) = folder.glob("*_tiny_one_step")
-        starts_s = [datetime.fromisoformat(record.started_at).timestamp() for record in Ledger(study).read()]
+        (ledger,) = folder.glob("*/trials.jsonl")
+        starts_s = [datetime.fromisoformat(record.started_at).timestamp() for record in Ledger(ledger.parent).read()]
         between_s = [after - before for before, after in pairwise(starts_s)]
         return spent, statistics.median(between_s or [0.0])
 

@@ -2,8 +2,8 @@
 
 Ray Train gives a run's controller, the barrier of its ranks, the shards of its datasets and the cleaner of its
 placement group a process each, which import for seconds before the first step. One rank waits for no other, our data
-are no Ray datasets, and a trial's driver is an actor that can hold the controller itself. tests/trial/
-test_train_private.py goes red when a new Ray changes what is relied on (2.60).
+are no Ray datasets, and a trial's driver is an actor that can hold the controller itself. The tests of the same name go
+red when a new Ray changes what is relied on (2.60).
 """
 
 import asyncio
@@ -15,7 +15,6 @@ from ray.train import Result
 from ray.train.v2._internal.callbacks import DatasetsCallback
 from ray.train.v2._internal.callbacks.placement_group_callback import PlacementGroupCleanerCallback
 from ray.train.v2._internal.execution.callback import RayTrainCallback
-from ray.train.v2._internal.execution.context import TrainRunContext
 from ray.train.v2._internal.execution.controller import TrainController
 from ray.train.v2._internal.execution.worker_group import WorkerGroup, WorkerGroupContext
 from ray.train.v2._internal.execution.worker_group import state as group_state
@@ -67,9 +66,6 @@ class _Group(WorkerGroup):
 
 class _Controller(TrainController):
     worker_group_cls = _Group
-
-    def __init__(self, *, train_run_context: TrainRunContext, **parts: Any) -> None:
-        super().__init__(train_run_context=train_run_context, **parts)
 
 
 class _FreeingHandle(DefaultPlacementGroupHandle):

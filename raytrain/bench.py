@@ -140,6 +140,51 @@ def _silence(arguments: argparse.Namespace) -> Measured:
     )
 
 
+def _beside_peer(arguments: argparse.Namespace) -> Measured:
+    import torch
+
+    from raytrain.benchmarks.beside import Work, compare, weights_folder
+    from raytrain.speech.manifest import manifest_path
+
+    manifest = str(manifest_path(arguments.data).absolute())
+    threads = arguments.threads or torch.get_num_threads()
+    with tempfile.TemporaryDirectory(prefix="raytrain-weights-") as made:
+        weights = [weights_folder(name, Path(made)) for name in arguments.model]
+        cells = [
+            Work(
+                model=str(folder),
+                variant=variant,
+                manifest=manifest,
+                batch_size=batch_size,
+                accumulation=accumulation,
+                steps=arguments.steps,
+                scored=arguments.scored,
+                precision=precision,
+                threads=threads,
+            )
+            for folder, variant in weights
+            for batch_size, accumulation in arguments.batch
+            for precision in arguments.precision
+        ]
+        found = compare(cells, rounds=arguments.rounds, say=say)
+    return (
+        Path(arguments.out or f"results/bench/{arguments.kind}.json"),
+        found | {"provenance": _provenance()},
+        f"{found['train_ratio']:g} times the usual recipe's clips a second in training, {found['eval_ratio']:g} times "
+        f"in scoring, with {found['memory_ratio']:.0%} of its memory",
+    )
+
+
+def _batch(text: str) -> tuple[int, int]:
+    try:
+        batch_size, accumulation = map(int, text.lower().split("x"))
+    except ValueError:
+        batch_size = accumulation = 0
+    if batch_size < 1 or accumulation < 1:
+        raise argparse.ArgumentTypeError(f"{text}: wanted is a batch size and an accumulation, such as 12x3")
+    return batch_size, accumulation
+
+
 def _provenance() -> Provenance:
     return provenance(command_line("raytrain.bench"), {})
 
@@ -161,10 +206,34 @@ def _parser() -> argparse.ArgumentParser:
     silence.add_argument("model", metavar="RUN|MODEL", help="a fit, a study, a model's folder, or a hub's name")
     silence.add_argument("--num-beams", type=int, default=1, help="1, greedily, if not given")
     silence.add_argument("--out", default="results/bench/silence.json", help="the file that is written")
-    for kind, measure in ((memory, _memory), (search, _search), (overhead, _overhead), (silence, _silence)):
+    step = kinds.add_parser("step", help="training, and scoring, beside the usual recipe of transformers' trainer")
+    _add_beside(step, steps=3, scored=16)
+    scoring = kinds.add_parser("eval", help="the same, with fewer steps and more clips to score")
+    _add_beside(scoring, steps=1, scored=48)
+    for kind, measure in ((memory, _memory), (search, _search), (overhead, _overhead), (silence, _silence),
+                          (step, _beside_peer), (scoring, _beside_peer)):  # fmt: skip
         kind.add_argument("--json", action="store_true", help="one JSON object on stdout")
         kind.set_defaults(measure=measure)
     return parser
+
+
+def _add_beside(parser: argparse.ArgumentParser, *, steps: int, scored: int) -> None:
+    add = parser.add_argument
+    add("--model", nargs="+", default=["openai/whisper-tiny.en"], help="weights; of a variant's name, random ones")
+    add("--data", default="demo", metavar="MANIFEST", help="demo if not given")
+    add("--batch", nargs="+", type=_batch, default=[(12, 3)], metavar="SIZExACCUMULATION", help="12x3 if not given")
+    add("--precision", nargs="+", choices=["fp32", "bf16", "fp16"], default=["fp32"], help="fp32 if not given")
+    add("--steps", type=_number, default=steps, help="optimizer steps of each run")
+    add("--scored", type=_number, default=scored, help="clips that each run scores")
+    add("--rounds", type=_number, default=2, help="runs of each side, by turns")
+    add("--threads", type=_number, help="of both sides; torch's own number if not given")
+    add("--out", help="the file that is written; results/bench/KIND.json if not given")
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text}: a whole number from 1 on is wanted")
+    return int(text)
 
 
 if __name__ == "__main__":

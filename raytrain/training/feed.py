@@ -19,7 +19,7 @@ from raytrain.speech.corpus import Corpus
 from raytrain.training.augment import augmented_log_mel
 from raytrain.training.distributed import rank, run_on_all_or_none
 from raytrain.whisper.labels import PROMPT_TOKENS, encode
-from raytrain.whisper.window import fitted_seconds, frames
+from raytrain.whisper.window import fitted_seconds, frames, jittered_seconds
 
 IGNORED = -100
 """A label that the loss passes over."""
@@ -83,7 +83,7 @@ class Feed:
 
     def window_s(self, batch: EffectiveBatch) -> float:
         """The audio window of an effective batch, in seconds."""
-        return fitted_seconds(batch.longest_s, self._config.audio, extra_s=batch.extra_s)
+        return jittered_seconds(batch.longest_s, self._config.audio, extra_s=batch.extra_s)
 
     def largest(self) -> MicroBatch:
         """The largest possible micro-batch, with the longest window and the longest labels, filled with zeros."""

@@ -175,6 +175,32 @@ def _beside_peer(arguments: argparse.Namespace) -> Measured:
     )
 
 
+def _study(arguments: argparse.Namespace) -> Measured:
+    import torch
+
+    from raytrain.benchmarks.beside import weights_folder
+    from raytrain.benchmarks.study_beside import StudyWork, compare_studies, write_manifests
+    from raytrain.speech.manifest import manifest_path
+
+    with tempfile.TemporaryDirectory(prefix="raytrain-study-") as folder:
+        weights, variant = weights_folder(arguments.model, Path(folder))
+        manifest = manifest_path(arguments.data)
+        write_manifests(manifest, Path(folder), train=arguments.clips, scored=arguments.scored)
+        work = StudyWork(
+            model=str(weights),
+            variant=variant,
+            folder=folder,
+            trials=arguments.trials,
+            threads=arguments.threads or torch.get_num_threads(),
+        )
+        found = compare_studies(work, rounds=arguments.rounds, say=say)
+    return (
+        Path(arguments.out or "results/bench/study.json"),
+        found | {"clips": arguments.clips, "scored": arguments.scored, "provenance": _provenance()},
+        f"a study of {arguments.trials} trials is done {found['study_ratio']:g} times as soon, start to table",
+    )
+
+
 def _batch(text: str) -> tuple[int, int]:
     try:
         batch_size, accumulation = map(int, text.lower().split("x"))
@@ -210,8 +236,17 @@ def _parser() -> argparse.ArgumentParser:
     _add_beside(step, steps=3, scored=16)
     scoring = kinds.add_parser("eval", help="the same, with fewer steps and more clips to score")
     _add_beside(scoring, steps=1, scored=48)
+    study = kinds.add_parser("study", help="a small study beside a search of transformers' trainer with Optuna")
+    study.add_argument("--model", default="openai/whisper-tiny.en", help="weights; of a variant's name, random ones")
+    study.add_argument("--data", default="demo", metavar="MANIFEST", help="demo if not given")
+    study.add_argument("--trials", type=_number, default=4)
+    study.add_argument("--clips", type=_number, default=108, help="that each trial trains on, once")
+    study.add_argument("--scored", type=_number, default=48, help="clips that are scored")
+    study.add_argument("--rounds", type=_number, default=1, help="studies of each side, by turns")
+    study.add_argument("--threads", type=_number, help="of both sides; torch's own number if not given")
+    study.add_argument("--out", help="the file that is written; results/bench/study.json if not given")
     for kind, measure in ((memory, _memory), (search, _search), (overhead, _overhead), (silence, _silence),
-                          (step, _beside_peer), (scoring, _beside_peer)):  # fmt: skip
+                          (step, _beside_peer), (scoring, _beside_peer), (study, _study)):  # fmt: skip
         kind.add_argument("--json", action="store_true", help="one JSON object on stdout")
         kind.set_defaults(measure=measure)
     return parser

@@ -21,8 +21,8 @@ from raytrain.config.constants import FULL_WINDOW_S
 from raytrain.results.word_errors import WordErrors
 from raytrain.speech.scoring import score
 
-_MOST_TOKENS = 64
-_SCORED_AT_ONCE = 16
+MOST_TOKENS = 64
+SCORED_AT_ONCE = 16
 
 
 def measure(work: Work, clips: Clips) -> Told:
@@ -44,31 +44,31 @@ def measure(work: Work, clips: Clips) -> Told:
                 bf16=work.precision == "bf16",
                 fp16=work.precision == "fp16",
                 predict_with_generate=True,
-                generation_max_length=_MOST_TOKENS,
-                per_device_eval_batch_size=_SCORED_AT_ONCE,
+                generation_max_length=MOST_TOKENS,
+                per_device_eval_batch_size=SCORED_AT_ONCE,
                 save_strategy="no",
                 logging_strategy="no",
                 report_to="none",
                 use_cpu=not torch.cuda.is_available(),
                 disable_tqdm=True,
             ),
-            train_dataset=_prepared(processor, clips, clips.train),
-            eval_dataset=_prepared(processor, clips, clips.scored),
-            data_collator=_Collator(processor, model.config.decoder_start_token_id),
+            train_dataset=prepared(processor, clips, clips.train),
+            eval_dataset=prepared(processor, clips, clips.scored),
+            data_collator=Collator(processor, model.config.decoder_start_token_id),
         )
         with Clock() as training:
             trainer.train()
         gib = memory_gib()
         with Clock() as scoring:
             predicted = trainer.predict(trainer.eval_dataset).predictions
-    tokenizer = processor.tokenizer
-    texts = tokenizer.batch_decode(np.where(predicted < 0, tokenizer.pad_token_id, predicted), skip_special_tokens=True)
-    errors = [score(clips.corpus.texts[index], text, "en")[0] for index, text in zip(clips.scored, texts, strict=True)]
+    wer = wer_of(processor, predicted, [clips.corpus.texts[index] for index in clips.scored])
     padding = 1 - float(clips.corpus.durations_s[clips.train].mean()) / FULL_WINDOW_S
-    return Told.of(work, training, scoring, wer=WordErrors.total(errors).wer, gib=gib, padding=padding)
+    return Told.of(work, training, scoring, wer=wer, gib=gib, padding=padding)
 
 
-def _prepared(processor: Any, clips: Clips, indices: list[int]) -> datasets.Dataset:
+def prepared(processor: Any, clips: Clips, indices: list[int]) -> datasets.Dataset:
+    """Features and labels of these clips, made ahead of time and kept in memory."""
+
     def row(place: dict[str, int]) -> dict[str, Any]:
         sound = clips.corpus.audio(place["index"])
         return {
@@ -80,7 +80,15 @@ def _prepared(processor: Any, clips: Clips, indices: list[int]) -> datasets.Data
     return places.map(row, remove_columns=["index"], keep_in_memory=True, load_from_cache_file=False)
 
 
-class _Collator:
+def wer_of(processor: Any, predicted: np.ndarray, texts: list[str]) -> float:
+    """The WER of what the trainer predicted, scored as ours is."""
+    tokenizer = processor.tokenizer
+    tokens = np.where(predicted < 0, tokenizer.pad_token_id, predicted)
+    heard = tokenizer.batch_decode(tokens, skip_special_tokens=True)
+    return WordErrors.total(score(text, one, "en")[0] for text, one in zip(texts, heard, strict=True)).wer
+
+
+class Collator:
     """Features as they are, all of 30 s; labels padded with what the loss passes over."""
 
     def __init__(self, processor: Any, start: int) -> None:

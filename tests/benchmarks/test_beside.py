@@ -7,6 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from raytrain.benchmarks.study_beside import write_manifests
+from raytrain.errors import InputError
+from raytrain.speech.corpus import prepare
+from raytrain.speech.manifest import manifest_path
+
 BENCH = [sys.executable, "-m", "raytrain.bench"]
 
 
@@ -46,3 +51,27 @@ def test_ratios_are_those_of_both_sides_clips_a_second(tmp_path: Path) -> None:
     assert found["memory_ratio"] == pytest.approx(ours["memory_gib"] / peer["memory_gib"], abs=1e-3)
     assert found["train_ratio"] > 1
     assert peer["padding_share"] > 0.8 > ours["padding_share"]
+
+
+def test_a_study_beside_trains_and_scores_other_children(tmp_path: Path) -> None:
+    write_manifests(manifest_path("demo"), tmp_path, train=30, scored=10)
+    train, scored = (prepare(tmp_path / f"{half}.jsonl") for half in ("train", "validation"))
+    assert (len(train), len(scored)) == (30, 10)
+    assert set(train.child_ids).isdisjoint(scored.child_ids)
+    demo = prepare(manifest_path("demo"))
+    assert set(train.texts) <= set(demo.texts)
+
+
+def test_a_study_beside_wants_enough_clips(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="fewer than 3000 clips to train on and 10 of other children to score"):
+        write_manifests(manifest_path("demo"), tmp_path, train=3000, scored=10)
+
+
+@pytest.mark.soak
+def test_a_study_of_ours_and_a_search_of_the_trainer_are_timed(tmp_path: Path) -> None:
+    given = ("--model", "tiny", "--trials", "2", "--clips", "12", "--scored", "4", "--threads", "1", "--json")
+    done = subprocess.run([*BENCH, "study", *given], cwd=tmp_path, capture_output=True, text=True, check=True)
+    found = json.loads(done.stdout)
+    assert found["study_ratio"] == pytest.approx(found["peer"]["seconds"] / found["ours"]["seconds"], abs=1e-3)
+    assert found["ours"]["wer"] > 0
+    assert found["peer"]["wer"] > 0

@@ -26,9 +26,9 @@ def _export() -> None:
         run = replace(run, config=apply_sample(run.config, {"prediction.num_beams": arguments.num_beams}))
     if arguments.average is not None:
         require_enough(run, arguments.average)
-    if (arguments.quantization or arguments.prove) and arguments.form != "ct2":
-        raise InputError(f"--form {arguments.form}: --quantization and --prove are of --form ct2")
-    if arguments.prove is not None and arguments.prove < 1:
+    if arguments.quantization and arguments.form != "ct2":
+        raise InputError(f"--form {arguments.form}: --quantization is of --form ct2")
+    if arguments.prove is not None and arguments.prove < (1 if arguments.form == "ct2" else 0):
         raise InputError(f"--prove {arguments.prove}: at least one clip is heard; the more, the surer")
     if arguments.form == "ct2":
         require_ct2()
@@ -45,7 +45,7 @@ def _export() -> None:
         num_averaged=arguments.average,
         say=say,
         quantization=arguments.quantization or "float32",
-        num_proved=arguments.prove or PROVED,
+        num_proved=arguments.prove,
     )
     if arguments.json:
         print_json(done.as_dict())
@@ -78,7 +78,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--form", choices=get_args(Form), default="hf", help="hf if not given")
     parser.add_argument("--quantization", choices=get_args(Quantization), help="of --form ct2; float32 if not given")
     parser.add_argument(
-        "--prove", type=int, metavar="N", help=f"of --form ct2: validation clips that must come out the same; {PROVED}"
+        "--prove",
+        type=int,
+        metavar="N",
+        help=f"validation clips that must come out as raytrain hears them, {PROVED} if not given; 0: export unproved, "
+        "not of --form ct2",
     )
     parser.add_argument("--average", type=int, metavar="K", help="average the best K checkpoints, if that is no worse")
     parser.add_argument("--num-beams", type=int, metavar="N", help="instead of the run's prediction.num_beams")

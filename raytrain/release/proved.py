@@ -1,32 +1,37 @@
-"""What was proved of a conversion: its figures, for the person, the model card and --json. No torch."""
+"""What was proved of an export: its figures, for the person, the model card and --json. No torch."""
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 from raytrain.config.languages import Rate
+
+Tool = Literal["faster-whisper", "transcribe.py", "main.py"]
+"""What heard the clips: faster-whisper a conversion, the code beside the exported weights, or a submission's own."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Proof:
-    """A conversion beside what it was made from, on the same clips at the same window of 30 s."""
+    """An export beside its run on the same clips: a conversion at 30 s, others at the window of the run."""
 
+    tool: Tool
     clips: int
     differ: int
     """Clips whose texts are not the same."""
     fitted: float | None
-    """raytrain's own rate at the window the model was trained for; None where that is the full one."""
+    """Of a conversion, raytrain's own rate at the window the model was trained for; None where that is the full one."""
     ours: float
-    """raytrain's own rate at 30 s."""
+    """raytrain's own rate at the window that is compared."""
     theirs: float
-    """The conversion's rate, by faster-whisper."""
+    """The export's rate."""
     rate: Rate
 
     @property
     def sentence(self) -> str:
         """What was proved."""
+        window = " at 30 s" if self.tool == "faster-whisper" else ""
         return (
-            f"proved on {self.clips} validation clips by faster-whisper: {self.differ} of its transcripts differ from "
-            f"ours at 30 s; {self.rate} {self.theirs:.4f} against {self.ours:.4f}"
+            f"proved on {self.clips} validation clips by {self.tool}: {self.differ} of its transcripts differ from "
+            f"ours{window}; {self.rate} {self.theirs:.4f} against {self.ours:.4f}"
         )
 
     def as_dict(self) -> dict[str, Any]:

@@ -4,7 +4,10 @@ transformers' own generate() does it, in its general form. Whisper's form of it 
 run the encoder again for what we know already, and look for timestamps.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -49,10 +52,26 @@ def transcribe(whisper: Whisper, mel: torch.Tensor, *, num_beams: int = 1, max_n
         eos_token_id=end,
         pad_token_id=end,
     )
-    with audio_window(model, mel.shape[-1]):
+    with audio_window(model, mel.shape[-1]), _with_nothing_published(model):
         emitted = GenerationMixin.generate(
             model, mel, generation_config=config, decoder_input_ids=prompt, attention_mask=heard
         )
     rows = emitted[:, prompt.shape[1] :].tolist()
     # In Whisper's vocabularies all that is not text comes after the end of text, and is it.
     return [Emitted([token for token in row if token < end], ended=end in row) for row in rows]
+
+
+@contextmanager
+def _with_nothing_published(model: Any) -> Iterator[None]:
+    """Let generate() go by the configuration it is given alone.
+
+    transformers fills what that leaves open from the model's own: a limit of new tokens, which goes before ours, or a
+    penalty that whoever published the weights chose.
+    """
+    from transformers import GenerationConfig
+
+    published, model.generation_config = model.generation_config, GenerationConfig()
+    try:
+        yield
+    finally:
+        model.generation_config = published

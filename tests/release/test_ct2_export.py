@@ -50,7 +50,9 @@ def test_a_conversion_that_hears_otherwise_is_not_kept(
         convert(other, into, **options)
 
     monkeypatch.setattr(exporting, "convert", of_other_weights)
-    with pytest.raises(Broken, match=r"is not kept: 1 of 1 transcripts differ.*; first in .*where raytrain hears"):
+    with pytest.raises(
+        Broken, match=r"is not kept: 1 of 1 transcripts by faster-whisper differ.*; first in .*where raytrain hears"
+    ):
         converted(fit, tmp_path / "model", count=1)
     assert not (tmp_path / "model").exists()
 

@@ -7,6 +7,7 @@ import json
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,7 +16,7 @@ import pytest
 import soundfile
 import torch
 
-from raytrain.config.baseline import Audio, Baseline, Evaluation, Prediction
+from raytrain.config.baseline import Baseline, Evaluation, Prediction
 from raytrain.config.reader import load_baseline
 from raytrain.files import write_json, write_text
 from raytrain.release.alone import beside_model
@@ -57,11 +58,10 @@ def config_of(tiny_en: Path, window: Window) -> Baseline:
     return load_baseline("tiny", [f"model.pretrained={tiny_en}", f"audio.window={window}", "prediction.num_beams=1"])
 
 
-def exported(config: Baseline, window: Window, folder: Path) -> Path:
+def exported(config: Baseline, folder: Path) -> Path:
     """The published weights as a run for this window would leave them, with the code that leaves beside a model."""
     whisper = weights.load(config.model, seed=0)
-    audio: Audio = config.audio
-    weights.save(whisper, folder / "checkpoint", window=audio, extra={})
+    weights.save(whisper, folder / "checkpoint", window=config.audio, extra={})
     copy_model(folder / "checkpoint", folder / "model")
     set_prediction(folder / "model", Prediction(num_beams=1))
     for name, text in beside_model().items():
@@ -88,7 +88,7 @@ def test_600_clips_come_out_the_same_word_for_word(
     window: Window, tiny_en: Path, corpus: Corpus, tmp_path: Path
 ) -> None:
     config = config_of(tiny_en, window)
-    model = exported(config, window, tmp_path)
+    model = exported(config, tmp_path)
     indices = range(CLIPS)
     sounds = [corpus.audio(index) for index in indices]
     started = time.monotonic()
@@ -98,15 +98,14 @@ def test_600_clips_come_out_the_same_word_for_word(
     )
     write_submission(model, tmp_path / "submission.zip")
     source = unpacked(tmp_path / "submission.zip", tmp_path / "src")
-    hearers: dict[str, Callable[[], list[str]]] = {
-        "the card's code": lambda: heard_by_folder(model, sounds),
-        "submission": lambda: heard_by_submission(source, sounds),
-    }
+    hearers: dict[str, Callable[[], list[str]]] = {}
     if window == "full":  # faster-whisper knows no other
         convert(model, tmp_path / "converted", quantization="float32")
-        hearers["ct2 float32"] = lambda: heard_by_faster_whisper(
-            tmp_path / "converted", config, corpus, indices, say=print
+        hearers["ct2 float32"] = partial(
+            heard_by_faster_whisper, tmp_path / "converted", config, corpus, indices, say=print
         )
+    hearers["the card's code"] = partial(heard_by_folder, model, sounds)
+    hearers["submission"] = partial(heard_by_submission, source, sounds)
     differ = {name: compared(window, name, hear, ours, corpus) for name, hear in hearers.items()}
     assert differ == dict.fromkeys(hearers, 0)
 
@@ -128,7 +127,7 @@ def test_the_cards_code_takes_no_more_than_half_as_long_again(
 ) -> None:
     torch.set_num_threads(1)  # so that no thread spins while another works
     config = config_of(tiny_en, window)
-    model = exported(config, window, tmp_path)
+    model = exported(config, tmp_path)
     indices = sample(corpus, range(CLIPS), TIMED)
     paths = [tmp_path / f"{index}.flac" for index in indices]
     for path, index in zip(paths, indices, strict=True):

@@ -80,9 +80,9 @@ def model_card(run: KeptRun, score: ExportScore, *, window: Audio, proof: Proof 
     """The text of README.md, with what was proved; where faster-whisper proved it, of a conversion."""
     before = (row["eval_wer"] for row in run.history if row["step"] == 0 and row.get("eval_wer") is not None)
     config = _without_folders(run.config)
-    converted = proof is not None and proof.tool == "faster-whisper"
+    conversion = None if proof is None else proof.conversion
     card = ModelCard.from_template(
-        _metadata(run, score, library="ctranslate2" if converted else "transformers"),
+        _metadata(run, score, library="transformers" if conversion is None else "ctranslate2"),
         template_path=str(_TEMPLATE),
         run=run,
         config=config,
@@ -93,7 +93,7 @@ def model_card(run: KeptRun, score: ExportScore, *, window: Audio, proof: Proof 
         table=score.table(config.model.rate()),
         window=window,
         proof=proof,
-        converted=converted,
+        conversion=conversion,
         num_beams=config.prediction.num_beams,
         spoken=config.model.text_language(),
         base=_base_weights(run),

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -13,7 +14,7 @@ from raytrain.config.baseline import Audio, Baseline, Evaluation
 from raytrain.config.languages import rate_of
 from raytrain.errors import Broken, InputError
 from raytrain.release.ct2 import MOST_TOKENS, FasterWhisper, Quantization
-from raytrain.release.proved import Proof, Tool
+from raytrain.release.proved import Conversion, Proof, Tool
 from raytrain.results.word_errors import WordErrors
 from raytrain.speech.corpus import Corpus
 from raytrain.speech.scoring import score
@@ -26,6 +27,8 @@ from raytrain.whisper.window import fitted_seconds
 MOST_LOST = 0.002
 """How much WER a smaller number format may cost: 0.2 points."""
 _BATCH = 8
+_PLAIN = 8
+"""Clips, at most, that faster-whisper hears without its sound being padded, too."""
 _MOST_S = 120
 """Seconds of decoding after which a proof of the exported code makes do with the clips it has."""
 
@@ -54,23 +57,31 @@ def prove(
     language = config.model.text_language()
     trained, fitted, ours = _own(model, config, corpus, indices, most=_most(config))
     theirs = heard_by_faster_whisper(converted, config, corpus, indices, say=say)
-    proof = _compared(
-        corpus,
-        indices,
-        ours,
-        theirs,
-        language=language,
-        tool="faster-whisper",
-        fitted=fitted if trained == "fitted" else None,
-    )
+    proof = _compared(corpus, indices, ours, theirs, language=language, tool="faster-whisper")
     lost = quantization != "float32" and proof.theirs - proof.ours > MOST_LOST
     if lost or (quantization == "float32" and proof.differ):
         _refuse(proof, [corpus.utterance_ids[index] for index in indices], ours, theirs)
-    return proof
+    places = range(0, len(indices), -(-len(indices) // _PLAIN))
+    some = [indices[place] for place in places]
+    plain = heard_by_faster_whisper(converted, config, corpus, some, padded=False, say=say)
+    conversion = Conversion(
+        numbers=quantization,
+        fitted=_rate(corpus, indices, fitted, language=language) if trained == "fitted" else None,
+        plain_clips=len(some),
+        plain=_rate(corpus, some, plain, language=language),
+        padded=_rate(corpus, some, [theirs[place] for place in places], language=language),
+    )
+    return replace(proof, conversion=conversion)
 
 
 def heard_by_faster_whisper(
-    converted: Path, config: Baseline, corpus: Corpus, indices: Sequence[int], *, say: Callable[[str], None]
+    converted: Path,
+    config: Baseline,
+    corpus: Corpus,
+    indices: Sequence[int],
+    *,
+    padded: bool = True,
+    say: Callable[[str], None],
 ) -> list[str]:
     """What a conversion hears of these clips, each within the most tokens that raytrain allows it."""
     language = config.model.text_language()
@@ -78,9 +89,9 @@ def heard_by_faster_whisper(
     texts = []
     for number, index in enumerate(indices, 1):
         bound = most_new_tokens(_fitted_s(config, float(corpus.durations_s[index])), language)
-        texts.append(model.hear(corpus.audio(index), most_tokens=min(bound, _most(config))))
+        texts.append(model.hear(corpus.audio(index), most_tokens=min(bound, _most(config)), padded=padded))
         if number % _BATCH == 0:
-            say(f"{number} of {len(indices)} clips proved")
+            say(f"{number} of {len(indices)} clips heard by faster-whisper{'' if padded else ', not padded'}")
     return texts
 
 
@@ -122,28 +133,21 @@ def prove_alone(
 
 
 def _compared(
-    corpus: Corpus,
-    indices: Sequence[int],
-    ours: Sequence[str],
-    theirs: Sequence[str],
-    *,
-    language: str,
-    tool: Tool,
-    fitted: Sequence[str] | None = None,
+    corpus: Corpus, indices: Sequence[int], ours: Sequence[str], theirs: Sequence[str], *, language: str, tool: Tool
 ) -> Proof:
-    def rate(texts: Sequence[str]) -> float:
-        pairs = zip(indices, texts, strict=True)
-        return WordErrors.total(score(corpus.texts[index], text, language)[0] for index, text in pairs).wer
-
     return Proof(
         tool=tool,
         clips=len(indices),
         differ=sum(one != other for one, other in zip(ours, theirs, strict=True)),
-        fitted=None if fitted is None else rate(fitted),
-        ours=rate(ours),
-        theirs=rate(theirs),
+        ours=_rate(corpus, indices, ours, language=language),
+        theirs=_rate(corpus, indices, theirs, language=language),
         rate=rate_of(language),
     )
+
+
+def _rate(corpus: Corpus, indices: Sequence[int], texts: Sequence[str], *, language: str) -> float:
+    pairs = zip(indices, texts, strict=True)
+    return WordErrors.total(score(corpus.texts[index], text, language)[0] for index, text in pairs).wer
 
 
 def _refuse(proof: Proof, ids: Sequence[str], ours: Sequence[str], theirs: Sequence[str]) -> None:

@@ -10,6 +10,22 @@ Tool = Literal["faster-whisper", "transcribe.py", "main.py"]
 
 
 @dataclass(frozen=True, kw_only=True)
+class Conversion:
+    """What a conversion for faster-whisper was measured to cost."""
+
+    numbers: str
+    """The number format of its weights."""
+    fitted: float | None
+    """raytrain's own rate at the window the model was trained for; None where that is the full one."""
+    plain_clips: int
+    """Clips that faster-whisper heard again without their sound being padded to 30 s."""
+    plain: float
+    """The rate of these."""
+    padded: float
+    """The rate of the same clips, padded."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Proof:
     """An export beside its run on the same clips: a conversion at 30 s, others at the window of the run."""
 
@@ -17,13 +33,13 @@ class Proof:
     clips: int
     differ: int
     """Clips whose texts are not the same."""
-    fitted: float | None
-    """Of a conversion, raytrain's own rate at the window the model was trained for; None where that is the full one."""
     ours: float
     """raytrain's own rate at the window that is compared."""
     theirs: float
     """The export's rate."""
     rate: Rate
+    conversion: Conversion | None = None
+    """What else is known of a conversion; None where the exported code itself heard."""
 
     @property
     def sentence(self) -> str:

@@ -33,6 +33,8 @@ def test_a_fit_becomes_a_folder_for_faster_whisper_that_was_proved(exported: Exp
     assert "from faster_whisper import" in card
     assert "beam_size=2" in card
     assert "library_name: ctranslate2" in card
+    assert "On 1 of the clips, not padded as here but by faster-whisper: " in card
+    assert "The weights' numbers are float32, as they were trained." in card
     bins = json.loads((exported.folder / "preprocessor_config.json").read_text())["feature_size"]
     assert bins == json.loads((find_run(fit).best.folder / "config.json").read_text())["num_mel_bins"]
 

@@ -77,11 +77,12 @@ class ExportScore:
 
 
 def model_card(run: KeptRun, score: ExportScore, *, window: Audio, proof: Proof | None = None) -> str:
-    """The text of README.md; with a proof, of a conversion for faster-whisper."""
+    """The text of README.md, with what was proved; where faster-whisper proved it, of a conversion."""
     before = (row["eval_wer"] for row in run.history if row["step"] == 0 and row.get("eval_wer") is not None)
     config = _without_folders(run.config)
+    conversion = None if proof is None else proof.conversion
     card = ModelCard.from_template(
-        _metadata(run, score, library="transformers" if proof is None else "ctranslate2"),
+        _metadata(run, score, library="transformers" if conversion is None else "ctranslate2"),
         template_path=str(_TEMPLATE),
         run=run,
         config=config,
@@ -92,6 +93,7 @@ def model_card(run: KeptRun, score: ExportScore, *, window: Audio, proof: Proof 
         table=score.table(config.model.rate()),
         window=window,
         proof=proof,
+        conversion=conversion,
         num_beams=config.prediction.num_beams,
         spoken=config.model.text_language(),
         base=_base_weights(run),

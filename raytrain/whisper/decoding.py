@@ -4,7 +4,8 @@ With beams transformers' own generate() does it, in its general form. Whisper's 
 back to 30 s, run the encoder again for what we know already, and look for timestamps.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,8 +88,24 @@ def _with_beams(whisper: Whisper, mel: torch.Tensor, *, num_beams: int, max_new_
         eos_token_id=rules.end,
         pad_token_id=rules.end,
     )
-    with audio_window(model, mel.shape[-1]):
+    with audio_window(model, mel.shape[-1]), _with_nothing_published(model):
         emitted = GenerationMixin.generate(
             model, mel, generation_config=config, decoder_input_ids=prompt, attention_mask=heard
         )
     return [_emitted(row, rules.end) for row in emitted[:, prompt.shape[1] :].tolist()]
+
+
+@contextmanager
+def _with_nothing_published(model: Any) -> Iterator[None]:
+    """Let generate() go by the configuration it is given alone.
+
+    transformers fills what that leaves open from the model's own: a limit of new tokens, which goes before ours, or a
+    penalty that whoever published the weights chose.
+    """
+    from transformers import GenerationConfig
+
+    published, model.generation_config = model.generation_config, GenerationConfig()
+    try:
+        yield
+    finally:
+        model.generation_config = published

@@ -3,8 +3,9 @@
 import os
 from pathlib import Path
 
-from raytrain.config.baseline import Baseline
+from raytrain.config.baseline import Baseline, Data
 from raytrain.config.space import Choice, Scalar, SearchSpace
+from raytrain.config.train_sources import TrainManifest
 from raytrain.errors import InputError
 from raytrain.files import at_home
 
@@ -12,7 +13,10 @@ from raytrain.files import at_home
 def absolute(baseline: Baseline) -> Baseline:
     """The baseline with absolute paths; `demo`, a hub's ids and addresses such as s3://bucket stay what they are."""
     data, model = baseline.data, baseline.model
-    manifests = {name: _manifest(getattr(data, name)) for name in ("train_manifest", "validation_manifest")}
+    manifests = {
+        "train_manifest": _train_manifest(data),
+        "validation_manifest": None if data.validation_manifest is None else _manifest(data.validation_manifest),
+    }
     storage = baseline.storage if "://" in baseline.storage else _path(baseline.storage)
     if not storage.isprintable():
         raise InputError(f"{storage!r}: the commands to go on could not be printed; take storage=PATH of plain letters")
@@ -34,8 +38,16 @@ def absolute_space(space: SearchSpace) -> SearchSpace:
     return space.model_copy(update={"vary": {**space.vary, "model.pretrained": weights}})
 
 
-def _manifest(name_or_path: str | None) -> str | None:
-    return name_or_path if name_or_path in (None, "demo") else _path(name_or_path)
+def _train_manifest(data: Data) -> TrainManifest:
+    """One manifest that an epoch hears once is its path alone; of several, each keeps the name it has by now."""
+    first, *more = sources = [
+        source.model_copy(update={"manifest": _manifest(source.manifest)}) for source in data.train_sources()
+    ]
+    return first.manifest if not more and first.weight == 1 else list(sources)
+
+
+def _manifest(name_or_path: str) -> str:
+    return name_or_path if name_or_path == "demo" else _path(name_or_path)
 
 
 def _weights(pretrained: Scalar) -> Scalar:

@@ -28,7 +28,7 @@ _NAMES_ON_A_HUB = re.compile(r"[\w.-]+/[\w.-]+")
 
 @dataclass(frozen=True)
 class TableRow:
-    """One line of the card's table: an age bucket, or all."""
+    """One line of the card's table: an age bucket, a manifest, or all."""
 
     name: str
     errors: WordErrors
@@ -59,11 +59,16 @@ class ExportScore:
         return character_rate(self.rows)
 
     def table(self, rate: Rate) -> list[TableRow]:
-        """A line for each age bucket, the youngest first, and one for all."""
+        """A line for each age bucket, the youngest first, one for each manifest where there are several, and one for
+        all."""
         buckets: dict[str, list[Scored]] = defaultdict(list)
+        sources: dict[str, list[Scored]] = defaultdict(list)
         for row in self.rows:
             buckets[row["age_bucket"]].append(row)
+            if "source" in row:
+                sources[row["source"]].append(row)
         named = [(bucket, buckets[bucket]) for bucket in sorted(buckets, key=_years)]
+        named += [(_in_a_cell(name), sources[name]) for name in sorted(sources)]
         return [
             TableRow(
                 name,
@@ -85,6 +90,7 @@ def model_card(run: KeptRun, score: ExportScore, *, window: Audio, proof: Proof 
         template_path=str(_TEMPLATE),
         run=run,
         config=config,
+        sources=config.data.train_sources(),
         score=score,
         rate=config.model.rate(),
         language=language_name(config.model.text_language()),
@@ -112,10 +118,10 @@ def model_card(run: KeptRun, score: ExportScore, *, window: Audio, proof: Proof 
 def _without_folders(config: Baseline) -> Baseline:
     """For others to read: a path by its last part, since where it lies on this machine is nobody's business."""
     data, model = config.data, config.model
+    sources = [source.model_copy(update={"manifest": Path(source.manifest).name}) for source in data.train_sources()]
     manifests = {
-        name: path and Path(path).name
-        for name in ("train_manifest", "validation_manifest")
-        for path in [getattr(data, name)]
+        "train_manifest": sources[0].manifest if isinstance(data.train_manifest, str) else sources,
+        "validation_manifest": data.validation_manifest and Path(data.validation_manifest).name,
     }
     weights = model.pretrained
     if weights is not None and Path(weights).is_absolute():
@@ -169,9 +175,10 @@ def _licence(run: KeptRun) -> str:
 def _dataset(run: KeptRun) -> str:
     if run.description.synthetic:
         return "synthetic demo corpus of raytrain"
-    manifest = run.config.data.validation_manifest or run.config.data.train_manifest
+    data = run.config.data
+    manifests = data.train_manifests() if data.validation_manifest is None else [data.validation_manifest]
     apart = run.description.halves_are_compared and not run.description.shared
-    return f"{'held-out children' if apart else 'utterances'} of {Path(manifest).name}"
+    return f"{'held-out children' if apart else 'utterances'} of {' and '.join(Path(one).name for one in manifests)}"
 
 
 def _scored_on(run: KeptRun) -> str:
@@ -210,6 +217,10 @@ def _facts(made: Provenance) -> Iterator[str]:
         "versions": ", ".join(f"{name} {version}" for name, version in (made.get("versions") or {}).items() if version),
     }
     return (f"{name}: {fact}" for name, fact in facts.items() if fact)
+
+
+def _in_a_cell(name: str) -> str:
+    return name.replace("|", "\\|")
 
 
 def _years(bucket: str) -> tuple[bool, int, str]:

@@ -20,6 +20,18 @@ class Spoken(Protocol):
     @property
     def age_buckets(self) -> Sequence[str]: ...
 
+    @property
+    def source_names(self) -> Sequence[str]:
+        """What the manifests are called that they are of; empty where they are of one."""
+
+    @property
+    def source_numbers(self) -> Sequence[int] | np.ndarray:
+        """Of each utterance, which of those manifests it is of."""
+
+    @property
+    def twice_heard(self) -> Sequence[int]:
+        """Those that are in another of the manifests, too, by their sound or their file."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Split:
@@ -42,10 +54,11 @@ class Split:
 
 
 def split_by_child(corpus: Spoken, *, ratio: float, seed: int, stratify: bool = True) -> Split:
-    """Hold out whole children until about `ratio` of the utterances are held out; of each age bucket if stratified.
+    """Hold out whole children until about `ratio` of the utterances are held out; if stratified, of each age bucket
+    and, of several manifests, of each.
 
-    A child's bucket is its most frequent one. The children's order is a hash of the seed and their id: neither the
-    manifest's order nor a child added later reorders the others. At least one child is on each side.
+    A child's bucket and its manifest are its most frequent ones. The children's order is a hash of the seed and their
+    id: neither the manifest's order nor a child added later reorders the others. At least one child is on each side.
     """
     indices_of: dict[str, list[int]] = defaultdict(list)
     for index, child in enumerate(corpus.child_ids):
@@ -56,10 +69,9 @@ def split_by_child(corpus: Spoken, *, ratio: float, seed: int, stratify: bool = 
             "add children, or set data.validation_manifest"
         )
     sizes = {child: len(indices) for child, indices in indices_of.items()}
-    strata: dict[str, list[str]] = defaultdict(list)
+    strata: dict[tuple[int, str], list[str]] = defaultdict(list)
     for child in sorted(indices_of, key=lambda child: hashlib.sha256(f"{seed}:{child}".encode()).digest()):
-        buckets = Counter(corpus.age_buckets[index] for index in indices_of[child])
-        strata[min(buckets, key=lambda bucket: (-buckets[bucket], bucket)) if stratify else "all"].append(child)
+        strata[_stratum(corpus, indices_of[child]) if stratify else (0, "all")].append(child)
     held_out = set(_held_out([strata[name] for name in sorted(strata)], sizes, ratio))
     train, validation = (
         np.array(sorted(index for child in half for index in indices_of[child]), np.int64)
@@ -72,12 +84,34 @@ def split_by_child(corpus: Spoken, *, ratio: float, seed: int, stratify: bool = 
         validation_children=tuple(sorted(held_out)),
         description={
             "group_by": "child_id",
-            "stratify_by": "age_bucket" if stratify else None,
+            "stratify_by": ("source and age_bucket" if corpus.source_names else "age_bucket") if stratify else None,
             "ratio": ratio,
             "seed": seed,
             "train_utterances": _by_bucket(corpus, train),
             "validation_utterances": _by_bucket(corpus, validation),
         },
+    )
+
+
+def whole(train: Spoken, validation: Spoken) -> Split:
+    """Everything of both: validation has a manifest of its own."""
+    return Split(
+        train=np.arange(len(train.child_ids)),
+        validation=np.arange(len(validation.child_ids)),
+        train_children=tuple(sorted(set(train.child_ids))),
+        validation_children=tuple(sorted(set(validation.child_ids))),
+        description={"validation": "a manifest of its own"},
+    )
+
+
+def _stratum(corpus: Spoken, indices: Sequence[int]) -> tuple[int, str]:
+    """A child's manifest and age bucket. Manifests come first: what one bucket misses is then made up for in the same
+    manifest, and each gives its share."""
+    sources = Counter(int(corpus.source_numbers[index]) for index in indices) if corpus.source_names else {0: 1}
+    buckets = Counter(corpus.age_buckets[index] for index in indices)
+    return (
+        min(sources, key=lambda source: (-sources[source], source)),
+        min(buckets, key=lambda bucket: (-buckets[bucket], bucket)),
     )
 
 

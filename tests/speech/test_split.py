@@ -16,6 +16,9 @@ from raytrain.speech.split import split_by_child
 class Utterances:
     child_ids: list[str]
     age_buckets: list[str]
+    source_names: tuple[str, ...] = ()
+    source_numbers: tuple[int, ...] = ()
+    twice_heard: tuple[int, ...] = ()
 
 
 def utterances_of(children: dict[str, tuple[str, int]]) -> Utterances:

@@ -88,7 +88,7 @@ class Data(Section):
     group_by: Literal["child_id"] = "child_id"
     """What is held out as a whole, so that no child is in both halves."""
     stratify_by: Literal["age_bucket"] | None = "age_bucket"
-    """Hold out the same share of each age bucket and, of several manifests, of each; null: whatever is drawn."""
+    """Hold out the same share of each age bucket, by turns of several manifests; null: whatever children are drawn."""
     max_label_tokens: int = Field(448, ge=4, le=448)
     """Tokens of a transcript; an utterance with more is left out and counted."""
     max_bad_share: float = Field(0.02, ge=0, le=1)

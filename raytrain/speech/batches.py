@@ -7,6 +7,7 @@ draws the same effective batch before any of them takes its share.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -96,22 +97,27 @@ class BatchPlan:
         random = np.random.default_rng([self._seed, RandomStream.ORDER, epoch])
         order = self._shuffled(epoch, random)
         whole = len(order) // size * size
-        pool_size = min(_POOL_BATCHES, max(1, whole // size // self._repeats.most)) * size
         # The short batch is cut off before sorting: a chance sample, not the longest or the shortest of a pool.
         batches: list[np.ndarray] = []
-        for start in range(0, whole, pool_size):
-            pool = order[start : min(start + pool_size, whole)]
+        for start, end in pairwise(self._pool_ends(whole // size)):
+            pool = order[start * size : end * size]
             pool = pool[np.argsort(self.durations_s[pool], kind="stable")]
-            batches += np.split(pool, len(pool) // size)
+            batches += np.split(pool, end - start)
         batches = [batches[place] for place in random.permutation(len(batches))]
         return [*batches, order[whole:]] if whole < len(order) else batches
 
     def _shuffled(self, epoch: int, random: np.random.Generator) -> np.ndarray:
-        """An epoch's utterances in any order, but the several times of one each in its own part of the epoch: in a
-        pool, where they have the same length, they would come into one batch."""
+        """An epoch's utterances in any order, but of n times that one is heard each in its own nth of the epoch."""
         heard = self._repeats.heard(epoch)
         order = random.permutation(np.arange(len(heard.indices)))
         if self._repeats.most > 1:
             within = np.arange(len(order)) / len(order)
             order = order[np.argsort((heard.nth[order] + within) / heard.times[order], kind="stable")]
         return heard.indices[order]
+
+    def _pool_ends(self, num_batches: int) -> list[int]:
+        """Where pools begin and end, in batches. In a pool the several times of one utterance would come into one
+        batch, since they have one length: where some are heard n times, no pool is in two nths of the epoch."""
+        parts = [round(num_batches * part / self._repeats.most) for part in range(self._repeats.most + 1)]
+        starts = {start for begin, end in pairwise(parts) for start in range(begin, end, _POOL_BATCHES)}
+        return [*sorted(starts), num_batches]

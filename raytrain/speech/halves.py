@@ -81,7 +81,7 @@ class Halves:
     of_its_own: bool
     """Whether validation has a manifest of its own."""
     weights: Mapping[str, float] = field(default_factory=dict)
-    """How often an epoch hears each clip, by the manifests' names."""
+    """How often an epoch hears each clip, by the manifests' names; those that are heard once are left out."""
     children_in_several: int = 0
     """Children that are in more than one of the manifests to train on."""
     twice_heard: int = 0
@@ -98,7 +98,7 @@ class Halves:
             Half.of(spoken, split.train),
             Half.of(scored, split.validation),
             own is not None,
-            weights or {},
+            {name: weight for name, weight in (weights or {}).items() if weight != 1},
             len({spoken.child_ids[index] for index in shared}),
             len(spoken.twice_heard),
         )
@@ -217,4 +217,4 @@ def _number(number: int, one: str, many: str | None = None) -> str:
 
 
 def _times(weight: float) -> str:
-    return "" if weight == 1 else f" × {weight:g} an epoch"
+    return f" × {weight:g} an epoch" if weight != 1 else ""

@@ -23,7 +23,9 @@ from raytrain.results.study_results import load_study, outcomes
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Twenty trials and their reports, with something to show in every figure."""
-    folder = made_study(tmp_path_factory.mktemp("results") / "2026-01-01_small_full", trials=20)
+    folder = made_study(
+        tmp_path_factory.mktemp("results") / "2026-01-01_small_full", trials=20, sources=("home", "school|yard")
+    )
     (folder / "importance.json").write_text('{"training.batch_size": 0.2, "training.learning_rate": 0.8}')
     write_report(folder)
     return folder
@@ -94,6 +96,18 @@ def test_the_markdown_says_what_mattered_and_how_the_hardware_was_used(study: Pa
     text = (study / "report.md").read_text()
     assert "- learning rate: 80 %\n- batch size: 20 %" in text
     assert re.search(r"GPU-hours, .*\. Memory predicted over measured: .* cards that trials held", text)
+
+
+def test_wer_is_told_by_manifest_where_there_are_several(study: Path) -> None:
+    loaded = load_study(study)
+    assert loaded.best is not None
+    told = {name: f"{wer:.3f}" for name, wer in loaded.best.wer_by_source.items()}
+    text = (study / "report.md").read_text()
+    assert f"| WER, home | {told['home']} |" in text
+    assert f"| WER, school\\|yard | {told['school|yard']} |" in text
+    header = next(line for line in text.splitlines() if line.startswith("| trial |"))
+    assert " WER 12+ | WER home | WER school\\|yard | peak memory GiB |" in header
+    assert "WER by manifest" in (study / "report.html").read_text()
 
 
 def test_the_page_is_whole_and_asks_for_nothing(study: Path) -> None:

@@ -126,7 +126,7 @@ def test_every_figure_of_a_full_study_is_there_with_marks(study: Path) -> None:
 
 def test_the_table_can_be_sorted_by_number(study: Path) -> None:
     page = (study / "report.html").read_text()
-    assert page.count('<button type="button">') == 11
+    assert page.count('<button type="button">') == 13
     assert '<td class=number data-value="36">12 × 3 = 36</td>' in page
 
 

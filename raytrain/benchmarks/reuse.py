@@ -84,7 +84,7 @@ def _study(folder: Path, *, reuse: bool, seed: int, trials: int) -> Study:
     space = load_space("batching", asked, baseline=baseline)
     where = Whereabouts(
         corpora={"demo": prepare(manifest_path("demo")).folder},
-        validation_corpus=None,
+        validation_corpora={},
         split=SplitRecipe(ratio=baseline.data.validation_ratio, seed=0, stratify=True),
     )
     return Study(

@@ -1,11 +1,12 @@
 """Settings as typed in; the same with absolute paths out: what a run writes down means one place from any folder."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
-from raytrain.config.baseline import Baseline, Data
+from raytrain.config.baseline import Baseline
+from raytrain.config.manifests import Named
 from raytrain.config.space import Choice, Scalar, SearchSpace
-from raytrain.config.train_sources import TrainManifest
 from raytrain.errors import InputError
 from raytrain.files import at_home
 
@@ -14,8 +15,8 @@ def absolute(baseline: Baseline) -> Baseline:
     """The baseline with absolute paths; `demo`, a hub's ids and addresses such as s3://bucket stay what they are."""
     data, model = baseline.data, baseline.model
     manifests = {
-        "train_manifest": _train_manifest(data),
-        "validation_manifest": None if data.validation_manifest is None else _manifest(data.validation_manifest),
+        "train_manifest": _manifests(data.train_sources()),
+        "validation_manifest": _manifests(data.validation_sources()),
     }
     storage = baseline.storage if "://" in baseline.storage else _path(baseline.storage)
     if not storage.isprintable():
@@ -38,12 +39,12 @@ def absolute_space(space: SearchSpace) -> SearchSpace:
     return space.model_copy(update={"vary": {**space.vary, "model.pretrained": weights}})
 
 
-def _train_manifest(data: Data) -> TrainManifest:
+def _manifests(sources: Sequence[Named]) -> str | list[Named] | None:
     """One manifest that an epoch hears once is its path alone; of several, each keeps the name it has by now."""
-    first, *more = sources = [
-        source.model_copy(update={"manifest": _manifest(source.manifest)}) for source in data.train_sources()
-    ]
-    return first.manifest if not more and first.weight == 1 else list(sources)
+    written = [source.model_copy(update={"manifest": _manifest(source.manifest)}) for source in sources]
+    if len(written) == 1 and getattr(written[0], "weight", 1) == 1:
+        return written[0].manifest
+    return written or None
 
 
 def _manifest(name_or_path: str) -> str:

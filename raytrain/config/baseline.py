@@ -6,8 +6,8 @@ from typing import Any, Literal, Self
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from raytrain.config.languages import Rate, is_english_only, language_code, rate_of, unknown_language, unspoken
+from raytrain.config.manifests import Named, ScoredManifest, TrainManifest, Weighted, fault_in, sources_of
 from raytrain.config.section import Count, Section, Text
-from raytrain.config.train_sources import TrainManifest, TrainSource, fault_in, train_sources
 
 FACTORS = ("scaling.num_workers", "training.batch_size", "training.gradient_accumulation_steps")
 """The keys whose product is the effective batch size."""
@@ -79,8 +79,8 @@ class Data(Section):
 
     train_manifest: TrainManifest = "demo"
     """A JSON-lines manifest, or a list of them; `demo` is the synthetic corpus in the package."""
-    validation_manifest: Text | None = None
-    """A JSON-lines manifest to score on; null: a part of the training manifest is held out."""
+    validation_manifest: ScoredManifest | None = None
+    """A JSON-lines manifest to score on, or a list of them; null: a part of what is trained on is held out."""
     allow_shared_children: bool = False
     """Score on a validation manifest that shares children, ids or sound with training; every output then says so."""
     validation_ratio: float = Field(0.1, gt=0, lt=1)
@@ -97,21 +97,28 @@ class Data(Section):
     @field_validator("train_manifest")
     @classmethod
     def _manifests_are_told_apart(cls, train_manifest: TrainManifest) -> TrainManifest:
-        if fault := fault_in(train_manifest):
+        if fault := fault_in(sources_of(train_manifest, Weighted)):
             raise ValueError(fault)
         return train_manifest
 
-    def train_sources(self) -> list[TrainSource]:
-        """The manifests to train on, each with its weight and a name."""
-        return train_sources(self.train_manifest)
+    @field_validator("validation_manifest")
+    @classmethod
+    def _scored_manifests_are_told_apart(cls, validation_manifest: ScoredManifest | None) -> ScoredManifest | None:
+        if validation_manifest is not None and (fault := fault_in(sources_of(validation_manifest, Named))):
+            raise ValueError(fault)
+        return validation_manifest
 
-    def train_manifests(self) -> list[str]:
-        """Those manifests alone, as they were written."""
-        return [source.manifest for source in self.train_sources()]
+    def train_sources(self) -> list[Weighted]:
+        """The manifests to train on, each with its weight and a name."""
+        return sources_of(self.train_manifest, Weighted)
+
+    def validation_sources(self) -> list[Named]:
+        """The manifests to score on, each with a name; none where a part of the others is held out."""
+        return [] if self.validation_manifest is None else sources_of(self.validation_manifest, Named)
 
     def manifests(self) -> list[str]:
-        """All manifests, to train and to score on."""
-        return self.train_manifests() + ([] if self.validation_manifest is None else [self.validation_manifest])
+        """The paths of all manifests, to train and to score on."""
+        return [source.manifest for source in [*self.train_sources(), *self.validation_sources()]]
 
 
 class Training(Section):

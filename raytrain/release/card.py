@@ -16,6 +16,7 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from raytrain.config.baseline import Audio, Baseline
 from raytrain.config.dump import dump_yaml
 from raytrain.config.languages import Rate, language_code, language_name, normaliser_of
+from raytrain.config.manifests import Named
 from raytrain.release.proved import Proof
 from raytrain.release.runs import KeptRun
 from raytrain.results.provenance import Provenance
@@ -58,6 +59,11 @@ class ExportScore:
         """CER over all utterances; None where an earlier version scored them, by words and as English."""
         return character_rate(self.rows)
 
+    @property
+    def several_sources(self) -> bool:
+        """Whether the utterances are of several manifests."""
+        return any("source" in row for row in self.rows)
+
     def table(self, rate: Rate) -> list[TableRow]:
         """A line for each age bucket, the youngest first, one for each manifest where there are several, and one for
         all."""
@@ -91,6 +97,7 @@ def model_card(run: KeptRun, score: ExportScore, *, window: Audio, proof: Proof 
         run=run,
         config=config,
         sources=config.data.train_sources(),
+        scored_sources=config.data.validation_sources(),
         score=score,
         rate=config.model.rate(),
         language=language_name(config.model.text_language()),
@@ -118,10 +125,9 @@ def model_card(run: KeptRun, score: ExportScore, *, window: Audio, proof: Proof 
 def _without_folders(config: Baseline) -> Baseline:
     """For others to read: a path by its last part, since where it lies on this machine is nobody's business."""
     data, model = config.data, config.model
-    sources = [source.model_copy(update={"manifest": Path(source.manifest).name}) for source in data.train_sources()]
     manifests = {
-        "train_manifest": sources[0].manifest if isinstance(data.train_manifest, str) else sources,
-        "validation_manifest": data.validation_manifest and Path(data.validation_manifest).name,
+        "train_manifest": _last_parts(data.train_manifest, data.train_sources()),
+        "validation_manifest": _last_parts(data.validation_manifest, data.validation_sources()),
     }
     weights = model.pretrained
     if weights is not None and Path(weights).is_absolute():
@@ -133,6 +139,11 @@ def _without_folders(config: Baseline) -> Baseline:
             "storage": config.storage if "://" in config.storage else Path(config.storage).name,
         }
     )
+
+
+def _last_parts(written: object, sources: Sequence[Named]) -> str | list[Named] | None:
+    bare = [source.model_copy(update={"manifest": Path(source.manifest).name}) for source in sources]
+    return (bare if isinstance(written, list) else bare[0].manifest) if bare else None
 
 
 def _metadata(run: KeptRun, score: ExportScore, *, library: str) -> ModelCardData:
@@ -176,9 +187,10 @@ def _dataset(run: KeptRun) -> str:
     if run.description.synthetic:
         return "synthetic demo corpus of raytrain"
     data = run.config.data
-    manifests = data.train_manifests() if data.validation_manifest is None else [data.validation_manifest]
+    scored_on = data.validation_sources() or data.train_sources()
     apart = run.description.halves_are_compared and not run.description.shared
-    return f"{'held-out children' if apart else 'utterances'} of {' and '.join(Path(one).name for one in manifests)}"
+    names = " and ".join(Path(one.manifest).name for one in scored_on)
+    return f"{'held-out children' if apart else 'utterances'} of {names}"
 
 
 def _scored_on(run: KeptRun) -> str:

@@ -187,7 +187,7 @@ def halves_of(data: Data, *, seed: int) -> Halves:
     if data.validation_manifest is None:
         split = split_by_child(spoken, ratio=data.validation_ratio, seed=seed, stratify=stratify)
     else:
-        own = speakers({"": manifest_path(data.validation_manifest)})
+        own = speakers({source.name or "": manifest_path(source.manifest) for source in data.validation_sources()})
         split = whole(spoken, own)
     return Halves.of(spoken, split, own, weights={source.name or "": source.weight for source in data.train_sources()})
 

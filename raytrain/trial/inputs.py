@@ -4,18 +4,20 @@ Done in the driver, so that bad input is reported at once and the corpus is prep
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self, cast
 
 from raytrain.config.baseline import Baseline
+from raytrain.config.baseline import Data as DataSection
+from raytrain.config.manifests import Named
 from raytrain.errors import InputError
 from raytrain.files import sha256_of, write_text
 from raytrain.results.description import Data
 from raytrain.speech.apart import Shared, shared
-from raytrain.speech.corpus import Corpus, open_corpus, prepare
+from raytrain.speech.corpus import Corpus, PreparedCorpus, prepare
 from raytrain.speech.halves import Halves
 from raytrain.speech.joined_corpus import join, open_corpora
 from raytrain.speech.listing import listing
@@ -44,7 +46,8 @@ class Whereabouts:
 
     corpora: Mapping[str, Path]
     """The corpus of each manifest to train on, by its name."""
-    validation_corpus: Path | None
+    validation_corpora: Mapping[str, Path]
+    """Of each to score on; none where a part of the others is held out."""
     split: SplitRecipe
 
 
@@ -119,20 +122,19 @@ class Inputs:
     def opened(cls, where: Whereabouts) -> Self:
         """The inputs that the driver prepared, in a worker."""
         corpus = open_corpora(where.corpora)
-        validation = None if where.validation_corpus is None else open_corpus(where.validation_corpus)
+        validation = open_corpora(where.validation_corpora) if where.validation_corpora else None
         return cls(corpus, validation, _split(corpus, validation, where.split), where)
 
     def _described_sources(self) -> dict[str, Any]:
-        halves = self.halves
-        if not halves.train.by_source:
-            return {}
-        told = {
-            "train_utterances_by_source": {name: clips for name, (clips, _) in halves.train.by_source.items()},
-            "children_in_several_sources": halves.children_in_several,
-            "sounds_in_several_sources": halves.twice_heard,
+        told: dict[str, Any] = {
+            f"{name}_utterances_by_source": {source: clips for source, (clips, _) in half.by_source.items()}
+            for name, half in (("train", self.halves.train), ("validation", self.halves.validation))
+            if half.by_source
         }
-        scored = {name: clips for name, (clips, _) in halves.validation.by_source.items()}
-        return told | ({"validation_utterances_by_source": scored} if scored else {})
+        if self.halves.train.by_source:
+            told["children_in_several_sources"] = self.halves.children_in_several
+            told["sounds_in_several_sources"] = self.halves.twice_heard
+        return told
 
 
 def inputs_of(config: Baseline, *, may_share: bool = False) -> Inputs:
@@ -145,15 +147,11 @@ def inputs_of(config: Baseline, *, may_share: bool = False) -> Inputs:
         raise InputError(f"storage: {config.storage}: runs are kept in folders; name one that every node can reach")
     weights.check(config.model)
     data = config.data
-    sources = {source.name or "": manifest_path(source.manifest) for source in data.train_sources()}
-    parts = {name: prepare(path, max_bad_share=data.max_bad_share) for name, path in sources.items()}
-    corpus = join(parts)
-    validation = None
-    if data.validation_manifest is not None:
-        validation = prepare(manifest_path(data.validation_manifest), max_bad_share=data.max_bad_share)
+    train, scored = (_prepared(sources, data) for sources in (data.train_sources(), data.validation_sources()))
+    corpus, validation = join(train), join(scored) if scored else None
     where = Whereabouts(
-        corpora={name: part.folder for name, part in parts.items()},
-        validation_corpus=None if validation is None else validation.folder,
+        corpora={name: part.folder for name, part in train.items()},
+        validation_corpora={name: part.folder for name, part in scored.items()},
         split=SplitRecipe(
             ratio=data.validation_ratio, seed=config.training.seed, stratify=data.stratify_by is not None
         ),
@@ -161,11 +159,18 @@ def inputs_of(config: Baseline, *, may_share: bool = False) -> Inputs:
     given = {source.name or "": source.weight for source in data.train_sources()}
     inputs = Inputs(corpus, validation, _split(corpus, validation, where.split), where, given)
     if validation is not None and not (may_share or data.allow_shared_children) and inputs.shared:
+        names = " and ".join(source.manifest for source in data.validation_sources())
         raise InputError(
-            f"data.validation_manifest: {data.validation_manifest}: shares {inputs.shared} with data.train_manifest; "
+            f"data.validation_manifest: {names}: shares {inputs.shared} with data.train_manifest; "
             "leave them out of one of the two, or set data.allow_shared_children=true, and every output says so"
         )
     return inputs
+
+
+def _prepared(sources: Sequence[Named], data: DataSection) -> dict[str, PreparedCorpus]:
+    """The corpus of each manifest, by its name. All of them are looked for before the first is prepared."""
+    paths = {source.name or "": manifest_path(source.manifest) for source in sources}
+    return {name: prepare(path, max_bad_share=data.max_bad_share) for name, path in paths.items()}
 
 
 def _split(corpus: Corpus, validation: Corpus | None, recipe: SplitRecipe) -> Split:

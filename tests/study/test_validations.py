@@ -38,7 +38,7 @@ def test_eight_proposals_cost_fewer_than_60_validations(tmp_path: Path, validate
     space = load_space("full", baseline=TINY)
     where = Whereabouts(
         corpora={"demo": prepare(manifest_path("demo")).folder},
-        validation_corpus=None,
+        validation_corpora={},
         split=SplitRecipe(ratio=0.1, seed=0, stratify=True),
     )
     description = Description(baseline_name="tiny", baseline=TINY, space_name="full", space=space)

@@ -90,6 +90,26 @@ def test_ids_of_a_validation_manifest_are_compared_as_they_are_written(home: Pat
         inputs_of(both(home, school, f"data.validation_manifest={scored}"))
 
 
+def test_several_manifests_to_score_on_are_told_by_each(home: Path, tmp_path: Path) -> None:
+    scored = [write_source(tmp_path / name, children) for name, children in (("lab", "mn"), ("street", "op"))]
+    listed = ", ".join(map(str, scored))
+    config = settings(home, f"data.validation_manifest=[{listed}]")
+    inputs = inputs_of(config)
+    assert inputs.halves.lines()[:3] == [
+        "trains     12 clips of 4 children: 12 of 4 aged 5-7",
+        "scores     12 clips of 4 children: 12 of 4 aged 5-7",
+        "           lab 6 clips of 2 children, street 6 clips of 2 children",
+    ]
+    assert halves_of(config.data, seed=0) == inputs.halves
+    assert inputs.described()["validation_utterances_by_source"] == {"lab": 6, "street": 6}
+    opened = Inputs.opened(inputs.whereabouts)
+    assert opened.listing == inputs.listing
+    assert opened.validation_corpus is not None
+    assert opened.validation_corpus.source(7) == "street"
+    with pytest.raises(InputError, match=rf"data.validation_manifest: {scored[0]} and {home}: shares 4 children"):
+        inputs_of(settings(home, f"data.validation_manifest=[{scored[0]}, {home}]"))
+
+
 def test_the_length_of_an_epoch_counts_weights(home: Path, school: Path) -> None:
     for weight, examples in ((1, 18), (2, 27), (0.5, 13)):
         config = both(home, school, "training.num_epochs=2", "training.max_steps=null", weight=weight)

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from raytrain.config.absolute import absolute
 from raytrain.config.baseline import Baseline, Data
 from raytrain.config.dump import dump_yaml
+from raytrain.config.manifests import Named, Weighted
 from raytrain.config.reader import load_baseline
-from raytrain.config.train_sources import TrainSource
 from raytrain.errors import InputError
 
 
@@ -61,13 +61,26 @@ def test_what_a_run_writes_down_has_whole_paths_and_names(tmp_path: Path, monkey
     monkeypatch.chdir(tmp_path)
     written = absolute(asked("[my/manifest.jsonl, {manifest: b.jsonl, weight: 2}, demo]"))
     assert written.data.train_manifest == [
-        TrainSource(manifest=str(tmp_path / "my/manifest.jsonl"), weight=1.0, name="my"),
-        TrainSource(manifest=str(tmp_path / "b.jsonl"), weight=2.0, name="b"),
-        TrainSource(manifest="demo", weight=1.0, name="demo"),
+        Weighted(manifest=str(tmp_path / "my/manifest.jsonl"), weight=1.0, name="my"),
+        Weighted(manifest=str(tmp_path / "b.jsonl"), weight=2.0, name="b"),
+        Weighted(manifest="demo", weight=1.0, name="demo"),
     ]
     (tmp_path / "written.yaml").write_text(dump_yaml(written))
     assert load_baseline("written.yaml") == written
     assert absolute(written) == written
+
+
+def test_manifests_to_score_on_have_names_and_no_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    scored = absolute(load_baseline("small", ["data.validation_manifest=[cv/dev.jsonl, demo]"])).data
+    assert scored.validation_manifest == [
+        Named(manifest=str(tmp_path / "cv/dev.jsonl"), name="cv"),
+        Named(manifest="demo", name="demo"),
+    ]
+    with pytest.raises(InputError, match=r"data.validation_manifest.0.weight: unknown key; known here: manifest, name"):
+        load_baseline("small", ["data.validation_manifest=[{manifest: a.jsonl, weight: 2}]"])
+    with pytest.raises(InputError, match=r"a.jsonl is listed twice; list it once$"):
+        load_baseline("small", ["data.validation_manifest=[a.jsonl, a.jsonl]"])
 
 
 REFUSED = {

@@ -1,10 +1,10 @@
-"""The manifests that a run trains on, as typed in; each with its weight and a short name of its own out."""
+"""The manifests that a run trains or is scored on, as typed in; each with a short name of its own out."""
 
 import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import Field, field_validator
 
@@ -12,17 +12,18 @@ from raytrain.config.section import Section, Text
 from raytrain.files import at_home
 
 _MOST_NAME_LETTERS = 40
-_SAYS_NOTHING = frozenset(("data", "manifest", "metadata", "train", "training", "utterances", "validated"))
+_SAYS_NOTHING = frozenset(
+    ("data", "dev", "eval", "manifest", "metadata", "test", "train", "training", "utterances", "val", "valid",
+     "validated", "validation")
+)  # fmt: skip
 """Names of files that half the world's manifests have: their folders' say more."""
 
 
-class TrainSource(Section):
-    """One of the manifests that a run trains on."""
+class Named(Section):
+    """One of the manifests that a run is scored on."""
 
     manifest: Text
     """A JSON-lines manifest; `demo` is the synthetic corpus in the package."""
-    weight: float = Field(1.0, gt=0, le=100)
-    """How many times an epoch hears each clip; of 0.5 half of the clips, and in the next epoch the other half."""
     name: Text | None = None
     """What outputs call it; null: the name of its file or, where that says nothing, of its folder."""
 
@@ -36,14 +37,24 @@ class TrainSource(Section):
         return name
 
 
-TrainManifest = Text | Annotated[list[Text | TrainSource], Field(json_schema_extra={"minItems": 1})]
+class Weighted(Named):
+    """One of the manifests that a run trains on."""
+
+    weight: float = Field(1.0, gt=0, le=100)
+    """How many times an epoch hears each clip; of 0.5 half of the clips, and in the next epoch the other half."""
+
+
+_AtLeastOne = Field(json_schema_extra={"minItems": 1})
+ScoredManifest = Text | Annotated[list[Text | Named], _AtLeastOne]
+TrainManifest = Text | Annotated[list[Text | Weighted], _AtLeastOne]
 """A manifest, or several."""
+_Source = TypeVar("_Source", bound=Named)
 
 
-def train_sources(train_manifest: str | Iterable[str | TrainSource]) -> list[TrainSource]:
-    """Each manifest with its weight and its name, in the order they were given."""
-    entries = [train_manifest] if isinstance(train_manifest, str) else train_manifest
-    sources = [TrainSource(manifest=one) if isinstance(one, str) else one for one in entries]
+def sources_of(manifests: str | Sequence[str | _Source], kind: type[_Source]) -> list[_Source]:
+    """Each manifest with its name, in the order they were given."""
+    entries = [manifests] if isinstance(manifests, str) else manifests
+    sources = [kind(manifest=one) if isinstance(one, str) else one for one in entries]
     names = Counter(_plain(Path(source.manifest).stem) if source.name is None else source.name for source in sources)
     return [
         source if source.name is not None else source.model_copy(update={"name": _name_of(source.manifest, names)})
@@ -51,15 +62,15 @@ def train_sources(train_manifest: str | Iterable[str | TrainSource]) -> list[Tra
     ]
 
 
-def fault_in(train_manifest: str | Iterable[str | TrainSource]) -> str | None:
-    """What is wrong with a list of manifests, where each of them alone is right; None where nothing is."""
-    sources = train_sources(train_manifest)
+def fault_in(sources: Sequence[Named]) -> str | None:
+    """What is wrong with manifests together, where each of them alone is right; None where nothing is."""
     if not sources:
         return "an empty list: name a manifest, or several"
     places = Counter(_place(source.manifest) for source in sources)
     twice = next((source.manifest for source in sources if places[_place(source.manifest)] > 1), None)
     if twice is not None:
-        return f"{twice} is listed twice; list it once, and with a weight of 2 each epoch hears it twice"
+        heard = ", and with a weight of 2 each epoch hears it twice" if isinstance(sources[0], Weighted) else ""
+        return f"{twice} is listed twice; list it once{heard}"
     name, number = Counter(source.name for source in sources).most_common(1)[0]
     if number > 1:
         last = [source.manifest for source in sources if source.name == name][-1]

@@ -49,6 +49,8 @@ class Evaluated:
     """The counts over all utterances: of words, or of characters where the language writes no spaces."""
     by_age_bucket: dict[str, WordErrors]
     """The counts of each age bucket that occurs."""
+    by_source: dict[str, WordErrors]
+    """The counts of each manifest that the utterances are of, where they are of several."""
     character_errors: WordErrors
     """The counts over all utterances in characters, whatever the language."""
     text_language: str
@@ -235,6 +237,7 @@ def _one_window_each(pieces: list[_Piece], batch_size: int) -> list[list[_Piece]
 
 def _scored(corpus: Corpus, indices: list[int], heard: list[list[Heard]], language: str) -> Evaluated:
     by_age_bucket: dict[str, WordErrors] = defaultdict(WordErrors)
+    by_source: dict[str, WordErrors] = defaultdict(WordErrors)
     character_errors = WordErrors()
     utterances: list[Scored] = []
     for index, parts_heard in zip(indices, heard, strict=True):
@@ -243,25 +246,29 @@ def _scored(corpus: Corpus, indices: list[int], heard: list[list[Heard]], langua
         errors, in_characters = score(reference, hypothesis, language)
         by_age_bucket[bucket] += errors
         character_errors += in_characters
-        utterances.append(
-            {
-                "utterance_id": corpus.utterance_ids[index],
-                "child_id": corpus.child_ids[index],
-                "age_bucket": bucket,
-                "duration_s": round(float(corpus.durations_s[index]), 3),
-                "reference": reference,
-                "hypothesis": hypothesis,
-                "substitutions": errors.substitutions,
-                "deletions": errors.deletions,
-                "insertions": errors.insertions,
-                "hits": errors.hits,
-                "character_edits": in_characters.edits,
-                "characters": in_characters.reference_words,
-            }
-        )
+        row: Scored = {
+            "utterance_id": corpus.utterance_ids[index],
+            "child_id": corpus.child_ids[index],
+            "age_bucket": bucket,
+            "duration_s": round(float(corpus.durations_s[index]), 3),
+            "reference": reference,
+            "hypothesis": hypothesis,
+            "substitutions": errors.substitutions,
+            "deletions": errors.deletions,
+            "insertions": errors.insertions,
+            "hits": errors.hits,
+            "character_edits": in_characters.edits,
+            "characters": in_characters.reference_words,
+        }
+        source = corpus.source(index)
+        if source is not None:
+            by_source[source] += errors
+            row["source"] = source
+        utterances.append(row)
     return Evaluated(
         WordErrors.total(by_age_bucket.values()),
         dict(sorted(by_age_bucket.items())),
+        {name: by_source[name] for name in corpus.source_names if name in by_source},
         character_errors,
         language,
         utterances,

@@ -2,10 +2,12 @@
 
 import argparse
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from raytrain.cli import Parser, run_door
+from raytrain.benchmarks.asked import bench_parser
+from raytrain.cli import run_door
 from raytrain.config.constants import GIB
 from raytrain.errors import InputError
 from raytrain.files import read_as, write_json
@@ -21,8 +23,8 @@ def main() -> None:
 
 
 def _bench() -> int:
-    arguments = _parser().parse_args()
-    path, result, found = arguments.measure(arguments)
+    arguments = bench_parser().parse_args()
+    path, result, found = _MEASURES[arguments.kind](arguments)
     write_json(path, result)
     say(f"{path}: {found}")
     if arguments.json:
@@ -141,8 +143,6 @@ def _silence(arguments: argparse.Namespace) -> Measured:
 
 
 def _start(arguments: argparse.Namespace) -> Measured:
-    if arguments.rounds < 1:
-        raise InputError("raytrain.bench start: takes at least 1 round")
     against = None if arguments.against is None else Path(arguments.against).absolute()
     if against is not None and not (against / "raytrain" / "tune.py").is_file():
         raise InputError(f"--against {against}: no checkout of raytrain; name the folder that holds raytrain/")
@@ -158,39 +158,81 @@ def _start(arguments: argparse.Namespace) -> Measured:
     )
 
 
+def _beside_peer(arguments: argparse.Namespace) -> Measured:
+    import torch
+
+    from raytrain.benchmarks.beside import Work, compare, weights_folder
+    from raytrain.speech.manifest import manifest_path
+
+    manifest = str(manifest_path(arguments.data).absolute())
+    threads = arguments.threads or torch.get_num_threads()
+    with tempfile.TemporaryDirectory(prefix="raytrain-weights-") as made:
+        weights = [weights_folder(name, Path(made)) for name in arguments.model]
+        cells = [
+            Work(
+                model=str(folder),
+                variant=variant,
+                manifest=manifest,
+                batch_size=batch_size,
+                accumulation=accumulation,
+                steps=arguments.steps,
+                scored=arguments.scored,
+                precision=precision,
+                threads=threads,
+            )
+            for folder, variant in weights
+            for batch_size, accumulation in arguments.batch
+            for precision in arguments.precision
+        ]
+        found = compare(cells, rounds=arguments.rounds, say=say)
+    return (
+        Path(arguments.out or f"results/bench/{arguments.kind}.json"),
+        found | {"provenance": _provenance()},
+        f"{found['train_ratio']:g} times the usual recipe's clips a second in training, {found['eval_ratio']:g} times "
+        f"in scoring, with {found['memory_ratio']:.0%} of its memory",
+    )
+
+
+def _study(arguments: argparse.Namespace) -> Measured:
+    import torch
+
+    from raytrain.benchmarks.beside import weights_folder
+    from raytrain.benchmarks.study_beside import StudyWork, compare_studies, write_manifests
+    from raytrain.speech.manifest import manifest_path
+
+    with tempfile.TemporaryDirectory(prefix="raytrain-study-") as folder:
+        weights, variant = weights_folder(arguments.model, Path(folder))
+        manifest = manifest_path(arguments.data)
+        write_manifests(manifest, Path(folder), train=arguments.clips, scored=arguments.scored)
+        work = StudyWork(
+            model=str(weights),
+            variant=variant,
+            folder=folder,
+            trials=arguments.trials,
+            threads=arguments.threads or torch.get_num_threads(),
+        )
+        found = compare_studies(work, rounds=arguments.rounds, say=say)
+    return (
+        Path(arguments.out or "results/bench/study.json"),
+        found | {"clips": arguments.clips, "scored": arguments.scored, "provenance": _provenance()},
+        f"a study of {arguments.trials} trials is done {found['study_ratio']:g} times as soon, start to table",
+    )
+
+
 def _provenance() -> Provenance:
     return provenance(command_line("raytrain.bench"), {})
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = Parser(prog="python -m raytrain.bench", description="Measure, and write what was found to results/bench/.")
-    kinds = parser.add_subparsers(dest="kind", required=True, metavar="KIND", parser_class=Parser)
-    memory = kinds.add_parser("memory", help="predicted against measured GPU memory, over a grid of steps")
-    search = kinds.add_parser("search", help="our sampler against stock Optuna, random and grid, on rehearsed surfaces")
-    search.add_argument("--trials", type=int, default=60, help="of each search, the baseline among them")
-    search.add_argument("--seeds", type=int, default=10, help="searches of each kind on each surface")
-    search.add_argument("--part", choices=("surfaces", "equivalents"), help="renew this alone and keep the rest")
-    search.add_argument("--out", default="results/bench/search.json", help="the file that is written")
-    overhead = kinds.add_parser("overhead", help="what W&B adds to a trial, and telling its progress to a step")
-    overhead.add_argument("--wandb", choices=["offline", "online"], default="offline", help="online needs a key")
-    overhead.add_argument("--trials", type=int, default=20, help="tracked one after the other, after a first one")
-    overhead.add_argument("--out", help="the file that is written; overhead-MODE.json if not given")
-    silence = kinds.add_parser("silence", help="the share of silent and of noisy clips in which a model hears words")
-    silence.add_argument("model", metavar="RUN|MODEL", help="a fit, a study, a model's folder, or a hub's name")
-    silence.add_argument("--num-beams", type=int, default=1, help="1, greedily, if not given")
-    silence.add_argument("--out", default="results/bench/silence.json", help="the file that is written")
-    start = kinds.add_parser("start", help="what a trial costs besides its training, process by process")
-    start.add_argument("--model", default="openai/whisper-tiny.en", help="the weights; openai/whisper-tiny.en else")
-    start.add_argument("--against", metavar="CHECKOUT", help="another version's folder, run in turns with this one")
-    start.add_argument("--rounds", type=int, default=1, help="of a study of 1 and one of 4 trials for each version")
-    start.add_argument("--out", default="results/bench/start.json", help="the file that is written")
-    kinds_of_measure = (
-        (memory, _memory), (search, _search), (overhead, _overhead), (silence, _silence), (start, _start),
-    )  # fmt: skip
-    for kind, measure in kinds_of_measure:
-        kind.add_argument("--json", action="store_true", help="one JSON object on stdout")
-        kind.set_defaults(measure=measure)
-    return parser
+_MEASURES: dict[str, Callable[[argparse.Namespace], Measured]] = {
+    "memory": _memory,
+    "search": _search,
+    "overhead": _overhead,
+    "silence": _silence,
+    "start": _start,
+    "step": _beside_peer,
+    "eval": _beside_peer,
+    "study": _study,
+}
 
 
 if __name__ == "__main__":

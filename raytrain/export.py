@@ -4,7 +4,7 @@ import argparse
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 from raytrain.cli import Parser, run_door
 from raytrain.config.reader import apply_sample
@@ -13,6 +13,9 @@ from raytrain.release.ct2 import PROVED, Quantization, require_ct2
 from raytrain.release.runs import Form, KeptRun, find_run, require_enough
 from raytrain.release.target import require_free
 from raytrain.terminal import log_to_stderr, print_json, say
+
+if TYPE_CHECKING:
+    from raytrain.release.push import Destination
 
 
 def main() -> None:
@@ -26,13 +29,14 @@ def _export() -> None:
         run = replace(run, config=apply_sample(run.config, {"prediction.num_beams": arguments.num_beams}))
     if arguments.average is not None:
         require_enough(run, arguments.average)
-    if (arguments.quantization or arguments.prove) and arguments.form != "ct2":
-        raise InputError(f"--form {arguments.form}: --quantization and --prove are of --form ct2")
-    if arguments.prove is not None and arguments.prove < 1:
+    if arguments.quantization and arguments.form != "ct2":
+        raise InputError(f"--form {arguments.form}: --quantization is of --form ct2")
+    if arguments.prove is not None and arguments.prove < (1 if arguments.form == "ct2" else 0):
         raise InputError(f"--prove {arguments.prove}: at least one clip is heard; the more, the surer")
     if arguments.form == "ct2":
         require_ct2()
     require_free(Path(arguments.to))
+    hub = _hub(arguments)
     log_to_stderr()
     _announce(run)
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # or generate() prints its settings at every call
@@ -45,14 +49,32 @@ def _export() -> None:
         num_averaged=arguments.average,
         say=say,
         quantization=arguments.quantization or "float32",
-        num_proved=arguments.prove or PROVED,
+        num_proved=arguments.prove,
     )
+    pushed = None if hub is None else hub.push(done.folder)
     if arguments.json:
-        print_json(done.as_dict())
-    if done.form == "submission":
+        print_json(done.as_dict() | {"pushed": pushed and pushed.as_dict()})
+    if pushed is not None:
+        say(pushed.sentence)
+    elif done.form == "submission":
         say(f"{done.folder / 'submission.zip'}: written")
     else:
         say(f"{done.folder}: read its README.md before you publish it; it names the manifest and the command as typed")
+
+
+def _hub(arguments: argparse.Namespace) -> "Destination | None":
+    """Where the export is pushed to, if it is; asked of the hub before the work."""
+    if arguments.push is None:
+        if arguments.public:
+            raise InputError("--public: is of --push HUB_ID, and nothing is pushed without it")
+        return None
+    if arguments.form != "hf":
+        raise InputError(f"--push {arguments.push}: is of --form hf, and this is --form {arguments.form}")
+    if arguments.prove == 0:
+        raise InputError(f"--push {arguments.push}: only what was proved is pushed; leave out --prove 0")
+    from raytrain.release.push import destination  # here: the hub's client takes a while to load
+
+    return destination(arguments.push, public=arguments.public)
 
 
 def _announce(run: KeptRun) -> None:
@@ -78,10 +100,18 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--form", choices=get_args(Form), default="hf", help="hf if not given")
     parser.add_argument("--quantization", choices=get_args(Quantization), help="of --form ct2; float32 if not given")
     parser.add_argument(
-        "--prove", type=int, metavar="N", help=f"of --form ct2: validation clips that must come out the same; {PROVED}"
+        "--prove",
+        type=int,
+        metavar="N",
+        help=f"validation clips that must come out as raytrain hears them, {PROVED} if not given; 0: export unproved, "
+        "not of --form ct2",
     )
     parser.add_argument("--average", type=int, metavar="K", help="average the best K checkpoints, if that is no worse")
     parser.add_argument("--num-beams", type=int, metavar="N", help="instead of the run's prediction.num_beams")
+    parser.add_argument(
+        "--push", metavar="HUB_ID", help="of --form hf: upload it, too, once proved, as a private model"
+    )
+    parser.add_argument("--public", action="store_true", help="of --push: open to everybody")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     return parser
 

@@ -85,7 +85,7 @@ def _train(description: Description, inputs: "Inputs", *, folder: Path, as_json:
 
     log_to_stderr()
     config = description.baseline
-    numbers = derived(config, len(inputs.split.train))
+    numbers = derived(config, inputs.examples_an_epoch)
     say(f"{folder}")
     say(
         f"whisper-{config.model.variant} from {config.model.pretrained or 'random weights'}, "

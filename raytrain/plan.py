@@ -1,6 +1,7 @@
 """python -m raytrain.plan: what fits on a card, before anything is run."""
 
 import argparse
+import json
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Any
@@ -12,10 +13,9 @@ from rich.table import Table
 from raytrain.cli import Parser, run_door
 from raytrain.config.reader import load_baseline, load_space, split_overrides
 from raytrain.errors import InputError
-from raytrain.files import at_home
 from raytrain.memory.planning import Gpu, plan
 from raytrain.search.finalists import judged_seeds
-from raytrain.speech.extent import extent
+from raytrain.speech.extent import extent_of
 from raytrain.speech.halves import halves_of
 from raytrain.terminal import print_json, say, show
 from raytrain.whisper.spoken import require_spoken
@@ -33,7 +33,7 @@ def main() -> None:
 
 def _plan() -> int:
     arguments = _parser().parse_intermixed_args()
-    named = [] if arguments.data is None else [f"data.train_manifest={arguments.data}"]
+    named = [f"data.train_manifest={_named(arguments.data)}"] if arguments.data else []
     for_baseline, for_space = split_overrides([*arguments.overrides, *named])
     baseline = load_baseline(arguments.baseline or "small", for_baseline)
     require_spoken(baseline.model)
@@ -42,12 +42,11 @@ def _plan() -> int:
     for name, value in (("--gpu-memory", card_gib), ("--gpu-tflops", arguments.gpu_tflops)):
         if value is not None and not 0 < value < float("inf"):
             raise InputError(f"{name} {value:g}: must be above 0")
-    # A plan may be made before the data have arrived; and the demo corpus shows nothing about anybody's clips.
-    manifest = at_home(baseline.data.train_manifest)
-    known = extent(manifest, longest_s=baseline.audio.max_window_s) if manifest.is_file() else None
+    # A plan may be made before the data have arrived.
+    known = extent_of(baseline.data, longest_s=baseline.audio.max_window_s)
     planned = plan(baseline, space, Gpu(card_gib=card_gib, tflops=arguments.gpu_tflops), extent=known)
     seeds = judged_seeds(space.search, baseline)
-    halves = halves_of(baseline.data, seed=baseline.training.seed) if arguments.data is not None else None
+    halves = halves_of(baseline.data, seed=baseline.training.seed) if arguments.data else None
     if arguments.json:
         print_json(planned | ({} if halves is None else {"data": halves.as_dict(seeds=seeds)}))
         return 0
@@ -55,6 +54,11 @@ def _plan() -> int:
         say(line)
     _show(planned)
     return 0
+
+
+def _named(manifests: Sequence[str]) -> str:
+    """The value of data.train_manifest; of several a list, as it would be typed."""
+    return manifests[0] if len(manifests) == 1 else json.dumps(manifests, ensure_ascii=False)
 
 
 def _show(planned: dict[str, Any]) -> None:
@@ -120,7 +124,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="a key of the baseline, or of the space")
     parser.add_argument("--baseline", metavar="NAME", help="in baselines/, or a file; small if not given")
     parser.add_argument("--space", metavar="NAME", help="in search_spaces/, or a file; batching if not given")
-    parser.add_argument("--data", metavar="MANIFEST", help="data.train_manifest, and say what will be scored")
+    parser.add_argument(
+        "--data", metavar="MANIFEST", action="append",
+        help="data.train_manifest, and say what will be scored; once for each of several",
+    )  # fmt: skip
     parser.add_argument("--gpu-memory", type=float, metavar="GIB", help="of the card; else scaling.gpu_memory_gib")
     parser.add_argument("--gpu-tflops", type=float, metavar="N", help="what the card sustains, not its peak")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")

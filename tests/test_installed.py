@@ -1,5 +1,6 @@
 """Raytrain built as a package and run from a folder that is no checkout."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -43,7 +44,7 @@ def test_what_the_package_reads_beside_its_modules_is_in_it(installed: Path) -> 
 def run(module: str, *arguments: str, installed: Path, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", module, *arguments], cwd=cwd, env={**os.environ, "PYTHONPATH": str(installed)},
-        capture_output=True, text=True, timeout=120,
+        capture_output=True, text=True, timeout=300,
     )  # fmt: skip
 
 
@@ -64,3 +65,19 @@ def test_what_makes_a_checkouts_files_makes_none_in_the_package(installed: Path,
 def test_a_door_works_from_an_empty_folder(installed: Path, tmp_path: Path, door: tuple[str, ...]) -> None:
     ended = run(*door, installed=installed, cwd=tmp_path)
     assert (ended.returncode, "Traceback" in ended.stderr) == (0, False), ended.stderr
+
+
+def test_predictions_are_scored_from_an_empty_folder(installed: Path, tmp_path: Path) -> None:
+    demo = (installed / "raytrain" / "speech" / "demo" / "manifest.jsonl").read_text().splitlines()
+    right = [{name: json.loads(line)[name] for name in ("utterance_id", "orthographic_text")} for line in demo]
+    (tmp_path / "right.jsonl").write_text("".join(f"{json.dumps(one)}\n" for one in right))
+    ended = run("raytrain.score", "right.jsonl", "--manifest", "demo", "--json", installed=installed, cwd=tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    (scored,) = json.loads(ended.stdout)["models"]
+    assert (scored["utterances"], scored["wer"]) == (len(demo), 0.0)
+
+
+def test_a_sound_is_transcribed_from_an_empty_folder(installed: Path, tiny_en: Path, tmp_path: Path) -> None:
+    clip = next((installed / "raytrain" / "speech" / "demo").rglob("*.flac"))
+    ended = run("raytrain.transcribe", str(tiny_en), str(clip), installed=installed, cwd=tmp_path)
+    assert (ended.returncode, len(ended.stdout.split()) > 1) == (0, True), ended.stderr

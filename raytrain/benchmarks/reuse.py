@@ -83,8 +83,8 @@ def _study(folder: Path, *, reuse: bool, seed: int, trials: int) -> Study:
     asked = [f"search.reuse_equivalent={str(reuse).lower()}", f"search.seed={seed}", f"search.trials={trials}"]
     space = load_space("batching", asked, baseline=baseline)
     where = Whereabouts(
-        corpus=prepare(manifest_path("demo")).folder,
-        validation_corpus=None,
+        corpora={"demo": prepare(manifest_path("demo")).folder},
+        validation_corpora={},
         split=SplitRecipe(ratio=baseline.data.validation_ratio, seed=0, stratify=True),
     )
     return Study(

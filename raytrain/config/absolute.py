@@ -1,9 +1,11 @@
 """Settings as typed in; the same with absolute paths out: what a run writes down means one place from any folder."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from raytrain.config.baseline import Baseline
+from raytrain.config.manifests import Named
 from raytrain.config.space import Choice, Scalar, SearchSpace
 from raytrain.errors import InputError
 from raytrain.files import at_home
@@ -12,7 +14,10 @@ from raytrain.files import at_home
 def absolute(baseline: Baseline) -> Baseline:
     """The baseline with absolute paths; `demo`, a hub's ids and addresses such as s3://bucket stay what they are."""
     data, model = baseline.data, baseline.model
-    manifests = {name: _manifest(getattr(data, name)) for name in ("train_manifest", "validation_manifest")}
+    manifests = {
+        "train_manifest": _manifests(data.train_sources()),
+        "validation_manifest": _manifests(data.validation_sources()),
+    }
     storage = baseline.storage if "://" in baseline.storage else _path(baseline.storage)
     if not storage.isprintable():
         raise InputError(f"{storage!r}: the commands to go on could not be printed; take storage=PATH of plain letters")
@@ -34,8 +39,16 @@ def absolute_space(space: SearchSpace) -> SearchSpace:
     return space.model_copy(update={"vary": {**space.vary, "model.pretrained": weights}})
 
 
-def _manifest(name_or_path: str | None) -> str | None:
-    return name_or_path if name_or_path in (None, "demo") else _path(name_or_path)
+def _manifests(sources: Sequence[Named]) -> str | list[Named] | None:
+    """One manifest that an epoch hears once is its path alone; of several, each keeps the name it has by now."""
+    written = [source.model_copy(update={"manifest": _manifest(source.manifest)}) for source in sources]
+    if len(written) == 1 and getattr(written[0], "weight", 1) == 1:
+        return written[0].manifest
+    return written or None
+
+
+def _manifest(name_or_path: str) -> str:
+    return name_or_path if name_or_path == "demo" else _path(name_or_path)
 
 
 def _weights(pretrained: Scalar) -> Scalar:

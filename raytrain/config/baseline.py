@@ -1,36 +1,18 @@
 """What one run is: a frozen, strict value, read from a YAML in baselines/. Numbers, names and switches only."""
 
 import functools
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from raytrain.config.languages import Rate, is_english_only, language_code, rate_of, unknown_language, unspoken
-
-# Beyond these ends a number is a slip of the finger, and would only fail later and less clearly.
-Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
-Text = Annotated[str, Field(min_length=1)]
+from raytrain.config.manifests import Named, ScoredManifest, TrainManifest, Weighted, fault_in, sources_of
+from raytrain.config.section import Count, Section, Text
 
 FACTORS = ("scaling.num_workers", "training.batch_size", "training.gradient_accumulation_steps")
 """The keys whose product is the effective batch size."""
 MOMENTS = {"adamw": 2}
 """By optimizer: how many numbers it keeps of each weight that it trains. Memory is predicted from it."""
-
-
-class Section(BaseModel):
-    """A frozen part of a configuration; an unknown key or a wrong type is refused."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True, allow_inf_nan=False
-    )
-
-    def with_values(self, values: Mapping[str, Any]) -> Self:
-        """A copy with other values, each known to be valid for its key; a rule between keys that breaks is raised."""
-        changed = self.model_copy(update=values)
-        for rule in self.__pydantic_decorators__.model_validators.values():
-            rule.func(changed)
-        return changed
 
 
 class Model(Section):
@@ -95,10 +77,10 @@ class Audio(Section):
 class Data(Section):
     """Which utterances train and which are scored."""
 
-    train_manifest: Text = "demo"
-    """A JSON-lines manifest; `demo` is the synthetic corpus in the package."""
-    validation_manifest: Text | None = None
-    """A JSON-lines manifest to score on; null: a part of the training manifest is held out."""
+    train_manifest: TrainManifest = "demo"
+    """A JSON-lines manifest, or a list of them; `demo` is the synthetic corpus in the package."""
+    validation_manifest: ScoredManifest | None = None
+    """A JSON-lines manifest to score on, or a list of them; null: a part of what is trained on is held out."""
     allow_shared_children: bool = False
     """Score on a validation manifest that shares children, ids or sound with training; every output then says so."""
     validation_ratio: float = Field(0.1, gt=0, lt=1)
@@ -106,11 +88,37 @@ class Data(Section):
     group_by: Literal["child_id"] = "child_id"
     """What is held out as a whole, so that no child is in both halves."""
     stratify_by: Literal["age_bucket"] | None = "age_bucket"
-    """Hold out the same share of each age bucket; null: whatever children are drawn."""
+    """Hold out the same share of each age bucket, by turns of several manifests; null: whatever children are drawn."""
     max_label_tokens: int = Field(448, ge=4, le=448)
     """Tokens of a transcript; an utterance with more is left out and counted."""
     max_bad_share: float = Field(0.02, ge=0, le=1)
     """The share of unusable utterances above which a manifest is refused."""
+
+    @field_validator("train_manifest")
+    @classmethod
+    def _manifests_are_told_apart(cls, train_manifest: TrainManifest) -> TrainManifest:
+        if fault := fault_in(sources_of(train_manifest, Weighted)):
+            raise ValueError(fault)
+        return train_manifest
+
+    @field_validator("validation_manifest")
+    @classmethod
+    def _scored_manifests_are_told_apart(cls, validation_manifest: ScoredManifest | None) -> ScoredManifest | None:
+        if validation_manifest is not None and (fault := fault_in(sources_of(validation_manifest, Named))):
+            raise ValueError(fault)
+        return validation_manifest
+
+    def train_sources(self) -> list[Weighted]:
+        """The manifests to train on, each with its weight and a name."""
+        return sources_of(self.train_manifest, Weighted)
+
+    def validation_sources(self) -> list[Named]:
+        """The manifests to score on, each with a name; none where a part of the others is held out."""
+        return [] if self.validation_manifest is None else sources_of(self.validation_manifest, Named)
+
+    def manifests(self) -> list[str]:
+        """The paths of all manifests, to train and to score on."""
+        return [source.manifest for source in [*self.train_sources(), *self.validation_sources()]]
 
 
 class Training(Section):

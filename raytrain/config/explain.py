@@ -39,10 +39,20 @@ def explain(error: ValidationError, source: Source, schema: type[BaseModel]) -> 
         location = _written_location(details, source.tree)
         by_location.setdefault(location, []).append(details)
     problems = []
-    for location, alternatives in by_location.items():
+    for location, alternatives in _meant(by_location).items():
         placed = source.broken_rule if alternatives[0]["type"] == "value_error" else source.problem
         problems.append(placed(location, _message(alternatives, location, schema)))
     return problems
+
+
+def _meant(by_location: Mapping[Location, list[Mapping[str, Any]]]) -> dict[Location, list[Mapping[str, Any]]]:
+    """Without the types that a list or a section is not, where its inside was looked at: it was meant to be one."""
+    return {
+        location: found
+        for location, found in by_location.items()
+        if not any(details["type"].endswith("_type") for details in found)
+        or not any(other[: len(location)] == location for other in by_location if len(other) > len(location))
+    }
 
 
 def known_keys(schema: type[BaseModel], location: Location) -> list[str] | None:
@@ -142,7 +152,10 @@ def _wanted(details: Mapping[str, Any]) -> str:
 def _inside(kind: Any, key: str) -> tuple[Any, ...]:
     if _is_section(kind):
         return alternatives(kind.model_fields[key].annotation) if key in kind.model_fields else ()
-    return alternatives(typing.get_args(kind)[1]) if typing.get_origin(kind) is dict else ()
+    arguments = typing.get_args(kind)
+    if typing.get_origin(kind) is list and key.isdecimal():
+        return alternatives(arguments[0])
+    return alternatives(arguments[1]) if typing.get_origin(kind) is dict else ()
 
 
 def _is_section(annotation: Any) -> bool:

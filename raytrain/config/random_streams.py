@@ -20,3 +20,5 @@ class RandomStream(IntEnum):
     """Units dropped, keyed by step, worker and micro-batch."""
     SCORED = 4
     """The utterances that evaluations score where they do not score all, for the whole run."""
+    REPEATS = 5
+    """The order in which the clips of a source take turns at being heard once more, keyed by the source's number."""

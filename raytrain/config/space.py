@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from raytrain.config.baseline import Count, Section
+from raytrain.config.section import Count, Section
 
 Scalar = bool | int | float | str | None
 

@@ -16,6 +16,7 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from raytrain.config.baseline import Audio, Baseline
 from raytrain.config.dump import dump_yaml
 from raytrain.config.languages import Rate, language_code, language_name, normaliser_of
+from raytrain.config.manifests import Named
 from raytrain.release.proved import Proof
 from raytrain.release.runs import KeptRun
 from raytrain.results.provenance import Provenance
@@ -28,7 +29,7 @@ _NAMES_ON_A_HUB = re.compile(r"[\w.-]+/[\w.-]+")
 
 @dataclass(frozen=True)
 class TableRow:
-    """One line of the card's table: an age bucket, or all."""
+    """One line of the card's table: an age bucket, a manifest, or all."""
 
     name: str
     errors: WordErrors
@@ -58,12 +59,22 @@ class ExportScore:
         """CER over all utterances; None where an earlier version scored them, by words and as English."""
         return character_rate(self.rows)
 
+    @property
+    def several_sources(self) -> bool:
+        """Whether the utterances are of several manifests."""
+        return any("source" in row for row in self.rows)
+
     def table(self, rate: Rate) -> list[TableRow]:
-        """A line for each age bucket, the youngest first, and one for all."""
+        """A line for each age bucket, the youngest first, one for each manifest where there are several, and one for
+        all."""
         buckets: dict[str, list[Scored]] = defaultdict(list)
+        sources: dict[str, list[Scored]] = defaultdict(list)
         for row in self.rows:
             buckets[row["age_bucket"]].append(row)
+            if "source" in row:
+                sources[row["source"]].append(row)
         named = [(bucket, buckets[bucket]) for bucket in sorted(buckets, key=_years)]
+        named += [(_in_a_cell(name), sources[name]) for name in sorted(sources)]
         return [
             TableRow(
                 name,
@@ -77,14 +88,17 @@ class ExportScore:
 
 
 def model_card(run: KeptRun, score: ExportScore, *, window: Audio, proof: Proof | None = None) -> str:
-    """The text of README.md; with a proof, of a conversion for faster-whisper."""
+    """The text of README.md, with what was proved; where faster-whisper proved it, of a conversion."""
     before = (row["eval_wer"] for row in run.history if row["step"] == 0 and row.get("eval_wer") is not None)
     config = _without_folders(run.config)
+    conversion = None if proof is None else proof.conversion
     card = ModelCard.from_template(
-        _metadata(run, score, library="transformers" if proof is None else "ctranslate2"),
+        _metadata(run, score, library="transformers" if conversion is None else "ctranslate2"),
         template_path=str(_TEMPLATE),
         run=run,
         config=config,
+        sources=config.data.train_sources(),
+        scored_sources=config.data.validation_sources(),
         score=score,
         rate=config.model.rate(),
         language=language_name(config.model.text_language()),
@@ -92,6 +106,7 @@ def model_card(run: KeptRun, score: ExportScore, *, window: Audio, proof: Proof 
         table=score.table(config.model.rate()),
         window=window,
         proof=proof,
+        conversion=conversion,
         num_beams=config.prediction.num_beams,
         spoken=config.model.text_language(),
         base=_base_weights(run),
@@ -113,9 +128,8 @@ def _without_folders(config: Baseline) -> Baseline:
     """For others to read: a path by its last part, since where it lies on this machine is nobody's business."""
     data, model = config.data, config.model
     manifests = {
-        name: path and Path(path).name
-        for name in ("train_manifest", "validation_manifest")
-        for path in [getattr(data, name)]
+        "train_manifest": _last_parts(data.train_manifest, data.train_sources()),
+        "validation_manifest": _last_parts(data.validation_manifest, data.validation_sources()),
     }
     weights = model.pretrained
     if weights is not None and Path(weights).is_absolute():
@@ -127,6 +141,11 @@ def _without_folders(config: Baseline) -> Baseline:
             "storage": config.storage if "://" in config.storage else Path(config.storage).name,
         }
     )
+
+
+def _last_parts(written: object, sources: Sequence[Named]) -> str | list[Named] | None:
+    bare = [source.model_copy(update={"manifest": Path(source.manifest).name}) for source in sources]
+    return (bare if isinstance(written, list) else bare[0].manifest) if bare else None
 
 
 def _metadata(run: KeptRun, score: ExportScore, *, library: str) -> ModelCardData:
@@ -169,9 +188,11 @@ def _licence(run: KeptRun) -> str:
 def _dataset(run: KeptRun) -> str:
     if run.description.synthetic:
         return "synthetic demo corpus of raytrain"
-    manifest = run.config.data.validation_manifest or run.config.data.train_manifest
+    data = run.config.data
+    scored_on = data.validation_sources() or data.train_sources()
     apart = run.description.halves_are_compared and not run.description.shared
-    return f"{'held-out children' if apart else 'utterances'} of {Path(manifest).name}"
+    names = " and ".join(Path(one.manifest).name for one in scored_on)
+    return f"{'held-out children' if apart else 'utterances'} of {names}"
 
 
 def _scored_on(run: KeptRun) -> str:
@@ -210,6 +231,10 @@ def _facts(made: Provenance) -> Iterator[str]:
         "versions": ", ".join(f"{name} {version}" for name, version in (made.get("versions") or {}).items() if version),
     }
     return (f"{name}: {fact}" for name, fact in facts.items() if fact)
+
+
+def _in_a_cell(name: str) -> str:
+    return name.replace("|", "\\|")
 
 
 def _years(bucket: str) -> tuple[bool, int, str]:

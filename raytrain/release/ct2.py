@@ -59,15 +59,15 @@ class FasterWhisper:
         self._suppressed = settings.get("suppress_tokens") or []
         self._task = settings.get("task") or "transcribe"
 
-    def hear(self, sound: np.ndarray, *, most_tokens: int) -> str:
+    def hear(self, sound: np.ndarray, *, most_tokens: int, padded: bool = True) -> str:
         """The words of a clip: float32 [samples], mono, 16 kHz, 30 s at most.
 
         The sound itself is padded to 30 s: faster-whisper pads the finished log-mel, by zeros, which to Whisper is no
-        silence.
+        silence. With `padded` false that is left to it.
         """
-        padded = np.pad(sound, (0, round(FULL_WINDOW_S * SAMPLE_RATE) - len(sound)))
+        silence = round(FULL_WINDOW_S * SAMPLE_RATE) - len(sound) if padded else 0
         segments, _ = self._model.transcribe(
-            padded,
+            np.pad(sound, (0, silence)),
             language=self._language,
             task=self._task,
             beam_size=self._num_beams,

@@ -1,9 +1,14 @@
 """A run in; a model for others, or a submission, out: in a new folder, whole or not at all."""
 
-from collections.abc import Callable
+import math
+import shutil
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, assert_never
+
+import numpy as np
 
 from raytrain.config.baseline import Audio
 from raytrain.config.languages import Rate
@@ -13,16 +18,18 @@ from raytrain.release.alone import beside_model
 from raytrain.release.average import Averaged, average, scored_indices
 from raytrain.release.card import ExportScore, model_card
 from raytrain.release.ct2 import PROVED, Quantization, convert
+from raytrain.release.elsewhere import heard_by_folder, heard_by_submission
 from raytrain.release.forecast import Forecast, forecast
 from raytrain.release.model_folder import add_facts, copy_model, set_prediction, weights_bytes
-from raytrain.release.proof import prove, sample
-from raytrain.release.proved import Proof
+from raytrain.release.proof import prove, prove_alone, sample
+from raytrain.release.proved import Proof, Tool
 from raytrain.release.runs import RAYTRAIN, Form, KeptRun, require_enough
-from raytrain.release.submission import write_submission
+from raytrain.release.submission import SUBMISSION, unpacked, write_submission
 from raytrain.release.target import placed, require_free, require_space
 from raytrain.results.rates import as_written
 from raytrain.speech.corpus import Corpus
 from raytrain.trial.inputs import inputs_of
+from raytrain.whisper.hearing import FULL_WINDOW_S
 
 README = "README.md"
 
@@ -44,7 +51,7 @@ class Exported:
     averaged: Averaged | None
     forecast: Forecast | None
     proof: Proof | None
-    """What faster-whisper was measured to hear, in the form ct2."""
+    """What the exported form was measured to hear; None where no proof was asked for."""
     rate: Rate
     """What the run is judged by."""
 
@@ -61,6 +68,15 @@ class Exported:
         return as_written(values, self.rate)
 
 
+@dataclass(frozen=True)
+class _Scored:
+    """The clips that scored the run, and those of them that the export is proved on."""
+
+    corpus: Corpus
+    indices: list[int]
+    proved: list[int]
+
+
 def export(
     run: KeptRun,
     *,
@@ -69,11 +85,13 @@ def export(
     num_averaged: int | None,
     say: Callable[[str], None],
     quantization: Quantization = "float32",
-    num_proved: int = PROVED,
+    num_proved: int | None = None,
 ) -> Exported:
     """Export a run's best checkpoint, or the average of its `num_averaged` best if that is no worse; `say` prints.
 
-    The form ct2 takes the `quantization`, and `num_proved` validation clips on which it must hear the same.
+    The export must hear the same as raytrain in `num_proved` validation clips; None: in 32, or, where it is its own
+    code that hears them, as many of these as two minutes are enough for. 0: unproved, which ct2 cannot be. The form
+    ct2 takes the `quantization`.
     """
     target = at_home(to).absolute()
     require_free(target)
@@ -81,35 +99,66 @@ def export(
         require_enough(run, num_averaged)
     copies = 1 + (form != "hf") + (num_averaged is not None)
     require_space(target, needed_bytes=copies * weights_bytes(run.best.folder))
+    scored = None if num_proved == 0 else _clips(run, form, PROVED if num_proved is None else num_proved)
+    most_s = {} if num_proved is None else {"most_s": math.inf}
     with placed(target) as built:
         averaged = None
         if num_averaged is not None:
             averaged = average(run, num_averaged, corpus=_validation_corpus(run), into=built.with_name("averaged"))
             say(averaged.sentence)
         score = _score(run, averaged)
+        weights = run.best.folder if averaged is None or not averaged.is_kept else averaged.folder
         timed = proof = None
+
+        def proved_by(tool: Tool, hear: Callable[[Sequence[np.ndarray]], list[str]]) -> Proof | None:
+            if scored is None:
+                return None
+            found = prove_alone(weights, hear, run.config, scored.corpus, scored.proved, tool=tool, say=say, **most_s)
+            say(found.sentence)
+            return found
+
         match form:
             case "hf":
-                _write_model(run, score, averaged, into=built)
+                _write_model(run, score, weights, into=built)
+                proof = proved_by("transcribe.py", partial(heard_by_folder, built))
+                _write_card(run, score, into=built, proof=proof)
                 write_sums(built, but=(README,))  # which its person reads, and may edit, before others do
             case "submission":
                 model = built.with_name("model")
-                _write_model(run, score, averaged, into=model)
-                write_submission(model, built / "submission.zip")
-                timed = _timed(run, model, say=say)
+                _write_model(run, score, weights, into=model)
+                _write_card(run, score, into=model)
+                write_submission(model, built / SUBMISSION)
+                shutil.rmtree(model)
+                source = unpacked(built / SUBMISSION, built.with_name("src"))
+                proof = proved_by("main.py", partial(heard_by_submission, source))
+                timed = _timed(run, source / "model", scored, say=say)
             case "ct2":
+                assert scored is not None
                 model = built.with_name("model")
-                _write_model(run, score, averaged, into=model)
+                _write_model(run, score, weights, into=model)
                 convert(model, built, quantization=quantization)
-                corpus = _validation_corpus(run)
-                proved = sample(corpus, scored_indices(run.best, corpus), num_proved)
-                proof = prove(model, built, run.config, corpus, proved, quantization=quantization, say=say)
+                proof = prove(
+                    model, built, run.config, scored.corpus, scored.proved, quantization=quantization, say=say
+                )
                 say(proof.sentence)
                 _write_card(run, score, into=built, proof=proof)
                 write_sums(built, but=(README,))
             case unknown:
                 assert_never(unknown)
     return Exported(target, form, score, averaged, timed, proof, run.config.model.rate())
+
+
+def _clips(run: KeptRun, form: Form, count: int) -> _Scored:
+    """What an export is proved on, found before anything is written."""
+    try:
+        corpus = _validation_corpus(run)
+        indices = scored_indices(run.best, corpus)
+        proved = sample(corpus, indices, count, longest_s=FULL_WINDOW_S if form == "ct2" else math.inf)
+    except InputError as error:
+        if form == "ct2":
+            raise
+        raise InputError(f"{error}; or export what nothing proves, with --prove 0") from None
+    return _Scored(corpus, indices, proved)
 
 
 def _score(run: KeptRun, averaged: Averaged | None) -> ExportScore:
@@ -120,14 +169,13 @@ def _score(run: KeptRun, averaged: Averaged | None) -> ExportScore:
     return ExportScore(averaged.single.utterances, averaged.steps[:1], averaged.sentence)
 
 
-def _write_model(run: KeptRun, score: ExportScore, averaged: Averaged | None, *, into: Path) -> None:
-    copy_model(run.best.folder if averaged is None or not averaged.is_kept else averaged.folder, into)
+def _write_model(run: KeptRun, score: ExportScore, weights: Path, *, into: Path) -> None:
+    copy_model(weights, into)
     prediction = run.config.prediction
     set_prediction(into, prediction)
     wer = score.word_errors.wer if score.rows else run.best.eval_wer
     facts = {"steps": list(score.steps), "eval_wer": wer, "prediction": prediction.model_dump(), "run": run.name}
     add_facts(into, as_written(facts, run.config.model.rate()))
-    _write_card(run, score, into=into)
     for name, text in beside_model().items():
         write_text(into / name, text)
 
@@ -137,14 +185,13 @@ def _write_card(run: KeptRun, score: ExportScore, *, into: Path, proof: Proof | 
     write_text(into / README, model_card(run, score, window=window, proof=proof))
 
 
-def _timed(run: KeptRun, model: Path, *, say: Callable[[str], None]) -> Forecast | None:
+def _timed(run: KeptRun, model: Path, scored: _Scored | None, *, say: Callable[[str], None]) -> Forecast | None:
     try:
-        corpus = _validation_corpus(run)
-        indices = scored_indices(run.best, corpus)
+        scored = scored or _clips(run, "submission", PROVED)
     except InputError as error:
         say(f"no forecast of how long it takes: {error}")
         return None
-    timed = forecast(model, corpus, indices)
+    timed = forecast(model, scored.corpus, scored.indices)
     say(timed.sentence)
     return timed
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from raytrain.errors import InputError
 from raytrain.results.transcripts import Scored
 from raytrain.speech.apart import counted
-from raytrain.speech.corpus import Corpus, prepare
+from raytrain.speech.corpus import PreparedCorpus, prepare
 from raytrain.speech.manifest import has_transcripts, manifest_path
 from raytrain.speech.progress_bar import ProgressCallback
 from raytrain.speech.scoring import score
@@ -18,7 +18,7 @@ from raytrain.speech.scoring import score
 class HeldOut:
     """One or more test manifests, prepared."""
 
-    corpora: dict[str, Corpus]
+    corpora: dict[str, PreparedCorpus]
     """By source: the manifest's name."""
     has_texts: bool
     """Whether there are transcripts to score against."""

@@ -16,7 +16,13 @@ from raytrain.whisper.tokenizer import load_tokenizer
 from raytrain.whisper.variants import MAX_TARGET_POSITIONS
 
 WEIGHTS = "model.safetensors"
-_NOT_RELEASED = ("use_cache", "apply_spec_augment", "_from_model_config")
+_OF_THE_WEIGHTS = {
+    "alignment_heads", "begin_suppress_tokens", "bos_token_id", "decoder_start_token_id", "eos_token_id",
+    "is_multilingual", "lang_to_id", "language", "max_initial_timestamp_index", "median_filter_width",
+    "no_timestamps_token_id", "pad_token_id", "prev_sot_token_id", "suppress_tokens", "task", "task_to_id",
+    "transformers_version",
+}  # fmt: skip
+"""What generation_config.json says of the vocabulary and the weights, and not of how to search."""
 _FILES = (
     "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "vocab.json", "merges.txt",
     "added_tokens.json", "special_tokens_map.json", "normalizer.json", "preprocessor_config.json",
@@ -36,15 +42,14 @@ def set_prediction(folder: Path, prediction: Prediction) -> None:
     """Make plain generate() transcribe as the run's configuration says."""
     path = folder / "generation_config.json"
     settings = described_decoding(folder)
-    # Checkpoints of earlier versions hold settings of training here; with use_cache false they decode ten times slower.
-    for name in [key for key in settings if key in _NOT_RELEASED or "drop" in key]:
-        del settings[name]
-    settings["num_beams"], settings["use_cache"] = prediction.num_beams, True
+    # Penalties and limits of whoever published the first weights are not how the run decoded; checkpoints of earlier
+    # versions hold settings of training, too: with use_cache false they decode ten times slower.
+    settings = {name: value for name, value in settings.items() if name in _OF_THE_WEIGHTS}
+    settings |= {"num_beams": prediction.num_beams, "use_cache": True, "return_timestamps": False}
     if settings.get("is_multilingual") is None:  # earlier versions took over what early weights had
         settings |= lacking(settings, load_tokenizer(folder))
     prompt = 4 if settings["is_multilingual"] else 2  # start, language, task, no timestamps
     # Not max_length: how much of the prompt it counts depends on the version of transformers.
-    settings.pop("max_length", None)
     settings["max_new_tokens"] = min(prediction.max_new_tokens, MAX_TARGET_POSITIONS - prompt)
     write_json(path, settings)
     # Training with gradient checkpointing leaves it false here, and older versions of transformers ask here, too.

@@ -6,6 +6,7 @@ from pathlib import Path
 from raytrain.release.alone import beside_model, source
 from raytrain.release.model_folder import WEIGHTS
 
+SUBMISSION = "submission.zip"
 _MAIN = Path(__file__).with_name("submission_main.py")
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)
 
@@ -19,6 +20,13 @@ def write_submission(model: Path, into: Path) -> None:
         for path in sorted(model.iterdir()):
             if path.name not in code:
                 _add(archive, path, f"model/{path.name}")
+
+
+def unpacked(archive: Path, into: Path) -> Path:
+    """Unpack a submission as the challenge does, into a new folder."""
+    with zipfile.ZipFile(archive) as opened:
+        opened.extractall(into)
+    return into
 
 
 def _add(archive: zipfile.ZipFile, path: Path, name: str) -> None:

@@ -43,6 +43,10 @@ class ComparedRun:
     def wer_by_age_bucket(self) -> dict[str, float]:
         return self.measured.get("wer_by_age_bucket") or {}
 
+    @property
+    def wer_by_source(self) -> dict[str, float]:
+        return self.measured.get("wer_by_source") or {}
+
 
 def read_run(folder: Path) -> ComparedRun:
     """Read any folder that is a run, of ours or of another's making."""
@@ -65,8 +69,9 @@ def read_run(folder: Path) -> ComparedRun:
 def rows(runs: Sequence[ComparedRun]) -> list[tuple[str, list[str]]]:
     """What is known of each run, a line a property; a property that no run gives is left out."""
     buckets = list(dict.fromkeys(bucket for run in runs for bucket in run.wer_by_age_bucket))
+    sources = list(dict.fromkeys(name for run in runs for name in run.wer_by_source))
     rate = shared_rate(runs)
-    columns = [_column(run, buckets, rate) for run in runs]
+    columns = [_column(run, buckets, sources, rate) for run in runs]
     lines = [(name, [column[name] for column in columns]) for name in columns[0]]
     return [(name, cells) for name, cells in lines if any(cell != NOTHING for cell in cells)]
 
@@ -101,7 +106,7 @@ def _compared(one: ComparedRun, other: ComparedRun) -> str:
     )
 
 
-def _column(run: ComparedRun, buckets: Sequence[str], rate: str) -> dict[str, str]:
+def _column(run: ComparedRun, buckets: Sequence[str], sources: Sequence[str], rate: str) -> dict[str, str]:
     """What is known of a run, by what a reader calls it."""
     found, measured = run.summary, run.measured
     learning_rate, size, accumulation = (
@@ -128,6 +133,7 @@ def _column(run: ComparedRun, buckets: Sequence[str], rate: str) -> dict[str, st
         f"lowest {rate}": _number(found["best_eval_wer"], 3),
         "CER at the end": _number(measured.get("eval_cer"), 3),
         **{f"{rate}, age {bucket}": number_text(run.wer_by_age_bucket.get(bucket), 3) for bucket in buckets},
+        **{f"{rate}, {name}": number_text(run.wer_by_source.get(name), 3) for name in sources},
         "peak memory, GiB": next((f"{value:.2f} {kind}" for kind, value in peaks if value is not None), None),
         "clips/s in training": _number(measured.get("train_examples_per_s"), 1),
         "trials": found.get("trials"),

@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeGuard
 
+from raytrain.config.baseline import Data
 from raytrain.config.languages import language_name, normaliser_of
 from raytrain.config.space import Choice, Variation
 from raytrain.report.edits import number_edits
@@ -32,6 +33,7 @@ def facts(study: StudyResults) -> list[Fact]:
     best, baseline = both = (study.best, study.baseline)
     rate = study.rate
     buckets = dict.fromkeys([*baseline.wer_by_age_bucket, *best.wer_by_age_bucket])
+    sources = dict.fromkeys([*baseline.wer_by_source, *best.wer_by_source])
     found = [
         Fact("batch × accumulation = effective", *map(product_text, both)),
         Fact("learning rate", *(short(one.config.training.learning_rate) for one in both)),
@@ -41,6 +43,7 @@ def facts(study: StudyResults) -> list[Fact]:
             _measured(f"{rate}, age {age}", *(one.wer_by_age_bucket.get(age) for one in both), digits=3)
             for age in buckets
         ),
+        *(_measured(f"{rate}, {name}", *(one.wer_by_source.get(name) for one in both), digits=3) for name in sources),
         _measured(f"{memory_name(both)}, GiB", *map(peak_memory_gib, both), digits=2),
         _measured("predicted GPU memory, GiB", *(one.predicted_memory_gib for one in both), digits=2),
         _measured("clips/s in training", *(one.train_examples_per_s for one in both), digits=1),
@@ -138,7 +141,7 @@ def provenance_lines(study: StudyResults) -> list[tuple[str, str]]:
         ("weights", description.baseline.model.pretrained or "random"),
         ("language", language_name(description.baseline.model.text_language())),
         ("scored by", scored_by(study)),
-        ("training data", description.baseline.data.train_manifest),
+        ("training data", _manifests(description.baseline.data)),
         *((key.replace("_", " "), _counted(value)) for key, value in description.data.items()),
         ("commit", commit.get("hash", NOTHING) + (", with changes not committed" if commit.get("dirty") else "")),
         ("hardware", f"{hardware.get('cpu', NOTHING)}, {hardware.get('cores', NOTHING)} cores"),
@@ -181,6 +184,15 @@ def _at_edge(key: str, value: Any, allowed: Variation) -> str | None:
     end = "upper" if value >= ends[1] else "lower" if value <= ends[0] and not bottom else None
     where = f"is at the {end} end of its range, {short(low)} to {short(high)}: widen it."
     return None if end is None else f"The best {key_name(key)}, {short(value)}, {where}"
+
+
+def _manifests(data: Data) -> str:
+    """The manifests to train on; of several the names, and how often an epoch hears each where not once."""
+    if isinstance(data.train_manifest, str):
+        return data.train_manifest
+    weights = (f", {one.weight:g} times an epoch" if one.weight != 1 else "" for one in data.train_sources())
+    told = zip(data.train_sources(), weights, strict=True)
+    return "; ".join(f"{one.name}: {one.manifest}{often}" for one, often in told)
 
 
 def _is_number(value: Any) -> TypeGuard[int | float]:

@@ -47,22 +47,24 @@ class TrialTable:
 
 
 def trial_table(study: StudyResults, *, with_ages: bool = True) -> TrialTable:
-    """The table of a study's trials, a row each, in the order of their numbers."""
+    """The table of a study's trials, a row each, in the order of their numbers; without ages, without sources too."""
     seen = {bucket for record in study.records for bucket in record.wer_by_age_bucket if with_ages}
     buckets = [bucket for bucket in AGE_BUCKETS if bucket in seen] + sorted(seen - set(AGE_BUCKETS))
+    sources = dict.fromkeys(name for record in study.records for name in record.wer_by_source if with_ages)
 
     def cells(record: TrialRecord) -> list[Cell]:
         again = "" if record.inherited_from is None else f", as {record.inherited_from}"
         return [
             number_cell(record.eval_wer, 3),
             *(number_cell(record.wer_by_age_bucket.get(bucket), 3) for bucket in buckets),
+            *(number_cell(record.wer_by_source.get(name), 3) for name in sources),
             number_cell(peak_memory_gib(record), 2),
             number_cell(record.train_examples_per_s, 1),
             Cell(text=f"{record.outcome}{again}"),
         ]
 
-    ages = [f"{study.rate} {bucket}" for bucket in buckets]
-    headings = [study.rate, *ages, "peak memory GiB", "clips/s", "outcome"]
+    groups = [f"{study.rate} {name}" for name in (*buckets, *sources)]
+    headings = [study.rate, *groups, "peak memory GiB", "clips/s", "outcome"]
     return table_of(study, study.records, headings=headings, cells=cells)
 
 
@@ -95,7 +97,7 @@ def number_cell(value: float | None, digits: int) -> Cell:
 
 
 def print_trials(study: StudyResults, *, stderr: bool = False) -> None:
-    """Show the table of trials in the terminal; a narrow one goes without the age columns, which the report has."""
+    """Show the table of trials in the terminal; a narrow one has no WER by age and source."""
     console = Console(stderr=stderr, markup=False)
     if not console.is_terminal:
         # In a file or a pipe nobody widens the window.

@@ -12,8 +12,9 @@ from typing import (
 from pydantic import ValidationError, with_config
 from typing_extensions import TypedDict
 
-from raytrain.config.baseline import Baseline, Section
+from raytrain.config.baseline import Baseline
 from raytrain.config.explain import explain
+from raytrain.config.section import Section
 from raytrain.config.source import Place, Source
 from raytrain.config.space import SearchSpace
 from raytrain.errors import InputError
@@ -35,6 +36,11 @@ class Data(TypedDict, total=False):
     train_utterances: int | dict[str, int]
     """By age bucket, of one manifest that is split."""
     validation_utterances: int | dict[str, int]
+    train_utterances_by_source: dict[str, int]
+    """By the names of the manifests, where there are several."""
+    validation_utterances_by_source: dict[str, int]
+    children_in_several_sources: int
+    sounds_in_several_sources: int
     train_children: list[str]
     validation_children: list[str]
     shared_children: int
@@ -60,6 +66,8 @@ class Result(TypedDict, total=False):
     eval_cer: float | None
     best_eval_wer: float | None
     wer_by_age_bucket: dict[str, float]
+    wer_by_source: dict[str, float]
+    """By the names of the manifests, where there are several."""
     train_examples_per_s: float | None
     precision_used: str | None
     checkpoint: str | None

@@ -75,6 +75,11 @@ class HistoryRow(TypedDict):
     eval_cer: NotRequired[float | None]
 
 
+def without_no_sources(values: dict[str, Any]) -> dict[str, Any]:
+    """What is written of a run on one manifest names no sources."""
+    return {name: value for name, value in values.items() if name != "wer_by_source" or value}
+
+
 def utc_now() -> str:
     """This moment as records hold it: ISO 8601 in UTC, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
@@ -94,6 +99,8 @@ class Learnt:
     """CER at the last evaluation, beside it."""
     best_eval_wer: float | None = None
     wer_by_age_bucket: dict[str, float] = field(default_factory=dict)
+    wer_by_source: dict[str, float] = field(default_factory=dict)
+    """By the names of the manifests, where the utterances are of several; else empty, and written down nowhere."""
     word_errors: dict[str, int] | None = None
     """Counts at the last evaluation: substitutions, deletions, insertions, hits."""
     character_errors: dict[str, int] | None = None
@@ -151,7 +158,7 @@ class Row(Learnt, Taken):
     def as_dict(self) -> dict[str, Any]:
         """Plain values, as Ray, files and trackers take them; a number that is not finite is None."""
         plain: dict[str, Any] = finite({one.name: getattr(self, one.name) for one in fields(self)})
-        return plain | {"outcome": self.outcome and str(self.outcome)}
+        return without_no_sources(plain) | {"outcome": self.outcome and str(self.outcome)}
 
     def updated(self, values: Mapping[str, Any]) -> Self:
         """This row with what is known of these values; what else they hold, Tune's own keys say, is left out."""
@@ -196,7 +203,7 @@ class TrialRecord(Learnt, Taken):
     def as_dict(self) -> dict[str, Any]:
         """Plain values: what a line of the ledger holds. Which trial it is comes first, for who reads a line."""
         names = [*type(self).__annotations__, *(one.name for one in fields(self))]
-        values = {name: getattr(self, name) for name in names}
+        values = without_no_sources({name: getattr(self, name) for name in names})
         return as_written(values, self.config.model.rate()) | {"config": self.config.model_dump()}
 
     @classmethod

@@ -43,12 +43,14 @@ class Shared:
 
 
 def shared(train: Corpus, train_indices: np.ndarray, validation: Corpus, validation_indices: np.ndarray) -> Shared:
-    """What these utterances of two corpora, or of one, have in common."""
+    """What these utterances of two corpora, or of one, have in common. Ids of two corpora are compared as their
+    manifests have them."""
     heard = {spelling(child) for child in set(_of(train.child_ids, train_indices))}
     children = [
         child for child in sorted(set(_of(validation.child_ids, validation_indices))) if spelling(child) in heard
     ]
-    ids = set(_of(train.utterance_ids, train_indices)) & set(_of(validation.utterance_ids, validation_indices))
+    own, theirs = (one.utterance_ids if train is validation else one.own_ids for one in (train, validation))
+    ids = set(_of(own, train_indices)) & set(_of(theirs, validation_indices))
     sounds = set(_of(train.sound_digests, train_indices))
     same = [index for index in validation_indices if validation.sound_digests[index] in sounds]
     heard_same = [validation.utterance_ids[index] for index in same if validation.audio(index).any()]

@@ -6,7 +6,7 @@ block, and given up once it is longer than anybody's recording.
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -22,6 +22,8 @@ from raytrain.speech.problems import Kind, UnusableError
 SAMPLE_RATE = 16_000
 MOST_HOURS = 2.0
 """Of sound in one file, 220 MiB at 16 kHz: a small file can decode to days of silence."""
+MOST_VALUES = 2 * 3600 * 48_000
+"""Samples of all channels in one file, an hour in stereo at 48 kHz: some seconds of decoding."""
 MOST_BYTES = 2**31
 """Of one file: two hours at 48 kHz, stereo, 24 bits."""
 _SHORTEST_S = 0.05
@@ -32,6 +34,7 @@ _DEAD = 2.0**-16
 _LOUDEST = 2.0**15
 """What a sample of floats is cut to before it is resampled, far over full scale: sums of 1e38 are infinite."""
 _BLOCK_VALUES = 2**18
+_COMPRESSED = ("FLAC", "MP3", "OGG")
 _UNKNOWN_FRAMES = 2**36  # and more: what decoders say that do not know a length, or were told of none
 
 
@@ -71,7 +74,7 @@ def decode(file: BinaryIO, *, path: Path = Path("SOUND"), most_samples: int | No
     except LongError:
         if most_samples is not None:
             raise
-        raise UnusableError(Kind.TOO_LARGE, f"over {MOST_HOURS:g} hours of sound; cut it into utterances") from None
+        raise _too_long(MOST_HOURS) from None
     if source.error is not None:
         raise source.error
     if not len(decoded.samples):
@@ -108,6 +111,8 @@ def _decoded(source: Overlaid, most_samples: int) -> _Decoded:
             # A damaged header can ask for terabytes of resampled silence.
             if not 1_000 <= file.samplerate <= 1_000_000:
                 raise UnusableError(Kind.UNDECODABLE, f"a sample rate of {file.samplerate} Hz")
+            if file.format not in _COMPRESSED:  # their length is that of their bytes, which are there
+                _check_length(file, file.frames)
             channels = _Channels(file, live)
             sound = bytearray()
             for block in _at_16_khz(iter(channels), file.samplerate):
@@ -142,18 +147,42 @@ class _Channels:
     def __iter__(self) -> Iterator[np.ndarray]:
         block_frames = max(1, _BLOCK_VALUES // self._file.channels)
         while len(block := self._file.read(block_frames, dtype="float32", always_2d=True)):
-            if not np.isfinite(block).all():
+            peak = max(-block.min(), block.max())
+            if not np.isfinite(peak):
                 raise UnusableError(Kind.NOT_FINITE, "NaN or infinite samples")
-            np.clip(block, -_LOUDEST, _LOUDEST, out=block)
+            if peak > _LOUDEST:
+                np.clip(block, -_LOUDEST, _LOUDEST, out=block)
             self.frames += len(block)
+            _check_length(self._file, self.frames)
             if block.shape[1] == 1:
                 self.live = self.mixed = np.ones(1, bool)
                 yield block[:, 0]
                 continue
-            self.live = self.live | (np.abs(block).max(axis=0) > _DEAD)
+            if not self.live.all():
+                self.live = self.live | (np.abs(block).max(axis=0) > _DEAD)
             if not self.mixed.any():
                 self.mixed = self.live  # most files are one block, and need no second reading
-            yield (block if self.mixed.all() or not self.mixed.any() else block[:, self.mixed]).mean(axis=1)
+            yield _mean(block, np.flatnonzero(self.mixed) if self.mixed.any() else range(block.shape[1]))
+
+
+def _check_length(file: soundfile.SoundFile, frames: int) -> None:
+    """UnusableError where so many samples a channel are more than is worth decoding."""
+    hours = min(MOST_HOURS, MOST_VALUES / file.channels / file.samplerate / 3600)
+    if frames > hours * 3600 * file.samplerate:
+        raise _too_long(hours, f" at {file.samplerate:,} Hz in {file.channels} channels" if hours < MOST_HOURS else "")
+
+
+def _too_long(hours: float, of_what: str = "") -> UnusableError:
+    time = f"{hours:.3g} hours" if hours >= 1 else f"{60 * hours:.3g} min"
+    return UnusableError(Kind.TOO_LARGE, f"over {time} of sound{of_what}; cut it into utterances")
+
+
+def _mean(block: np.ndarray, channels: Sequence[int] | np.ndarray) -> np.ndarray:
+    """Channel by channel: along an axis as short as that, numpy's own mean takes ten times as long."""
+    total = block[:, channels[0]].copy()
+    for channel in channels[1:]:
+        total += block[:, channel]
+    return np.divide(total, np.float32(len(channels)), out=total)
 
 
 def _at_16_khz(blocks: Iterator[np.ndarray], sample_rate: int) -> Iterator[np.ndarray]:

@@ -43,38 +43,47 @@ class Described:
 
 
 class Corpus:
-    """Utterances by index, in the manifest's order. The sound stays on disk, mapped; the rest is in memory."""
+    """Utterances by index, in their manifest's order. The sound stays on disk, mapped; the rest is in memory."""
 
-    def __init__(self, folder: Path) -> None:
-        description = described(folder)
-        self.folder = folder
-        self.manifest = Path(description.manifest)
-        """The manifest that it was made from."""
-        self.synthetic = description.synthetic
-        """Whether it is the demo corpus, made by text-to-speech: a WER on it says nothing about real children."""
-        self.problems = description.tally
-        """How many utterances were left out, and why; and what was noted."""
-        self._table = _open_shards(folder, num_utterances=description.tally.usable)
-        self.utterance_ids: list[str] = self._table["utterance_id"].to_pylist()
-        as_written: list[str] = self._table["child_id"].to_pylist()
+    synthetic: bool
+    """Whether the demo corpus is in it, made by text-to-speech: a WER on it says nothing about real children."""
+    problems: Tally
+    """How many utterances were left out, and why; and what was noted."""
+
+    def __init__(self, table: Any) -> None:
+        self.table = table
+        self.own_ids: list[str] = table["utterance_id"].to_pylist()
+        """Each utterance's id as its manifest has it."""
+        self.utterance_ids = self.own_ids
+        """Each utterance's id, another's nowhere."""
+        as_written: list[str] = table["child_id"].to_pylist()
         self.spellings = several_spellings(as_written)
         """The children whose id is spelled in several ways, with all of them."""
         self.child_ids = joined(as_written)
         """Each utterance's child, by one spelling: two spellings in two halves would be one child in both."""
-        self.age_buckets: list[str] = self._table["age_bucket"].to_pylist()
-        self.texts: list[str] = self._table["text"].to_pylist()
-        self.durations_s: np.ndarray = self._table["duration_s"].to_numpy()
+        self.age_buckets: list[str] = table["age_bucket"].to_pylist()
+        self.texts: list[str] = table["text"].to_pylist()
+        self.durations_s: np.ndarray = table["duration_s"].to_numpy()
+        self.source_names: tuple[str, ...] = ()
+        """What the manifests are called that it was made from; none where it was made from one."""
+        self.source_numbers: np.ndarray = np.zeros(len(self), np.int64)
+        """Of each utterance, which of those its manifest is."""
+
+    @property
+    def twice_heard(self) -> list[int]:
+        """The utterances whose very samples are in another of its manifests, too."""
+        return []
 
     @cached_property
     def sound_digests(self) -> list[str]:
         """Of each utterance's samples: the same sound has the same, whatever file it came in."""
-        digests: list[str] = self._table["sound_digest"].to_pylist()
+        digests: list[str] = self.table["sound_digest"].to_pylist()
         return digests
 
     @cached_property
     def session_ids(self) -> list[str | None]:
         """Each utterance's session, where the manifest names one."""
-        ids: list[str | None] = self._table["session_id"].to_pylist()
+        ids: list[str | None] = self.table["session_id"].to_pylist()
         return ids
 
     def __len__(self) -> int:
@@ -85,18 +94,35 @@ class Corpus:
         if not -len(self) <= index < len(self):
             raise IndexError(f"utterance {index} of {len(self)}")
         # datasets' own slice finds the row by bisection, where pyarrow's walks over all batches before it.
-        row = self._table.fast_slice(int(index) % len(self), 1)
+        row = self.table.fast_slice(int(index) % len(self), 1)
         return to_float(row["samples"].chunk(0).flatten().to_numpy(zero_copy_only=True))
 
-    def __reduce__(self) -> tuple[Callable[[Path], "Corpus"], tuple[Path]]:
+    def source(self, index: int) -> str | None:
+        """What the manifest of an utterance is called; None where all are of one."""
+        return self.source_names[self.source_numbers[index]] if self.source_names else None
+
+
+class PreparedCorpus(Corpus):
+    """The corpus of one manifest, in a folder that `prepare` made."""
+
+    def __init__(self, folder: Path) -> None:
+        description = described(folder)
+        super().__init__(_open_shards(folder, num_utterances=description.tally.usable))
+        self.folder = folder
+        self.manifest = Path(description.manifest)
+        """The manifest that it was made from."""
+        self.synthetic = description.synthetic
+        self.problems = description.tally
+
+    def __reduce__(self) -> tuple[Callable[[Path], "PreparedCorpus"], tuple[Path]]:
         return open_corpus, (self.folder,)  # another process maps the same files
 
 
-def open_corpus(folder: str | Path) -> Corpus:
+def open_corpus(folder: str | Path) -> PreparedCorpus:
     """A corpus that `prepare` made; InputError where there is none, or it is damaged."""
     if not (Path(folder) / _DESCRIPTION).exists():
         raise InputError(f"{folder}: no prepared corpus; make one with `python -m raytrain.data prepare MANIFEST`")
-    return Corpus(Path(folder))
+    return PreparedCorpus(Path(folder))
 
 
 def described(folder: Path) -> Described:
@@ -111,7 +137,7 @@ def prepare(
     with_texts: bool = True,
     cache: Path | None = None,
     progress: ProgressCallback = lambda done, total: None,
-) -> Corpus:
+) -> PreparedCorpus:
     """The prepared form of a manifest, made now or found in the cache; a second process waits for the first.
 
     It is found again only while the manifest, and the size and time of every file it names, stay as they were.
@@ -136,7 +162,7 @@ def prepare(
     return corpus
 
 
-def _found(folder: Path) -> Corpus | None:
+def _found(folder: Path) -> PreparedCorpus | None:
     """The corpus that was made in this folder; None where there is none, or a damaged one."""
     if not folder.exists():
         return None

@@ -1,4 +1,4 @@
-"""How long the clips of a prepared corpus are: a manifest in, a few numbers out, in a fraction of a second."""
+"""How long the clips of prepared corpora are: manifests in, a few numbers out, in a fraction of a second."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,8 +7,11 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import compute
 
+from raytrain.config.baseline import Data
 from raytrain.errors import InputError
+from raytrain.files import at_home
 from raytrain.speech.corpus import corpora_folder, described
+from raytrain.speech.manifest import DEMO_MANIFEST
 from raytrain.speech.shards import shard_paths
 
 
@@ -17,10 +20,33 @@ class Extent:
     """Sizes of a prepared corpus, of its clips up to some length."""
 
     clips: int
+    """How many there are or, where manifests have weights, how many of them an epoch would hear."""
     longest_clip_s: float
     mean_clip_s: float
     longest_text_bytes: int
     mean_text_bytes: float
+
+
+def extent_of(data: Data, *, longest_s: float) -> Extent | None:
+    """The sizes of all manifests to train on together, by their weights. None where one is not there or was not
+    prepared yet, and of the demo corpus alone, which shows nothing about anybody's clips."""
+    found: list[tuple[Extent, float]] = []
+    for source in data.train_sources():
+        path = DEMO_MANIFEST if source.manifest == "demo" else at_home(source.manifest)
+        sizes = extent(path, longest_s=longest_s) if path.is_file() else None
+        if sizes is None:
+            return None
+        found.append((sizes, source.weight * sizes.clips))
+    if data.train_manifest == "demo":
+        return None
+    clips = sum(heard for _, heard in found)
+    return Extent(
+        clips=max(1, round(clips)),
+        longest_clip_s=max(sizes.longest_clip_s for sizes, _ in found),
+        mean_clip_s=sum(heard * sizes.mean_clip_s for sizes, heard in found) / clips,
+        longest_text_bytes=max(sizes.longest_text_bytes for sizes, _ in found),
+        mean_text_bytes=sum(heard * sizes.mean_text_bytes for sizes, heard in found) / clips,
+    )
 
 
 def extent(manifest: Path, *, longest_s: float, cache: Path | None = None) -> Extent | None:

@@ -41,7 +41,7 @@ class Study:
     @property
     def budget_examples(self) -> int:
         """The most one trial may train: what the space says, at most the baseline's own length."""
-        own: int = derived(self.baseline, len(self.inputs.split.train))["examples"]
+        own: int = derived(self.baseline, self.inputs.examples_an_epoch)["examples"]
         return min(own, self.space.budget.examples or own)
 
     @property

@@ -1,12 +1,13 @@
 """Scoring. In: a model, a corpus and which utterances. Out: Evaluated, word errors over all ranks, the same on each.
 
-A clip's audio window and its limit of tokens never depend on the clips it is batched with, and a batch holds one
-window: the WER is the same for every evaluation.batch_size.
+A clip's audio window and its limit of tokens never depend on the clips it is batched with: the WER is the same for
+every evaluation.batch_size.
 """
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from operator import attrgetter
 from typing import Literal, Protocol
 
@@ -23,7 +24,7 @@ from raytrain.speech.log_mel import log_mel
 from raytrain.speech.scoring import score
 from raytrain.training.distributed import gather, rank, run_on_all_or_none, world_size
 from raytrain.training.precision import Precision
-from raytrain.whisper.decoding import Emitted, transcribe
+from raytrain.whisper.decoding import Emitted, transcribe, transcribe_together
 from raytrain.whisper.hearing import most_new_tokens, parts, without_babble
 from raytrain.whisper.variants import MAX_TARGET_POSITIONS
 from raytrain.whisper.weights import Whisper
@@ -48,6 +49,8 @@ class Evaluated:
     """The counts over all utterances: of words, or of characters where the language writes no spaces."""
     by_age_bucket: dict[str, WordErrors]
     """The counts of each age bucket that occurs."""
+    by_source: dict[str, WordErrors]
+    """The counts of each manifest that the utterances are of, where they are of several."""
     character_errors: WordErrors
     """The counts over all utterances in characters, whatever the language."""
     text_language: str
@@ -131,7 +134,8 @@ def decode(
     the seconds of sound that this rank has heard."""
     decoder = _Decoder(whisper, clips, audio, window, precision, evaluation.num_beams, max_new_tokens)
     pieces = [piece for index in indices for piece in decoder.pieces(index)]
-    batches = _one_window_each(pieces, evaluation.batch_size)[rank() :: world_size()]
+    batched = _alike_together if evaluation.num_beams == 1 else _one_window_each
+    batches = batched(pieces, evaluation.batch_size)[rank() :: world_size()]
     was_training = whisper.model.training
     whisper.model.eval()
 
@@ -190,23 +194,34 @@ class _Decoder:
 
     def decode(self, batch: list[_Piece]) -> list[tuple[int, Heard]]:
         """Of each piece its clip, and what was heard in it."""
-        whisper = self.whisper
-        sounds = [self.clips.audio(piece.index)[piece.start : piece.end] for piece in batch]
-        mel = log_mel(sounds, frames=frames(batch[0].window_s), num_mel_bins=whisper.model.config.num_mel_bins)
+        windows = [list(pieces) for _, pieces in groupby(batch, key=attrgetter("window_s"))]
         with torch.no_grad(), self.precision.autocast():
-            rows = transcribe(
-                whisper,
-                mel.to(self.precision.device, whisper.model.dtype),
-                num_beams=self.num_beams,
-                max_new_tokens=batch[0].max_new_tokens,
-            )
+            mels = [self._mel(pieces) for pieces in windows]
+            if self.num_beams == 1:
+                rows = transcribe_together(self.whisper, mels, [piece.max_new_tokens for piece in batch])
+            else:
+                (mel,), most = mels, batch[0].max_new_tokens
+                rows = transcribe(self.whisper, mel, num_beams=self.num_beams, max_new_tokens=most)
         return [(piece.index, self._heard(piece, row)) for piece, row in zip(batch, rows, strict=True)]
+
+    def _mel(self, pieces: list[_Piece]) -> torch.Tensor:
+        """Log-mels [clips, bins, frames] of pieces of one window, on the device."""
+        model = self.whisper.model
+        sounds = [self.clips.audio(piece.index)[piece.start : piece.end] for piece in pieces]
+        mel = log_mel(sounds, frames=frames(pieces[0].window_s), num_mel_bins=model.config.num_mel_bins)
+        return mel.to(self.precision.device, model.dtype)
 
     def _heard(self, piece: _Piece, row: Emitted) -> Heard:
         text = self.whisper.tokenizer.decode(row.tokens, skip_special_tokens=True).strip()
         seconds = (piece.end - piece.start) / SAMPLE_RATE
         kept = without_babble(text, seconds, ended=row.ended, language=self.whisper.text_language)
         return Heard(piece.start, piece.end, kept, babbled=kept != text)
+
+
+def _alike_together(pieces: list[_Piece], batch_size: int) -> list[list[_Piece]]:
+    """Few windows and limits in each batch."""
+    ordered = sorted(pieces, key=attrgetter("window_s", "max_new_tokens"))
+    return [ordered[start : start + batch_size] for start in range(0, len(ordered), batch_size)]
 
 
 def _one_window_each(pieces: list[_Piece], batch_size: int) -> list[list[_Piece]]:
@@ -222,6 +237,7 @@ def _one_window_each(pieces: list[_Piece], batch_size: int) -> list[list[_Piece]
 
 def _scored(corpus: Corpus, indices: list[int], heard: list[list[Heard]], language: str) -> Evaluated:
     by_age_bucket: dict[str, WordErrors] = defaultdict(WordErrors)
+    by_source: dict[str, WordErrors] = defaultdict(WordErrors)
     character_errors = WordErrors()
     utterances: list[Scored] = []
     for index, parts_heard in zip(indices, heard, strict=True):
@@ -230,25 +246,29 @@ def _scored(corpus: Corpus, indices: list[int], heard: list[list[Heard]], langua
         errors, in_characters = score(reference, hypothesis, language)
         by_age_bucket[bucket] += errors
         character_errors += in_characters
-        utterances.append(
-            {
-                "utterance_id": corpus.utterance_ids[index],
-                "child_id": corpus.child_ids[index],
-                "age_bucket": bucket,
-                "duration_s": round(float(corpus.durations_s[index]), 3),
-                "reference": reference,
-                "hypothesis": hypothesis,
-                "substitutions": errors.substitutions,
-                "deletions": errors.deletions,
-                "insertions": errors.insertions,
-                "hits": errors.hits,
-                "character_edits": in_characters.edits,
-                "characters": in_characters.reference_words,
-            }
-        )
+        row: Scored = {
+            "utterance_id": corpus.utterance_ids[index],
+            "child_id": corpus.child_ids[index],
+            "age_bucket": bucket,
+            "duration_s": round(float(corpus.durations_s[index]), 3),
+            "reference": reference,
+            "hypothesis": hypothesis,
+            "substitutions": errors.substitutions,
+            "deletions": errors.deletions,
+            "insertions": errors.insertions,
+            "hits": errors.hits,
+            "character_edits": in_characters.edits,
+            "characters": in_characters.reference_words,
+        }
+        source = corpus.source(index)
+        if source is not None:
+            by_source[source] += errors
+            row["source"] = source
+        utterances.append(row)
     return Evaluated(
         WordErrors.total(by_age_bucket.values()),
         dict(sorted(by_age_bucket.items())),
+        {name: by_source[name] for name in corpus.source_names if name in by_source},
         character_errors,
         language,
         utterances,

@@ -14,12 +14,12 @@ import numpy as np
 import torch
 
 from raytrain.config.baseline import Baseline, Model
-from raytrain.speech.batches import BatchPlan
+from raytrain.speech.batches import BatchPlan, EffectiveBatch
 from raytrain.speech.corpus import Corpus
 from raytrain.training.augment import augmented_log_mel
 from raytrain.training.distributed import rank, run_on_all_or_none
 from raytrain.whisper.labels import PROMPT_TOKENS, encode
-from raytrain.whisper.window import fitted_seconds, frames
+from raytrain.whisper.window import fitted_seconds, frames, jittered_seconds
 
 IGNORED = -100
 """A label that the loss passes over."""
@@ -67,7 +67,7 @@ class Feed:
     def __call__(self, step: int) -> StepData:
         training = self._config.training
         batch = self._plan.batch(step)
-        window_s = fitted_seconds(batch.longest_s, self._config.audio, extra_s=batch.extra_s)
+        window_s = self.window_s(batch)
         share = training.batch_size * training.gradient_accumulation_steps
         mine = batch.indices[rank() * share : (rank() + 1) * share]
         return StepData(
@@ -80,6 +80,10 @@ class Feed:
                 for start in range(0, len(mine), training.batch_size)
             ],
         )
+
+    def window_s(self, batch: EffectiveBatch) -> float:
+        """The audio window of an effective batch, in seconds."""
+        return jittered_seconds(batch.longest_s, self._config.audio, extra_s=batch.extra_s)
 
     def largest(self) -> MicroBatch:
         """The largest possible micro-batch, with the longest window and the longest labels, filled with zeros."""

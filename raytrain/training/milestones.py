@@ -21,7 +21,7 @@ class Milestones:
         """A study gives its rungs and its budget, which shortens the run together with its schedule: at its end the
         learning rate has come down."""
         steps = total_steps(
-            config.training, train_utterances=len(plan.indices), effective_batch_size=plan.effective_batch_size
+            config.training, train_utterances=plan.examples_per_epoch, effective_batch_size=plan.effective_batch_size
         )
         if end_at_examples is not None:
             steps = min(steps, plan.steps_for(end_at_examples))

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from raytrain.config.languages import normaliser_of
 from raytrain.files import finite
-from raytrain.results.records import WORST_OBJECTIVE, Outcome, Row
+from raytrain.results.records import WORST_OBJECTIVE, Outcome, Row, without_no_sources
 from raytrain.training.evaluation import Evaluated
 from raytrain.training.loop import StepProgress
 from raytrain.training.peaks import MemoryMeter
@@ -19,6 +19,7 @@ _HISTORY = (
     "eval_wer",
     "eval_cer",
     "wer_by_age_bucket",
+    "wer_by_source",
     "train_examples_per_s",
     "peak_memory_reserved_gib",
     "peak_memory_allocated_gib",
@@ -63,6 +64,7 @@ class Rows:
             eval_wer=wer,
             best_eval_wer=wer if best is None else min(wer, best),
             wer_by_age_bucket={bucket: errors.wer for bucket, errors in evaluated.by_age_bucket.items()},
+            wer_by_source={name: errors.wer for name, errors in evaluated.by_source.items()},
             word_errors=evaluated.word_errors.as_dict(),
             babbled_clips=evaluated.babbled,
             normaliser=normaliser_of(evaluated.text_language),
@@ -75,7 +77,7 @@ class Rows:
             outcome=None,
             **self._memory.peaks(),
         )
-        entry = finite({key: getattr(row, key) for key in _HISTORY})
+        entry = finite(without_no_sources({key: getattr(row, key) for key in _HISTORY}))
         self._loss_sum, self._tokens = 0.0, 0
         self.last = replace(row, history=[*row.history, entry])
 

@@ -103,6 +103,8 @@ class Session:
             effective_batch_size=training.effective_batch_size(world_size()),
             seed=training.seed,
             audio=config.audio,
+            sources=self.corpus.source_numbers,
+            weights=[source.weight for source in config.data.train_sources()],
         )
         num_mel_bins = self._whisper.model.config.num_mel_bins
         self._feed = Feed(config, self.corpus, self._plan, labels=labels, num_mel_bins=num_mel_bins)
@@ -190,7 +192,9 @@ class Session:
         with contextlib.closing(feed):
             for progress in self._train(feed):
                 examples_seen = self._plan.examples_after(progress.step)
-                self._rows.add(progress, examples_seen=examples_seen, epoch=examples_seen / len(self._plan.indices))
+                self._rows.add(
+                    progress, examples_seen=examples_seen, epoch=examples_seen / self._plan.examples_per_epoch
+                )
                 self._show("training")
                 if time.monotonic() - logged >= _LOG_EVERY_S:
                     logged = time.monotonic()

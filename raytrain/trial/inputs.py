@@ -4,24 +4,27 @@ Done in the driver, so that bad input is reported at once and the corpus is prep
 """
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Self, cast
-
-import numpy as np
+from typing import Any, Self, cast
 
 from raytrain.config.baseline import Baseline
+from raytrain.config.baseline import Data as DataSection
+from raytrain.config.manifests import Named
 from raytrain.errors import InputError
 from raytrain.files import sha256_of, write_text
 from raytrain.results.description import Data
 from raytrain.speech.apart import Shared, shared
-from raytrain.speech.corpus import Corpus, open_corpus, prepare
+from raytrain.speech.corpus import Corpus, PreparedCorpus, prepare
 from raytrain.speech.halves import Halves
+from raytrain.speech.joined_corpus import join, open_corpora
 from raytrain.speech.listing import listing
 from raytrain.speech.manifest import manifest_path
 from raytrain.speech.problems import Kind
-from raytrain.speech.split import Split, split_by_child
+from raytrain.speech.repeats import Repeats
+from raytrain.speech.split import Split, split_by_child, whole
 from raytrain.whisper import weights
 
 DATA_FILE = "data.jsonl"
@@ -41,8 +44,10 @@ class SplitRecipe:
 class Whereabouts:
     """Where a worker finds the inputs that the driver has prepared."""
 
-    corpus: Path
-    validation_corpus: Path | None
+    corpora: Mapping[str, Path]
+    """The corpus of each manifest to train on, by its name."""
+    validation_corpora: Mapping[str, Path]
+    """Of each to score on; none where a part of the others is held out."""
     split: SplitRecipe
 
 
@@ -55,6 +60,8 @@ class Inputs:
     """None: validation is a part of `corpus`."""
     split: Split
     whereabouts: Whereabouts
+    weights: Mapping[str, float] = field(default_factory=dict)
+    """How often an epoch hears each clip, by the names of the manifests to train on; without any once."""
 
     @property
     def corpora(self) -> list[Corpus]:
@@ -75,7 +82,12 @@ class Inputs:
     @cached_property
     def halves(self) -> Halves:
         """What trains and what is scored, counted."""
-        return Halves.of(self.corpus, self.split, self.validation_corpus)
+        return Halves.of(self.corpus, self.split, self.validation_corpus, weights=self.weights)
+
+    @property
+    def examples_an_epoch(self) -> int:
+        """Utterances that an epoch trains on, those counted twice that it hears twice; too long ones are among them."""
+        return Repeats(self.split.train, self.corpus.source_numbers, list(self.weights.values())).examples
 
     def described(self) -> Data:
         """What fit.json and study.json say of the data."""
@@ -84,6 +96,7 @@ class Inputs:
             "synthetic": any(corpus.synthetic for corpus in self.corpora),
             "train_utterances": len(self.split.train),
             "validation_utterances": len(self.split.validation),
+            **self._described_sources(),
             **self.split.as_dict(),
             **self.shared.as_dict(),
             **({"children_in_several_spellings": spellings} if spellings else {}),
@@ -108,9 +121,20 @@ class Inputs:
     @classmethod
     def opened(cls, where: Whereabouts) -> Self:
         """The inputs that the driver prepared, in a worker."""
-        corpus = open_corpus(where.corpus)
-        validation = None if where.validation_corpus is None else open_corpus(where.validation_corpus)
+        corpus = open_corpora(where.corpora)
+        validation = open_corpora(where.validation_corpora) if where.validation_corpora else None
         return cls(corpus, validation, _split(corpus, validation, where.split), where)
+
+    def _described_sources(self) -> dict[str, Any]:
+        told: dict[str, Any] = {
+            f"{name}_utterances_by_source": {source: clips for source, (clips, _) in half.by_source.items()}
+            for name, half in (("train", self.halves.train), ("validation", self.halves.validation))
+            if half.by_source
+        }
+        if self.halves.train.by_source:
+            told["children_in_several_sources"] = self.halves.children_in_several
+            told["sounds_in_several_sources"] = self.halves.twice_heard
+        return told
 
 
 def inputs_of(config: Baseline, *, may_share: bool = False) -> Inputs:
@@ -123,33 +147,33 @@ def inputs_of(config: Baseline, *, may_share: bool = False) -> Inputs:
         raise InputError(f"storage: {config.storage}: runs are kept in folders; name one that every node can reach")
     weights.check(config.model)
     data = config.data
-    corpus = prepare(manifest_path(data.train_manifest), max_bad_share=data.max_bad_share)
-    validation = None
-    if data.validation_manifest is not None:
-        validation = prepare(manifest_path(data.validation_manifest), max_bad_share=data.max_bad_share)
+    train, scored = (_prepared(sources, data) for sources in (data.train_sources(), data.validation_sources()))
+    corpus, validation = join(train), join(scored) if scored else None
     where = Whereabouts(
-        corpus=corpus.folder,
-        validation_corpus=None if validation is None else validation.folder,
+        corpora={name: part.folder for name, part in train.items()},
+        validation_corpora={name: part.folder for name, part in scored.items()},
         split=SplitRecipe(
             ratio=data.validation_ratio, seed=config.training.seed, stratify=data.stratify_by is not None
         ),
     )
-    inputs = Inputs(corpus, validation, _split(corpus, validation, where.split), where)
+    given = {source.name or "": source.weight for source in data.train_sources()}
+    inputs = Inputs(corpus, validation, _split(corpus, validation, where.split), where, given)
     if validation is not None and not (may_share or data.allow_shared_children) and inputs.shared:
+        names = " and ".join(source.manifest for source in data.validation_sources())
         raise InputError(
-            f"data.validation_manifest: {data.validation_manifest}: shares {inputs.shared} with data.train_manifest; "
+            f"data.validation_manifest: {names}: shares {inputs.shared} with data.train_manifest; "
             "leave them out of one of the two, or set data.allow_shared_children=true, and every output says so"
         )
     return inputs
 
 
+def _prepared(sources: Sequence[Named], data: DataSection) -> dict[str, PreparedCorpus]:
+    """The corpus of each manifest, by its name. All of them are looked for before the first is prepared."""
+    paths = {source.name or "": manifest_path(source.manifest) for source in sources}
+    return {name: prepare(path, max_bad_share=data.max_bad_share) for name, path in paths.items()}
+
+
 def _split(corpus: Corpus, validation: Corpus | None, recipe: SplitRecipe) -> Split:
     if validation is None:
         return split_by_child(corpus, ratio=recipe.ratio, seed=recipe.seed, stratify=recipe.stratify)
-    return Split(
-        train=np.arange(len(corpus)),
-        validation=np.arange(len(validation)),
-        train_children=tuple(sorted(set(corpus.child_ids))),
-        validation_children=tuple(sorted(set(validation.child_ids))),
-        description={"validation": "a manifest of its own"},
-    )
+    return whole(corpus, validation)

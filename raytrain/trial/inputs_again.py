@@ -61,9 +61,8 @@ def inputs_again(description: Description, folder: Path) -> tuple[Description, I
 
 
 def _require_manifests(description: Description, folder: Path, *, another: str) -> None:
-    data = description.baseline.data
-    for manifest in (data.train_manifest, data.validation_manifest):
-        if manifest in (None, "demo") or at_home(manifest).is_file():
+    for manifest in description.baseline.data.manifests():
+        if manifest == "demo" or at_home(manifest).is_file():
             continue
         is_whole = at_home(manifest).is_absolute()
         way_out = "put it back at that path" if is_whole else "go on in the folder that this path starts from"
@@ -85,5 +84,4 @@ def _difference(before: _Recorded, after: _Recorded, inputs: Inputs, folder: Pat
 
 
 def _manifests(description: Description) -> str:
-    data = description.baseline.data
-    return " and ".join(name for name in (data.train_manifest, data.validation_manifest) if name is not None)
+    return " and ".join(description.baseline.data.manifests())

@@ -13,6 +13,7 @@ from raytrain.config.baseline import Model
 from raytrain.errors import InputError
 from raytrain.files import read_as, write_json
 from raytrain.results.records import WORST_OBJECTIVE
+from raytrain.training.checkpoint import resume_fault
 from raytrain.trial.storage import NEVER_THE_BEST, SNAPSHOT, by_step, read_snapshot
 
 
@@ -59,9 +60,6 @@ def mend(run: Path, model: Model, *, may_begin_anew: bool) -> None:
 def _fault(folder: Path, model: Model) -> str | None:
     if not folder.is_dir():
         return "missing"
-    # A trial that begins has nothing to look at, and its driver no use for torch.
-    from raytrain.training.checkpoint import resume_fault
-
     return resume_fault(folder, model.model_copy(update={"pretrained": str(folder)}))
 
 

@@ -12,6 +12,8 @@ from typing import Any
 
 import ray
 from ray.train import Result
+from ray.train.backend import Backend
+from ray.train.torch import TorchConfig, TorchTrainer
 from ray.train.v2._internal.callbacks import DatasetsCallback
 from ray.train.v2._internal.callbacks.placement_group_callback import PlacementGroupCleanerCallback
 from ray.train.v2._internal.execution.callback import RayTrainCallback
@@ -24,15 +26,25 @@ from ray.train.v2._internal.execution.worker_group.placement_group_handle import
     PlacementGroupHandle,
 )
 from ray.train.v2.api.config import ScalingConfig
-from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
 from raytrain.trial.abandoned import free_abandoned
 
 _FREES_EVERY_S = 1.0
 
 
-class LoneTrainer(DataParallelTrainer):
+class _Alone(TorchConfig):
+    """A single rank has nobody to talk to: a process group of its own would only listen on every interface."""
+
+    @property
+    def backend_cls(self) -> type[Backend]:
+        return Backend
+
+
+class LoneTrainer(TorchTrainer):
     """A trainer of one worker. Called in an actor, `fit` holds the run's controller itself; else that is an actor."""
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(torch_config=_Alone(), **arguments)
 
     def _create_default_callbacks(self) -> list[RayTrainCallback]:
         not_needed = (DatasetsCallback, PlacementGroupCleanerCallback)

@@ -1,13 +1,10 @@
-"""One run on Ray Train: a Job in, the trainer that starts it or goes on with it out. None is made elsewhere.
-
-Nothing here imports torch before there are several workers to connect: a trial's driver trains nothing.
-"""
+"""One run on Ray Train: a Job in, the TorchTrainer that starts it or goes on with it out. None is made elsewhere."""
 
 from pathlib import Path
 from typing import Any
 
 from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig, UserCallback
-from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
+from ray.train.torch import TorchConfig, TorchTrainer
 from ray.util.queue import Queue
 
 from raytrain.trial.job import Job
@@ -21,7 +18,7 @@ _NODE = "ray.io/node-id"
 
 def make_trainer(
     job: Job, *, callbacks: list[UserCallback] | None = None, messages: Queue | None = None
-) -> DataParallelTrainer:
+) -> TorchTrainer:
     """A trainer whose run, if one of this name is in the storage, goes on from its last checkpoint; `mend` it first."""
     forget_progress(Path(job.storage) / job.name)
     num_workers = job.config.scaling.num_workers
@@ -49,11 +46,8 @@ def make_trainer(
             ),
         ),
     }
-    # A single rank has nobody to talk to: a process group of its own would only listen on every interface.
     if num_workers == 1:
         return LoneTrainer(**arguments)
-    from ray.train.torch import TorchConfig, TorchTrainer
-
     # NCCL refuses two ranks on one card.
     one_card_each = job.share.use_gpu and job.share.gpu_fraction == 1
     return TorchTrainer(

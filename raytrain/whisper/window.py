@@ -4,6 +4,7 @@ Whisper pads every clip to 30 s, and for short clips that padding is most of the
 the two integers it checks agree with it; position k means the same at every length. At 3000 frames nothing changes.
 """
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -27,6 +28,19 @@ def fitted_seconds(longest_s: float, audio: Audio, *, extra_s: float = 0.0) -> f
     return hearing.fitted_seconds(
         float(longest_s) + extra_s, margin_s=audio.margin_s, step_s=audio.step_s, max_window_s=audio.max_window_s
     )
+
+
+def jittered_seconds(longest_s: float, audio: Audio, *, extra_s: float) -> float:
+    """The window of a training step, of which `extra_s`, 0 to audio.jitter_s, was drawn: one of the multiples of a step
+    from the one that fits the clips up to jitter_s more of silence, each as likely.
+
+    Rounding up to a step is a part of the jitter, and no padding on top of it; few lengths occur, and few shapes.
+    """
+    shortest_s = fitted_seconds(longest_s, audio)
+    most_s = float(longest_s) + audio.margin_s + audio.jitter_s
+    choices = max(1, 1 + math.floor((most_s - shortest_s) / audio.step_s + 1e-6))
+    chosen = min(math.floor(choices * extra_s / max(audio.jitter_s, 1e-9)), choices - 1)
+    return min(shortest_s + chosen * audio.step_s, max(shortest_s, audio.max_window_s))
 
 
 def frames(seconds: float) -> int:

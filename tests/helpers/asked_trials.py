@@ -8,7 +8,7 @@ from raytrain.trial.inputs import SplitRecipe, Whereabouts
 from raytrain.trial.job import Job, Share, Trial
 
 NOWHERE = Whereabouts(
-    corpus=Path("no-such-corpus"), validation_corpus=None, split=SplitRecipe(ratio=0.1, seed=0, stratify=True)
+    corpora={"": Path("no-such-corpus")}, validation_corpora={}, split=SplitRecipe(ratio=0.1, seed=0, stratify=True)
 )
 
 

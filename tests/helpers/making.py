@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def record(number: int, **given: Any) -> TrialRecord:
 
 
 def utterances(
-    folder: Path, number: int, *, wer: float, children: int = 20, per_child: int = 6
+    folder: Path, number: int, *, wer: float, children: int = 20, per_child: int = 6, sources: Sequence[str] = ()
 ) -> list[dict[str, Any]]:
     """Write a trial's utterances.jsonl and hand out its rows: so many words wrong, on references all trials share."""
     texts, errors = random.Random(1), random.Random(number)
@@ -61,6 +62,7 @@ def utterances(
                     "reference": " ".join(reference),
                     "hypothesis": " ".join(hypothesis),
                     **counts,
+                    **({"source": sources[child % len(sources)]} if sources else {}),
                 }
             )
     path = folder / "trials" / str(number) / "utterances.jsonl"

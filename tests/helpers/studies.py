@@ -4,6 +4,7 @@ import json
 import math
 import random
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -40,8 +41,10 @@ PROVENANCE: dict[str, Any] = {
 }
 
 
-def made_study(folder: Path, *, trials: int, children: int = 24, synthetic: bool = True) -> Path:
-    """Write study.json, the ledger and every scored trial's utterances."""
+def made_study(
+    folder: Path, *, trials: int, children: int = 24, synthetic: bool = True, sources: Sequence[str] = ()
+) -> Path:
+    """Write study.json, the ledger and every scored trial's utterances, by turns of these manifests."""
     folder.mkdir(parents=True, exist_ok=True)
     Description(
         baseline_name="small",
@@ -53,7 +56,7 @@ def made_study(folder: Path, *, trials: int, children: int = 24, synthetic: bool
     ).write(folder)
     drawn = random.Random(3)
     records = [made_trial(number, drawn) for number in range(trials)]
-    records = [scored(folder, one, children) if one.eval_wer is not None else one for one in records]
+    records = [scored(folder, one, children, sources) if one.eval_wer is not None else one for one in records]
     # One file for all: a sync to disk for each of 500 would be most of a test.
     ledger = Ledger(folder)
     ledger.append(records[0])
@@ -62,12 +65,15 @@ def made_study(folder: Path, *, trials: int, children: int = 24, synthetic: bool
     return folder
 
 
-def scored(folder: Path, record: TrialRecord, children: int) -> TrialRecord:
+def scored(folder: Path, record: TrialRecord, children: int, sources: Sequence[str] = ()) -> TrialRecord:
     """The trial with utterances that err about as much as it does, and the figures that follow from them."""
-    rows = utterances(folder, record.number, wer=record.eval_wer or 0.0, children=children)
+    rows = utterances(folder, record.number, wer=record.eval_wer or 0.0, children=children, sources=sources)
     by_bucket: dict[str, WordErrors] = defaultdict(WordErrors)
+    by_source: dict[str, WordErrors] = defaultdict(WordErrors)
     for row in rows:
         by_bucket[row["age_bucket"]] += counts(row)
+        if sources:
+            by_source[row["source"]] += counts(row)
     total = WordErrors.total(by_bucket.values())
     return replace(
         record,
@@ -75,6 +81,7 @@ def scored(folder: Path, record: TrialRecord, children: int) -> TrialRecord:
         best_eval_wer=total.wer,
         word_errors=total.as_dict(),
         wer_by_age_bucket={bucket: errors.wer for bucket, errors in by_bucket.items()},
+        wer_by_source={name: errors.wer for name, errors in by_source.items()},
         history=[{**row, "eval_wer": row["eval_wer"] * total.wer / (record.eval_wer or 1.0)} for row in record.history],
     )
 

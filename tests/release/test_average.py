@@ -18,7 +18,7 @@ from raytrain.results.word_errors import WordErrors
 
 def exported(fit: Path, to: Path, *, num_averaged: int) -> tuple[Exported, list[str]]:
     said: list[str] = []
-    return export(find_run(fit), to=to, form="hf", num_averaged=num_averaged, say=said.append), said
+    return export(find_run(fit), to=to, form="hf", num_averaged=num_averaged, say=said.append, num_proved=0), said
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,7 @@ FP32 = precisions.resolve("fp32", device=torch.device("cpu"))
 
 
 def exported(run: KeptRun, folder: Path) -> Path:
-    return export(run, to=folder, form="hf", num_averaged=None, say=print).folder
+    return export(run, to=folder, form="hf", num_averaged=None, say=print, num_proved=0).folder
 
 
 @pytest.fixture(scope="module")
@@ -196,6 +196,28 @@ def card_in(fit: Path, language: str, *pairs: tuple[str, str]) -> str:
     rows = [scored_row(number, *pair, language) for number, pair in enumerate(pairs)]
     run = replace(run, config=config, description=replace(run.description, baseline=config))
     return model_card(run, ExportScore(rows, [1]), window=Audio())
+
+
+def test_a_card_tells_of_each_of_several_manifests(fit: Path) -> None:
+    run = find_run(fit)
+    sources = [
+        {"manifest": "/home/somebody/cv.jsonl", "name": "cv"},
+        {"manifest": "/b/s.jsonl", "weight": 2, "name": "a|b"},
+    ]
+    data = run.config.data.model_validate({**run.config.data.model_dump(), "train_manifest": sources})
+    config = run.config.model_copy(update={"data": data})
+    rows = [
+        {**scored_row(number, *pair, "en"), "source": source}
+        for number, (source, *pair) in enumerate([("cv", "a dog", "a cat"), ("cv", "yes", "yes"), ("a|b", "no", "no")])
+    ]
+    run = replace(run, config=config, description=replace(run.description, baseline=config))
+    card = model_card(run, ExportScore(rows, [1]), window=Audio())  # type: ignore[arg-type]
+    assert "| age or manifest | WER % |" in card
+    assert re.search(r"\| cv \| 33.33 \| [\d.]+ \| 3 \| 2 \| 1 \|", card)
+    assert "| a\\|b | 0.00 | 0.00 | 1 | 1 | 1 |" in card
+    assert "- training manifests: `cv.jsonl` (cv), `s.jsonl` (a|b), each clip 2 times an epoch" in card
+    assert "of these, by whole children" in card
+    assert "somebody" not in card
 
 
 def test_a_card_has_the_character_error_rate_beside_that_of_words(fit: Path) -> None:

@@ -1,4 +1,4 @@
-"""tiny.en converted: faster-whisper's transcripts are raytrain's own."""
+"""tiny.en in a smaller number format: what it costs over 600 clips. In float32: test_soak_equal.py."""
 
 import shutil
 from pathlib import Path
@@ -15,11 +15,11 @@ from raytrain.trial.inputs import inputs_of
 MANIFEST = Path(__file__).parents[3] / "shared" / "corpus" / "child_like" / "manifest.jsonl"
 
 
-def proved(weights: Path, folder: Path, count: int, quantization: Quantization, *, num_beams: int = 1) -> Proof:
+def proved(weights: Path, folder: Path, count: int, quantization: Quantization) -> Proof:
     model = folder / "model"
     shutil.copytree(weights, model, copy_function=shutil.copyfile)
     write_json(model / "raytrain.json", {})
-    asked = [f"data.train_manifest={MANIFEST}", f"model.pretrained={weights}", f"prediction.num_beams={num_beams}"]
+    asked = [f"data.train_manifest={MANIFEST}", f"model.pretrained={weights}", "prediction.num_beams=1"]
     config = load_baseline("tiny", asked)
     corpus = inputs_of(config).corpus
     clips = sample(corpus, range(len(corpus.texts)), count)
@@ -27,20 +27,6 @@ def proved(weights: Path, folder: Path, count: int, quantization: Quantization, 
     assert (lengths.min(), lengths.max()) == (corpus.durations_s.min(), corpus.durations_s.max())
     convert(model, folder / "converted", quantization=quantization)
     return prove(weights, folder / "converted", config, corpus, clips, quantization=quantization, say=print)
-
-
-@pytest.mark.skipif(not MANIFEST.is_file(), reason="needs the corpus of 600 clips")
-def test_real_weights_in_float32_hear_the_same(tiny_en: Path, tmp_path: Path) -> None:
-    proof = proved(tiny_en, tmp_path, 3, "float32")
-    assert (proof.clips, proof.differ, proof.fitted) == (3, 0, None)
-    assert proof.ours == proof.theirs < 0.7
-
-
-@pytest.mark.soak
-@pytest.mark.skipif(not MANIFEST.is_file(), reason="needs the corpus of 600 clips")
-def test_600_clips_come_out_the_same_in_float32(tiny_en: Path, tmp_path: Path) -> None:
-    proof = proved(tiny_en, tmp_path, 600, "float32")
-    assert (proof.clips, proof.differ) == (600, 0)
 
 
 @pytest.mark.soak

@@ -27,6 +27,9 @@ def test_a_fit_becomes_a_folder_that_transformers_loads(fit: Path, tmp_path: Pat
     told = json.loads(done.stdout)
     assert (told["folder"], told["steps"]) == (str(tmp_path / "deep" / "model"), [find_run(fit).best.step])
     assert "synthetic" in done.stderr
+    assert (told["proof"]["tool"], told["proof"]["clips"], told["proof"]["differ"]) == ("transcribe.py", 4, 0)
+    assert "proved on 4 validation clips by transcribe.py: 0 of its transcripts differ" in done.stderr
+    assert "In 4 validation clips this code" in (tmp_path / "deep" / "model" / "README.md").read_text()
     model = WhisperForConditionalGeneration.from_pretrained(tmp_path / "deep" / "model")
     assert (model.generation_config.num_beams, model.config.max_source_positions) == (3, 1500)
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["model"]
@@ -41,6 +44,12 @@ def test_a_fit_becomes_a_folder_that_transformers_loads(fit: Path, tmp_path: Pat
         (["--to", "new", "--num-beams", "0"], "prediction.num_beams"),
         ([], "the following arguments are required: --to"),
         (["--to", "new", "--average", "9"], "has 3 checkpoint(s) here"),
+        (["--to", "new", "--form", "ct2", "--prove", "0"], "at least one clip is heard"),
+        (["--to", "new", "--prove", "-1"], "at least one clip is heard"),
+        (["--to", "new", "--quantization", "int8"], "--quantization is of --form ct2"),
+        (["--to", "new", "--push", "me/kid", "--form", "submission"], "is of --form hf, and this is --form submission"),
+        (["--to", "new", "--push", "me/kid", "--prove", "0"], "only what was proved is pushed"),
+        (["--to", "new", "--public"], "nothing is pushed without it"),
     ],
 )
 def test_bad_input_is_one_clear_line(arguments: list[str], fact: str, fit: Path, tmp_path: Path) -> None:
@@ -73,7 +82,7 @@ def test_an_export_that_breaks_off_leaves_nothing(fit: Path, tmp_path: Path) -> 
     run = find_run(copy)
     (checkpoint(copy, 1) / "generation_config.json").write_text("{")
     with pytest.raises(InputError, match="not JSON"):
-        export(run, to=tmp_path / "out" / "model", form="hf", num_averaged=None, say=print)
+        export(run, to=tmp_path / "out" / "model", form="hf", num_averaged=None, say=print, num_proved=0)
     assert list((tmp_path / "out").iterdir()) == []
 
 

@@ -29,7 +29,8 @@ def run(fit: Path) -> KeptRun:
 
 @pytest.fixture(scope="module")
 def exported(run: KeptRun, tmp_path_factory: pytest.TempPathFactory) -> Exported:
-    return export(run, to=tmp_path_factory.mktemp("exported") / "new", form="submission", num_averaged=None, say=print)
+    to = tmp_path_factory.mktemp("exported") / "new"
+    return export(run, to=to, form="submission", num_averaged=None, say=print, num_proved=2)
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +131,11 @@ def test_the_zip_holds_main_py_at_its_root_and_the_model(exported: Exported) -> 
     names = set(zipfile.ZipFile(exported.folder / "submission.zip").namelist())
     assert {"main.py", "model/model.safetensors", "model/raytrain.json", "model/tokenizer.json"} <= names
     assert [path.name for path in exported.folder.iterdir()] == ["submission.zip"]
+
+
+def test_it_leaves_when_its_main_alone_hears_what_raytrain_hears(exported: Exported) -> None:
+    assert exported.proof is not None
+    assert (exported.proof.tool, exported.proof.clips, exported.proof.differ) == ("main.py", 2, 0)
 
 
 def test_the_forecast_is_what_was_timed_carried_to_the_test_set(exported: Exported) -> None:

@@ -23,7 +23,9 @@ from raytrain.results.study_results import load_study, outcomes
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Twenty trials and their reports, with something to show in every figure."""
-    folder = made_study(tmp_path_factory.mktemp("results") / "2026-01-01_small_full", trials=20)
+    folder = made_study(
+        tmp_path_factory.mktemp("results") / "2026-01-01_small_full", trials=20, sources=("home", "school|yard")
+    )
     (folder / "importance.json").write_text('{"training.batch_size": 0.2, "training.learning_rate": 0.8}')
     write_report(folder)
     return folder
@@ -96,6 +98,18 @@ def test_the_markdown_says_what_mattered_and_how_the_hardware_was_used(study: Pa
     assert re.search(r"GPU-hours, .*\. Memory predicted over measured: .* cards that trials held", text)
 
 
+def test_wer_is_told_by_manifest_where_there_are_several(study: Path) -> None:
+    loaded = load_study(study)
+    assert loaded.best is not None
+    told = {name: f"{wer:.3f}" for name, wer in loaded.best.wer_by_source.items()}
+    text = (study / "report.md").read_text()
+    assert f"| WER, home | {told['home']} |" in text
+    assert f"| WER, school\\|yard | {told['school|yard']} |" in text
+    header = next(line for line in text.splitlines() if line.startswith("| trial |"))
+    assert " WER 12+ | WER home | WER school\\|yard | peak memory GiB |" in header
+    assert "WER by manifest" in (study / "report.html").read_text()
+
+
 def test_the_page_is_whole_and_asks_for_nothing(study: Path) -> None:
     page = (study / "report.html").read_text()
     read = Page(page)
@@ -112,7 +126,7 @@ def test_every_figure_of_a_full_study_is_there_with_marks(study: Path) -> None:
 
 def test_the_table_can_be_sorted_by_number(study: Path) -> None:
     page = (study / "report.html").read_text()
-    assert page.count('<button type="button">') == 11
+    assert page.count('<button type="button">') == 13
     assert '<td class=number data-value="36">12 × 3 = 36</td>' in page
 
 

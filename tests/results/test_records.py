@@ -7,6 +7,7 @@ import pytest
 from making import record
 
 from raytrain.errors import InputError
+from raytrain.results.rates import as_written
 from raytrain.results.records import Outcome, Row, TrialRecord
 
 
@@ -22,6 +23,16 @@ def test_a_row_comes_back_from_its_plain_values() -> None:
     again = Row().updated(row.as_dict())
     assert again == row
     assert again.outcome is Outcome.OUT_OF_MEMORY
+
+
+def test_wer_by_manifest_is_written_down_where_there_are_several_and_nowhere_else() -> None:
+    several = {"wer_by_source": {"home": 0.2, "school": 0.3}}
+    for plain in (Row().as_dict(), record(0).as_dict()):
+        assert "wer_by_source" not in plain
+    row, ended = Row(**several), record(0, **several)
+    assert Row().updated(row.as_dict()) == row
+    assert TrialRecord.from_dict(json.loads(json.dumps(ended.as_dict())), "trials.jsonl:1") == ended
+    assert as_written(ended.as_dict(), "CER")["cer_by_source"] == several["wer_by_source"]
 
 
 def test_of_what_tune_adds_to_a_row_nothing_is_taken_and_what_is_not_said_stays() -> None:

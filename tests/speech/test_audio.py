@@ -2,6 +2,7 @@
 
 import errno
 import io
+import os
 import struct
 from pathlib import Path
 
@@ -254,6 +255,26 @@ def test_more_sound_than_anybody_records_is_refused(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(audio, "MOST_HOURS", 1 / 3600)
     assert len(decode(file_of(tone(1.0)))) == 16_000
     assert kind_of(file_of(tone(1.01))) == "too_large"
+
+
+@pytest.mark.parametrize("kind", ["WAV", "FLAC"])
+def test_more_samples_than_are_worth_decoding_are_refused(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audio, "MOST_VALUES", 2 * 60 * 16_000)
+    minute = np.stack([np.tile(tone(1.0), 60)] * 2, axis=1)
+    assert len(decode(file_of(minute, kind=kind))) == 60 * 16_000
+    with pytest.raises(UnusableError, match=r"over 1 min of sound at 16,000 Hz in 2 channels; cut it"):
+        decode(file_of(np.concatenate([minute, minute[:1]]), kind=kind))
+
+
+def test_a_sparse_file_of_hours_is_refused_before_it_is_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audio, "_at_16_khz", None)  # would be called to decode
+    path = tmp_path / "long.wav"
+    path.write_bytes(file_of(tone(1.0), kind="WAV"))
+    os.truncate(path, 2**28)
+    with path.open("rb") as file, pytest.raises(UnusableError, match="over 2 hours of sound; cut it"):
+        audio.decode(file)
 
 
 @pytest.mark.parametrize(

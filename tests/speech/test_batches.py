@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from raytrain.config.baseline import Audio
 from raytrain.errors import InputError
 from raytrain.speech.batches import BatchPlan
+from raytrain.whisper.window import jittered_seconds
 
 DURATIONS = np.random.default_rng(0).uniform(0.5, 12.0, 1003)
 
@@ -92,3 +93,16 @@ def test_a_plan_of_a_part_draws_only_from_that_part() -> None:
 def test_nothing_to_train_on_is_refused_with_the_way_out() -> None:
     with pytest.raises(InputError, match="none of 1003 utterances"):
         plan(audio=Audio(max_window_s=0.1))
+
+
+def test_padding_is_at_most_3_percent_of_what_clips_margin_and_jitter_take() -> None:
+    audio = Audio()
+    durations_s = np.random.default_rng(0).gamma(shape=16, scale=2.6 / 16, size=5000)  # as of children's utterances
+    batches = BatchPlan(durations_s, effective_batch_size=36, seed=0, audio=audio)
+    padded_s = needed_s = 0.0
+    for step in range(batches.steps_per_epoch):
+        batch = batches.batch(step)
+        window_s = jittered_seconds(batch.longest_s, audio, extra_s=batch.extra_s)
+        padded_s += window_s * len(batch.indices)
+        needed_s += sum(durations_s[batch.indices] + window_s - batch.longest_s)
+    assert padded_s / needed_s <= 1.03

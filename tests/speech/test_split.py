@@ -1,7 +1,8 @@
 """The split: whole children, the same for the same seed, whatever the manifest's order."""
 
 import json
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -16,6 +17,9 @@ from raytrain.speech.split import split_by_child
 class Utterances:
     child_ids: list[str]
     age_buckets: list[str]
+    source_names: tuple[str, ...] = ()
+    source_numbers: tuple[int, ...] = ()
+    twice_heard: tuple[int, ...] = ()
 
 
 def utterances_of(children: dict[str, tuple[str, int]]) -> Utterances:
@@ -32,6 +36,48 @@ CORPORA = st.dictionaries(
 RATIOS = st.floats(0.01, 0.9)
 SEEDS = st.integers(0, 2**32 - 1)
 TEN_EACH = utterances_of({f"{bucket}_{n}": (bucket, 20) for bucket in ("3-4", "5-7", "8-11") for n in range(10)})
+
+
+def of_two_manifests(corpus: Utterances, *, home: set[str]) -> Utterances:
+    """The same utterances, of which these children's are of one manifest and all others of another."""
+    numbers = tuple(0 if child in home else 1 for child in corpus.child_ids)
+    return replace(corpus, source_names=("home", "school"), source_numbers=numbers)
+
+
+@given(corpus=CORPORA, ratio=RATIOS, seed=SEEDS, data=st.data())
+def test_of_several_manifests_children_are_whole_and_each_goes_on_training(
+    corpus: Utterances, ratio: float, seed: int, data: st.DataObject
+) -> None:
+    home = data.draw(st.sets(st.sampled_from(sorted(set(corpus.child_ids)))))
+    several = of_two_manifests(corpus, home=home)
+    split = split_by_child(several, ratio=ratio, seed=seed)
+    assert sorted([*split.train_children, *split.validation_children]) == sorted(set(corpus.child_ids))
+    if len(split.train_children) > 1 and len(set(corpus.child_ids)) > 2:
+        trained = {several.source_numbers[index] for index in split.train}
+        many = {number for number in (0, 1) if number in trained or _children_of(several, number) > 1}
+        assert many == trained
+
+
+def _children_of(corpus: Utterances, number: int) -> int:
+    return len({child for child, mine in zip(corpus.child_ids, corpus.source_numbers, strict=True) if mine == number})
+
+
+@given(seed=SEEDS)
+def test_each_manifest_gives_its_share_of_every_age(seed: int) -> None:
+    several = of_two_manifests(TEN_EACH, home={f"{bucket}_{n}" for bucket in ("3-4", "5-7", "8-11") for n in range(4)})
+    split = split_by_child(several, ratio=0.2, seed=seed)
+    held = Counter(several.source_numbers[index] for index in split.validation)
+    assert held == {0: 3 * 20 if held[0] == 60 else 2 * 20, 1: 6 * 20 - held[0]}
+    assert split.description["validation_utterances"] == {"3-4": 40, "5-7": 40, "8-11": 40}
+
+
+@given(corpus=CORPORA, ratio=RATIOS, seed=SEEDS)
+def test_of_one_manifest_of_several_names_the_split_is_that_of_it_alone(
+    corpus: Utterances, ratio: float, seed: int
+) -> None:
+    one = replace(corpus, source_names=("home",), source_numbers=(0,) * len(corpus.child_ids))
+    both = (split_by_child(some, ratio=ratio, seed=seed).as_dict() for some in (corpus, one))
+    assert next(both) == next(both)
 
 
 @given(corpus=CORPORA, ratio=RATIOS, seed=SEEDS, stratify=st.booleans())

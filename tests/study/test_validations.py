@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from histories import TINY
 
-from raytrain.config.baseline import Section
 from raytrain.config.reader import load_space
+from raytrain.config.section import Section
 from raytrain.memory.admission import Admission
 from raytrain.memory.footprint import Footprint
 from raytrain.results.description import Description
@@ -37,8 +37,8 @@ def validated(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_eight_proposals_cost_fewer_than_60_validations(tmp_path: Path, validated: list[str]) -> None:
     space = load_space("full", baseline=TINY)
     where = Whereabouts(
-        corpus=prepare(manifest_path("demo")).folder,
-        validation_corpus=None,
+        corpora={"demo": prepare(manifest_path("demo")).folder},
+        validation_corpora={},
         split=SplitRecipe(ratio=0.1, seed=0, stratify=True),
     )
     description = Description(baseline_name="tiny", baseline=TINY, space_name="full", space=space)

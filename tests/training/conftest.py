@@ -10,6 +10,7 @@ from small_runs import SMALL, small_whisper, tone_corpus
 
 from raytrain.config.baseline import Audio
 from raytrain.speech.corpus import Corpus, prepare
+from raytrain.speech.joined_corpus import join
 from raytrain.speech.manifest import manifest_path
 from raytrain.whisper import weights
 from raytrain.whisper.variants import VARIANTS
@@ -26,6 +27,15 @@ def tones(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     """87 clips: at 36 a step the third is short, and leaves a second worker with nothing to do."""
     seconds = np.random.default_rng(1).uniform(0.4, 2.5, 87).tolist()
     return tone_corpus(tmp_path_factory.mktemp("tones"), seconds=seconds)
+
+
+@pytest.fixture(scope="session")
+def two_sources(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
+    """25 clips of one manifest and 20 of another, of the same four children."""
+    seconds = np.random.default_rng(2).uniform(0.4, 2.5, 45).tolist()
+    folder = tmp_path_factory.mktemp("sources")
+    parts = {"home": seconds[:25], "school": seconds[25:]}
+    return join({name: tone_corpus(folder / name, seconds=some) for name, some in parts.items()})
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ from transformers import WhisperConfig, WhisperForConditionalGeneration
 
 from raytrain.config.baseline import Baseline
 from raytrain.speech.batches import BatchPlan
-from raytrain.speech.corpus import Corpus, prepare
+from raytrain.speech.corpus import Corpus, PreparedCorpus, prepare
 from raytrain.training.distributed import world_size
 from raytrain.training.feed import Feed, Labels, ahead
 from raytrain.training.loop import StepProgress, train
@@ -48,7 +48,7 @@ def small_config(batch_size: int = 4, accumulation: int = 1, **sections: dict[st
     )
 
 
-def tone_corpus(folder: Path, *, seconds: list[float]) -> Corpus:
+def tone_corpus(folder: Path, *, seconds: list[float]) -> PreparedCorpus:
     """Clips of these lengths, each a tone of its own, with transcripts of very unequal length."""
     random = np.random.default_rng(0)
     clips, texts = [], []
@@ -59,7 +59,7 @@ def tone_corpus(folder: Path, *, seconds: list[float]) -> Corpus:
     return corpus_of(folder, clips, texts)
 
 
-def corpus_of(folder: Path, clips: Sequence[np.ndarray], texts: Sequence[str]) -> Corpus:
+def corpus_of(folder: Path, clips: Sequence[np.ndarray], texts: Sequence[str]) -> PreparedCorpus:
     """A manifest and its FLAC files, prepared: four children in two age buckets."""
     (folder / "audio").mkdir(parents=True)
     lines = []
@@ -118,6 +118,8 @@ def feed(whisper: weights.Whisper, config: Baseline, corpus: Corpus) -> Feed:
         effective_batch_size=config.training.effective_batch_size(world_size()),
         seed=config.training.seed,
         audio=config.audio,
+        sources=corpus.source_numbers,
+        weights=[source.weight for source in config.data.train_sources()],
     )
     labels = Labels(whisper.tokenizer, corpus.texts, config.model)
     return Feed(config, corpus, plan, labels=labels, num_mel_bins=whisper.model.config.num_mel_bins)

@@ -32,6 +32,12 @@ def config(batch_size: int, accumulation: int, **training: object) -> Baseline:
     return small_config(batch_size, accumulation, audio=JITTER, training=training)
 
 
+def weighted(batch_size: int, accumulation: int, weight: float = 1.5) -> Baseline:
+    """On two manifests, of which an epoch hears the second more often."""
+    sources = ["home.jsonl", {"manifest": "school.jsonl", "weight": weight}]
+    return small_config(batch_size, accumulation, audio=JITTER, data={"train_manifest": sources})
+
+
 def three_steps(
     tones: Corpus, batch_size: int, accumulation: int, *, dtype: torch.dtype, **training: object
 ) -> Trained:
@@ -57,25 +63,37 @@ def test_a_split_changes_nothing_in_float64(whole: Trained, tones: Corpus, batch
 
 
 @pytest.fixture(scope="module")
-def two_workers(tones: Corpus, tmp_path_factory: pytest.TempPathFactory) -> list[Trained]:
-    """6 × 3 on each: in float64, in it with SpecAugment, and in float32. What rank 1 came to, so that rank 0 is not
-    taken for both."""
+def two_workers(tones: Corpus, two_sources: Corpus, tmp_path_factory: pytest.TempPathFactory) -> list[Trained]:
+    """6 × 3 on each: in float64, in it with SpecAugment, in float32, and on two manifests with weights. What rank 1
+    came to, so that rank 0 is not taken for both."""
     asked = [
-        (config(6, 3), torch.float64),
-        (config(6, 3, spec_augment="double"), torch.float64),
-        (config(6, 3), torch.float32),
+        (tones, config(6, 3), torch.float64),
+        (tones, config(6, 3, spec_augment="double"), torch.float64),
+        (tones, config(6, 3), torch.float32),
+        (two_sources, weighted(6, 3), torch.float64),
     ]
-    return on_two_workers(_three_steps_each, tones, asked, folder=tmp_path_factory.mktemp("workers"))[1]
+    return on_two_workers(_three_steps_each, asked, folder=tmp_path_factory.mktemp("workers"))[1]
 
 
-def _three_steps_each(tones: Corpus, asked: list[tuple[Baseline, torch.dtype]]) -> list[Trained]:
-    return [train_steps(small_whisper(dtype=dtype), config, tones, steps=3) for config, dtype in asked]
+def _three_steps_each(asked: list[tuple[Corpus, Baseline, torch.dtype]]) -> list[Trained]:
+    return [train_steps(small_whisper(dtype=dtype), config, corpus, steps=3) for corpus, config, dtype in asked]
 
 
 def test_two_workers_change_nothing_in_float64(whole: Trained, two_workers: list[Trained]) -> None:
     split = two_workers[0]
     assert worst_difference(whole, split) < 1e-9
     assert [p.train_loss for p in split.progress] == pytest.approx([p.train_loss for p in whole.progress], rel=1e-12)
+
+
+def test_a_split_changes_nothing_where_manifests_have_weights(two_sources: Corpus, two_workers: list[Trained]) -> None:
+    def steps(some: Baseline) -> Trained:
+        return train_steps(small_whisper(dtype=torch.float64), some, two_sources, steps=3)
+
+    undivided = steps(weighted(36, 1))
+    assert [progress.examples for progress in undivided.progress] == [36, 19, 36]
+    assert worst_difference(undivided, steps(weighted(36, 1, weight=1.0))) > 0.1
+    assert worst_difference(undivided, steps(weighted(12, 3))) < 1e-9
+    assert worst_difference(undivided, two_workers[3]) < 1e-9
 
 
 @SPLITS

@@ -2,7 +2,6 @@
 
 import math
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +15,7 @@ from raytrain.speech.corpus import Corpus
 from raytrain.training.distributed import OutOfMemory, rank, run_on_all_or_none
 from raytrain.training.evaluation import Evaluated, evaluate
 from raytrain.whisper import weights
-from raytrain.whisper.decoding import Emitted, transcribe
+from raytrain.whisper.decoding import Emitted, transcribe_together
 from raytrain.whisper.hearing import parts
 from raytrain.whisper.weights import Whisper
 from raytrain.whisper.window import fitted_seconds
@@ -100,11 +99,11 @@ def test_a_clip_may_take_as_many_tokens_as_can_be_said_in_its_time_and_memory_is
 ) -> None:
     limits: list[int] = []
 
-    def watched(*args: Any, max_new_tokens: int, **options: Any) -> list[Emitted]:
-        limits.append(max_new_tokens)
-        return transcribe(*args, max_new_tokens=max_new_tokens, **options)
+    def watched(whisper: Whisper, mels: list[torch.Tensor], most: list[int]) -> list[Emitted]:
+        limits.extend(most)
+        return transcribe_together(whisper, mels, most)
 
-    monkeypatch.setattr("raytrain.training.evaluation.transcribe", watched)
+    monkeypatch.setattr("raytrain.training.evaluation.transcribe_together", watched)
     audio = small_config().audio
     scored(babbler, tones, range(3), max_new_tokens=448, audio=audio)
     longest_s = float(tones.durations_s[:3].max())

@@ -37,7 +37,7 @@ def played(small_weights: Path, tones: Corpus, tmp_path: Path) -> PlayedFit:
     )
     split = split_by_child(tones, ratio=0.25, seed=0, stratify=False)
     where = Whereabouts(
-        corpus=tones.folder, validation_corpus=None, split=SplitRecipe(ratio=0.25, seed=0, stratify=False)
+        corpora={"": tones.folder}, validation_corpora={}, split=SplitRecipe(ratio=0.25, seed=0, stratify=False)
     )
     (tmp_path / "disk").mkdir()
     description = Description(baseline_name="tiny", baseline=config)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from small_runs import small_config
 
-from raytrain.config.baseline import Baseline
+from raytrain.config.baseline import Baseline, Data
 from raytrain.results.records import Row
 from raytrain.speech.corpus import Corpus
 from raytrain.speech.split import split_by_child
@@ -111,6 +111,16 @@ def test_a_run_killed_again_and_again_ends_with_the_bits_of_one_never_killed(
     config = drawn_on(small_weights)
     straight = bits(run(config, tones, tmp_path / "straight"))
     assert killed_always(config, tones, tmp_path) == straight
+
+
+def test_a_run_on_two_manifests_with_weights_killed_in_its_second_epoch_ends_with_the_same_bits(
+    small_weights: Path, two_sources: Corpus, tmp_path: Path
+) -> None:
+    sources = ["home.jsonl", {"manifest": "school.jsonl", "weight": 1.5}]
+    config = drawn_on(small_weights).model_copy(update={"data": Data.model_validate({"train_manifest": sources})})
+    straight = bits(run(config, two_sources, tmp_path / "straight"))
+    assert straight["history"][-1]["examples_seen"] == 2 * (19 + 15 + 8)  # of 15 another 8 twice in each epoch
+    assert killed_once(config, two_sources, tmp_path, after=4) == straight
 
 
 @pytest.mark.soak

@@ -71,6 +71,33 @@ def unmeasured(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{key: value for key, value in row.items() if key not in MEASURED} for row in rows]
 
 
+def test_what_is_scored_of_several_manifests_is_told_by_each(
+    small_weights: Path, two_sources: Corpus, tmp_path: Path
+) -> None:
+    sources = ["home.jsonl", "school.jsonl"]
+    reports = ran(
+        config(small_weights, data={"train_manifest": sources}, evaluation={"max_utterances": None}),
+        two_sources,
+        tmp_path / "run",
+    )
+    checkpoint = reports[-1][1]
+    assert checkpoint is not None
+    rows = [json.loads(line) for line in (checkpoint / "utterances.jsonl").read_text().splitlines()]
+    assert {row["utterance_id"].split("/")[0] for row in rows} == {"home", "school"}
+    for name, wer in reports.last["wer_by_source"].items():
+        mine = [row for row in rows if row["source"] == name]
+        edits = sum(row["substitutions"] + row["deletions"] + row["insertions"] for row in mine)
+        assert wer == pytest.approx(edits / sum(row["hits"] + row["substitutions"] + row["deletions"] for row in mine))
+    assert list(reports.last["wer_by_source"]) == ["home", "school"]
+    assert reports.last["history"][-1]["wer_by_source"] == reports.last["wer_by_source"]
+
+
+def test_a_run_on_one_manifest_names_none(small_weights: Path, tones: Corpus, tmp_path: Path) -> None:
+    reports = ran(config(small_weights, training={"max_steps": 1}), tones, tmp_path / "run")
+    assert "wer_by_source" not in json.dumps(reports.rows)
+    assert '"source"' not in (tmp_path / "run" / reports.kept[-1] / "utterances.jsonl").read_text()
+
+
 def test_a_fit_is_scored_first_at_intervals_and_at_the_end(small_weights: Path, tones: Corpus, tmp_path: Path) -> None:
     reports = ran(config(small_weights), tones, tmp_path / "run")
     assert [row["step"] for row in reports.rows] == [0, 2, 4, 5]

@@ -46,6 +46,15 @@ def test_a_clip_is_transcribed_alike_alone_and_in_a_batch(
     assert tokens(tiny, adult_mel[1:], max_new_tokens=12) == heard[1:]
 
 
+def test_penalties_and_limits_that_came_with_the_weights_change_nothing(
+    tiny: Whisper, adult_mel: torch.Tensor, heard: list[list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published = {"max_new_tokens": 3, "repetition_penalty": 9.0, "no_repeat_ngram_size": 1, "min_length": 40}
+    [monkeypatch.setattr(tiny.model.generation_config, name, value) for name, value in published.items()]
+    assert tokens(tiny, adult_mel, max_new_tokens=12) == heard
+    assert tiny.model.generation_config.max_new_tokens == 3
+
+
 def test_a_fitted_window_is_obeyed_and_closed_again(tiny: Whisper, adult_mel: torch.Tensor) -> None:
     mel = adult_mel[1:, :, :360]
     seen: list[int] = []

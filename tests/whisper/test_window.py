@@ -1,6 +1,7 @@
 """The audio window: a shorter encoder that is otherwise the same one, for as long as it is open."""
 
 import copy
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from raytrain.config.baseline import Audio, Model
 from raytrain.config.constants import FRAMES_PER_SECOND, FULL_WINDOW_S
 from raytrain.speech.log_mel import log_mel
 from raytrain.whisper.weights import Whisper, load
-from raytrain.whisper.window import FULL_FRAMES, audio_window, fitted_seconds, frames
+from raytrain.whisper.window import FULL_FRAMES, audio_window, fitted_seconds, frames, jittered_seconds
 
 
 def _positions(whisper: Whisper) -> tuple[int, int]:
@@ -105,6 +106,26 @@ def test_a_fitted_window_holds_clip_margin_and_extra_and_wastes_less_than_a_step
     window_s = fitted_seconds(longest_s, audio, extra_s=extra_s)
     assert wanted_s - 1e-5 <= window_s <= wanted_s + step_s + 1e-5
     assert window_s * 100 <= frames(window_s) + 1e-3 <= 3000.1
+
+
+@given(st.floats(0, 29), st.floats(0, 1), st.floats(0, 3), st.sampled_from([0.02, 0.1, 0.5, 1.0]))
+def test_a_jittered_window_fits_the_clip_and_is_padded_by_no_more_than_margin_and_jitter(
+    longest_s: float, share: float, jitter_s: float, step_s: float
+) -> None:
+    audio = Audio(margin_s=0.64, step_s=step_s, jitter_s=jitter_s)
+    fitted_s = fitted_seconds(longest_s, audio)
+    window_s = jittered_seconds(longest_s, audio, extra_s=share * jitter_s)
+    assert fitted_s <= window_s <= max(fitted_s, min(longest_s + 0.64 + jitter_s, 30.0)) + 1e-5
+
+
+def test_jittered_windows_are_all_multiples_of_a_step_within_the_jitter_and_each_as_likely() -> None:
+    audio = Audio(margin_s=0.64, step_s=0.5, jitter_s=2.0)
+    drawn = [jittered_seconds(2.0, audio, extra_s=2.0 * share / 400) for share in range(400)]
+    assert Counter(drawn) == {3.0: 100, 3.5: 100, 4.0: 100, 4.5: 100}
+
+
+def test_full_windows_have_no_jitter() -> None:
+    assert jittered_seconds(2.0, Audio(window="full"), extra_s=0.7) == FULL_WINDOW_S
 
 
 def test_rounding_up_does_not_stumble_over_binary_fractions() -> None:

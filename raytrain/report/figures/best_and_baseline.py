@@ -13,6 +13,8 @@ from raytrain.results.word_errors import WordErrors
 from raytrain.results.wording import LENGTHS, length_text
 
 _ROW = 52
+_LETTER = 7
+"""The width of a letter of a group's name, at most."""
 
 
 def wer_by_age(study: StudyResults) -> Figure | None:
@@ -20,6 +22,16 @@ def wer_by_age(study: StudyResults) -> Figure | None:
     return _side_by_side(
         study, lambda row: f"age {row['age_bucket']}", order=[f"age {bucket}" for bucket in AGE_BUCKETS],
         title=f"{study.rate} by age", caption="The best trial beside the baseline, on the same utterances.",
+    )  # fmt: skip
+
+
+def wer_by_source(study: StudyResults) -> Figure | None:
+    """WER of the best trial and the baseline by manifest, where the utterances are of several."""
+    if not all("source" in row for row in study.utterances(study.best)):
+        return None
+    return _side_by_side(
+        study, lambda row: row.get("source") or "unknown", order=list(study.best.wer_by_source) if study.best else [],
+        title=f"{study.rate} by manifest", caption="The best trial beside the baseline, by where the clips come from.",
     )  # fmt: skip
 
 
@@ -40,7 +52,7 @@ def _side_by_side(
     if not groups:
         return None
     wers = [errors.wer for each in (best, baseline) for errors, _ in each.values()]
-    left = LEFT + 58
+    left = LEFT + max(58, _LETTER * max(map(len, groups)))
     x = spanning(wers, (left, WIDTH - RIGHT), from_zero=True)
     height = TOP + BOTTOM + _ROW * len(groups)
     y = Scale(low=0, high=len(groups), start=height - BOTTOM, end=TOP)

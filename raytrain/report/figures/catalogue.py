@@ -1,6 +1,6 @@
 """Every figure of a study's report, in the order that they are shown: a study's results in, its figures out."""
 
-from raytrain.report.figures.best_and_baseline import wer_by_age, wer_by_length
+from raytrain.report.figures.best_and_baseline import wer_by_age, wer_by_length, wer_by_source
 from raytrain.report.figures.hours import gpu_occupancy, hours
 from raytrain.report.figures.learning_curves import learning_curves
 from raytrain.report.figures.marks import Figure
@@ -22,6 +22,7 @@ FIGURES = (
     learning_curves,
     predicted_against_measured,
     wer_by_age,
+    wer_by_source,
     wer_by_length,
     importance,
     parallel_values,

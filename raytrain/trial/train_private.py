@@ -8,6 +8,7 @@ red when a new Ray changes what is relied on (2.60).
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Any
 
 import ray
@@ -43,8 +44,8 @@ class _Alone(TorchConfig):
 class LoneTrainer(TorchTrainer):
     """A trainer of one worker. Called in an actor, `fit` holds the run's controller itself; else that is an actor."""
 
-    def __init__(self, **arguments: Any) -> None:
-        super().__init__(torch_config=_Alone(), **arguments)
+    def __init__(self, train_loop_per_worker: Callable[[dict[str, Any]], None], **arguments: Any) -> None:
+        super().__init__(train_loop_per_worker, torch_config=_Alone(), **arguments)
 
     def _create_default_callbacks(self) -> list[RayTrainCallback]:
         not_needed = (DatasetsCallback, PlacementGroupCleanerCallback)

@@ -119,11 +119,11 @@ def test_a_run_that_waits_frees_what_a_killed_one_still_holds(tmp_path: Path) ->
         return ray.available_resources().get("GPU", 0.0) < 0.5
 
     first = driver()
-    first.fit.remote(tmp_path / "first", never_ends)
+    running = first.fit.remote(tmp_path / "first", never_ends)
     ends_s = time.monotonic() + 60
-    while not held() and time.monotonic() < ends_s:
+    while not held() and time.monotonic() < ends_s and not ray.wait([running], timeout=0)[0]:
         time.sleep(0.05)
-    assert held()
+    assert held(), ray.get(running, timeout=1)
     second = driver().fit.remote(tmp_path / "second", reports_once)
     ready, _ = ray.wait([second], timeout=3)
     assert not ready

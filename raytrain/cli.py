@@ -52,7 +52,7 @@ def run_door(work: Callable[[], int | None]) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 0
     except OSError as error:
-        if not (is_disk_fault(error) or error.errno in _OF_A_PATH or _is_nowhere()):
+        if not (is_disk_fault(error) or is_in_the_way(error) or error.errno in _OF_A_PATH or _is_nowhere()):
             raise
         say(_fault(error))
         status = 1 if is_disk_fault(error) else 2
@@ -90,7 +90,7 @@ def _fault(error: OSError) -> str:
 
 
 def _way_out(error: OSError) -> str:
-    return f"{_mended(error)}, or " if is_disk_fault(error) else ""
+    return f"{_mended(error)}, or " if is_disk_fault(error) or is_in_the_way(error) else ""
 
 
 @contextmanager

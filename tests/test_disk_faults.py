@@ -36,6 +36,17 @@ def test_a_folder_in_the_place_of_a_run_s_file_is_to_be_taken_away(tmp_path: Pat
     assert str(caught.value) == told
 
 
+def test_a_door_that_renews_a_file_says_what_lies_in_its_place(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "best.yaml").mkdir()
+    with pytest.raises(SystemExit) as ended:
+        run_door(lambda: write_text(tmp_path / "best.yaml", "a word"))
+    assert ended.value.code == 2
+    said = f"{tmp_path / 'best.yaml'}: Is a directory; take away what lies in its place, or name another place\n"
+    assert capsys.readouterr().err == said
+
+
 def test_a_run_that_could_not_begin_needs_another_place(tmp_path: Path) -> None:
     with pytest.raises(Broken, match="No space left on device; make room, or take storage=PATH"):
         full(tmp_path)

@@ -107,18 +107,24 @@ def _check_range(source: Source, key: str, drawn: Range, baseline: Baseline) -> 
     step = drawn.step
     if step is not None and int in kinds and not isinstance(step, int):
         source.note((*at, "step"), f"must be a whole number like the key's values, got {shown_value(step)}")
-    elif step is not None and not (faults_of_low or faults_of_high) and not _reaches(low, high, step):
-        source.note((*at, "step"), f"steps of {step} from {low} do not reach {high}; both ends must be reachable")
-    elif step is not None and round((high - low) / step) >= _MOST_STEPS:
-        source.note((*at, "step"), f"{(high - low) / step:.0f} steps are too many; leave it out, or make it larger")
+    elif step is not None and not (faults_of_low or faults_of_high):
+        source.note((*at, "step"), *_faults_of_step(low, high, step))
     if step is not None and int not in kinds:
         step = float(step)
     return drawn.model_copy(update={"low": low, "high": high, "step": step})
 
 
-def _reaches(low: float, high: float, step: float) -> bool:
-    steps = (high - low) / step
-    return math.isfinite(steps) and abs(steps - round(steps)) < 1e-6
+def _faults_of_step(low: float, high: float, step: float) -> list[str]:
+    try:
+        steps = (high - low) / step
+    except OverflowError:  # more than a float can tell
+        steps = math.inf
+    if not math.isfinite(steps) or abs(steps - round(steps)) >= 1e-6 or (round(steps) == 0 and low != high):
+        told = shown_value(step)
+        return [f"steps of {told} from {low} do not reach {high}; both ends must be reachable"]
+    if round(steps) >= _MOST_STEPS:
+        return [f"{steps:.0f} steps are too many; leave it out, or make it larger"]
+    return []
 
 
 def _in_place(baseline: Baseline, key: str, value: Any) -> tuple[list[str], Any]:

@@ -257,6 +257,12 @@ def test_more_steps_than_anybody_lists_are_refused(refused_space: Refused, good_
     assert "vary.model.dropout.step: 100000 steps are too many; leave it out, or make it larger" in told
 
 
+@pytest.mark.parametrize("ends", ["{low: 1, high: 20, step: %s}", "{low: 1, high: 1e400, step: %s}"])
+def test_a_step_of_more_digits_than_a_float_has_is_refused(refused_space: Refused, good_space: str, ends: str) -> None:
+    told = refused_space(good_space, f"vary.training.gradient_accumulation_steps={ends % ('7' * 400)}")
+    assert told
+
+
 def test_workers_count_in_the_window(refused_space: Refused, good_space: str) -> None:
     (told,) = refused_space(
         good_space, "keep.effective_batch_size={low: 16, high: 20}", "vary.scaling.num_workers={values: [3, 5]}"

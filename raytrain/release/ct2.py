@@ -48,13 +48,14 @@ def convert(model: Path, into: Path, *, quantization: Quantization) -> None:
 
 
 class FasterWhisper:
-    """A converted model, decoded by faster-whisper itself on the CPU."""
+    """A converted model, decoded by faster-whisper itself on the CPU, greedily: two searches by beams keep others of
+    two hypotheses that are as likely."""
 
-    def __init__(self, folder: Path, *, language: str, num_beams: int) -> None:
+    def __init__(self, folder: Path, *, language: str) -> None:
         from faster_whisper import WhisperModel
 
         self._model = WhisperModel(str(folder), device="cpu", local_files_only=True)
-        self._language, self._num_beams = language, num_beams
+        self._language = language
         settings = read_as(folder / "generation_config.json", dict[str, Any])
         self._suppressed = settings.get("suppress_tokens") or []
         self._task = settings.get("task") or "transcribe"
@@ -70,7 +71,7 @@ class FasterWhisper:
             np.pad(sound, (0, silence)),
             language=self._language,
             task=self._task,
-            beam_size=self._num_beams,
+            beam_size=1,
             temperature=0.0,
             suppress_tokens=self._suppressed,
             without_timestamps=True,

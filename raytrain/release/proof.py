@@ -85,7 +85,7 @@ def heard_by_faster_whisper(
 ) -> list[str]:
     """What a conversion hears of these clips, each within the most tokens that raytrain allows it."""
     language = config.model.text_language()
-    model = FasterWhisper(converted, language=language, num_beams=config.prediction.num_beams)
+    model = FasterWhisper(converted, language=language)
     texts = []
     for number, index in enumerate(indices, 1):
         bound = most_new_tokens(_fitted_s(config, float(corpus.durations_s[index])), language)
@@ -162,14 +162,15 @@ def _refuse(proof: Proof, ids: Sequence[str], ours: Sequence[str], theirs: Seque
 def _own(
     model: Path, config: Baseline, corpus: Corpus, indices: Sequence[int], *, most: int
 ) -> tuple[Literal["full", "fitted"], list[str], list[str]]:
-    """The window a model was trained for; raytrain's texts at that window, and at 30 s."""
+    """The window a model was trained for; raytrain's greedy texts at that window, and at 30 s."""
     whisper = weights.load(config.model.model_copy(update={"pretrained": str(model)}), seed=0)
     # Clips over the largest fitted window would be heard in parts; faster-whisper hears them whole.
     whole = config.audio.model_copy(update={"max_window_s": FULL_WINDOW_S})
-    full = _texts(whisper, config, corpus, indices, window="full", audio=whole, most=most)
+    full = _texts(whisper, config, corpus, indices, window="full", audio=whole, num_beams=1, most=most)
     if whisper.trained_window == "full":
         return "full", full, full
-    return "fitted", _texts(whisper, config, corpus, indices, window="fitted", audio=config.audio, most=most), full
+    fitted = _texts(whisper, config, corpus, indices, window="fitted", audio=config.audio, num_beams=1, most=most)
+    return "fitted", fitted, full
 
 
 def _texts(
@@ -180,15 +181,17 @@ def _texts(
     *,
     window: Literal["full", "fitted"],
     audio: Audio,
+    num_beams: int | None = None,
     most: int | None = None,
 ) -> list[str]:
-    """What raytrain hears, in float32 on the CPU as the others compute."""
+    """What raytrain hears, in float32 on the CPU as the others compute; with the beams and the most tokens of its
+    predictions where no others are given."""
     heard = decode(
         whisper,
         corpus,
         indices,
         audio=audio,
-        evaluation=Evaluation(num_beams=config.prediction.num_beams, batch_size=_BATCH),
+        evaluation=Evaluation(num_beams=num_beams or config.prediction.num_beams, batch_size=_BATCH),
         window=window,
         precision=precisions.resolve("fp32", device=torch.device("cpu")),
         max_new_tokens=config.prediction.max_new_tokens if most is None else most,

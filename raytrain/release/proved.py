@@ -44,7 +44,7 @@ class Proof:
     @property
     def sentence(self) -> str:
         """What was proved."""
-        window = " at 30 s" if self.tool == "faster-whisper" else ""
+        window = " at 30 s, both greedily" if self.tool == "faster-whisper" else ""
         return (
             f"proved on {self.clips} validation clips by {self.tool}: {self.differ} of its transcripts differ from "
             f"ours{window}; {self.rate} {self.theirs:.4f} against {self.ours:.4f}"

@@ -37,9 +37,27 @@ def check_space(source: Source, space: SearchSpace | None, *, baseline: Baseline
     if not source.problems:
         space = space.model_copy(update={"vary": vary})
         _check_splits(source, space, baseline)
+        _check_rates(source, space, baseline)
     if not source.problems:
         _check_keep(source, space, baseline)
     return space
+
+
+def _check_rates(source: Source, space: SearchSpace, baseline: Baseline) -> None:
+    """One study minimises one number: a rate of words is no rival of a rate of characters."""
+    keys = [key for key in ("language", "task") if f"model.{key}" in space.vary]
+    values = [_values_of(space.vary[f"model.{key}"]) for key in keys]
+    rates = {baseline.model.rate(): baseline.model.language}
+    for sample in itertools.product(*values):
+        model = baseline.model.model_copy(update=dict(zip(keys, sample, strict=True)))
+        rates.setdefault(model.rate(), model.language)
+    if len(rates) > 1:
+        by = " and ".join(f"{language} by {rate}" for rate, language in rates.items())
+        source.note(("vary", f"model.{keys[0]}"), f"is judged by two rates, {by}; make a study of each")
+
+
+def _values_of(variation: Variation) -> list[Scalar]:
+    return list(variation.values) if isinstance(variation, Choice) else []
 
 
 def baseline_keys() -> list[str]:

@@ -1,6 +1,7 @@
 """A search space is checked against the baseline it varies, when it is read."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -261,6 +262,14 @@ def test_more_steps_than_anybody_lists_are_refused(refused_space: Refused, good_
 def test_a_step_of_more_digits_than_a_float_has_is_refused(refused_space: Refused, good_space: str, ends: str) -> None:
     told = refused_space(good_space, f"vary.training.gradient_accumulation_steps={ends % ('7' * 400)}")
     assert told
+
+
+def test_languages_that_are_judged_by_different_rates_are_no_rivals(
+    refused_space: Refused, good_space: str, good_baseline: str
+) -> None:
+    Path("b.yaml").write_text(good_baseline.replace("whisper-tiny.en", "whisper-tiny"))
+    (told,) = refused_space(good_space, "vary.model.language={values: [en, zh]}")
+    assert "model.language={values: [en, zh]}: is judged by two rates, en by WER and zh by CER; make a study" in told
 
 
 def test_workers_count_in_the_window(refused_space: Refused, good_space: str) -> None:

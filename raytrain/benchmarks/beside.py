@@ -19,10 +19,13 @@ from typing import Any, Literal, Self
 from raytrain.cli import run_door
 from raytrain.config.constants import GIB
 from raytrain.errors import InputError
+from raytrain.trial.nursery import KEPT_MEMORY
 
 _REFUSED = 2
 """The status of a process that says what is wrong with its input."""
 SIDES = ("ours", "peer")
+_ENVIRONMENTS = {"ours": KEPT_MEMORY, "peer": {}}
+"""What a trial of ours on a CPU is started with; a script of the recipe sets nothing."""
 EXPECTED = {"train_ratio": 11.0, "eval_ratio": 14.0, "memory_ratio": 0.4}
 """On two cores, written down before they were measured: at least, at least, and at most."""
 
@@ -211,7 +214,12 @@ def _turns(rounds: int) -> Iterator[tuple[int, str]]:
 def _run(side: str, cell: Work) -> dict[str, float]:
     done = subprocess.run(
         [sys.executable, "-m", f"raytrain.benchmarks.{side}", json.dumps(asdict(cell))],
-        env={**os.environ, "OMP_NUM_THREADS": str(cell.threads), "TOKENIZERS_PARALLELISM": "false"},
+        env={
+            **os.environ,
+            "OMP_NUM_THREADS": str(cell.threads),
+            "TOKENIZERS_PARALLELISM": "false",
+            **_ENVIRONMENTS[side],
+        },
         capture_output=True,
         text=True,
         check=False,

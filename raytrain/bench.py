@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from raytrain.benchmarks.asked import bench_parser
+from raytrain.benchmarks.asked import bench_parser as _parser
 from raytrain.cli import run_door
 from raytrain.config.constants import GIB
 from raytrain.errors import InputError
@@ -23,7 +23,7 @@ def main() -> None:
 
 
 def _bench() -> int:
-    arguments = bench_parser().parse_args()
+    arguments = _parser().parse_args()
     path, result, found = _MEASURES[arguments.kind](arguments)
     write_json(path, result)
     say(f"{path}: {found}")

@@ -8,7 +8,7 @@ import json
 import shutil
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -63,6 +63,7 @@ def _played() -> Iterator[None]:
     """As long as the block runs, run_study plays Ray instead of starting it."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(cluster, "connected", _no_cluster)
+        patched.setattr(running, "nursery", nullcontext)
         patched.setattr(running, "_tune", _play)
         patched.setattr(recording, "_LOOKS_FOR_RAY_EVERY_S", float("inf"))
         yield
@@ -123,6 +124,7 @@ def _play(
     asked_to_stop: threading.Event,
     on_end: Callable[[TrialRecord], None],
     watcher: Watcher,
+    forks: None,
 ) -> None:
     """Tune, one trial after the other."""
     admission = running._admission(study, hardware, use_gpu=False)  # type: ignore[arg-type]

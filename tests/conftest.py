@@ -1,5 +1,6 @@
 """What tests of several rooms share. Weights are real; `raytrain.whisper.weights` knows where they are looked for."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,10 @@ from hypothesis import HealthCheck, settings
 # A busy machine is slow for a moment; that says nothing about the property.
 settings.register_profile("raytrain", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("raytrain")
+
+# A script's background job ignores Ctrl-C, and so would every door that a test starts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -31,7 +31,8 @@ def started() -> Iterator[Started]:
         body = "".join(f"        {line}\n" for line in lines)
         command = [sys.executable, "-c", f"{HEAD}{body}run_door(work)"]
         process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True, **options,
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+            **{"preexec_fn": _hears_the_terminal} | options,
         )  # type: ignore[call-overload]  # fmt: skip
         processes.append(process)
         assert process.stdout.readline() == "ready\n"
@@ -42,6 +43,11 @@ def started() -> Iterator[Started]:
         if process.poll() is None:
             process.kill()
         process.communicate(timeout=20)
+
+
+def _hears_the_terminal() -> None:
+    """Also where the tests themselves are run under nohup."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 READY = "print('ready', flush=True)"

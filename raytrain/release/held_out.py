@@ -11,7 +11,7 @@ from raytrain.speech.apart import counted
 from raytrain.speech.corpus import PreparedCorpus, prepare
 from raytrain.speech.manifest import has_transcripts, manifest_path
 from raytrain.speech.progress_bar import ProgressCallback
-from raytrain.speech.scoring import score
+from raytrain.speech.scoring import scored_row
 
 
 @dataclass(frozen=True)
@@ -56,24 +56,8 @@ class HeldOut:
         """A row for each utterance, scored in this language; where nothing was heard, an empty hypothesis."""
         for source, corpus in self.corpora.items():
             for index, utterance_id in enumerate(corpus.utterance_ids):
-                reference, hypothesis = corpus.texts[index], heard.get(utterance_id, "")
-                errors, in_characters = score(reference, hypothesis, language)
-                yield {
-                    "utterance_id": utterance_id,
-                    "child_id": corpus.child_ids[index],
-                    "age_bucket": corpus.age_buckets[index],
-                    "duration_s": round(float(corpus.durations_s[index]), 3),
-                    "reference": reference,
-                    "hypothesis": hypothesis,
-                    "substitutions": errors.substitutions,
-                    "deletions": errors.deletions,
-                    "insertions": errors.insertions,
-                    "hits": errors.hits,
-                    "character_edits": in_characters.edits,
-                    "characters": in_characters.reference_words,
-                    "session_id": corpus.session_ids[index],
-                    "source": source,
-                }
+                row, _, _ = scored_row(corpus, index, heard.get(utterance_id, ""), language)
+                yield {**row, "session_id": corpus.session_ids[index], "source": source}
 
 
 def prepared(manifests: Sequence[str], *, max_bad_share: float, progress: ProgressCallback) -> HeldOut:

@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING
 import jiwer
 
 from raytrain.config.languages import language_code, writes_spaces
+from raytrain.results.transcripts import Scored
 from raytrain.results.word_errors import WordErrors
 from raytrain.speech.any_language import normalise_any
 
 if TYPE_CHECKING:
     from transformers.models.whisper.english_normalizer import EnglishTextNormalizer
 
-__all__ = ["character_errors", "normalise", "score", "word_errors", "writes_spaces"]
+    from raytrain.speech.corpus import Corpus
+
+__all__ = ["character_errors", "normalise", "score", "scored_row", "word_errors", "writes_spaces"]
 
 # Whisper's own map of British to American spellings (MIT, see english_spelling.LICENSE).
 _SPELLING = Path(__file__).with_name("english_spelling.json")
@@ -48,6 +51,29 @@ def score(reference: str, hypothesis: str, language: str = "en") -> tuple[WordEr
     """The counts that an utterance is judged by, and those of characters: the same where no spaces are written."""
     characters = character_errors(reference, hypothesis, language)
     return (word_errors(reference, hypothesis, language) if writes_spaces(language) else characters), characters
+
+
+def scored_row(
+    corpus: "Corpus", index: int, hypothesis: str, language: str = "en"
+) -> tuple[Scored, WordErrors, WordErrors]:
+    """What utterances.jsonl says of an utterance in which this was heard, and the two counts of `score`."""
+    reference = corpus.texts[index]
+    errors, in_characters = score(reference, hypothesis, language)
+    row: Scored = {
+        "utterance_id": corpus.utterance_ids[index],
+        "child_id": corpus.child_ids[index],
+        "age_bucket": corpus.age_buckets[index],
+        "duration_s": round(float(corpus.durations_s[index]), 3),
+        "reference": reference,
+        "hypothesis": hypothesis,
+        "substitutions": errors.substitutions,
+        "deletions": errors.deletions,
+        "insertions": errors.insertions,
+        "hits": errors.hits,
+        "character_edits": in_characters.edits,
+        "characters": in_characters.reference_words,
+    }
+    return row, errors, in_characters
 
 
 @lru_cache(maxsize=2**16)  # a study scores the same references again and again

@@ -21,7 +21,7 @@ from raytrain.results.word_errors import WordErrors
 from raytrain.speech.audio import SAMPLE_RATE
 from raytrain.speech.corpus import Corpus
 from raytrain.speech.log_mel import log_mel
-from raytrain.speech.scoring import score
+from raytrain.speech.scoring import scored_row
 from raytrain.training.distributed import gather, rank, run_on_all_or_none, world_size
 from raytrain.training.precision import Precision
 from raytrain.whisper.decoding import Emitted, transcribe, transcribe_together
@@ -241,25 +241,9 @@ def _scored(corpus: Corpus, indices: list[int], heard: list[list[Heard]], langua
     character_errors = WordErrors()
     utterances: list[Scored] = []
     for index, parts_heard in zip(indices, heard, strict=True):
-        hypothesis = joined(parts_heard)
-        reference, bucket = corpus.texts[index], corpus.age_buckets[index]
-        errors, in_characters = score(reference, hypothesis, language)
-        by_age_bucket[bucket] += errors
+        row, errors, in_characters = scored_row(corpus, index, joined(parts_heard), language)
+        by_age_bucket[row["age_bucket"]] += errors
         character_errors += in_characters
-        row: Scored = {
-            "utterance_id": corpus.utterance_ids[index],
-            "child_id": corpus.child_ids[index],
-            "age_bucket": bucket,
-            "duration_s": round(float(corpus.durations_s[index]), 3),
-            "reference": reference,
-            "hypothesis": hypothesis,
-            "substitutions": errors.substitutions,
-            "deletions": errors.deletions,
-            "insertions": errors.insertions,
-            "hits": errors.hits,
-            "character_edits": in_characters.edits,
-            "characters": in_characters.reference_words,
-        }
         source = corpus.source(index)
         if source is not None:
             by_source[source] += errors

@@ -212,20 +212,20 @@ def _turns(rounds: int) -> Iterator[tuple[int, str]]:
 
 
 def _run(side: str, cell: Work) -> dict[str, float]:
+    return told_by(f"raytrain.benchmarks.{side}", json.dumps(asdict(cell)), threads=cell.threads, **_ENVIRONMENTS[side])
+
+
+def told_by(module: str, *arguments: str, threads: int, **environment: str) -> dict[str, Any]:
+    """What a module of ours prints as its last line, run in a process of its own with so many threads."""
     done = subprocess.run(
-        [sys.executable, "-m", f"raytrain.benchmarks.{side}", json.dumps(asdict(cell))],
-        env={
-            **os.environ,
-            "OMP_NUM_THREADS": str(cell.threads),
-            "TOKENIZERS_PARALLELISM": "false",
-            **_ENVIRONMENTS[side],
-        },
+        [sys.executable, "-m", module, *arguments],
+        env={**os.environ, "OMP_NUM_THREADS": str(threads), "TOKENIZERS_PARALLELISM": "false", **environment},
         capture_output=True,
         text=True,
         check=False,
     )
     if done.returncode:
         said = done.stderr.strip()[-2000:]
-        raise InputError(said if done.returncode == _REFUSED else f"{side} ended with {done.returncode}: {said}")
-    told: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+        raise InputError(said if done.returncode == _REFUSED else f"{module} ended with {done.returncode}: {said}")
+    told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return told

@@ -8,6 +8,7 @@ Source: the recipe of "Fine-tune Whisper for multilingual ASR", Hugging Face's b
 """
 
 import tempfile
+from collections.abc import Iterable
 from typing import Any
 
 import datasets
@@ -19,41 +20,31 @@ from transformers import Seq2SeqTrainer, Seq2SeqTrainingArguments, WhisperForCon
 from raytrain.benchmarks.beside import Clips, Clock, Told, Work, memory_gib, run_as_child
 from raytrain.config.constants import FULL_WINDOW_S
 from raytrain.results.word_errors import WordErrors
+from raytrain.speech.corpus import Corpus
 from raytrain.speech.scoring import score
 
-MOST_TOKENS = 64
-SCORED_AT_ONCE = 16
+_MOST_TOKENS = 64
+_SCORED_AT_ONCE = 16
 
 
 def measure(work: Work, clips: Clips) -> Told:
     """Train and score as the recipe does."""
-    transformers.logging.set_verbosity_error()
-    datasets.disable_progress_bars()
+    be_quiet()
     processor = WhisperProcessor.from_pretrained(work.model)
-    model = WhisperForConditionalGeneration.from_pretrained(work.model, dtype=torch.float32)
-    model.config.use_cache = False
+    model = load(work.model)
     with tempfile.TemporaryDirectory() as folder:
         trainer = Seq2SeqTrainer(
             model=model,
-            args=Seq2SeqTrainingArguments(
-                output_dir=folder,
+            args=recipe(
+                folder,
                 per_device_train_batch_size=work.batch_size,
                 gradient_accumulation_steps=work.accumulation,
-                learning_rate=1e-5,
                 max_steps=work.steps,
                 bf16=work.precision == "bf16",
                 fp16=work.precision == "fp16",
-                predict_with_generate=True,
-                generation_max_length=MOST_TOKENS,
-                per_device_eval_batch_size=SCORED_AT_ONCE,
-                save_strategy="no",
-                logging_strategy="no",
-                report_to="none",
-                use_cpu=not torch.cuda.is_available(),
-                disable_tqdm=True,
             ),
-            train_dataset=prepared(processor, clips, clips.train),
-            eval_dataset=prepared(processor, clips, clips.scored),
+            train_dataset=prepared(processor, clips.corpus, clips.train),
+            eval_dataset=prepared(processor, clips.corpus, clips.scored),
             data_collator=Collator(processor, model.config.decoder_start_token_id),
         )
         with Clock() as training:
@@ -66,14 +57,44 @@ def measure(work: Work, clips: Clips) -> Told:
     return Told.of(work, training, scoring, wer=wer, gib=gib, padding=padding)
 
 
-def prepared(processor: Any, clips: Clips, indices: list[int]) -> datasets.Dataset:
+def be_quiet() -> None:
+    """No bars and no warnings of the libraries."""
+    transformers.logging.set_verbosity_error()
+    datasets.disable_progress_bars()
+
+
+def load(folder: str) -> Any:
+    """A model to train, as the recipe loads it."""
+    model = WhisperForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
+    model.config.use_cache = False
+    return model
+
+
+def recipe(folder: str, **asked: Any) -> Seq2SeqTrainingArguments:
+    """What the recipe says besides what is asked; nothing is kept in the folder."""
+    return Seq2SeqTrainingArguments(
+        output_dir=folder,
+        learning_rate=1e-5,
+        predict_with_generate=True,
+        generation_max_length=_MOST_TOKENS,
+        per_device_eval_batch_size=_SCORED_AT_ONCE,
+        save_strategy="no",
+        logging_strategy="no",
+        report_to="none",
+        use_cpu=not torch.cuda.is_available(),
+        disable_tqdm=True,
+        **asked,
+    )
+
+
+def prepared(processor: Any, corpus: Corpus, indices: Iterable[int]) -> datasets.Dataset:
     """Features and labels of these clips, made ahead of time and kept in memory."""
 
     def row(place: dict[str, int]) -> dict[str, Any]:
-        sound = clips.corpus.audio(place["index"])
+        sound = corpus.audio(place["index"])
         return {
             "input_features": processor.feature_extractor(sound, sampling_rate=16_000).input_features[0],
-            "labels": processor.tokenizer(clips.corpus.texts[place["index"]]).input_ids,
+            "labels": processor.tokenizer(corpus.texts[place["index"]]).input_ids,
         }
 
     places = datasets.Dataset.from_list([{"index": index} for index in indices])

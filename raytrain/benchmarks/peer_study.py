@@ -8,15 +8,12 @@ Trainer.hyperparameter_search with Optuna, over the same ranges and the same cli
 import json
 import sys
 import tempfile
-from typing import Any
+from functools import partial
 
-import datasets
 import torch
-import transformers
-from transformers import Seq2SeqTrainer, Seq2SeqTrainingArguments, WhisperForConditionalGeneration, WhisperProcessor
+from transformers import Seq2SeqTrainer, WhisperProcessor
 
-from raytrain.benchmarks.beside import Clips
-from raytrain.benchmarks.peer import MOST_TOKENS, SCORED_AT_ONCE, Collator, prepared, wer_of
+from raytrain.benchmarks.peer import Collator, be_quiet, load, prepared, recipe, wer_of
 from raytrain.benchmarks.study_beside import ACCUMULATIONS, BATCH_SIZES, StudyWork
 from raytrain.speech.corpus import prepare
 
@@ -25,36 +22,18 @@ def main() -> None:
     """Search, and print a line for the whole."""
     work = StudyWork(**json.loads(sys.argv[1]))
     torch.set_num_threads(work.threads)
-    transformers.logging.set_verbosity_error()
-    datasets.disable_progress_bars()
+    be_quiet()
     processor = WhisperProcessor.from_pretrained(work.model)
     train, scored = (prepare(work.manifest_path(half)) for half in ("train", "validation"))
     texts = list(scored.texts)
 
-    def model() -> Any:
-        loaded = WhisperForConditionalGeneration.from_pretrained(work.model, dtype=torch.float32)
-        loaded.config.use_cache = False
-        return loaded
-
     with tempfile.TemporaryDirectory() as folder:
         trainer = Seq2SeqTrainer(
-            model_init=model,
-            args=Seq2SeqTrainingArguments(
-                output_dir=folder,
-                learning_rate=1e-5,
-                num_train_epochs=1,
-                predict_with_generate=True,
-                generation_max_length=MOST_TOKENS,
-                per_device_eval_batch_size=SCORED_AT_ONCE,
-                save_strategy="no",
-                logging_strategy="no",
-                report_to="none",
-                use_cpu=not torch.cuda.is_available(),
-                disable_tqdm=True,
-            ),
-            train_dataset=prepared(processor, Clips(train, [], []), list(range(len(train)))),
-            eval_dataset=prepared(processor, Clips(scored, [], []), list(range(len(scored)))),
-            data_collator=Collator(processor, model().config.decoder_start_token_id),
+            model_init=partial(load, work.model),
+            args=recipe(folder, num_train_epochs=1),
+            train_dataset=prepared(processor, train, range(len(train))),
+            eval_dataset=prepared(processor, scored, range(len(scored))),
+            data_collator=Collator(processor, load(work.model).config.decoder_start_token_id),
             compute_metrics=lambda found: {"wer": wer_of(processor, found.predictions, texts)},
         )
         best = trainer.hyperparameter_search(

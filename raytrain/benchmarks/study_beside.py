@@ -1,9 +1,6 @@
 """A small study of ours beside a search of transformers' trainer: what to search in; seconds, start to table, out."""
 
 import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -11,6 +8,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from raytrain.benchmarks.beside import told_by
 from raytrain.errors import InputError
 from raytrain.speech.manifest import Utterance, iterate_manifest
 
@@ -104,23 +102,18 @@ def _ours(work: StudyWork) -> list[str]:
         "storage": folder / "results",
     }
     overrides = [f"{key}={value}" for key, value in keys.items()]
-    door = [sys.executable, "-m", "raytrain.tune", "--baseline", "tiny", "--space", str(folder / "space.yaml")]
-    return [*door, "--json", *overrides]
+    asked = ["--baseline", "tiny", "--space", str(folder / "space.yaml"), "--json"]
+    return ["raytrain.tune", *asked, *overrides]
 
 
 def _peer(work: StudyWork) -> list[str]:
-    return [sys.executable, "-m", "raytrain.benchmarks.peer_study", json.dumps(asdict(work))]
+    return ["raytrain.benchmarks.peer_study", json.dumps(asdict(work))]
 
 
 def _timed(command: list[str], work: StudyWork) -> dict[str, Any]:
     began = time.monotonic()
-    environment = {**os.environ, "OMP_NUM_THREADS": str(work.threads), "TOKENIZERS_PARALLELISM": "false"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    seconds = time.monotonic() - began
-    if done.returncode:
-        raise InputError(f"{command[2]} ended with {done.returncode}: {done.stderr.strip()[-2000:]}")
-    told = json.loads(done.stdout.splitlines()[-1])
-    return {"seconds": round(seconds, 1), "wer": _wer(told)}
+    told = told_by(*command, threads=work.threads)
+    return {"seconds": round(time.monotonic() - began, 1), "wer": _wer(told)}
 
 
 def _wer(told: dict[str, Any]) -> float:

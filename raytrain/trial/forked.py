@@ -110,10 +110,15 @@ def _heard(talk: Connection, fork: int) -> object:
     raise AssertionError
 
 
+def end_with_parent() -> None:
+    """Let the kernel end this process as soon as the one that started it has ended."""
+    ctypes.CDLL(None).prctl(_END_WITH_PARENT, signal.SIGKILL, 0, 0, 0)
+
+
 def serve(talk: Connection, train: Callable[[Order, Report], None]) -> NoReturn:
     """The fork's side: take the order, have it trained, say how that ended, and end."""
     order: Order = talk.recv()
-    ctypes.CDLL(None).prctl(_END_WITH_PARENT, signal.SIGKILL, 0, 0, 0)  # that of the nursery, at a study's end
+    end_with_parent()  # that of the nursery, at a study's end
     os.environ.clear()
     os.environ.update(order.environment)
     os.chdir(order.folder)

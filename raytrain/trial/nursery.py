@@ -5,7 +5,6 @@ that are trained on this machine. Forks have all their parent's memory in common
 has used CUDA cannot be forked, and none has been tried: trials on a card import for themselves.
 """
 
-import ctypes
 import os
 import shutil
 import signal
@@ -18,10 +17,9 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from raytrain.trial.forked import Order, Report, serve
+from raytrain.trial.forked import Order, Report, end_with_parent, serve
 
 _SOCKET = "nursery"
-_END_WITH_PARENT = 1  # PR_SET_PDEATHSIG of <linux/prctl.h>
 _NO_THREADS = {"OPENBLAS_NUM_THREADS": "1", "JE_ARROW_MALLOC_CONF": "background_thread:false"}
 """Else numpy and pyarrow start theirs as they are imported."""
 KEPT_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**62), "MALLOC_ARENA_MAX": "1"}
@@ -67,7 +65,7 @@ def _short_folder() -> str | None:
 def main() -> None:
     """Fork a training for whoever asks at the socket, until the study's process ends."""
     server, study = socket.socket(fileno=int(sys.argv[1])), int(sys.argv[2])
-    ctypes.CDLL(None).prctl(_END_WITH_PARENT, signal.SIGKILL, 0, 0, 0)
+    end_with_parent()
     if os.getppid() != study:  # it ended before it was asked to tell
         return
     _import()

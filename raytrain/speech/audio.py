@@ -58,23 +58,18 @@ def decode(file: BinaryIO, *, path: Path = Path("SOUND"), most_samples: int | No
     start = file.read(64)
     if not start:
         raise UnusableError(Kind.ZERO_LENGTH, "the file is empty")
-    most = most_samples if most_samples is not None else round(MOST_HOURS * 3600 * SAMPLE_RATE)
     source, header_note = mended(file)
     try:
-        decoded = _decoded(source, most)
+        decoded = _decoded(source, most_samples)
         if decoded.format == "MP3":
             longer = mp3_without_end(file, read_to=source.place_in_file())
             if longer is not None:
                 source, header_note = longer, "its header says less sound than there is"
-                decoded = _decoded(source, most)
+                decoded = _decoded(source, most_samples)
     except soundfile.SoundFileError as error:
         if source.error is not None:
             raise source.error from error
         raise UnusableError(Kind.UNDECODABLE, _undecodable(start, path, error)) from error
-    except LongError:
-        if most_samples is not None:
-            raise
-        raise _too_long(MOST_HOURS) from None
     if source.error is not None:
         raise source.error
     if not len(decoded.samples):
@@ -103,7 +98,7 @@ class _Decoded:
     """Whether each channel holds any sound."""
 
 
-def _decoded(source: Overlaid, most_samples: int) -> _Decoded:
+def _decoded(source: Overlaid, most_samples: int | None) -> _Decoded:
     live = np.zeros(0, bool)
     while True:
         source.seek(0)
@@ -117,7 +112,7 @@ def _decoded(source: Overlaid, most_samples: int) -> _Decoded:
             sound = bytearray()
             for block in _at_16_khz(iter(channels), file.samplerate):
                 sound += block.tobytes()
-                if len(sound) > 2 * most_samples:
+                if most_samples is not None and len(sound) > 2 * most_samples:
                     raise LongError
             if np.array_equal(channels.live, channels.mixed) or not channels.live.any():
                 samples = np.frombuffer(sound, np.int16)
@@ -169,12 +164,9 @@ def _check_length(file: soundfile.SoundFile, frames: int) -> None:
     """UnusableError where so many samples a channel are more than is worth decoding."""
     hours = min(MOST_HOURS, MOST_VALUES / file.channels / file.samplerate / 3600)
     if frames > hours * 3600 * file.samplerate:
-        raise _too_long(hours, f" at {file.samplerate:,} Hz in {file.channels} channels" if hours < MOST_HOURS else "")
-
-
-def _too_long(hours: float, of_what: str = "") -> UnusableError:
-    time = f"{hours:.3g} hours" if hours >= 1 else f"{60 * hours:.3g} min"
-    return UnusableError(Kind.TOO_LARGE, f"over {time} of sound{of_what}; cut it into utterances")
+        of_what = f" at {file.samplerate:,} Hz in {file.channels} channels" if hours < MOST_HOURS else ""
+        time = f"{hours:.3g} hours" if hours >= 1 else f"{60 * hours:.3g} min"
+        raise UnusableError(Kind.TOO_LARGE, f"over {time} of sound{of_what}; cut it into utterances")
 
 
 def _mean(block: np.ndarray, channels: Sequence[int] | np.ndarray) -> np.ndarray:

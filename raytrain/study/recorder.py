@@ -20,13 +20,11 @@ from raytrain.study.study import Study
 from raytrain.study.watcher import Watcher
 from raytrain.tracking.background import LaterRun
 from raytrain.tracking.content import trial_row, trial_summary
-from raytrain.trial.cluster import require_ray
 from raytrain.trial.driver import errno_in
 from raytrain.trial.job import Trial
 from raytrain.trial.stop_request import RunsSavedError, StopRequest
 from raytrain.trial.storage import latest_checkpoint
 
-_LOOKS_FOR_RAY_EVERY_S = 5.0
 _FREES_EVERY_S = 1.0
 
 
@@ -43,13 +41,14 @@ class Recorder(ray.tune.Callback):
         stop: StopRequest,
         free: Callable[[], object],
     ) -> None:
-        """`free` gives back what trials still hold that the scheduler has stopped; it is called now and then."""
+        """`free` gives back what trials still hold that the scheduler has stopped, and raises where Ray has died; it is
+        called now and then."""
         self._study, self._history = study, study.history
         self._projection = Projection(study.history, study.folder)
         self._open_tracked, self._on_end, self._stop = open_tracked, on_end, stop
         self._watcher = watcher
         self._free = free
-        self._ray_seen_s = self._freed_s = time.monotonic()
+        self._freed_s = time.monotonic()
         self._running: dict[str, RunningTrial] = {}
         """By Tune's own id of a trial, which does not outlive this process."""
         self._ended: list[tuple[RunningTrial, str | None]] = []
@@ -100,12 +99,7 @@ class Recorder(ray.tune.Callback):
         if self._stop.is_over(running.run for running in self._running.values()):
             raise RunsSavedError  # asked to stop by its own means, Tune would wait for the end of each trial's process
         # Asked to stop, too, Ray's processes may end, and nothing waits for them.
-        if self._stop.asked:
-            return
-        if time.monotonic() - self._ray_seen_s > _LOOKS_FOR_RAY_EVERY_S:
-            require_ray()
-            self._ray_seen_s = time.monotonic()
-        if time.monotonic() - self._freed_s > _FREES_EVERY_S:
+        if not self._stop.asked and time.monotonic() - self._freed_s > _FREES_EVERY_S:
             self._free()
             self._freed_s = time.monotonic()
 

@@ -74,10 +74,13 @@ def load(model: Model, *, seed: int, any_shape: bool = False) -> Whisper:
 
     With `any_shape` they may be of another shape than the variant's, as a distilled Whisper's: to listen, not to train.
     """
+    from raytrain.whisper.attention import ATTENTION
+
     if model.pretrained is None:
         loaded = _random(model, seed=seed)
     else:
         loaded = _pretrained(model, locate(model.pretrained), any_shape=any_shape)
+    loaded.model.set_attn_implementation(ATTENTION)
     if model.freeze_encoder:
         loaded.model.freeze_encoder()
     if model.gradient_checkpointing:

@@ -48,6 +48,8 @@ class ExportScore:
     """The step of the checkpoint that is exported, or the steps of those that were averaged."""
     note: str | None = None
     """What came of averaging, where it was asked for."""
+    members: Sequence[str] = ()
+    """The names of the weights that were averaged. The rows are then of the children by whom they were not chosen."""
 
     @property
     def word_errors(self) -> WordErrors:
@@ -58,6 +60,13 @@ class ExportScore:
     def cer(self) -> float | None:
         """CER over all utterances; None where an earlier version scored them, by words and as English."""
         return character_rate(self.rows)
+
+    @property
+    def weights(self) -> str:
+        """Which weights these are."""
+        if self.members:
+            return f"the average of those of {', '.join(self.members)}"
+        return f"of step {self.steps[0]}"
 
     @property
     def several_sources(self) -> bool:

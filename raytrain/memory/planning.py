@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from raytrain.config.augmentation import Augmentation
 from raytrain.config.baseline import Baseline
 from raytrain.config.constants import GIB
 from raytrain.config.reader import apply_sample
@@ -108,7 +109,8 @@ def _peak_gib(config: Baseline, longest: Longest) -> float:
 def _flops_per_clip(config: Baseline, extent: Extent | None) -> float:
     """What training on a clip of mean length costs in a batch of its like; without a corpus, on the longest."""
     mean = Longest(extent.mean_clip_s, estimated_label_tokens(extent.mean_text_bytes)) if extent else UNKNOWN
-    return train_flops_per_clip(step_shape(config, mean))
+    as_long_as_recorded = config.model_copy(update={"augmentation": Augmentation()})
+    return train_flops_per_clip(step_shape(as_long_as_recorded, mean))
 
 
 def _examples(config: Baseline, space: SearchSpace, extent: Extent | None) -> int | None:

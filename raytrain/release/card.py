@@ -135,7 +135,7 @@ def model_card(run: KeptRun, score: ExportScore, *, window: Audio, proof: Proof 
 
 def _without_folders(config: Baseline) -> Baseline:
     """For others to read: a path by its last part, since where it lies on this machine is nobody's business."""
-    data, model = config.data, config.model
+    data, model, noise = config.data, config.model, config.augmentation.noise_folder
     manifests = {
         "train_manifest": _last_parts(data.train_manifest, data.train_sources()),
         "validation_manifest": _last_parts(data.validation_manifest, data.validation_sources()),
@@ -147,6 +147,7 @@ def _without_folders(config: Baseline) -> Baseline:
         update={
             "data": data.model_copy(update=manifests),
             "model": model.model_copy(update={"pretrained": weights}),
+            "augmentation": config.augmentation.model_copy(update={"noise_folder": noise and Path(noise).name}),
             "storage": config.storage if "://" in config.storage else Path(config.storage).name,
         }
     )

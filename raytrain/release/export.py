@@ -13,7 +13,7 @@ import numpy as np
 from raytrain.config.baseline import Audio
 from raytrain.config.languages import Rate
 from raytrain.errors import InputError
-from raytrain.files import at_home, read_as, write_sums, write_text
+from raytrain.files import at_home, read_as, write_json, write_sums, write_text
 from raytrain.release.alone import beside_model
 from raytrain.release.average import scored_indices
 from raytrain.release.card import ExportScore, model_card
@@ -24,11 +24,12 @@ from raytrain.release.members import Candidates, soup_run
 from raytrain.release.model_folder import add_facts, copy_model, set_prediction, weights_bytes
 from raytrain.release.proof import prove, prove_alone, sample
 from raytrain.release.proved import Proof, Tool
-from raytrain.release.runs import RAYTRAIN, Form, KeptRun
+from raytrain.release.runs import RAYTRAIN, Form, KeptRun, is_archived
 from raytrain.release.soup import Soup, make_soup
 from raytrain.release.submission import SUBMISSION, unpacked, write_submission
 from raytrain.release.target import placed, require_free, require_space
 from raytrain.results.rates import as_written
+from raytrain.results.study_results import SOUP
 from raytrain.speech.corpus import Corpus
 from raytrain.trial.inputs import inputs_of
 from raytrain.whisper.hearing import FULL_WINDOW_S
@@ -145,6 +146,8 @@ def export(
                 write_sums(built, but=(README,))
             case unknown:
                 assert_never(unknown)
+    if candidates is not None and candidates.of == "trials" and soup is not None:
+        _tell_report(candidates.several[0].run.folder, soup, say=say)
     return Exported(target, form, score, soup, timed, proof, run.config.model.rate())
 
 
@@ -171,6 +174,16 @@ def _chosen(run: KeptRun, candidates: Candidates | None, soup: Soup | None) -> t
         rows, [one.checkpoint.step for one in members], soup.sentence, members=[one.name for one in members]
     )
     return soup_run(candidates, members[0], prediction=run.config.prediction), score, soup.folder
+
+
+def _tell_report(study: Path, soup: Soup, *, say: Callable[[str], None]) -> None:
+    """Leave in the study's folder what came of its soup; not in an archive's, where every file has its sum."""
+    if is_archived(study):
+        return
+    try:
+        write_json(study / SOUP, soup.as_dict() | {"sentence": soup.sentence})
+    except OSError as error:
+        say(f"{study / SOUP}: {error.strerror}: the study's report will not tell of the soup")
 
 
 def _write_model(run: KeptRun, score: ExportScore, weights: Path, *, into: Path) -> None:

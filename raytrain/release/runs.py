@@ -187,6 +187,11 @@ def read_checkpoint(folder: Path, model: Model) -> KeptCheckpoint | str:
     )
 
 
+def is_archived(folder: Path) -> bool:
+    """Whether a run's folder lies in an archive."""
+    return any((place / MANIFEST).is_file() for place in (folder, *folder.parents))
+
+
 def _refuse(folder: Path, damaged: list[str]) -> Never:
     for home in (place for place in (folder, *folder.parents) if (place / MANIFEST).is_file()):
         try:

@@ -15,6 +15,8 @@ from raytrain.release.export import Exported, export
 from raytrain.release.members import of_run, of_study
 from raytrain.release.runs import find_run
 from raytrain.release.soup import Soup
+from raytrain.report.pages import study_pages
+from raytrain.results.study_results import load_study
 
 
 def weights_of(study: Path, number: int) -> Path:
@@ -91,6 +93,21 @@ def test_the_card_names_members_and_figures(apart: tuple[Path, Exported, Soup, l
     assert "none of whom the average was chosen by" in card
     told = read_value(done.folder / "raytrain.json")
     assert (sorted(told["members"]), told["run"]) == (["trial-0000", "trial-0001"], "study_soup")
+
+
+def test_the_studys_report_tells_of_its_soup(apart: tuple[Path, Exported, Soup, list[str]]) -> None:
+    study, _, soup, _ = apart
+    assert load_study(study).soup == soup.sentence
+    pages = study_pages(load_study(study))
+    assert "Of the best trials' weights: average of trial-000" in pages[".md"]
+    assert "--soup 5 --to FOLDER" in pages[".html"]
+
+
+def test_nothing_is_written_into_an_archived_study(study: Path, tmp_path: Path) -> None:
+    (study / "MANIFEST.json").touch()
+    put(load_file(weights_of(study, 1) / "model.safetensors"), weights_of(study, 0))
+    soup_of(study, tmp_path / "model")
+    assert not (study / "soup.json").exists()
 
 
 def test_what_lowers_nothing_is_left_out(study: Path, tmp_path: Path) -> None:

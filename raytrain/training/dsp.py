@@ -49,13 +49,13 @@ def beside(clip: np.ndarray, sound: np.ndarray, *, snr_db: float) -> np.ndarray:
 
 def noise(kind: str, length: int, random: np.random.Generator) -> np.ndarray:
     """White noise, or pink: of a power that falls with frequency, 3 dB an octave."""
-    white = random.standard_normal(length, dtype=np.float32)
     if kind == "white":
-        return white
-    spectrum: np.ndarray = np.fft.rfft(white)
-    spectrum = spectrum / np.sqrt(np.maximum(np.arange(len(spectrum)), 1))
+        return random.standard_normal(length, dtype=np.float32)
+    whole = 1 << (length - 1).bit_length()  # a clip's own length may have large factors, and take ten times as long
+    spectrum: np.ndarray = np.fft.rfft(random.standard_normal(whole, dtype=np.float32))
+    spectrum[1:] /= np.sqrt(np.arange(1, len(spectrum), dtype=np.float32))
     spectrum[0] = 0.0
-    return np.fft.irfft(spectrum, length).astype(np.float32)
+    return np.fft.irfft(spectrum, whole)[:length].astype(np.float32)
 
 
 def part_of(sound: np.ndarray, length: int, random: np.random.Generator) -> np.ndarray:

@@ -19,16 +19,19 @@ def keeps_weights(
     kept = [record for record in records if record.checkpoint is not None]
     if search.keep_weights is None:
         return kept
-    ranked = ranked_trials(records, memory_limit_gib=memory_limit_gib)
     # Of trials that share a training one has the weights.
-    best = list(dict.fromkeys(record.inherited_from or record.trial_id for record in ranked))[: search.keep_weights]
+    trained = {record.trial_id: record.inherited_from or record.trial_id for record in records}
+    ranked = ranked_trials(records, memory_limit_gib=memory_limit_gib)
+    best = list(dict.fromkeys(trained[record.trial_id] for record in ranked))[: search.keep_weights]
     judged = finalists(records, count=search.finalists, memory_limit_gib=memory_limit_gib)
-    wanted = {*best, *(record.inherited_from or record.trial_id for record in judged)}
+    # Those of a study that was extended since are judged still.
+    before = [record.finalist_of for record in records if record.finalist_of is not None]
+    wanted = {*best, *(trained[trial_id] for trial_id in [*before, *(one.trial_id for one in judged)])}
     return [record for record in kept if record.trial_id in wanted or record.number == 0]
 
 
 def most_weights(search: Search) -> int:
-    """Of how many trials weights stay, at most."""
+    """Of how many trials weights stay, at most, in a study that is not extended once it has judged."""
     if search.keep_weights is None:
         return search.trials
     return min(search.trials, max(search.keep_weights, search.finalists) + 1)

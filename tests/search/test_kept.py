@@ -35,6 +35,11 @@ def test_a_finalist_stays_since_it_may_be_called_the_winner() -> None:
     assert numbers(ENDED, keep_weights=1, finalists=3) == [0, 1, 2, 3]
 
 
+def test_who_was_a_finalist_before_the_study_was_extended_stays() -> None:
+    repeat = trial(5, 0.45, finalist_of="trial-0004", checkpoint=None)
+    assert numbers([*ENDED, repeat], keep_weights=1, finalists=1) == [0, 1, 4]
+
+
 def test_a_split_of_a_training_takes_no_place() -> None:
     split = trial(5, 0.1, inherited_from="trial-0001", checkpoint=None)
     assert numbers([*ENDED, split], keep_weights=2) == [0, 1, 2]

@@ -147,7 +147,7 @@ def inputs_of(config: Baseline, *, may_share: bool = False) -> Inputs:
     if "://" in config.storage:
         raise InputError(f"storage: {config.storage}: runs are kept in folders; name one that every node can reach")
     weights.check(config.model)
-    if config.augmentation.noise_folder is not None:
+    if config.augmentation.noise_folder is not None and not may_share:  # what was trained is scored without it
         noise_files(config.augmentation.noise_folder)
     data = config.data
     train, scored = (_prepared(sources, data) for sources in (data.train_sources(), data.validation_sources()))

@@ -32,6 +32,7 @@ def measure_augmentation(corpus: Corpus, *, rounds: int) -> dict[str, Any]:
         "clips": len(clips),
         "mean_clip_s": round(mean_s, 3),
         "cores": cores,
+        "load_average": round(os.getloadavg()[0], 1),  # CPU time stands it, clips a second do not
         "read": _timed(lambda step: [corpus.audio(int(index)) for index in clips], len(clips), rounds),
         "log_mel": _timed(lambda step: log_mel(sounds, frames=window), len(clips), rounds),
         "changes": {

@@ -126,6 +126,20 @@ def _overhead(arguments: argparse.Namespace) -> Measured:
     )
 
 
+def _augmentation(arguments: argparse.Namespace) -> Measured:
+    from raytrain.benchmarks.augmenting import measure_augmentation
+    from raytrain.speech.corpus import prepare
+    from raytrain.speech.manifest import manifest_path
+
+    found = measure_augmentation(prepare(manifest_path(arguments.data)), rounds=arguments.rounds)
+    costs = ", ".join(f"{name} {cost['cpu_ms_per_clip']:g}" for name, cost in found["changes"].items())
+    return (
+        Path(arguments.out),
+        found | {"provenance": _provenance()},
+        f"CPU ms a clip of {found['mean_clip_s']:g} s: {costs}; its log-mel {found['log_mel']['cpu_ms_per_clip']:g}",
+    )
+
+
 def _silence(arguments: argparse.Namespace) -> Measured:
     from raytrain.release.models import find_model
 
@@ -227,6 +241,7 @@ _MEASURES: dict[str, Callable[[argparse.Namespace], Measured]] = {
     "memory": _memory,
     "search": _search,
     "overhead": _overhead,
+    "augmentation": _augmentation,
     "silence": _silence,
     "start": _start,
     "step": _beside_peer,

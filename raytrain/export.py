@@ -10,7 +10,8 @@ from raytrain.cli import Parser, run_door
 from raytrain.config.reader import apply_sample
 from raytrain.errors import InputError
 from raytrain.release.ct2 import PROVED, Quantization, require_ct2
-from raytrain.release.runs import Form, KeptRun, find_run, require_enough
+from raytrain.release.members import Candidates, of_run, of_study
+from raytrain.release.runs import Form, KeptRun, find_run
 from raytrain.release.target import require_free
 from raytrain.terminal import log_to_stderr, print_json, say
 
@@ -27,8 +28,7 @@ def _export() -> None:
     run = find_run(Path(arguments.run))
     if arguments.num_beams is not None:
         run = replace(run, config=apply_sample(run.config, {"prediction.num_beams": arguments.num_beams}))
-    if arguments.average is not None:
-        require_enough(run, arguments.average)
+    candidates = _candidates(arguments, run)
     if arguments.quantization and arguments.form != "ct2":
         raise InputError(f"--form {arguments.form}: --quantization is of --form ct2")
     if arguments.prove is not None and arguments.prove < (1 if arguments.form == "ct2" else 0):
@@ -39,6 +39,8 @@ def _export() -> None:
     hub = _hub(arguments)
     log_to_stderr()
     _announce(run)
+    for line in () if candidates is None else candidates.passed_over:
+        say(f"{line}; passed over")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # or generate() prints its settings at every call
     from raytrain.release.export import export  # here: what is wrong so far is reported before torch is imported
 
@@ -46,7 +48,7 @@ def _export() -> None:
         run,
         to=Path(arguments.to),
         form=arguments.form,
-        num_averaged=arguments.average,
+        candidates=candidates,
         say=say,
         quantization=arguments.quantization or "float32",
         num_proved=arguments.prove,
@@ -60,6 +62,17 @@ def _export() -> None:
         say(f"{done.folder / 'submission.zip'}: written")
     else:
         say(f"{done.folder}: read its README.md before you publish it; it names the manifest and the command as typed")
+
+
+def _candidates(arguments: argparse.Namespace, run: KeptRun) -> Candidates | None:
+    """What is averaged, if anything is."""
+    if arguments.soup is not None and arguments.average is not None:
+        raise InputError(
+            "--soup is of a study's trials and --average of one run's checkpoints; leave one of the two out"
+        )
+    if arguments.soup is not None:
+        return of_study(Path(arguments.run), arguments.soup)
+    return None if arguments.average is None else of_run(run, arguments.average)
 
 
 def _hub(arguments: argparse.Namespace) -> "Destination | None":
@@ -106,7 +119,10 @@ def _parser() -> argparse.ArgumentParser:
         help=f"validation clips that must come out as raytrain hears them, {PROVED} if not given; 0: export unproved, "
         "not of --form ct2",
     )
-    parser.add_argument("--average", type=int, metavar="K", help="average the best K checkpoints, if that is no worse")
+    parser.add_argument(
+        "--average", type=int, metavar="K", help="average those of the run's best K checkpoints that lower the error"
+    )
+    parser.add_argument("--soup", type=int, metavar="K", help="likewise, of the study's best K trials")
     parser.add_argument("--num-beams", type=int, metavar="N", help="instead of the run's prediction.num_beams")
     parser.add_argument(
         "--push", metavar="HUB_ID", help="of --form hf: upload it, too, once proved, as a private model"

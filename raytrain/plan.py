@@ -89,7 +89,11 @@ def _show(planned: dict[str, Any]) -> None:
     parts = ", ".join(f"{name.replace('_', ' ')} {gib:.2f}" for name, gib in own["parts"].items() if gib)
     split = f"{own['batch_size']} × {own['gradient_accumulation_steps']}"
     show(f"parts      {parts} GiB, of the baseline's own {split}")
-    show(f"disk       {planned['checkpoint_gib']:.1f} GiB a checkpoint, {planned['run_checkpoints_gib']:.1f} a run")
+    show(
+        f"disk       {planned['checkpoint_gib']:.1f} GiB a checkpoint, {planned['run_checkpoints_gib']:.1f} a run; "
+        f"a study keeps the weights of up to {planned['study_weights']} trials, {planned['study_weights_gib']:.1f} GiB "
+        "(search.keep_weights)"
+    )
     if planned["gpu_memory_gib"] is not None:
         largest = planned["largest_fitting_batch_size"]
         verdict = f"largest micro-batch: {largest}" if largest else "nothing fits as it is; what would change that:"

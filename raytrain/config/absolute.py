@@ -13,7 +13,7 @@ from raytrain.files import at_home
 
 def absolute(baseline: Baseline) -> Baseline:
     """The baseline with absolute paths; `demo`, a hub's ids and addresses such as s3://bucket stay what they are."""
-    data, model = baseline.data, baseline.model
+    data, model, noise = baseline.data, baseline.model, baseline.augmentation.noise_folder
     manifests = {
         "train_manifest": _manifests(data.train_sources()),
         "validation_manifest": _manifests(data.validation_sources()),
@@ -25,6 +25,7 @@ def absolute(baseline: Baseline) -> Baseline:
         update={
             "data": data.model_copy(update=manifests),
             "model": model.model_copy(update={"pretrained": _weights(model.pretrained)}),
+            "augmentation": baseline.augmentation.model_copy(update={"noise_folder": noise and _path(noise)}),
             "storage": storage,
         }
     )

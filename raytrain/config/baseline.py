@@ -5,6 +5,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from raytrain.config.augmentation import Augmentation
 from raytrain.config.languages import Rate, is_english_only, language_code, rate_of, unknown_language, unspoken
 from raytrain.config.manifests import Named, ScoredManifest, TrainManifest, Weighted, fault_in, sources_of
 from raytrain.config.section import Count, Section, Text
@@ -233,6 +234,7 @@ class Baseline(Section):
     audio: Audio = Audio()
     data: Data = Data()
     training: Training
+    augmentation: Augmentation = Augmentation()
     evaluation: Evaluation = Evaluation()
     prediction: Prediction = Prediction()
     scaling: Scaling = Scaling()

@@ -22,3 +22,9 @@ class RandomStream(IntEnum):
     """The utterances that evaluations score where they do not score all, for the whole run."""
     REPEATS = 5
     """The order in which the clips of a source take turns at being heard once more, keyed by the source's number."""
+    WAVEFORM = 6
+    """Which changes are made to a clip's sound and how strong they are, keyed by step and utterance."""
+    NOISE = 7
+    """The noise that is added to a clip, keyed by step and utterance."""
+    BABBLE = 8
+    """The clips that talk over another, and from where in each, keyed by step and utterance."""

@@ -95,6 +95,9 @@ class Search(Section):
     for a verdict on whether the winner is better or was luckier."""
     max_concurrent: Count = 4
     """Trials that run at once, where the hardware has room for them."""
+    keep_weights: Count | None = None
+    """Best trials whose weights stay in the study, besides the baseline's and the finalists'; null: those of all trials
+    that were trained to their end."""
     send_best_checkpoint: bool = False
     """Whether the best trial's weights go to Weights & Biases, too, as an artifact of the study's run."""
 

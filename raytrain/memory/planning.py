@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from raytrain.config.augmentation import Augmentation
 from raytrain.config.baseline import Baseline
 from raytrain.config.constants import GIB
 from raytrain.config.reader import apply_sample
@@ -24,6 +25,7 @@ from raytrain.memory.prediction import (
 )
 from raytrain.memory.step_peak import FLOAT_BYTES, StepShape
 from raytrain.search.axes import Axes, Sample
+from raytrain.search.kept import most_weights
 from raytrain.speech.extent import Extent
 from raytrain.whisper.variants import VARIANTS, Variant
 
@@ -72,6 +74,7 @@ def plan(baseline: Baseline, space: SearchSpace, gpu: Gpu, *, extent: Extent | N
         "changes": list(_changes(starting_point, longest, gpu)),
         "checkpoint_gib": _checkpoint_gib(baseline),
         "run_checkpoints_gib": _checkpoint_gib(baseline) * (baseline.training.keep_best + 1),
+        **study_weights(baseline, space),
     }
 
 
@@ -106,7 +109,8 @@ def _peak_gib(config: Baseline, longest: Longest) -> float:
 def _flops_per_clip(config: Baseline, extent: Extent | None) -> float:
     """What training on a clip of mean length costs in a batch of its like; without a corpus, on the longest."""
     mean = Longest(extent.mean_clip_s, estimated_label_tokens(extent.mean_text_bytes)) if extent else UNKNOWN
-    return train_flops_per_clip(step_shape(config, mean))
+    as_long_as_recorded = config.model_copy(update={"augmentation": Augmentation()})
+    return train_flops_per_clip(step_shape(as_long_as_recorded, mean))
 
 
 def _examples(config: Baseline, space: SearchSpace, extent: Extent | None) -> int | None:
@@ -128,6 +132,13 @@ def _checkpoint_gib(config: Baseline) -> float:
     v = VARIANTS[config.model.variant]
     frozen = v.encoder_parameters if config.model.freeze_encoder else v.fixed_parameters
     return FLOAT_BYTES * (v.parameters + config.training.moments() * (v.parameters - frozen)) / GIB
+
+
+def study_weights(baseline: Baseline, space: SearchSpace) -> dict[str, Any]:
+    """What a study leaves on the disk: of how many trials it keeps the weights, at most, and their size."""
+    kept = most_weights(space.search)
+    weights_gib = FLOAT_BYTES * VARIANTS[baseline.model.variant].parameters / GIB
+    return {"study_weights": kept, "study_weights_gib": kept * weights_gib}
 
 
 def _changes(config: Baseline, longest: Longest, gpu: Gpu) -> Iterator[dict[str, Any]]:

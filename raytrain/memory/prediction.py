@@ -105,11 +105,14 @@ def predict(baseline: Baseline, longest: Longest = UNKNOWN) -> PredictedPeak:
 
 
 def step_shape(baseline: Baseline, longest: Longest = UNKNOWN) -> StepShape:
-    """The shape of the largest training step."""
+    """The shape of the largest training step, in which a clip may be slowed down."""
+    longest_s, audio = longest.clip_s, baseline.audio
+    if longest_s is not None and longest_s <= audio.max_window_s:
+        longest_s = baseline.augmentation.longest_s(longest_s, max_window_s=audio.max_window_s)
     return StepShape(
         variant=VARIANTS[baseline.model.variant],
         batch_size=baseline.training.batch_size,
-        window_s=longest_window_s(baseline, longest.clip_s),
+        window_s=longest_window_s(baseline, longest_s),
         label_tokens=_longest_label_tokens(baseline, longest),
         precision=baseline.training.precision,
         gradient_checkpointing=baseline.model.gradient_checkpointing,

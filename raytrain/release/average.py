@@ -1,8 +1,7 @@
-"""The best k checkpoints as one: their weights averaged, scored beside the best single one, kept if it is no worse."""
+"""Several weights as one: files of weights in, their mean out; and how a model folder scores, as the run itself did."""
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,67 +10,28 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from raytrain.config.baseline import Baseline
-from raytrain.config.languages import rate_of
 from raytrain.errors import InputError
-from raytrain.release.model_folder import WEIGHTS, copy_model
-from raytrain.release.runs import KeptCheckpoint, KeptRun
-from raytrain.results.rates import as_written
+from raytrain.release.runs import KeptCheckpoint
 from raytrain.speech.corpus import Corpus
 from raytrain.training import precision as precisions
 from raytrain.training.evaluation import Evaluated, evaluate
 from raytrain.whisper import weights
 
 
-@dataclass(frozen=True)
-class Averaged:
-    """An average beside the best single checkpoint, both scored just now on the utterances that scored the run."""
-
-    folder: Path
-    steps: list[int]
-    average: Evaluated
-    single: Evaluated
-
-    @property
-    def is_kept(self) -> bool:
-        """Whether the average is exported: it is no worse than the best single checkpoint."""
-        return self.average.word_errors.wer <= self.single.word_errors.wer
-
-    @property
-    def sentence(self) -> str:
-        """What came of averaging, for the person and the model card."""
-        steps, rate = ", ".join(map(str, self.steps[:-1])), rate_of(self.average.text_language)
-        verdict = "kept" if self.is_kept else "not kept: the best single one is exported"
-        return (
-            f"average of steps {steps} and {self.steps[-1]}: {rate} {self.average.word_errors.wer:.4f} against "
-            f"{self.single.word_errors.wer:.4f} of step {self.steps[0]} alone; {verdict}"
-        )
-
-    def as_dict(self) -> dict[str, Any]:
-        values = {
-            "steps": self.steps,
-            "eval_wer": self.average.word_errors.wer,
-            "best_single_eval_wer": self.single.word_errors.wer,
-            "kept": self.is_kept,
-        }
-        return as_written(values, rate_of(self.average.text_language))
-
-
-def average(run: KeptRun, count: int, *, corpus: Corpus, into: Path) -> Averaged:
-    """Write the average of the run's `count` best into a folder, and score it."""
-    chosen = run.checkpoints[:count]
-    copy_model(run.best.folder, into, with_weights=False)
-    average_weights([one.folder / WEIGHTS for one in chosen], into / WEIGHTS)
-    indices = scored_indices(run.best, corpus)
-    single, averaged = (score(folder, run.config, corpus, indices) for folder in (run.best.folder, into))
-    return Averaged(into, [one.step for one in chosen], averaged, single)
-
-
 def average_weights(files: Sequence[Path], into: Path) -> None:
-    """Average weights tensor by tensor, in float64: the order of the files changes no bit that float32 can hold."""
+    """Average weights tensor by tensor, in float64: the order of the files changes no bit that float32 can hold.
+
+    InputError where one has other tensors than the first.
+    """
     with ExitStack() as stack:
         opened = [stack.enter_context(safe_open(file, framework="pt")) for file in files]
-        names = list(opened[0].keys())
-        mean = {name: _mean([file.get_tensor(name) for file in opened]) for name in names}
+        shapes = [{name: file.get_slice(name).get_shape() for name in file.keys()} for file in opened]  # noqa: SIM118
+        for file, found in zip(files, shapes, strict=True):
+            if found != shapes[0]:
+                raise InputError(
+                    f"{file}: has other tensors than {files[0]}; weights of one size and family have a mean"
+                )
+        mean = {name: _mean([file.get_tensor(name) for file in opened]) for name in shapes[0]}
     save_file(mean, into, metadata={"format": "pt"})
 
 

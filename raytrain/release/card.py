@@ -48,6 +48,8 @@ class ExportScore:
     """The step of the checkpoint that is exported, or the steps of those that were averaged."""
     note: str | None = None
     """What came of averaging, where it was asked for."""
+    members: Sequence[str] = ()
+    """The names of the weights that were averaged. The rows are then of the children by whom they were not chosen."""
 
     @property
     def word_errors(self) -> WordErrors:
@@ -58,6 +60,13 @@ class ExportScore:
     def cer(self) -> float | None:
         """CER over all utterances; None where an earlier version scored them, by words and as English."""
         return character_rate(self.rows)
+
+    @property
+    def weights(self) -> str:
+        """Which weights these are."""
+        if self.members:
+            return f"the average of those of {', '.join(self.members)}"
+        return f"of step {self.steps[0]}"
 
     @property
     def several_sources(self) -> bool:
@@ -126,7 +135,7 @@ def model_card(run: KeptRun, score: ExportScore, *, window: Audio, proof: Proof 
 
 def _without_folders(config: Baseline) -> Baseline:
     """For others to read: a path by its last part, since where it lies on this machine is nobody's business."""
-    data, model = config.data, config.model
+    data, model, noise = config.data, config.model, config.augmentation.noise_folder
     manifests = {
         "train_manifest": _last_parts(data.train_manifest, data.train_sources()),
         "validation_manifest": _last_parts(data.validation_manifest, data.validation_sources()),
@@ -138,6 +147,7 @@ def _without_folders(config: Baseline) -> Baseline:
         update={
             "data": data.model_copy(update=manifests),
             "model": model.model_copy(update={"pretrained": weights}),
+            "augmentation": config.augmentation.model_copy(update={"noise_folder": noise and Path(noise).name}),
             "storage": config.storage if "://" in config.storage else Path(config.storage).name,
         }
     )

@@ -13,20 +13,23 @@ import numpy as np
 from raytrain.config.baseline import Audio
 from raytrain.config.languages import Rate
 from raytrain.errors import InputError
-from raytrain.files import at_home, read_as, write_sums, write_text
+from raytrain.files import at_home, read_as, write_json, write_sums, write_text
 from raytrain.release.alone import beside_model
-from raytrain.release.average import Averaged, average, scored_indices
+from raytrain.release.average import scored_indices
 from raytrain.release.card import ExportScore, model_card
 from raytrain.release.ct2 import PROVED, Quantization, convert
 from raytrain.release.elsewhere import heard_by_folder, heard_by_submission
 from raytrain.release.forecast import Forecast, forecast
+from raytrain.release.members import Candidates, soup_run
 from raytrain.release.model_folder import add_facts, copy_model, set_prediction, weights_bytes
 from raytrain.release.proof import prove, prove_alone, sample
 from raytrain.release.proved import Proof, Tool
-from raytrain.release.runs import RAYTRAIN, Form, KeptRun, require_enough
+from raytrain.release.runs import RAYTRAIN, Form, KeptRun, is_archived
+from raytrain.release.soup import Soup, make_soup
 from raytrain.release.submission import SUBMISSION, unpacked, write_submission
 from raytrain.release.target import placed, require_free, require_space
 from raytrain.results.rates import as_written
+from raytrain.results.study_results import SOUP
 from raytrain.speech.corpus import Corpus
 from raytrain.trial.inputs import inputs_of
 from raytrain.whisper.hearing import FULL_WINDOW_S
@@ -48,7 +51,7 @@ class Exported:
     folder: Path
     form: Form
     score: ExportScore
-    averaged: Averaged | None
+    soup: Soup | None
     forecast: Forecast | None
     proof: Proof | None
     """What the exported form was measured to hear; None where no proof was asked for."""
@@ -61,7 +64,7 @@ class Exported:
             "form": self.form,
             "steps": list(self.score.steps),
             "eval_wer": self.score.word_errors.wer if self.score.rows else None,
-            "average": self.averaged and self.averaged.as_dict(),
+            "soup": self.soup and self.soup.as_dict(),
             "forecast": self.forecast and self.forecast.as_dict(),
             "proof": self.proof and self.proof.as_dict(),
         }
@@ -82,12 +85,12 @@ def export(
     *,
     to: Path,
     form: Form,
-    num_averaged: int | None,
+    candidates: Candidates | None = None,
     say: Callable[[str], None],
     quantization: Quantization = "float32",
     num_proved: int | None = None,
 ) -> Exported:
-    """Export a run's best checkpoint, or the average of its `num_averaged` best if that is no worse; `say` prints.
+    """Export a run's best checkpoint, or the soup of the candidates if that is no worse; `say` prints.
 
     The export must hear the same as raytrain in `num_proved` validation clips; None: in 32, or, where it is its own
     code that hears them, as many of these as two minutes are enough for. 0: unproved, which ct2 cannot be. The form
@@ -95,19 +98,17 @@ def export(
     """
     target = at_home(to).absolute()
     require_free(target)
-    if num_averaged is not None:
-        require_enough(run, num_averaged)
-    copies = 1 + (form != "hf") + (num_averaged is not None)
+    copies = 1 + (form != "hf") + (candidates is not None)
     require_space(target, needed_bytes=copies * weights_bytes(run.best.folder))
     scored = None if num_proved == 0 else _clips(run, form, PROVED if num_proved is None else num_proved)
     most_s = {} if num_proved is None else {"most_s": math.inf}
     with placed(target) as built:
-        averaged = None
-        if num_averaged is not None:
-            averaged = average(run, num_averaged, corpus=_validation_corpus(run), into=built.with_name("averaged"))
-            say(averaged.sentence)
-        score = _score(run, averaged)
-        weights = run.best.folder if averaged is None or not averaged.is_kept else averaged.folder
+        soup = None
+        if candidates is not None:
+            corpus = _validation_corpus(run)
+            soup = make_soup(candidates, corpus=corpus, into=built.with_name("averaged"), say=say)
+            say(soup.sentence)
+        run, score, weights = _chosen(run, candidates, soup)
         timed = proof = None
 
         def proved_by(tool: Tool, hear: Callable[[Sequence[np.ndarray]], list[str]]) -> Proof | None:
@@ -145,7 +146,9 @@ def export(
                 write_sums(built, but=(README,))
             case unknown:
                 assert_never(unknown)
-    return Exported(target, form, score, averaged, timed, proof, run.config.model.rate())
+    if candidates is not None and candidates.of == "trials" and soup is not None:
+        _tell_report(candidates.several[0].run.folder, soup, say=say)
+    return Exported(target, form, score, soup, timed, proof, run.config.model.rate())
 
 
 def _clips(run: KeptRun, form: Form, count: int) -> _Scored:
@@ -161,12 +164,26 @@ def _clips(run: KeptRun, form: Form, count: int) -> _Scored:
     return _Scored(corpus, indices, proved)
 
 
-def _score(run: KeptRun, averaged: Averaged | None) -> ExportScore:
-    if averaged is None:
-        return ExportScore(run.best.utterances(), [run.best.step])
-    if averaged.is_kept:
-        return ExportScore(averaged.average.utterances, averaged.steps, averaged.sentence)
-    return ExportScore(averaged.single.utterances, averaged.steps[:1], averaged.sentence)
+def _chosen(run: KeptRun, candidates: Candidates | None, soup: Soup | None) -> tuple[KeptRun, ExportScore, Path]:
+    """The run that is exported, how it scored, and the folder of its weights."""
+    if candidates is None or soup is None or soup.judged is None or not soup.is_kept:
+        note = None if soup is None else soup.sentence
+        return run, ExportScore(run.best.utterances(), [run.best.step], note), run.best.folder
+    members, rows = soup.members, soup.judged.soup.utterances
+    score = ExportScore(
+        rows, [one.checkpoint.step for one in members], soup.sentence, members=[one.name for one in members]
+    )
+    return soup_run(candidates, members[0], prediction=run.config.prediction), score, soup.folder
+
+
+def _tell_report(study: Path, soup: Soup, *, say: Callable[[str], None]) -> None:
+    """Leave in the study's folder what came of its soup; not in an archive's, where every file has its sum."""
+    if is_archived(study):
+        return
+    try:
+        write_json(study / SOUP, soup.as_dict() | {"sentence": soup.sentence})
+    except OSError as error:
+        say(f"{study / SOUP}: {error.strerror}: the study's report will not tell of the soup")
 
 
 def _write_model(run: KeptRun, score: ExportScore, weights: Path, *, into: Path) -> None:
@@ -174,7 +191,13 @@ def _write_model(run: KeptRun, score: ExportScore, weights: Path, *, into: Path)
     prediction = run.config.prediction
     set_prediction(into, prediction)
     wer = score.word_errors.wer if score.rows else run.best.eval_wer
-    facts = {"steps": list(score.steps), "eval_wer": wer, "prediction": prediction.model_dump(), "run": run.name}
+    facts = {
+        "steps": list(score.steps),
+        "members": list(score.members),
+        "eval_wer": wer,
+        "prediction": prediction.model_dump(),
+        "run": run.name,
+    }
     add_facts(into, as_written(facts, run.config.model.rate()))
     for name, text in beside_model().items():
         write_text(into / name, text)

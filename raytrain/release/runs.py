@@ -90,19 +90,6 @@ def find_run(path: Path) -> KeptRun:
     raise InputError(f"{path}: neither a fit (fit.json), nor a study (study.json), nor a checkpoint ({RAYTRAIN})")
 
 
-def require_enough(run: KeptRun, count: int) -> None:
-    """Refuse to average more checkpoints than the run kept, or fewer than two."""
-    if count < 2:
-        raise InputError(f"--average {count}: an average takes 2 checkpoints or more")
-    if count > len(run.checkpoints):
-        way_out = (
-            "a trial keeps its latest alone: train its values with python -m raytrain.fit"
-            if run.trial is not None
-            else "training.keep_best says how many a fit keeps"
-        )
-        raise InputError(f"--average {count}: {run.name} has {len(run.checkpoints)} checkpoint(s) here; {way_out}")
-
-
 def _fit(folder: Path, checkpoints: list[Path]) -> KeptRun:
     description = read_description(folder, to_go_on=True)
     whole, damaged = _whole(checkpoints, description.baseline.model, of=folder)
@@ -134,13 +121,18 @@ def _study(folder: Path) -> KeptRun:
 
 def _trial(study: StudyResults, trial: TrialRecord, checkpoint: Path) -> KeptRun:
     whole, damaged = _whole([checkpoint], trial.config.model, of=study.folder)
+    return replace(run_of_trial(study, trial, whole), damaged=damaged)
+
+
+def run_of_trial(study: StudyResults, trial: TrialRecord, checkpoints: list[KeptCheckpoint]) -> KeptRun:
+    """A trial of a study with its whole checkpoints."""
     return KeptRun(
         name=f"{study.folder.name}_{trial.trial_id}",
         folder=study.folder,
         description=replace(study.description, baseline=trial.config),
         config=trial.config,
-        checkpoints=whole,
-        damaged=damaged,
+        checkpoints=checkpoints,
+        damaged=[],
         history=trial.history,
         trial=trial,
     )
@@ -170,24 +162,34 @@ def _kept_in(folder: Path) -> list[Path]:
 
 def _whole(folders: list[Path], model: Model, *, of: Path) -> tuple[list[KeptCheckpoint], list[str]]:
     """The checkpoints that are as they were written, the lowest WER first, and a line on each that is not."""
-    found, damaged = [], []
-    for folder in (folder for folder in folders if folder.is_dir()):
-        unneeded = ("training_state.pt", *(() if (folder / UTTERANCES).exists() else (UTTERANCES,)))
-        fault = written_fault(folder, model.model_copy(update={"pretrained": str(folder)}), but=unneeded)
-        try:
-            facts = read_as(folder / RAYTRAIN, _Facts) if fault is None else None
-        except InputError as error:
-            facts, fault = None, str(error)
-        if facts is None:
-            damaged.append(f"{folder}: {fault}")
-        else:
-            rate = facts.eval_cer if facts.eval_wer is None else facts.eval_wer
-            found.append(KeptCheckpoint(folder, facts.step, rate, facts.source))
+    read = [(folder, read_checkpoint(folder, model)) for folder in folders if folder.is_dir()]
+    found = [one for _, one in read if isinstance(one, KeptCheckpoint)]
+    damaged = [f"{folder}: {fault}" for folder, fault in read if isinstance(fault, str)]
     if not found:
         _refuse(of, damaged)
     scored = [one for one in found if one.eval_wer is not None]  # the others only serve to go on from
     found = scored or found
     return sorted(found, key=lambda one: (math.inf if one.eval_wer is None else one.eval_wer, -one.step)), damaged
+
+
+def read_checkpoint(folder: Path, model: Model) -> KeptCheckpoint | str:
+    """The checkpoint in a folder, or what is wrong with it."""
+    unneeded = ("training_state.pt", *(() if (folder / UTTERANCES).exists() else (UTTERANCES,)))
+    fault = written_fault(folder, model.model_copy(update={"pretrained": str(folder)}), but=unneeded)
+    if fault is not None:
+        return fault
+    try:
+        facts = read_as(folder / RAYTRAIN, _Facts)
+    except InputError as error:
+        return str(error)
+    return KeptCheckpoint(
+        folder, facts.step, facts.eval_cer if facts.eval_wer is None else facts.eval_wer, facts.source
+    )
+
+
+def is_archived(folder: Path) -> bool:
+    """Whether a run's folder lies in an archive."""
+    return any((place / MANIFEST).is_file() for place in (folder, *folder.parents))
 
 
 def _refuse(folder: Path, damaged: list[str]) -> Never:

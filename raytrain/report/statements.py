@@ -120,6 +120,11 @@ def commands(study: StudyResults) -> list[tuple[str, str]]:
     offered = [
         (study.best, "Train with the best values", f"{train}/best.yaml"),
         (study.front, "Train with another trial of the front", f"{train}/front/TRIAL.yaml"),
+        (
+            sum(one.checkpoint is not None for one in study.records) > 1,
+            "Average the best trials' weights, where that is better",
+            f"python -m raytrain.export {name} --soup 5 --to FOLDER",
+        ),
         (line, "Repeat this study", shlex.join(line or [])),
         (True, "Go on with it, with more trials", f"python -m raytrain.tune --resume {name} --trials N"),
     ]

@@ -17,6 +17,16 @@ from raytrain.results.records import Outcome, TrialRecord
 from raytrain.results.transcripts import Scored, counts, read_rows, transcripts_path
 from raytrain.results.verdict import Verdict, verdict
 
+SOUP = "soup.json"
+"""What export --soup leaves in a study's folder: members and figures, for the report."""
+
+
+@dataclass(frozen=True)
+class _Souped:
+    """What is read of that file."""
+
+    sentence: str
+
 
 @dataclass(frozen=True)
 class StudyResults:
@@ -29,6 +39,8 @@ class StudyResults:
     verdict: Verdict
     importance: dict[str, float] = field(default_factory=dict)
     """By varied key, its share in what sets the best trials apart; empty where nobody worked it out."""
+    soup: str | None = None
+    """What came of averaging the best trials' weights; None where nobody did."""
 
     @property
     def vary(self) -> Mapping[str, Variation]:
@@ -79,8 +91,15 @@ def load_study(folder: Path) -> StudyResults:
         raise InputError(f"{folder}: a fit, with no trials; a report is of a study, or of several runs side by side")
     records = sorted(Ledger(folder).read(), key=lambda record: (record.number, record.started_at))
     found = verdict(records, folder, memory_limit_gib=description.memory_limit_gib)
-    path = folder / "importance.json"
-    return StudyResults(folder, description, records, found, read_as(path, dict[str, float]) if path.exists() else {})
+    importance, soup = folder / "importance.json", folder / SOUP
+    return StudyResults(
+        folder,
+        description,
+        records,
+        found,
+        importance=read_as(importance, dict[str, float]) if importance.exists() else {},
+        soup=read_as(soup, _Souped).sentence if soup.exists() else None,
+    )
 
 
 def outcomes(records: Iterable[TrialRecord]) -> list[tuple[Outcome, int, list[str]]]:

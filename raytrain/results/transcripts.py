@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated, NotRequired
+from typing import Annotated, NotRequired, Self
 
 import numpy as np
 import pyarrow as pa
@@ -60,6 +60,18 @@ class UtteranceCounts:
     child_ids: np.ndarray
     edits: np.ndarray
     words: np.ndarray
+
+    @classmethod
+    def of(cls, rows: Sequence[Scored]) -> Self:
+        """The counts of rows at hand, in whatever order they come."""
+        ordered = sorted(rows, key=lambda row: row["utterance_id"])
+        each = [counts(row) for row in ordered]
+        return cls(
+            utterance_ids=np.array([row["utterance_id"] for row in ordered]),
+            child_ids=np.array([row["child_id"] for row in ordered]),
+            edits=np.array([one.edits for one in each]),
+            words=np.array([one.reference_words for one in each]),
+        )
 
     def pairs_with(self, other: "UtteranceCounts") -> bool:
         """Whether both scored the same utterances, of the same children, against the same number of words."""

@@ -71,6 +71,16 @@ def verdict(records: Sequence[TrialRecord], folder: Path, *, memory_limit_gib: f
     )
 
 
+def judged_weights(found: Comparison) -> Finding:
+    """What can be said of one set of weights beside another, trained already: there is no luck of training left in it,
+    and the children alone decide."""
+    if found.num_children < MIN_CHILDREN:
+        return Finding.TOO_LITTLE_DATA
+    if found.high < 0:
+        return Finding.BETTER
+    return Finding.WORSE if found.low > 0 else Finding.NOT_DISTINGUISHABLE
+
+
 def _repeated(records: Sequence[TrialRecord], folder: Path, baseline: TrialRecord) -> dict[str, Contender]:
     """Finalists and baseline by their further trainings; those that chose the finalists are left out."""
     trainings = _trainings([(one.finalist_of, one) for one in records if one.finalist_of is not None], folder)

@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from raytrain.files import take_out
 from raytrain.memory.admission import Admission, as_capped
 from raytrain.memory.footprint import Footprint
 from raytrain.results.provenance import gpus
@@ -18,6 +17,7 @@ from raytrain.study.packing import Room
 from raytrain.study.projection import Projection
 from raytrain.study.proposals import Proposals, Repeats
 from raytrain.study.study import Study
+from raytrain.study.tidy import let_go, tidy
 from raytrain.study.watcher import Lines, Machine, Watcher
 from raytrain.tracking.background import Background, LaterRun
 from raytrain.tracking.content import trial_run
@@ -66,7 +66,7 @@ def run_study(
             repeats = Repeats(study)
             if repeats.remaining and not asked_to_stop.is_set():
                 _tune(study, hardware, repeats, asked_to_stop, on_end, watcher, forks)
-        _tidy(study)
+        tidy(study)
         return history.records, asked_to_stop.is_set()
 
 
@@ -105,6 +105,7 @@ def _tune(
 
     def ended(record: TrialRecord) -> None:
         room.give_back(record.number)
+        let_go(study, but=record)
         watcher.ends(record)
         on_end(record)
 
@@ -191,15 +192,6 @@ def _admission(study: Study, hardware: Hardware, *, use_gpu: bool) -> Admission:
         return Admission(footprint, card_gib=None, limit_gib=None)
     card_gib = as_capped(hardware.largest_card_gib, study.baseline)
     return Admission(footprint, card_gib=card_gib, limit_gib=study.description.memory_limit_gib)
-
-
-def _tidy(study: Study) -> None:
-    """Free what ended trials no longer need: gigabytes each. Once no process of theirs can still write there."""
-    for record in study.history.records:
-        if record.checkpoint is None:
-            shutil.rmtree(study.runs / record.trial_id, ignore_errors=True)
-        else:
-            take_out(study.folder / record.checkpoint, "training_state.pt")
 
 
 def _folder_of(trial: Any) -> str:

@@ -18,6 +18,7 @@ from raytrain.speech.batches import BatchPlan, EffectiveBatch
 from raytrain.speech.corpus import Corpus
 from raytrain.training.augment import augmented_log_mel
 from raytrain.training.distributed import rank, run_on_all_or_none
+from raytrain.training.perturb import Perturbed
 from raytrain.whisper.labels import PROMPT_TOKENS, encode
 from raytrain.whisper.window import fitted_seconds, frames, jittered_seconds
 
@@ -59,10 +60,21 @@ class Feed:
     """The data of any step, as a pure function of its number."""
 
     def __init__(
-        self, config: Baseline, corpus: Corpus, plan: BatchPlan, *, labels: "Labels", num_mel_bins: int
+        self,
+        config: Baseline,
+        corpus: Corpus,
+        plan: BatchPlan,
+        *,
+        labels: "Labels",
+        num_mel_bins: int,
+        threads: int = 0,
     ) -> None:
+        """`threads` change the sound of clips side by side, where it is changed at all."""
         self._config, self._corpus, self._plan, self._labels = config, corpus, plan, labels
         self._num_mel_bins = num_mel_bins
+        self._perturbed = (
+            Perturbed(config, corpus, training=plan.indices, threads=threads) if config.augmentation.is_on else None
+        )
 
     def __call__(self, step: int) -> StepData:
         training = self._config.training
@@ -83,11 +95,14 @@ class Feed:
 
     def window_s(self, batch: EffectiveBatch) -> float:
         """The audio window of an effective batch, in seconds."""
-        return jittered_seconds(batch.longest_s, self._config.audio, extra_s=batch.extra_s)
+        longest_s = float(self._seconds(batch.indices, batch.step).max())
+        return jittered_seconds(longest_s, self._config.audio, extra_s=batch.extra_s)
 
     def largest(self) -> MicroBatch:
         """The largest possible micro-batch, with the longest window and the longest labels, filled with zeros."""
-        longest_s = float(self._plan.durations_s[self._plan.indices].max())
+        longest_s = self._config.augmentation.longest_s(
+            float(self._plan.durations_s[self._plan.indices].max()), max_window_s=self._config.audio.max_window_s
+        )
         window_s = fitted_seconds(longest_s, self._config.audio, extra_s=self._config.audio.jitter_s)
         size = self._config.training.batch_size
         labels = torch.zeros(self._labels.longest(self._plan.indices), dtype=torch.int64)
@@ -98,15 +113,27 @@ class Feed:
 
     def _micro_batch(self, indices: np.ndarray, *, step: int, window_s: float) -> MicroBatch:
         mel = augmented_log_mel(
-            [self._corpus.audio(int(index)) for index in indices],
+            self._sounds(indices, step),
             self._config.training,
             frames=frames(window_s),
             num_mel_bins=self._num_mel_bins,
-            clip_frames=[frames(float(self._corpus.durations_s[index])) for index in indices],
+            clip_frames=[frames(float(seconds)) for seconds in self._seconds(indices, step)],
             utterances=indices.tolist(),
             step=step,
         )
         return MicroBatch(mel, _padded([self._labels[index] for index in indices]))
+
+    def _seconds(self, indices: np.ndarray, step: int) -> np.ndarray:
+        """How long these clips are as this step hears them."""
+        if self._perturbed is None:
+            return self._plan.durations_s[indices]
+        return self._perturbed.seconds(indices, step=step)
+
+    def _sounds(self, indices: np.ndarray, step: int) -> list[np.ndarray]:
+        """Their sound as this step hears it."""
+        if self._perturbed is None:
+            return [self._corpus.audio(int(index)) for index in indices]
+        return self._perturbed.sounds(indices, step=step)
 
 
 def _padded(labels: Sequence[Sequence[int]]) -> torch.Tensor:

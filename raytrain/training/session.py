@@ -34,6 +34,7 @@ from raytrain.training.loop import Diverged, StepProgress, train
 from raytrain.training.milestones import Milestones
 from raytrain.training.optimizer import learning_rate, make_optimizer
 from raytrain.training.peaks import MemoryMeter
+from raytrain.training.perturb import spare_threads
 from raytrain.training.probe import probe_training
 from raytrain.training.rows import Rows
 from raytrain.whisper import weights
@@ -107,7 +108,14 @@ class Session:
             weights=[source.weight for source in config.data.train_sources()],
         )
         num_mel_bins = self._whisper.model.config.num_mel_bins
-        self._feed = Feed(config, self.corpus, self._plan, labels=labels, num_mel_bins=num_mel_bins)
+        self._feed = Feed(
+            config,
+            self.corpus,
+            self._plan,
+            labels=labels,
+            num_mel_bins=num_mel_bins,
+            threads=spare_threads() if device.type == "cuda" else 0,
+        )
         self._milestones = Milestones(
             config,
             self._plan,

@@ -22,6 +22,7 @@ from raytrain.speech.halves import Halves
 from raytrain.speech.joined_corpus import join, open_corpora
 from raytrain.speech.listing import listing
 from raytrain.speech.manifest import manifest_path
+from raytrain.speech.noises import noise_files
 from raytrain.speech.problems import Kind
 from raytrain.speech.repeats import Repeats
 from raytrain.speech.split import Split, split_by_child, whole
@@ -146,6 +147,8 @@ def inputs_of(config: Baseline, *, may_share: bool = False) -> Inputs:
     if "://" in config.storage:
         raise InputError(f"storage: {config.storage}: runs are kept in folders; name one that every node can reach")
     weights.check(config.model)
+    if config.augmentation.noise_folder is not None and not may_share:  # what was trained is scored without it
+        noise_files(config.augmentation.noise_folder)
     data = config.data
     train, scored = (_prepared(sources, data) for sources in (data.train_sources(), data.validation_sources()))
     corpus, validation = join(train), join(scored) if scored else None

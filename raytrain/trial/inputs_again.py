@@ -8,6 +8,7 @@ from raytrain.files import as_kind, at_home, sha256_of
 from raytrain.results.description import Description
 from raytrain.speech.apart import counted
 from raytrain.speech.listing import difference
+from raytrain.speech.noises import noise_files
 from raytrain.trial.inputs import DATA_FILE, Inputs, inputs_of
 
 _Counts = int | dict[str, int]
@@ -45,6 +46,8 @@ def inputs_again(description: Description, folder: Path) -> tuple[Description, I
     """
     another = f"begin another {'fit' if description.space is None else 'study'}"
     _require_manifests(description, folder, another=another)
+    if description.baseline.augmentation.noise_folder is not None:
+        noise_files(description.baseline.augmentation.noise_folder)
     inputs = inputs_of(description.baseline, may_share=True)
     now = replace(description, data=inputs.described())
     before, after = (_Recorded.of(one, folder) for one in (description, now))

@@ -4,12 +4,13 @@ from raytrain.config.baseline import Baseline
 from raytrain.config.derived import derived
 from raytrain.config.dump import dump_tree, dump_yaml
 from raytrain.config.space import SearchSpace
+from raytrain.memory.planning import study_weights
 from raytrain.terminal import print_json, show
 
 
 def show_resolved(baseline: Baseline, space: SearchSpace | None = None, *, as_json: bool) -> None:
     """Print the resolved configuration and what follows from it: what is not known without data is null."""
-    numbers = derived(baseline, None)
+    numbers = derived(baseline, None) | ({} if space is None else study_weights(baseline, space))
     asked = {} if space is None else {"space": space.model_dump()}
     if as_json:
         print_json({"config": baseline.model_dump(), "derived": numbers, **asked})
@@ -17,7 +18,7 @@ def show_resolved(baseline: Baseline, space: SearchSpace | None = None, *, as_js
     # What a terminal must not see stands escaped as YAML escapes it: it reads back to the same.
     show(dump_yaml(baseline).rstrip("\n"))
     for name, value in numbers.items():
-        show(f"# {name}: {'null' if value is None else value}")
+        show(f"# {name}: {'null' if value is None else f'{value:.4g}' if isinstance(value, float) else value}")
     for tree in asked.values():
         for line in dump_tree(tree).splitlines():
             show(f"# {line}")

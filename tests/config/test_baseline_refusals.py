@@ -131,6 +131,10 @@ def test_faults_of_overrides_are_told_beside_a_file_that_is_no_yaml(refused_base
         ("training.batch_size=x", "must be a whole number, got the text 'x'"),
         ("training.batch_size=", "must be a whole number, got null"),
         ("training.batch_size.x=1", "training.batch_size is a value, not a section"),
+        ("augmentation.noise_low_snr_db=loud", "must be a number, got the text 'loud'"),
+        ("augmentation.speed_high=2.5", "must be at most 2, got 2.5"),
+        ("augmentation.speed_low=0.4", "must be at least 0.5, got 0.4"),
+        ("augmentation.babble_probability=1.5", "must be at most 1, got 1.5"),
         ("storage.bucket=1", "storage is a value, not a section"),
         ("trainin=1", "unknown key; did you mean 'training'?"),
         ("training=1", "must be a section of keys, got 1"),
@@ -160,6 +164,11 @@ def test_a_rule_between_keys_names_the_overrides_beside_the_section(
     assert told.startswith(
         "b.yaml:4 with override training.num_epochs=null and override training.seed=3: training: set num_epochs"
     )
+
+
+def test_a_range_the_wrong_way_round_names_both_its_ends(refused_baseline: Refused, good_baseline: str) -> None:
+    (told,) = refused_baseline(good_baseline, "augmentation.speed_low=1.2")
+    assert told.endswith("augmentation: speed_low is 1.2 and speed_high is 1.1: low must not be above high")
 
 
 def test_a_sample_is_judged_like_a_file(folder: Path) -> None:

@@ -17,7 +17,7 @@ from raytrain.config.schema import schemas
 from raytrain.config.space import SearchSpace
 
 BASELINES = ["tiny", "base", "small", "medium", "large-v3", "turbo"]
-SPACES = ["batching", "learning", "full", "smoke"]
+SPACES = ["batching", "learning", "full", "augmentation", "smoke"]
 
 
 def dotted(tree: dict[str, object]) -> list[str]:

@@ -28,7 +28,7 @@ FP32 = precisions.resolve("fp32", device=torch.device("cpu"))
 
 
 def exported(run: KeptRun, folder: Path) -> Path:
-    return export(run, to=folder, form="hf", num_averaged=None, say=print, num_proved=0).folder
+    return export(run, to=folder, form="hf", say=print, num_proved=0).folder
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from raytrain.release.runs import find_run
 @pytest.fixture(scope="module")
 def exported(fit: Path, tmp_path_factory: pytest.TempPathFactory) -> Exported:
     to = tmp_path_factory.mktemp("exported") / "model"
-    return export(find_run(fit), to=to, form="ct2", num_averaged=None, say=print, num_proved=1)
+    return export(find_run(fit), to=to, form="ct2", say=print, num_proved=1)
 
 
 def test_a_fit_becomes_a_folder_for_faster_whisper_that_was_proved(exported: Exported, fit: Path) -> None:

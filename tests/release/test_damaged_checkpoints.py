@@ -12,7 +12,8 @@ from exported_runs import checkpoint, copy_of, study_of
 from raytrain.errors import InputError
 from raytrain.files import SUMS, take_out
 from raytrain.release.export import export
-from raytrain.release.runs import find_run, require_enough
+from raytrain.release.members import of_run
+from raytrain.release.runs import find_run
 from raytrain.whisper.weights import check
 
 
@@ -30,7 +31,7 @@ def test_a_damaged_checkpoint_is_named_and_the_next_best_taken(
     (line,) = run.damaged
     assert line.startswith(f"{checkpoint(copy, 2)}: ")
     with pytest.raises(InputError, match=r"has 1 checkpoint\(s\) here"):
-        require_enough(run, 2)
+        of_run(run, 2)
 
 
 @pytest.mark.parametrize("kind", ["half a file", "all NaN", "a flipped exponent", "another model's config"])
@@ -75,7 +76,7 @@ def test_an_ended_trials_checkpoint_without_its_state_is_whole(fit: Path, tmp_pa
 
 def test_an_exported_model_that_was_damaged_is_not_trained_on(fit: Path, tmp_path: Path) -> None:
     run = find_run(checkpoint(fit, 1))
-    export(run, to=tmp_path / "model", form="hf", num_averaged=None, say=print, num_proved=0)
+    export(run, to=tmp_path / "model", form="hf", say=print, num_proved=0)
     model = run.config.model.model_copy(update={"pretrained": str(tmp_path / "model")})
     (tmp_path / "model" / "README.md").write_text("edited, as it is meant to be")
     check(model)

@@ -44,6 +44,8 @@ def test_a_fit_becomes_a_folder_that_transformers_loads(fit: Path, tmp_path: Pat
         (["--to", "new", "--num-beams", "0"], "prediction.num_beams"),
         ([], "the following arguments are required: --to"),
         (["--to", "new", "--average", "9"], "has 3 checkpoint(s) here"),
+        (["--to", "new", "--soup", "2"], "is not a study's folder"),
+        (["--to", "new", "--soup", "2", "--average", "2"], "leave one of the two out"),
         (["--to", "new", "--form", "ct2", "--prove", "0"], "at least one clip is heard"),
         (["--to", "new", "--prove", "-1"], "at least one clip is heard"),
         (["--to", "new", "--quantization", "int8"], "--quantization is of --form ct2"),
@@ -82,7 +84,7 @@ def test_an_export_that_breaks_off_leaves_nothing(fit: Path, tmp_path: Path) -> 
     run = find_run(copy)
     (checkpoint(copy, 1) / "generation_config.json").write_text("{")
     with pytest.raises(InputError, match="not JSON"):
-        export(run, to=tmp_path / "out" / "model", form="hf", num_averaged=None, say=print, num_proved=0)
+        export(run, to=tmp_path / "out" / "model", form="hf", say=print, num_proved=0)
     assert list((tmp_path / "out").iterdir()) == []
 
 

@@ -33,7 +33,7 @@ def lost(run: KeptRun) -> KeptRun:
 
 
 def exported(run: KeptRun, to: Path, *, form: Form = "hf", num_proved: int = 1) -> Exported:
-    return export(run, to=to, form=form, num_averaged=None, say=print, num_proved=num_proved)
+    return export(run, to=to, form=form, say=print, num_proved=num_proved)
 
 
 def test_a_folder_that_hears_otherwise_is_not_kept(

@@ -83,7 +83,7 @@ def test_a_stopped_score_goes_on_with_what_was_heard(listed_fit: Path, scored_id
 
 
 def test_every_kind_of_model_is_found_with_its_window_and_language(fit: Path, tiny_en: Path, tmp_path: Path) -> None:
-    exported = export(find_run(fit), to=tmp_path / "exported", form="hf", num_averaged=None, say=print, num_proved=0)
+    exported = export(find_run(fit), to=tmp_path / "exported", form="hf", say=print, num_proved=0)
     study = study_of(fit, tmp_path / "study")
     moved = copy_of(checkpoint(fit, 1), tmp_path / "moved")
     asked = {"fit": fit, "study": study, "step": checkpoint(fit, 2), "hf": exported.folder, "moved": moved}

@@ -62,7 +62,7 @@ def test_short_clips_are_heard_soon_without_babble_and_as_raytrain_hears_them(
     run = find_run(fit)
     prediction = run.config.prediction.model_copy(update={"num_beams": BEAMS, "max_new_tokens": 448})
     run = KeptRun(**(vars(run) | {"config": run.config.model_copy(update={"prediction": prediction})}))
-    export(run, to=tmp_path / "out", form="submission", num_averaged=None, say=print, num_proved=0)
+    export(run, to=tmp_path / "out", form="submission", say=print, num_proved=0)
     source = unpacked(tmp_path / "out" / SUBMISSION, tmp_path / "src")
     clips = Clips(run)
     before = cpu_s_of_children()

@@ -30,7 +30,7 @@ def run(fit: Path) -> KeptRun:
 @pytest.fixture(scope="module")
 def exported(run: KeptRun, tmp_path_factory: pytest.TempPathFactory) -> Exported:
     to = tmp_path_factory.mktemp("exported") / "new"
-    return export(run, to=to, form="submission", num_averaged=None, say=print, num_proved=2)
+    return export(run, to=to, form="submission", say=print, num_proved=2)
 
 
 @pytest.fixture(scope="module")

@@ -28,6 +28,11 @@ from raytrain.whisper.tokenizer import byte_level_tokenizer
 CPU = torch.device("cpu")
 FP32 = Precision("fp32", CPU)
 SMALL = {"width": 64, "encoder_layers": 2, "decoder_layers": 2, "heads": 2}
+PERTURBED = {
+    "speed_probability": 0.8, "speed_low": 0.8, "speed_high": 1.2, "pitch_probability": 0.5, "gain_probability": 0.5,
+    "noise_probability": 0.5, "babble_probability": 0.5,
+}  # fmt: skip
+"""An `augmentation` with every change, each to a part of the clips."""
 WORDS = ("the", "cat", "ran", "up", "a", "hill", "and", "sat", "down", "there", "to", "look", "at", "seven", "boats")
 
 

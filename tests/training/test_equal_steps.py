@@ -7,6 +7,7 @@ import pytest
 import torch
 from small_runs import (
     CPU,
+    PERTURBED,
     Trained,
     feed,
     on_two_workers,
@@ -30,6 +31,10 @@ SPLITS = pytest.mark.parametrize(("batch_size", "accumulation"), [(12, 3), (6, 6
 
 def config(batch_size: int, accumulation: int, **training: object) -> Baseline:
     return small_config(batch_size, accumulation, audio=JITTER, training=training)
+
+
+def perturbed(batch_size: int, accumulation: int) -> Baseline:
+    return small_config(batch_size, accumulation, audio=JITTER, augmentation=PERTURBED)
 
 
 def weighted(batch_size: int, accumulation: int, weight: float = 1.5) -> Baseline:
@@ -64,13 +69,14 @@ def test_a_split_changes_nothing_in_float64(whole: Trained, tones: Corpus, batch
 
 @pytest.fixture(scope="module")
 def two_workers(tones: Corpus, two_sources: Corpus, tmp_path_factory: pytest.TempPathFactory) -> list[Trained]:
-    """6 × 3 on each: in float64, in it with SpecAugment, in float32, and on two manifests with weights. What rank 1
-    came to, so that rank 0 is not taken for both."""
+    """6 × 3 on each: in float64, in it with SpecAugment, in float32, on two manifests with weights, and with changed
+    sound. What rank 1 came to, so that rank 0 is not taken for both."""
     asked = [
         (tones, config(6, 3), torch.float64),
         (tones, config(6, 3, spec_augment="double"), torch.float64),
         (tones, config(6, 3), torch.float32),
         (two_sources, weighted(6, 3), torch.float64),
+        (tones, perturbed(6, 3), torch.float64),
     ]
     return on_two_workers(_three_steps_each, asked, folder=tmp_path_factory.mktemp("workers"))[1]
 
@@ -112,6 +118,19 @@ def test_a_split_changes_nothing_with_spec_augment(whole: Trained, tones: Corpus
     assert worst_difference(whole, masked) > 0.01
     assert worst_difference(masked, three_steps(tones, 6, 6, dtype=torch.float64, spec_augment="double")) < 1e-9
     assert worst_difference(masked, two_workers[1]) < 1e-9
+
+
+def test_a_split_changes_nothing_where_sound_is_changed(
+    whole: Trained, tones: Corpus, two_workers: list[Trained]
+) -> None:
+    def steps(batch_size: int, accumulation: int) -> Trained:
+        some = perturbed(batch_size, accumulation)
+        return train_steps(small_whisper(dtype=torch.float64), some, tones, steps=3)
+
+    undivided = steps(36, 1)
+    assert worst_difference(whole, undivided) > 0.01
+    assert worst_difference(undivided, steps(12, 3)) < 1e-9
+    assert worst_difference(undivided, two_workers[4]) < 1e-9
 
 
 def test_gradient_checkpointing_changes_nothing(whole: Trained, tones: Corpus) -> None:

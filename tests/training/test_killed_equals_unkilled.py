@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from small_runs import small_config
+from small_runs import PERTURBED, small_config
 
 from raytrain.config.baseline import Baseline, Data
 from raytrain.results.records import Row
@@ -23,7 +23,7 @@ class Killed(BaseException):
 
 
 def drawn_on(pretrained: Path, **training: Any) -> Baseline:
-    """6 steps of 2 x 8 with dropout, doubled SpecAugment, random windows and 2 steps a checkpoint."""
+    """6 steps of 2 x 8 with dropout, doubled SpecAugment, changed sound, random windows and 2 steps a checkpoint."""
     return small_config(
         8,
         2,
@@ -33,6 +33,7 @@ def drawn_on(pretrained: Path, **training: Any) -> Baseline:
             "num_epochs": 2, "max_steps": STEPS, "checkpoint_every_steps": 2, "spec_augment": "double",
             "warmup_steps": 2, "max_grad_norm": 1.0, **training,
         },
+        augmentation=PERTURBED,
         evaluation={"every_steps": 2, "max_utterances": 3},
     )  # fmt: skip
 

@@ -15,6 +15,12 @@ def test_a_bucket_is_no_storage_and_the_refusal_names_the_way_out() -> None:
         inputs_of(load_baseline("small", ["storage=s3://bucket/runs"]))
 
 
+def test_noise_that_is_not_there_is_told_before_anything_is_prepared(tmp_path: Path) -> None:
+    asked = ["model.pretrained=null", f"augmentation.noise_folder={tmp_path / 'noise'}", "data.train_manifest=nowhere"]
+    with pytest.raises(InputError, match=r"^augmentation\.noise_folder: .*noise: there is no such folder"):
+        inputs_of(load_baseline("tiny", asked))
+
+
 def described(manifest: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
     monkeypatch.setenv("RAYTRAIN_CACHE", str(manifest.parent / "cache"))
     settings = ["model.pretrained=null", f"data.train_manifest={manifest}", "data.validation_ratio=0.3"]

@@ -1,0 +1,37 @@
+"""What ended trials no longer need, gigabytes each: a study's records in; its disk freed."""
+
+import shutil
+
+from raytrain.files import take_out
+from raytrain.results.records import TrialRecord
+from raytrain.search.kept import keeps_weights
+from raytrain.study.study import Study
+
+
+def let_go(study: Study, *, but: TrialRecord) -> None:
+    """Free, while the study runs, the weights of those trials that were trained to their end and keep theirs no longer.
+
+    The one that has ended just now waits for the next: a process of its own may still be there.
+    """
+    if study.space.search.keep_weights is None:
+        return
+    kept = {record.trial_id for record in _kept(study)} | {but.trial_id}
+    for record in study.history.records:
+        if record.checkpoint is not None and record.trial_id not in kept:
+            shutil.rmtree(study.runs / record.trial_id, ignore_errors=True)
+
+
+def tidy(study: Study) -> None:
+    """Free all that ended trials do not need. Once no process of theirs can still write there."""
+    kept = {record.trial_id for record in _kept(study)}
+    for record in study.history.records:
+        if record.trial_id not in kept:
+            shutil.rmtree(study.runs / record.trial_id, ignore_errors=True)
+        elif record.checkpoint is not None:
+            take_out(study.folder / record.checkpoint, "training_state.pt")
+
+
+def _kept(study: Study) -> list[TrialRecord]:
+    return keeps_weights(
+        study.history.records, search=study.space.search, memory_limit_gib=study.description.memory_limit_gib
+    )

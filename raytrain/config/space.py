@@ -95,6 +95,11 @@ class Search(Section):
     for a verdict on whether the winner is better or was luckier."""
     max_concurrent: Count = 4
     """Trials that run at once, where the hardware has room for them."""
+    budget_hours: float | None = Field(None, gt=0, le=100_000)
+    """Hours that the study may run, all its starts together: no trial is started that cannot end within them, and the
+    finalists' share is set aside first; null: the trials alone are counted."""
+    price_per_hour: float | None = Field(None, ge=0)
+    """What an hour of the machine costs, in whatever currency; null: no money is told."""
     send_best_checkpoint: bool = False
     """Whether the best trial's weights go to Weights & Biases, too, as an artifact of the study's run."""
 

@@ -231,7 +231,7 @@ def rehearse(kind: str, *, seed: int, trials: int) -> RehearsedBudget:
 def compare(*, seeds: int) -> dict[str, dict[str, Any]]:
     """By kind: the figures of the studies, the worst or the middle one."""
     ended = with_every_seed(rehearse, product(KINDS), trials=0, seeds=seeds)
-    return {kind: _summary(next(ended)) for kind in KINDS}
+    return {kind: summary(next(ended)) for kind in KINDS}
 
 
 def held(figures: dict[str, float]) -> bool:
@@ -239,7 +239,7 @@ def held(figures: dict[str, float]) -> bool:
     return figures["late_max"] <= EXPECTED["late_max"] and figures["used_median"] >= EXPECTED["used_median"]
 
 
-def _summary(studies: Sequence[RehearsedBudget]) -> dict[str, float]:
+def summary(studies: Sequence[RehearsedBudget]) -> dict[str, float]:
     return {
         "late_max": round(max(one.late for one in studies), 4),
         "used_median": round(statistics.median(one.used for one in studies), 4),

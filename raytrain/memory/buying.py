@@ -17,6 +17,7 @@ from raytrain.results.choose import baseline_trial
 from raytrain.results.provenance import gpus
 from raytrain.results.records import TrialRecord
 from raytrain.results.wording import duration_text
+from raytrain.search.budget import Allowance, Left, Pace, Took, Work
 from raytrain.search.finalists import further_seeds
 from raytrain.speech.extent import Extent, extent_of
 
@@ -36,15 +37,13 @@ def buys(
         return None
     extent = extent or extent_of(baseline.data, longest_s=baseline.audio.max_window_s)
     trial_s, by = _trial_s(baseline, space, tflops=tflops, extent=extent, records=records)
-    again, finalists = further_seeds(space.search, baseline), space.search.finalists
-    bought = None if trial_s is None else math.floor(hours * 3600 / trial_s + 1e-9)
-    trainings = min(again * (finalists + 1), math.floor(0.4 * bought)) if bought is not None else None
+    trials, again = (None, None) if trial_s is None else _divided(baseline, space, hours * 3600, trial_s)
     found = {
         "hours": hours,
         "price": None if price is None else round(hours * price, 2),
         "trial_s": trial_s,
-        "trials": None if bought is None or trainings is None else bought - trainings,
-        "again": trainings,
+        "trials": trials,
+        "again": again,
         "asked": space.search.trials,
         "by": by,
     }
@@ -64,6 +63,21 @@ def require_enough(baseline: Baseline, space: SearchSpace, *, examples: int) -> 
             f"search.budget_hours: {hours:g}: the baseline alone takes more than {duration_text(least_s)} on this "
             "machine; give a larger --budget, or train less: budget.examples"
         )
+
+
+def _divided(baseline: Baseline, space: SearchSpace, budget_s: float, trial_s: float) -> tuple[int, int]:
+    """Trials, the baseline among them, and finalists' trainings, one after the other."""
+    if trial_s > budget_s:
+        return 0, 0
+    whole, pace = Work(examples=1, batch_size=1), Pace()
+    pace.learn(Took(examples=1, batch_size=1, trial_id="", seconds=trial_s))
+    again, finalists = further_seeds(space.search, baseline), space.search.finalists
+    allowance = Allowance(budget_s=budget_s, finalists=finalists, again=again, whole=whole)
+    # As many are owed as there will be finalists: the baseline and all others.
+    owed = [[whole] * again] * (finalists + 1)
+    left = Left(seconds=budget_s - trial_s)
+    trials = 1 + (allowance.trials(pace=pace, left=left, owed=owed) or 0)
+    return trials, math.floor(allowance.set_aside_s(pace, owed, slots=1) / trial_s + 1e-9)
 
 
 def _said(bought: dict[str, Any]) -> str:

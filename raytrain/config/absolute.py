@@ -13,7 +13,7 @@ from raytrain.files import at_home
 
 def absolute(baseline: Baseline) -> Baseline:
     """The baseline with absolute paths; `demo`, a hub's ids and addresses such as s3://bucket stay what they are."""
-    data, model = baseline.data, baseline.model
+    data, model, evaluation = baseline.data, baseline.model, baseline.evaluation
     manifests = {
         "train_manifest": _manifests(data.train_sources()),
         "validation_manifest": _manifests(data.validation_sources()),
@@ -24,6 +24,9 @@ def absolute(baseline: Baseline) -> Baseline:
     return baseline.model_copy(
         update={
             "data": data.model_copy(update=manifests),
+            "evaluation": evaluation.model_copy(
+                update={"also": {name: _manifest(manifest) for name, manifest in evaluation.also.items()}}
+            ),
             "model": model.model_copy(update={"pretrained": _weights(model.pretrained)}),
             "storage": storage,
         }

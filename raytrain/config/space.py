@@ -62,11 +62,20 @@ Variation = Annotated[
 ]
 
 
+class Ceiling(Section):
+    """The highest value allowed."""
+
+    high: float = Field(ge=0)
+
+
 class Keep(Section):
-    """The limits within which every sample lies."""
+    """The limits within which every sample lies, and those that a trial has to keep to be the best."""
 
     effective_batch_size: Bounds | None = None
     """Bounds on the utterances of one optimizer step; null: none."""
+    also: dict[str, Ceiling] = Field({}, max_length=20)
+    """Of sets that evaluation.also names the highest error rate that a trial may end with, as a fraction; it may be
+    written also.adult: {high: 0.09}, too."""
 
 
 class Search(Section):

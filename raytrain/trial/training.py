@@ -88,6 +88,7 @@ def _train(
             config,
             corpus=inputs.corpus,
             validation_corpus=inputs.validation_corpus,
+            also=inputs.also,
             split=inputs.split,
             report=report,
             workdir=Path(workdir),

@@ -81,9 +81,12 @@ def test_a_budget_that_is_nearly_gone_has_fewer_finalists_but_one() -> None:
     asked, pace = Allowance(budget_s=4000.0, finalists=3, again=2, whole=WHOLE), paced(took(0, 100.0))
     numbers = [asked.num_finalists(pace=pace, left=Left(seconds=seconds)) for seconds in (801.0, 799.0, 599.0, 10.0)]
     assert numbers == [3, 2, 1, 1]
-    assert Allowance(budget_s=4000.0, finalists=0, again=2, whole=WHOLE).num_finalists(
-        pace=pace, left=Left(seconds=4000.0)
-    ) == 0
+    assert (
+        Allowance(budget_s=4000.0, finalists=0, again=2, whole=WHOLE).num_finalists(
+            pace=pace, left=Left(seconds=4000.0)
+        )
+        == 0
+    )
 
 
 def test_finalists_begin_once_the_last_trial_of_the_search_has_ended() -> None:

@@ -1,10 +1,10 @@
-"""A length of time as people type it, 8h, 90m or 1h30m, in; hours out."""
+"""A length of time as people type it, 8h, 90m, 1h30m or 300s, in; hours out."""
 
 import re
 
 from raytrain.errors import InputError
 
-_FORM = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m(?:in)?)?", re.ASCII)
+_FORM = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m(?:in)?)?(?:(\d+(?:\.\d+)?)s)?", re.ASCII)
 
 
 def hours_of(text: str, *, place: str) -> float:
@@ -15,8 +15,8 @@ def hours_of(text: str, *, place: str) -> float:
         fact = "a number without its unit" if is_bare else "no length of time"
         example = f"{text.strip()}h or {text.strip()}m" if is_bare else "8h, 2.5h, 90m or 1h30m"
         raise InputError(f"{place} {text}: {fact}; write {example}")
-    hours, minutes = (float(part or 0) for part in found.groups())
-    total = hours + minutes / 60
+    hours, minutes, seconds = (float(part or 0) for part in found.groups())
+    total = hours + minutes / 60 + seconds / 3600
     if not 0 < total <= 100_000:
         raise InputError(f"{place} {text}: must be above 0, and at most 100000h")
     return total

@@ -16,7 +16,7 @@ from raytrain.memory.speed import SUSTAINED_SHARE, data_sheet_tflops
 from raytrain.results.choose import baseline_trial
 from raytrain.results.provenance import gpus
 from raytrain.results.records import TrialRecord
-from raytrain.results.wording import duration_text
+from raytrain.results.wording import duration_text, hours_text, short
 from raytrain.search.budget import Allowance, Left, Pace, Took, Work
 from raytrain.search.finalists import further_seeds
 from raytrain.speech.extent import Extent, extent_of
@@ -60,7 +60,7 @@ def require_enough(baseline: Baseline, space: SearchSpace, *, examples: int) -> 
     least_s = examples * flops_per_clip(baseline, extent) / (peak * 1e12 * max(1, len(_cards(baseline))))
     if extent is not None and least_s > hours * 3600:
         raise InputError(
-            f"search.budget_hours: {hours:g}: the baseline alone takes more than {duration_text(least_s)} on this "
+            f"search.budget_hours: {short(hours)}: the baseline alone takes more than {duration_text(least_s)} on this "
             "machine; give a larger --budget, or train less: budget.examples"
         )
 
@@ -83,7 +83,7 @@ def _divided(baseline: Baseline, space: SearchSpace, budget_s: float, trial_s: f
 def _said(bought: dict[str, Any]) -> str:
     """The same in a line."""
     price = "" if bought["price"] is None else f" for {bought['price']:g}"
-    said = f"{bought['hours']:g} h{price}"
+    said = f"{hours_text(bought['hours'])}{price}"
     if bought["trials"] is None:
         return f"{said} buy a number of trials that is known once trial 0 has run ({bought['by']})"
     if not bought["trials"]:

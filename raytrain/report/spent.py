@@ -7,7 +7,7 @@ from typing import Any
 from raytrain.results.clock import ran_s, stretches
 from raytrain.results.records import Outcome
 from raytrain.results.study_results import StudyResults
-from raytrain.results.wording import number_text
+from raytrain.results.wording import hours_text, number_text
 
 AGAIN, BESIDE = "finalists again", "beside trials"
 
@@ -76,9 +76,9 @@ def spent_rows(spent: Spent) -> tuple[list[str], list[list[str]]]:
 
 def spent_sentence(spent: Spent) -> str:
     """The sum, in a sentence without its point."""
-    of = f" of {spent.budget_hours:g}" if spent.budget_hours is not None else ""
+    of = f" of {hours_text(spent.budget_hours)}" if spent.budget_hours is not None else ""
     money = spent.money(spent.hours)
-    return f"{spent.hours:.2f}{of} hours{'' if money is None else f', which cost {money:.2f}'}"
+    return f"{hours_text(spent.hours)}{of} spent{'' if money is None else f', which cost {money:.2f}'}"
 
 
 def _name(finalist_of: str | None, outcome: Outcome) -> str:

@@ -12,7 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from raytrain.results.wording import duration_text, short, signed, split_text, trial_title
+from raytrain.results.wording import duration_text, hours_text, short, signed, split_text, trial_title
 from raytrain.study.spending import Spending
 from raytrain.study.study import Study
 from raytrain.study.watcher import Lines, RunningTrial, Watcher
@@ -149,8 +149,8 @@ def _budget(spending: Spending) -> Text:
     hours, price, told = spending.ran_s / 3600, spending.price_per_hour, spending.told
     money = "" if price is None else f" for {hours * price:.2f}"
     if spending.budget_s is None:
-        return Text(f"{hours:.2f} h{money} spent")
-    parts = [f"{hours:.2f} of {spending.budget_s / 3600:g} h{money} spent"]
+        return Text(f"{hours_text(hours)}{money} spent")
+    parts = [f"{hours_text(hours)} of {hours_text(spending.budget_s / 3600)}{money} spent"]
     parts += [f"{duration_text(told.set_aside_s)} set aside for finalists"] * bool(told.set_aside_s)
     known = told.trials is not None
     parts.append(f"buys about {told.trials} more trials" if known else "what it buys is known once a trial has run")

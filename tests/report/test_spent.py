@@ -39,7 +39,7 @@ def test_hours_are_parted_among_what_ran_at_once_and_add_up(tmp_path: Path) -> N
     hours = {name: (trials, pytest.approx(hours)) for name, (trials, hours) in spent.by_outcome.items()}
     assert hours == {"completed": (1, 0.5), "pruned": (1, 0.5), "finalists again": (1, 1.0), "beside trials": (0, 1.0)}
     assert spent.money(spent.hours) == pytest.approx(6.0)
-    assert spent_sentence(spent) == "3.00 hours, which cost 6.00"
+    assert spent_sentence(spent) == "3 h spent, which cost 6.00"
 
 
 def test_without_a_price_no_money_is_told(tmp_path: Path) -> None:
@@ -47,7 +47,7 @@ def test_without_a_price_no_money_is_told(tmp_path: Path) -> None:
     headings, rows = spent_rows(spent)
     assert headings == ["", "trials", "hours"]
     assert rows == [["completed", "1", "1.00"], ["beside trials", "", "0.00"], ["in all", "1", "1.00"]]
-    assert spent_sentence(spent) == "1.00 of 8 hours"
+    assert spent_sentence(spent) == "1 h of 8 h spent"
 
 
 def test_the_report_tells_what_the_hours_bought(tmp_path: Path) -> None:

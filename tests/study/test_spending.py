@@ -1,4 +1,4 @@
-"""A study's budget as its files tell it: what may start, what is over, and what a resumption adds. Nothing is trained."""
+"""A study's budget as its files tell it: what may start, and what a resumption adds. Nothing is trained."""
 
 import json
 from dataclasses import replace

@@ -58,10 +58,12 @@ def _search(arguments: argparse.Namespace) -> Measured:
         raise InputError("raytrain.bench search: takes at least 2 trials, of which the baseline is one, and 1 seed")
     path = Path(arguments.out)
     result = read_as(path, dict[str, Any]) if path.exists() else {}
-    if arguments.part != "equivalents":
+    if arguments.part in (None, "surfaces"):
         result |= _surfaces(arguments)
-    if arguments.part != "surfaces":
+    if arguments.part in (None, "equivalents"):
         result["equivalents"] = _equivalents(arguments)
+    if arguments.part in (None, "budget"):
+        result["budget"] = _budget(arguments)
     return path, result, "written"
 
 
@@ -99,6 +101,22 @@ def _equivalents(arguments: argparse.Namespace) -> dict[str, Any]:
         "laws": found,
         "expected_ratio": EXPECTED_RATIO,
         "held": {law: figures["examples_ratio"] >= EXPECTED_RATIO for law, figures in found.items()},
+        "provenance": _provenance(),
+    }
+
+
+def _budget(arguments: argparse.Namespace) -> dict[str, Any]:
+    from raytrain.benchmarks.budgets import EXPECTED, KINDS, compare, held
+
+    found = compare(seeds=arguments.seeds)
+    for kind, figures in found.items():
+        say(f"budget: {kind}: " + ", ".join(f"{key} {value:g}" for key, value in figures.items()))
+    return {
+        "seeds": arguments.seeds,
+        "kinds": found,
+        "about": KINDS,
+        "expected": EXPECTED,
+        "held": {kind: held(figures) for kind, figures in found.items()},
         "provenance": _provenance(),
     }
 

@@ -11,8 +11,10 @@ from rich.console import Console
 from rich.table import Table
 
 from raytrain.cli import Parser, run_door
+from raytrain.config.duration import hours_of
 from raytrain.config.reader import load_baseline, load_space, split_overrides
 from raytrain.errors import InputError
+from raytrain.memory.buying import buys
 from raytrain.memory.planning import Gpu, plan
 from raytrain.search.finalists import judged_seeds
 from raytrain.speech.extent import extent_of
@@ -34,6 +36,8 @@ def main() -> None:
 def _plan() -> int:
     arguments = _parser().parse_intermixed_args()
     named = [f"data.train_manifest={_named(arguments.data)}"] if arguments.data else []
+    if arguments.budget is not None:
+        named.append(f"search.budget_hours={hours_of(arguments.budget, place='--budget'):.6f}")
     for_baseline, for_space = split_overrides([*arguments.overrides, *named])
     baseline = load_baseline(arguments.baseline or "small", for_baseline)
     require_spoken(baseline.model)
@@ -45,6 +49,7 @@ def _plan() -> int:
     # A plan may be made before the data have arrived.
     known = extent_of(baseline.data, longest_s=baseline.audio.max_window_s)
     planned = plan(baseline, space, Gpu(card_gib=card_gib, tflops=arguments.gpu_tflops), extent=known)
+    planned["budget"] = buys(baseline, space, tflops=arguments.gpu_tflops, extent=known)
     seeds = judged_seeds(space.search, baseline)
     halves = halves_of(baseline.data, seed=baseline.training.seed) if arguments.data else None
     if arguments.json:
@@ -99,6 +104,8 @@ def _show(planned: dict[str, Any]) -> None:
         verdict = f"largest micro-batch: {largest}" if largest else "nothing fits as it is; what would change that:"
         card = f"{planned['gpu_memory_gib']:g} GiB"
         show(f"{card:<10} {verdict}")
+    if planned["budget"] is not None:
+        show(f"budget     {planned['budget']['said']}")
     origin = " × ".join(str(value) for value in planned["changes_from"].values())
     for change in planned["changes"]:
         overrides = " ".join(f"{key}={str(value).lower()}" for key, value in change["change"].items())
@@ -134,6 +141,7 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     parser.add_argument("--gpu-memory", type=float, metavar="GIB", help="of the card; else scaling.gpu_memory_gib")
     parser.add_argument("--gpu-tflops", type=float, metavar="N", help="what the card sustains, not its peak")
+    parser.add_argument("--budget", metavar="TIME", help="of a study, as in 8h: say how many trials it buys")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     return parser
 

@@ -4,10 +4,12 @@ import argparse
 import shlex
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from raytrain.cli import Parser, cluster_faults_reported, disk_faults_reported, run_door
 from raytrain.config.absolute import absolute, absolute_space
 from raytrain.config.baseline import Baseline
+from raytrain.config.duration import hours_of
 from raytrain.config.reader import load_baseline, load_space, split_overrides
 from raytrain.config.space import SearchSpace
 from raytrain.errors import InputError, Interrupted
@@ -34,10 +36,13 @@ def _tune() -> int:
         raise InputError("--demo means --space smoke; leave one of the two out")
     if arguments.trials is not None and arguments.trials < 1:
         raise InputError(f"--trials {arguments.trials}: a study has at least 1, the baseline")
+    if arguments.budget is not None:
+        arguments.budget = hours_of(arguments.budget, place="--budget")
     folder, description = _resumed(arguments) if arguments.resume is not None else (None, _asked(arguments))
     require_spoken(description.baseline.model)
     if arguments.dry_run:
-        show_resolved(description.baseline, description.asked, as_json=arguments.json)
+        bought = _bought(description, folder)
+        show_resolved(description.baseline, description.asked, budget=bought, as_json=arguments.json)
         return 0
     if arguments.address is not None:
         from raytrain.trial.cluster import require_answer
@@ -57,7 +62,8 @@ def _tune() -> int:
 def _asked(arguments: argparse.Namespace) -> Description:
     baseline, space = _configuration(arguments)
     trials = arguments.trials or (4 if arguments.demo else space.search.trials)
-    space = space.model_copy(update={"search": space.search.model_copy(update={"trials": trials})})
+    asked = {"trials": trials} | ({} if arguments.budget is None else {"budget_hours": arguments.budget})
+    space = space.model_copy(update={"search": space.search.model_copy(update=asked)})
     return Description(
         baseline_name=Path(_baseline_name(arguments)).stem,
         baseline=baseline,
@@ -76,11 +82,19 @@ def _resumed(arguments: argparse.Namespace) -> tuple[Path, Description]:
     for_baseline, for_space = split_overrides(arguments.overrides)
     if arguments.baseline:
         refuse_another(folder, begun, baseline=load_baseline(arguments.baseline, for_baseline))
-    description = changed(folder, begun, arguments.overrides, trials=arguments.trials)
+    description = changed(folder, begun, arguments.overrides, trials=arguments.trials, further_hours=arguments.budget)
     if arguments.space or arguments.demo:
         baseline = description.baseline
         refuse_another(folder, begun, space=load_space(_space_name(arguments), for_space, baseline=baseline))
     return folder, description
+
+
+def _bought(description: Description, folder: Path | None) -> dict[str, Any] | None:
+    """What the budget buys, before anything runs; None where there is none."""
+    from raytrain.memory.buying import buys
+
+    records = () if folder is None else Ledger(folder).read()
+    return buys(description.baseline, description.asked, tflops=None, records=records)
 
 
 def _configuration(arguments: argparse.Namespace) -> tuple[Baseline, SearchSpace]:
@@ -90,6 +104,7 @@ def _configuration(arguments: argparse.Namespace) -> tuple[Baseline, SearchSpace
 
 
 def _search(description: Description, folder: Path | None, arguments: argparse.Namespace) -> int:
+    from raytrain.memory.buying import require_enough
     from raytrain.study.run_study import run_study
     from raytrain.study.study import Study
     from raytrain.tracking.study_sweep import create_sweep
@@ -111,6 +126,7 @@ def _search(description: Description, folder: Path | None, arguments: argparse.N
         description = replace(description, baseline=baseline, space=space, data=inputs.described())
         folder = new_run_folder(baseline.storage, [description.baseline_name, description.space_name or ""]).absolute()
     study = Study(folder=folder, description=description, inputs=inputs)
+    require_enough(baseline, study.space, examples=study.budget_examples)
     sweep, rate = None, baseline.model.rate()
     if arguments.wandb_sweep:
         sweep = create_sweep(baseline.tracking, study.space, folder=folder, rate=rate)
@@ -131,6 +147,7 @@ def _resume_command(folder: Path) -> str:
 
 
 def _finish(description: Description, folder: Path, records: list[TrialRecord], *, as_json: bool) -> int:
+    from raytrain.report.spent import spent_on
     from raytrain.report.write import write_report
     from raytrain.search.importance import write_importance
     from raytrain.tracking.published_study import publish_study
@@ -146,6 +163,7 @@ def _finish(description: Description, folder: Path, records: list[TrialRecord], 
                 "study": str(folder),
                 "best": finite(found.best.as_dict()) if found.best is not None else None,
                 **({"front": [record.number for record in found.front]} if found.front else {}),
+                "spent": finite(spent_on(found).as_dict()),
                 "trials": [finite(record.as_dict()) for record in records],
             }
         )
@@ -167,7 +185,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--baseline", metavar="NAME", help="in baselines/, or a file; small if not given")
     parser.add_argument("--space", metavar="NAME", help="in search_spaces/, or a file; batching if not given")
     parser.add_argument("--trials", type=int, metavar="N", help="of the whole study, the baseline among them")
-    parser.add_argument("--resume", metavar="STUDY", help="go on with a study; more --trials extend it")
+    parser.add_argument("--budget", metavar="TIME", help="that it may run, as in 8h or 90m; with --resume from now on")
+    parser.add_argument("--resume", metavar="STUDY", help="go on with a study; more --trials or --budget extend it")
     parser.add_argument("--address", metavar="ADDR", help="of a running Ray cluster; one is started if not given")
     parser.add_argument("--wandb-sweep", action="store_true", help="show the trials in a sweep of W&B, too")
     parser.add_argument("--demo", action="store_true", help="short for --space smoke --trials 4")

@@ -28,6 +28,7 @@ from raytrain.speech.corpus import prepare
 from raytrain.speech.manifest import manifest_path
 from raytrain.study.proposals import Proposals
 from raytrain.study.running import record_of
+from raytrain.study.spending import Later, Spending
 from raytrain.study.study import Study
 from raytrain.trial.inputs import Inputs, SplitRecipe, Whereabouts
 from raytrain.trial.job import Share, Trial
@@ -95,13 +96,13 @@ def _study(folder: Path, *, reuse: bool, seed: int, trials: int) -> Study:
 
 
 def _rehearse(study: Study, law: Basin, *, seed: int) -> Rehearsal:
-    history, proposals = study.history, Proposals(study)
+    history, proposals = study.history, Proposals(study, Spending(study))
     admission = Admission(Footprint(study.inputs.corpora), card_gib=None, limit_gib=None)
     best_wer = _best_wer(study, law)
     examples, reached = 0, None
     for _ in range(study.space.search.trials):
         trial = proposals.next(_SHARE, admission)
-        if trial is None:
+        if trial is None or isinstance(trial, Later):
             break
         record = _ended(trial, law, history.records, seed=seed)
         history.end(record)

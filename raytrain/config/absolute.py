@@ -13,7 +13,8 @@ from raytrain.files import at_home
 
 def absolute(baseline: Baseline) -> Baseline:
     """The baseline with absolute paths; `demo`, a hub's ids and addresses such as s3://bucket stay what they are."""
-    data, model, noise = baseline.data, baseline.model, baseline.augmentation.noise_folder
+    data, model, evaluation = baseline.data, baseline.model, baseline.evaluation
+    noise = baseline.augmentation.noise_folder
     manifests = {
         "train_manifest": _manifests(data.train_sources()),
         "validation_manifest": _manifests(data.validation_sources()),
@@ -24,6 +25,9 @@ def absolute(baseline: Baseline) -> Baseline:
     return baseline.model_copy(
         update={
             "data": data.model_copy(update=manifests),
+            "evaluation": evaluation.model_copy(
+                update={"also": {name: _manifest(manifest) for name, manifest in evaluation.also.items()}}
+            ),
             "model": model.model_copy(update={"pretrained": _weights(model.pretrained)}),
             "augmentation": baseline.augmentation.model_copy(update={"noise_folder": noise and _path(noise)}),
             "storage": storage,

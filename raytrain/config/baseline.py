@@ -7,7 +7,15 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from raytrain.config.augmentation import Augmentation
 from raytrain.config.languages import Rate, is_english_only, language_code, rate_of, unknown_language, unspoken
-from raytrain.config.manifests import Named, ScoredManifest, TrainManifest, Weighted, fault_in, sources_of
+from raytrain.config.manifests import (
+    Named,
+    ScoredManifest,
+    TrainManifest,
+    Weighted,
+    fault_in,
+    is_plain_name,
+    sources_of,
+)
 from raytrain.config.section import Count, Section, Text
 
 FACTORS = ("scaling.num_workers", "training.batch_size", "training.gradient_accumulation_steps")
@@ -184,6 +192,22 @@ class Evaluation(Section):
     """Validation utterances to score, drawn once by seed; null: all."""
     num_beams: Count = 1
     """Hypotheses kept as an utterance is decoded; 1 decodes greedily."""
+    also: dict[str, Text] = Field({}, max_length=20)
+    """Further manifests, each under a name of its own ({adult: adults.jsonl}), scored as a run ends, and as the weights
+    come: whether training costs elsewhere. They never train, choose no checkpoint and stop no trial; a space's keep may
+    bound them (keep.also)."""
+
+    @field_validator("also")
+    @classmethod
+    def _names_are_short_and_plain(cls, also: dict[str, str]) -> dict[str, str]:
+        for name in also:
+            if not is_plain_name(name) or "." in name:
+                raise ValueError(f"{name!r}: a name has at most 40 letters on one line, with no / and no . in it")
+        return also
+
+    def also_sources(self) -> list[Named]:
+        """The further manifests, each with its name."""
+        return [Named(manifest=manifest, name=name) for name, manifest in self.also.items()]
 
 
 class Prediction(Section):

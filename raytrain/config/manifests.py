@@ -81,6 +81,11 @@ def fault_in(sources: Sequence[Named]) -> str | None:
     return None
 
 
+def is_plain_name(name: str) -> bool:
+    """Whether a name can stand in a table's heading, before a / and in a tracker's key, as it is."""
+    return bool(name) and name == _plain(name)
+
+
 def _name_of(manifest: str, names: Counter[str]) -> str:
     """The file's name without its suffix, unless that says nothing or is another's, too; then the folder's."""
     stem = _plain(Path(manifest).stem)

@@ -17,6 +17,7 @@ def schemas() -> dict[str, dict[str, Any]]:
     dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
     space = SearchSpace.model_json_schema()
     space["properties"]["vary"]["propertyNames"] = {"enum": baseline_keys()}
+    space["$defs"]["Keep"]["patternProperties"] = {r"^also\.": {"$ref": "#/$defs/Ceiling"}}
     return {
         "baselines/baseline.schema.json": dialect | Baseline.model_json_schema(),
         "search_spaces/search_space.schema.json": dialect | space,

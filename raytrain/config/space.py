@@ -62,11 +62,20 @@ Variation = Annotated[
 ]
 
 
+class Ceiling(Section):
+    """The highest value allowed."""
+
+    high: float = Field(ge=0)
+
+
 class Keep(Section):
-    """The limits within which every sample lies."""
+    """The limits within which every sample lies, and those that a trial has to keep to be the best."""
 
     effective_batch_size: Bounds | None = None
     """Bounds on the utterances of one optimizer step; null: none."""
+    also: dict[str, Ceiling] = Field({}, max_length=20)
+    """Of sets that evaluation.also names the highest error rate that a trial may end with, as a fraction; it may be
+    written also.adult: {high: 0.09}, too."""
 
 
 class Search(Section):
@@ -98,6 +107,11 @@ class Search(Section):
     keep_weights: Count | None = None
     """Best trials whose weights stay in the study, besides the baseline's and the finalists'; null: those of all trials
     that were trained to their end."""
+    budget_hours: float | None = Field(None, gt=0, le=100_000)
+    """Hours that the study may run, all its starts together: no trial is started that cannot end within them, and the
+    finalists' share is set aside first; null: the trials alone are counted."""
+    price_per_hour: float | None = Field(None, ge=0)
+    """What an hour of the machine costs, in whatever currency; null: no money is told."""
     send_best_checkpoint: bool = False
     """Whether the best trial's weights go to Weights & Biases, too, as an artifact of the study's run."""
 

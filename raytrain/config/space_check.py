@@ -16,15 +16,32 @@ from raytrain.config.space import Choice, Range, Scalar, SearchSpace, Variation
 _MOST_SPLITS = 4000
 """Of the effective batch: at each proposal they are gone through, and each is a row of a plan."""
 _MOST_STEPS = 100_000
+_ALSO = "also."
 _VARIATION: TypeAdapter[Choice | Range] = TypeAdapter(Variation)
 
 
 def check_keys(source: Source) -> None:
-    """Note each `vary` key that no baseline has. What it holds is then not judged: one fault is enough for it."""
+    """Note each `vary` key that no baseline has. What it holds is then not judged: one fault is enough for it.
+
+    What `keep` says of also.NAME is put where the schema has it, below `also`.
+    """
+    _undot(source)
     for key in _vary(source):
         if fault := _no_such_key(key):
             source.note(("vary", key), fault)
             source.tree["vary"][key] = {"values": [None]}
+
+
+def _undot(source: Source) -> None:
+    keep = source.tree.get("keep")
+    if not isinstance(keep, dict) or not isinstance(keep.get("also", {}), dict):
+        return
+    for key in [key for key in keep if isinstance(key, str) and key.startswith(_ALSO) and key != _ALSO]:
+        name = key.removeprefix(_ALSO)
+        keep.setdefault("also", {})[name] = keep.pop(key)
+        source.places |= {
+            ("keep", "also", name, *at[2:]): place for at, place in source.places.items() if at[:2] == ("keep", key)
+        }
 
 
 def check_space(source: Source, space: SearchSpace | None, *, baseline: Baseline) -> SearchSpace | None:
@@ -40,6 +57,7 @@ def check_space(source: Source, space: SearchSpace | None, *, baseline: Baseline
         _check_rates(source, space, baseline)
     if not source.problems:
         _check_keep(source, space, baseline)
+        _check_also(source, space, baseline)
     return space
 
 
@@ -215,6 +233,18 @@ def _check_keep(source: Source, space: SearchSpace, baseline: Baseline) -> None:
             f"no sample lies within {bounds.low} to {bounds.high}: "
             f"the effective batch sizes of this space go from {low} to {high}",
         )
+
+
+def _check_also(source: Source, space: SearchSpace, baseline: Baseline) -> None:
+    """Note each bound on a set that is never scored."""
+    known = baseline.evaluation.also
+    for name in space.keep.also:
+        if name not in known:
+            sets = f"evaluation.also has {', '.join(known)}" if known else "evaluation.also names none"
+            source.note(
+                ("keep", "also", name),
+                f"no such set is scored: {sets}; add evaluation.also.{name}=MANIFEST, or leave it out",
+            )
 
 
 def _sizes(space: SearchSpace, baseline: Baseline, key: str) -> Sequence[int]:

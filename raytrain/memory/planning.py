@@ -51,7 +51,7 @@ def plan(baseline: Baseline, space: SearchSpace, gpu: Gpu, *, extent: Extent | N
     """Everything `python -m raytrain.plan` prints, as JSON: memory in GiB, unknown numbers null."""
     longest = Longest(extent.longest_clip_s, estimated_label_tokens(extent.longest_text_bytes)) if extent else UNKNOWN
     splits = [apply_sample(baseline, sample) for sample in Axes(space, baseline).splits()]
-    *rows, own = (_row(split, longest, gpu, extent, _examples(split, space, extent)) for split in [*splits, baseline])
+    *rows, own = (_row(split, longest, gpu, extent, examples_of(split, space, extent)) for split in [*splits, baseline])
     fitting = [row["batch_size"] for row in rows if row["fits"]]
     smallest = min(splits, key=lambda split: _peak_gib(split, longest))
     starting_point = baseline if fitting else smallest
@@ -82,7 +82,7 @@ def _row(split: Baseline, longest: Longest, gpu: Gpu, extent: Extent | None, exa
     prediction = predict(split, longest)
     predicted = prediction.predicted_memory_gib
     fraction = gpu_fraction(predicted, card_gib=gpu.card_gib) if gpu.card_gib else None
-    flops = _flops_per_clip(split, extent)
+    flops = flops_per_clip(split, extent)
     clips_per_s = gpu.tflops * 1e12 / flops if gpu.tflops else None
     return {
         "batch_size": split.training.batch_size,
@@ -106,14 +106,14 @@ def _peak_gib(config: Baseline, longest: Longest) -> float:
     return predict(config, longest).predicted_memory_gib
 
 
-def _flops_per_clip(config: Baseline, extent: Extent | None) -> float:
+def flops_per_clip(config: Baseline, extent: Extent | None) -> float:
     """What training on a clip of mean length costs in a batch of its like; without a corpus, on the longest."""
     mean = Longest(extent.mean_clip_s, estimated_label_tokens(extent.mean_text_bytes)) if extent else UNKNOWN
     as_long_as_recorded = config.model_copy(update={"augmentation": Augmentation()})
     return train_flops_per_clip(step_shape(as_long_as_recorded, mean))
 
 
-def _examples(config: Baseline, space: SearchSpace, extent: Extent | None) -> int | None:
+def examples_of(config: Baseline, space: SearchSpace, extent: Extent | None) -> int | None:
     """The clips that a trial trains on at most, repeats counted."""
     if space.budget.examples is not None:
         return space.budget.examples

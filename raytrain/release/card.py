@@ -125,6 +125,7 @@ def model_card(run: KeptRun, score: ExportScore, *, window: Audio, proof: Proof 
         scored_how=_decoding(run.config.evaluation.num_beams),
         used_how=_decoding(run.config.prediction.num_beams),
         wer_before=next(before, None),
+        elsewhere=_elsewhere(run, score),
         data=run.description.data,
         counted=_counted,
         config_yaml=dump_yaml(config).rstrip(),
@@ -214,6 +215,13 @@ def _scored_on(run: KeptRun) -> str:
     if not run.description.halves_are_compared:
         return "On a manifest of its own; whether its children were heard in training was not checked"
     return "On held-out children, none of whom was heard in training"
+
+
+def _elsewhere(run: KeptRun, score: ExportScore) -> list[tuple[str, float, float | None]]:
+    """Error rates on further sets, by name, with those before training: of weights that the run scored on them."""
+    before = next((row["also"] for row in run.history if row.get("step") == 0 and row.get("also")), {})
+    after = next((row["also"] for row in run.history if [row.get("step")] == list(score.steps) and row.get("also")), {})
+    return [(name, wer, before.get(name)) for name, wer in after.items()]
 
 
 def _decoding(num_beams: int) -> str:

@@ -18,6 +18,7 @@ from raytrain.report.figures.learning_curves import curves_of_runs
 from raytrain.report.figures.model_rates import rates_by_age
 from raytrain.report.front import about_front, front_table
 from raytrain.report.score_tables import group_tables, overall_table, score_notes
+from raytrain.report.spent import spent_on, spent_rows
 from raytrain.report.statements import (
     commands,
     cost,
@@ -62,6 +63,7 @@ def study_pages(study: StudyResults) -> dict[str, str]:
         spaced=study.rate == "WER",
         outcomes=outcomes(study.records),
         cost=cost(study),
+        spent=spent_rows(spent_on(study)),
         commands=commands(study),
         provenance=provenance_lines(study),
     )

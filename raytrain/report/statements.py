@@ -34,6 +34,7 @@ def facts(study: StudyResults) -> list[Fact]:
     rate = study.rate
     buckets = dict.fromkeys([*baseline.wer_by_age_bucket, *best.wer_by_age_bucket])
     sources = dict.fromkeys([*baseline.wer_by_source, *best.wer_by_source])
+    sets = dict.fromkeys([*baseline.also, *best.also])
     found = [
         Fact("batch × accumulation = effective", *map(product_text, both)),
         Fact("learning rate", *(short(one.config.training.learning_rate) for one in both)),
@@ -44,6 +45,11 @@ def facts(study: StudyResults) -> list[Fact]:
             for age in buckets
         ),
         *(_measured(f"{rate}, {name}", *(one.wer_by_source.get(name) for one in both), digits=3) for name in sources),
+        *(_measured(f"{rate}, {name}", *(one.also.get(name) for one in both), digits=3) for name in sets),
+        *(
+            Fact(f"{rate}, {name}, before training", number_text(wer, 3), number_text(wer, 3))
+            for name, wer in published_also(study).items()
+        ),
         _measured(f"{memory_name(both)}, GiB", *map(peak_memory_gib, both), digits=2),
         _measured("predicted GPU memory, GiB", *(one.predicted_memory_gib for one in both), digits=2),
         _measured("clips/s in training", *(one.train_examples_per_s for one in both), digits=1),
@@ -51,6 +57,12 @@ def facts(study: StudyResults) -> list[Fact]:
         Fact("time", *(duration_text(one.wall_s) for one in both)),
     ]
     return [fact for fact in found if (fact.best, fact.baseline) != (NOTHING, NOTHING)]
+
+
+def published_also(study: StudyResults) -> dict[str, float]:
+    """Error rates of the weights as they came on further sets, by name: trial 0 scores them first."""
+    history = [] if study.baseline is None else study.baseline.history
+    return next((row["also"] for row in history if row.get("step") == 0 and row.get("also")), {})
 
 
 def scored_by(study: StudyResults) -> str:
@@ -89,6 +101,7 @@ def memory_name(records: Iterable[TrialRecord]) -> str:
 def warnings(study: StudyResults) -> list[str]:
     """What a reader should doubt: a best value at the edge of its range, trials lost, a limit that nobody measured."""
     sample = {} if study.best is None else study.best.sample
+    missed = [name for name, by in (study.baseline.over if study.baseline else {}).items() if by > 0]
     found = [_at_edge(key, value, study.vary[key]) for key, value in sample.items() if key in study.vary]
     for outcome, fact in (
         (Outcome.FAILED, "failed by a fault, not by their values; see reasons."),
@@ -96,6 +109,7 @@ def warnings(study: StudyResults) -> list[str]:
     ):
         number = sum(record.outcome is outcome for record in study.records)
         found.append(f"{number} of {len(study.records)} trials {fact}" if number else None)
+    found += [f"The baseline itself breaks keep.{name}; no trial that does can be the best." for name in missed]
     return [sentence for sentence in found if sentence is not None]
 
 

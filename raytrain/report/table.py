@@ -52,18 +52,21 @@ def trial_table(study: StudyResults, *, with_ages: bool = True) -> TrialTable:
     buckets = [bucket for bucket in AGE_BUCKETS if bucket in seen] + sorted(seen - set(AGE_BUCKETS))
     sources = dict.fromkeys(name for record in study.records for name in record.wer_by_source if with_ages)
 
+    sets = dict.fromkeys(name for record in study.records for name in record.also if with_ages)
+
     def cells(record: TrialRecord) -> list[Cell]:
         again = "" if record.inherited_from is None else f", as {record.inherited_from}"
         return [
             number_cell(record.eval_wer, 3),
             *(number_cell(record.wer_by_age_bucket.get(bucket), 3) for bucket in buckets),
             *(number_cell(record.wer_by_source.get(name), 3) for name in sources),
+            *(number_cell(record.also.get(name), 3) for name in sets),
             number_cell(peak_memory_gib(record), 2),
             number_cell(record.train_examples_per_s, 1),
             Cell(text=f"{record.outcome}{again}"),
         ]
 
-    groups = [f"{study.rate} {name}" for name in (*buckets, *sources)]
+    groups = [f"{study.rate} {name}" for name in (*buckets, *sources, *sets)]
     headings = [study.rate, *groups, "peak memory GiB", "clips/s", "outcome"]
     return table_of(study, study.records, headings=headings, cells=cells)
 

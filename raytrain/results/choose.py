@@ -76,6 +76,8 @@ def peak_memory_gib(taken: Taken) -> float | None:
 
 
 def within_limit(record: TrialRecord, memory_limit_gib: float | None) -> bool:
-    """Whether the measured peak keeps the limit; a trial with no measurement does."""
+    """Whether the measured peak keeps the limit, and all else what the space keeps; what was not measured does."""
     peak = peak_memory_gib(record)
+    if any(missed > 0 for missed in record.over.values()):
+        return False
     return memory_limit_gib is None or peak is None or peak <= memory_limit_gib

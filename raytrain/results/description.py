@@ -28,6 +28,14 @@ STUDY_FILE, FIT_FILE = "study.json", "fit.json"
 _Settings = TypeVar("_Settings", bound=Section)
 
 
+class AlsoTold(TypedDict):
+    """What a further set is known by."""
+
+    utterances: int
+    children: int
+    sha256: str
+
+
 @with_config(extra="allow")
 class Data(TypedDict, total=False):
     """What a run trains and is scored on; what another raytrain did not record is not there."""
@@ -50,6 +58,8 @@ class Data(TypedDict, total=False):
     children_in_several_spellings: int
     children_not_known: bool
     """Whether utterances were taken for children of their own."""
+    also: dict[str, AlsoTold]
+    """Further sets that are scored as a run ends, by name."""
     data_sha256: str
     """Of data.jsonl: tells other data."""
     first_recorded_on_resume: bool

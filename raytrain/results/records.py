@@ -73,11 +73,15 @@ class HistoryRow(TypedDict):
     examples_seen: NotRequired[_Count]
     eval_wer: NotRequired[float | None]
     eval_cer: NotRequired[float | None]
+    also: NotRequired[dict[str, float]]
+
+
+_WHERE_THERE_ARE_ANY = ("wer_by_source", "also", "over")
 
 
 def without_no_sources(values: dict[str, Any]) -> dict[str, Any]:
-    """What is written of a run on one manifest names no sources."""
-    return {name: value for name, value in values.items() if name != "wer_by_source" or value}
+    """What is written of a run on one manifest names no sources, and no further sets where none are scored."""
+    return {name: value for name, value in values.items() if name not in _WHERE_THERE_ARE_ANY or value}
 
 
 def utc_now() -> str:
@@ -101,6 +105,8 @@ class Learnt:
     wer_by_age_bucket: dict[str, float] = field(default_factory=dict)
     wer_by_source: dict[str, float] = field(default_factory=dict)
     """By the names of the manifests, where the utterances are of several; else empty, and written down nowhere."""
+    also: dict[str, float] = field(default_factory=dict)
+    """Error rates on the further sets of evaluation.also, by name, once they were scored; else written down nowhere."""
     word_errors: dict[str, int] | None = None
     """Counts at the last evaluation: substitutions, deletions, insertions, hits."""
     character_errors: dict[str, int] | None = None
@@ -197,6 +203,9 @@ class TrialRecord(Learnt, Taken):
     """The trial_id whose WER this one has: it splits the same effective batch otherwise, and was only probed."""
     finalist_of: str | None = None
     """The trial_id that this one trained again with another seed."""
+    over: dict[str, float] = field(default_factory=dict)
+    """By how much it missed what the space keeps, by key, {"also.adult": 0.01}; 0 where it was kept, and nothing where
+    that was not measured."""
     checkpoint: Annotated[str, AfterValidator(_below)] | None = None
     """The folder of the weights, below the study's."""
 

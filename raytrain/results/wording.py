@@ -69,6 +69,11 @@ def duration_text(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
+def hours_text(hours: float) -> str:
+    """Hours as they are spent: 8 h, 2.5 h, or 45 min where there is no whole one."""
+    return f"{short(hours)} h" if hours >= 1 else f"{short(60 * hours)} min"
+
+
 def length_text(seconds: float | None) -> str:
     """The range that a clip's duration falls in, as in "2–4 s"."""
     if seconds is None or not math.isfinite(seconds):

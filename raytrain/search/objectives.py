@@ -1,5 +1,6 @@
 """What Optuna learns of a trial that ended: its record in; finite numbers to minimise, and what it broke, out."""
 
+from raytrain.config.space import Keep
 from raytrain.results.choose import measures, peak_memory_gib
 from raytrain.results.records import WORST_OBJECTIVE, Outcome, TrialRecord
 
@@ -28,10 +29,19 @@ def measures_of(record: TrialRecord) -> tuple[float, float, float]:
 def constraints_of(record: TrialRecord, limit_gib: float | None, *, is_pareto: bool) -> dict[str, float]:
     """By name, by how much a trial broke what it has to keep; not above 0 where it kept it."""
     violation = violation_gib(record, limit_gib)
-    broken = {} if violation is None else {_MEMORY: violation}
+    broken = record.over | ({} if violation is None else {_MEMORY: violation})
     if is_pareto and record.outcome is Outcome.DIVERGED:  # a bad WER alone would leave it on a front
         broken[_DIVERGED] = 1.0
     return broken
+
+
+def over(record: TrialRecord, keep: Keep) -> dict[str, float]:
+    """By how much a trial's error rates on further sets miss what a space keeps, by key; of those that were scored."""
+    return {
+        f"also.{name}": max(0.0, record.also[name] - bound.high)
+        for name, bound in keep.also.items()
+        if name in record.also
+    }
 
 
 def violation_gib(record: TrialRecord, limit_gib: float | None) -> float | None:

@@ -49,6 +49,12 @@ def listing(corpus: Corpus, validation: Corpus | None, split: Split) -> str:
     return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
 
 
+def fingerprint(corpus: Corpus) -> str:
+    """What tells a corpus from another: the sha256 of all its lines."""
+    lines = (json.dumps(line, ensure_ascii=False) + "\n" for line in _lines(corpus, [VALIDATION] * len(corpus)))
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
 def difference(then: str, now: str, *, two_corpora: bool) -> str:
     """What differs, in words: utterances gone and more, transcripts, sound, children, halves, or the order alone."""
     before, after = (_by_id(text, two_corpora) for text in (then, now))

@@ -48,6 +48,8 @@ class Begun:
     sample: Sample
     finalist_of: str | None = None
     seed: int | None = None
+    started_at: str | None = None
+    """When that was written down; None of one of a study of version 1."""
     objectives: dict[int, float] = field(default_factory=dict)
     """The objective at each evaluation, by examples seen."""
     record: TrialRecord | None = None
@@ -100,8 +102,9 @@ class History:
         for one in self._events.read():
             if one.event == "started":
                 found[one.number] = Begun(
-                    number=one.number, sample=one.sample or {}, finalist_of=one.finalist_of, seed=one.seed
-                )
+                    number=one.number, sample=one.sample or {}, finalist_of=one.finalist_of, seed=one.seed,
+                    started_at=one.at,
+                )  # fmt: skip
             elif one.number in found and one.examples_seen is not None and one.objective is not None:
                 # A run that goes on is reported once more where it was scored last; one that breaks off, as the worst.
                 found[one.number].objectives.setdefault(one.examples_seen, one.objective)

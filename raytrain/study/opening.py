@@ -10,12 +10,16 @@ from raytrain.config.dump import by_dotted_key
 from raytrain.config.reader import change
 from raytrain.config.space import SearchSpace
 from raytrain.errors import InputError
+from raytrain.results.clock import ran_s
 from raytrain.results.description import Description, read_description
 from raytrain.results.ledger import Ledger
 from raytrain.results.records import Outcome
 from raytrain.study.history import History
 
-_MAY_CHANGE = {"search.trials", "search.max_concurrent", "search.keep_weights", "search.send_best_checkpoint"}
+_MAY_CHANGE = {
+    "search.trials", "search.max_concurrent", "search.budget_hours", "search.price_per_hour", "search.keep_weights",
+    "search.send_best_checkpoint",
+}  # fmt: skip
 
 
 def find_study(name_or_folder: str) -> tuple[Path, Description]:
@@ -36,9 +40,22 @@ def _require_readable(folder: Path, description: Description) -> None:
     History(folder, description).begun()
 
 
-def changed(folder: Path, description: Description, overrides: Sequence[str], *, trials: int | None) -> Description:
-    """The same study with other values of what may change while it runs; anything else is refused."""
+def changed(
+    folder: Path,
+    description: Description,
+    overrides: Sequence[str],
+    *,
+    trials: int | None,
+    further_hours: float | None = None,
+) -> Description:
+    """The same study with other values of what may change while it runs; anything else is refused.
+
+    `further_hours` are what it may run from now on, whatever it had before.
+    """
     asked = [*overrides, *([f"search.trials={trials}"] if trials is not None else [])]
+    if further_hours is not None:
+        total = ran_s(folder, Ledger(folder).read()) / 3600 + further_hours
+        asked.append(f"search.budget_hours={total:.6f}")
     if not asked:
         return description
     file = folder / description.file_name

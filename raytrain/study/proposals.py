@@ -16,6 +16,7 @@ from raytrain.search.equivalents import equivalent, probe_of
 from raytrain.search.finalists import Repeat, further_seeds, missing_repeats
 from raytrain.search.resolve import resolve, rungs
 from raytrain.search.sampler import propose
+from raytrain.study.spending import LATER, Later, Spending
 from raytrain.study.study import Study, trial_name
 from raytrain.trial.job import Job, Share, Trial
 
@@ -25,8 +26,8 @@ log = logging.getLogger("raytrain")
 class Proposals:
     """The search's trials: those a kill left unfinished, then the baseline, then the sampler's."""
 
-    def __init__(self, study: Study) -> None:
-        self._study, self._history = study, study.history
+    def __init__(self, study: Study, spending: Spending) -> None:
+        self._study, self._history, self._spending = study, study.history, spending
         self._unfinished = [trial for trial in self._history.unfinished() if trial.finalist_of is None]
         self.scheduler = study.space.scheduler
         launched = [record for record in self._history.records if record.outcome is not Outcome.NOT_STARTED]
@@ -35,6 +36,8 @@ class Proposals:
         self._refusals_left = study.space.search.trials
         """A space of real numbers holds samples that do not fit without end."""
         self.remaining = max(0, study.space.search.trials - len(searched))
+        self._late = False
+        """Whether something that fits was not proposed, because it could not end in time."""
 
     def refuse_hopeless(self, admission: Admission) -> None:
         """Refuse a search whose every sample is predicted not to fit: it is a mistake in the question."""
@@ -47,13 +50,25 @@ class Proposals:
                 "see `python -m raytrain.plan --gpu-memory GIB` for what to change"
             )
 
-    def next(self, share: Share, admission: Admission) -> Trial | None:
-        """The next trial; None when the space is exhausted."""
-        if self._unfinished:
-            begun = self._unfinished.pop(0)
-            return self._trial(begun.number, begun.sample, share, admission)
+    def next(self, share: Share, admission: Admission) -> Trial | Later | None:
+        """The next trial; None when the space, or what the budget leaves to the search, is exhausted."""
+        if self._spending.waits():
+            return LATER
+        while self._unfinished:
+            begun = self._unfinished[0]
+            trial = self._trial(begun.number, begun.sample, share, admission)
+            lacks = (trial.job.end_at_examples or 0) - self._spending.seen(begun.number)
+            if begun.number and not self._spending.buys(trial.job.config, examples=lacks):
+                if (answer := self._spending.refused()) is not None:
+                    return answer
+                self._unfinished.pop(0)  # it stays as it is, for a start with more hours
+                continue
+            self._unfinished.pop(0)
+            return trial
         number = self._history.next_number
         sample = self._history.axes.baseline_sample if number == 0 else self._propose(number, admission)
+        if sample is None and self._late:
+            return self._spending.refused()
         if sample is None:
             tried = len(self._history.tried())
             log.info("every sample of the space has been tried; the search ends with %d trials", tried)
@@ -85,12 +100,32 @@ class Proposals:
         )
 
     def _propose(self, number: int, admission: Admission) -> Sample | None:
-        """Among what will fit; when all of that was tried, what may fit or does not, so that the ledger says it."""
-        sample = self._proposed(number, fits=lambda one: admission.will_fit(self._resolved(one)))
-        if sample is not None or not admission.refuses or not self._refusals_left:
+        """Among what will fit and end in time; when all of that was tried, what may fit or does not, so that the ledger
+        says it."""
+        self._late = False
+
+        def fits(sample: Sample) -> bool:
+            config = self._resolved(sample)
+            if not admission.will_fit(config):
+                return False
+            in_time = self._spending.buys(config)
+            if not in_time and self._spending.budget_s is not None:
+                in_time = self._is_bought_as_probe(config)
+            self._late |= not in_time
+            return in_time
+
+        sample = self._proposed(number, fits=fits)
+        if sample is not None or self._late or not admission.refuses or not self._refusals_left:
             return sample
         self._refusals_left -= 1
         return self._proposed(number)
+
+    def _is_bought_as_probe(self, config: Baseline) -> bool:
+        """Whether it would only be probed, and there is time for that."""
+        if not self._study.space.search.reuse_equivalent or equivalent(config, self._history.records) is None:
+            return False
+        run, examples = probe_of(config, budget_examples=self._study.budget_examples)
+        return self._spending.buys(run, examples=examples)
 
     def _proposed(self, number: int, *, fits: Callable[[Sample], bool] | None = None) -> Sample | None:
         search, tried = self._study.space.search, self._history.tried()
@@ -106,8 +141,8 @@ class Repeats:
     scheduler = Scheduler(name="none")
     """Each is trained to its end: one that was stopped could not be compared."""
 
-    def __init__(self, study: Study) -> None:
-        self._study, self._history = study, study.history
+    def __init__(self, study: Study, spending: Spending) -> None:
+        self._study, self._history, self._spending = study, study.history, spending
         records = self._history.records
         by_id = {record.trial_id: record for record in records}
         self._unfinished = [
@@ -116,6 +151,7 @@ class Repeats:
             if trial.finalist_of in by_id and trial.seed is not None
         ]
         search, limit_gib = study.space.search, study.description.memory_limit_gib
+        search = search.model_copy(update={"finalists": spending.num_finalists()})
         begun = {(repeat.finalist.trial_id, repeat.seed) for _, repeat in self._unfinished}
         again = further_seeds(search, study.baseline)
         missing = missing_repeats(records, search=search, memory_limit_gib=limit_gib) if again else []
@@ -126,16 +162,11 @@ class Repeats:
         """Repeats are never refused: the same configuration already fitted."""
 
     def next(self, share: Share, admission: Admission) -> Trial | None:
-        """The next training; None when there is none left."""
-        if self._unfinished:
-            number, repeat = self._unfinished.pop(0)
-        elif self._missing:
-            repeat = self._missing.pop(0)
-            number = self._history.next_number
-            _clear(self._study, number)
-            self._history.repeat(repeat)
-        else:
+        """The next training; None when there is none left that can end in time."""
+        found = self._next_unfinished() or self._next_missing()
+        if found is None:
             return None
+        number, repeat = found
         config = apply_sample(repeat.finalist.config, {"training.seed": repeat.seed})
         budget = self._study.budget_examples
         job = _job(
@@ -149,6 +180,23 @@ class Repeats:
         )
         finalist = repeat.finalist
         return Trial(number=number, sample=finalist.sample, config=config, job=job, repeats=finalist.trial_id)
+
+    def _next_unfinished(self) -> tuple[int, Repeat] | None:
+        while self._unfinished:
+            number, repeat = self._unfinished.pop(0)
+            if self._spending.buys_again(repeat, examples=self._study.budget_examples - self._spending.seen(number)):
+                return number, repeat
+        return None
+
+    def _next_missing(self) -> tuple[int, Repeat] | None:
+        while self._missing:
+            repeat = self._missing.pop(0)
+            if self._spending.buys_again(repeat):
+                number = self._history.next_number
+                _clear(self._study, number)
+                self._history.repeat(repeat)
+                return number, repeat
+        return None
 
 
 def _clear(study: Study, number: int) -> None:

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from raytrain.files import is_full, sync_tree, write_text
 from raytrain.results.records import Outcome, Row, TrialRecord
 from raytrain.results.transcripts import transcripts_path
 from raytrain.search.equivalents import inherit
+from raytrain.search.objectives import over
 from raytrain.study.projection import Projection
 from raytrain.study.running import RunningTrial, record_of
 from raytrain.study.study import Study
@@ -146,6 +148,7 @@ class Recorder(ray.tune.Callback):
             record = self._inherited(record, trial.probes)
         elif running.checkpoint is not None and (running.checkpoint / "utterances.jsonl").is_file():
             self._keep_utterances(running.checkpoint / "utterances.jsonl", record)
+        record = replace(record, over=over(record, self._study.space.keep))
         if record.checkpoint is not None:  # the line in the ledger is on disk for good: what it names has to be, too
             sync_tree(folder / record.checkpoint, below=folder)
         self._end(record)

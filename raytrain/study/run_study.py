@@ -16,6 +16,7 @@ from raytrain.stopping import patiently
 from raytrain.study.packing import Room
 from raytrain.study.projection import Projection
 from raytrain.study.proposals import Proposals, Repeats
+from raytrain.study.spending import Later, Spending
 from raytrain.study.study import Study
 from raytrain.study.tidy import let_go, tidy
 from raytrain.study.watcher import Lines, Machine, Watcher
@@ -47,25 +48,33 @@ def run_study(
     """Run what the study still lacks. The records of all its trials, and whether somebody stopped it."""
     history, watcher = study.history, watcher or Lines()
     with history.held():
-        proposals = Proposals(study)
+        spending = Spending(study)
+        proposals = Proposals(study, spending)
         study.inputs.write_listing(study.folder)
         study.description.write(study.folder)  # now that its files are known to be sound
-        if not proposals.remaining and not Repeats(study).remaining:
+        if spending.is_over or not (proposals.remaining or Repeats(study, spending).remaining):
             Projection(history, study.folder).close()
             return history.records, False
         alone = _trains_alone(study)
         with (
+            spending.clock.running(),
             nursery() if alone and not _on_cards(study) else nullcontext() as forks,
             # Ray's cleaner after several workers asks the dashboard; after one we clean up ourselves.
             cluster.connected(address, dashboard=not alone) as hardware,
             patiently() as asked_to_stop,
         ):
-            if proposals.remaining and not asked_to_stop.is_set():
-                _tune(study, hardware, proposals, asked_to_stop, on_end, watcher, forks)
-            # Only now is it known which trials are the best.
-            repeats = Repeats(study)
-            if repeats.remaining and not asked_to_stop.is_set():
-                _tune(study, hardware, repeats, asked_to_stop, on_end, watcher, forks)
+            goes_on = True
+            while goes_on:
+                ended = len(history.records)
+                if proposals.remaining and not asked_to_stop.is_set():
+                    _tune(study, hardware, proposals, asked_to_stop, on_end, watcher, forks, spending)
+                # Only now is it known which trials are the best.
+                repeats = Repeats(study, spending)
+                if repeats.remaining and not (asked_to_stop.is_set() or spending.is_over):
+                    _tune(study, hardware, repeats, asked_to_stop, on_end, watcher, forks, spending)
+                # What finalists left of a budget may buy further trials, and these a further finalist.
+                proposals = Proposals(study, spending)
+                goes_on = spending.has_left_over(since=ended) and not asked_to_stop.is_set()
         tidy(study)
         return history.records, asked_to_stop.is_set()
 
@@ -78,6 +87,7 @@ def _tune(
     on_end: Callable[[TrialRecord], None],
     watcher: Watcher,
     forks: Path | None,
+    spending: Spending,
 ) -> None:
     from ray import tune  # by now the environment is set that Ray reads as it is imported
 
@@ -100,28 +110,38 @@ def _tune(
     proposals.refuse_hopeless(admission)
     room = Room(hardware, part=admission.part)
     watcher.begins(
-        Machine(cpus=hardware.cpus, card_gib=hardware.largest_card_gib, taken=room.taken, stops=asked_to_stop.is_set)
+        Machine(
+            cpus=hardware.cpus,
+            card_gib=hardware.largest_card_gib,
+            taken=room.taken,
+            spending=spending,
+            stops=lambda: asked_to_stop.is_set() or spending.is_over,
+        )
     )
 
     def ended(record: TrialRecord) -> None:
         room.give_back(record.number)
         let_go(study, but=record)
+        spending.ends(record)
         watcher.ends(record)
         on_end(record)
+        spending.say_after(record)
 
     def place(trial: Trial) -> Trial | None:
         placed = room.place(trial)
         if placed is not None:
             # Before each start its driver sees to it, too; here a person reads what there is to say.
             mend(study.runs / trial.trial_id, trial.config.model, may_begin_anew=True)
+            spending.starts(placed)
         watcher.waits(None if placed is not None else trial.number)
         return None if placed is None else placed.forked_at(forks)
 
     def free() -> None:
+        spending.clock.tick()
         cluster.require_ray()  # it answers at once where Ray has died, and whoever asks for groups would wait
         free_abandoned()
 
-    stop, tracking = StopRequest(study.runs, asked_to_stop), Background()
+    stop, tracking = StopRequest(study.runs, asked_to_stop, in_time=lambda: spending.is_over), Background()
     recorder = Recorder(
         study,
         open_tracked=lambda trial: LaterRun(partial(_tracked, study, trial), background=tracking),
@@ -131,11 +151,14 @@ def _tune(
         free=free,
     )
 
-    def next_trial() -> Trial | None:
+    def next_trial() -> Trial | Later | None:
         admission.learn(study.history.records)
-        if asked_to_stop.is_set():
+        if asked_to_stop.is_set() or spending.is_over:
             return None
         while (trial := proposals.next(share, admission)) is not None:
+            if isinstance(trial, Later):
+                return trial
+            spending.starts(trial)
             reason = admission.refusal(trial.job.config)
             if reason is None:
                 return trial
@@ -168,7 +191,7 @@ def _tune(
         )
         with suppress(RunsSavedError):
             tuner.fit()
-            if not asked_to_stop.is_set():
+            if not stop.asked:
                 free_all_as_they_end(within_s=_FREED_WITHIN_S)
     finally:
         stop.withdraw()

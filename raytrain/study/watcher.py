@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from raytrain.results.records import TrialRecord
 from raytrain.study.running import RunningTrial
+from raytrain.study.spending import Spending
 
 log = logging.getLogger("raytrain")
 
@@ -19,6 +20,8 @@ class Machine:
     """The memory of the largest card, where that is known."""
     taken: Callable[[], Sequence[float]]
     """The share of each card that trials hold now."""
+    spending: Spending | None = None
+    """The study's hours, where it has a budget or a price."""
     stops: Callable[[], bool]
     """Whether somebody has asked to stop."""
 

@@ -20,6 +20,7 @@ _HISTORY = (
     "eval_cer",
     "wer_by_age_bucket",
     "wer_by_source",
+    "also",
     "train_examples_per_s",
     "peak_memory_reserved_gib",
     "peak_memory_allocated_gib",
@@ -56,8 +57,9 @@ class Rows:
             train_examples_per_s=self._examples / self._seconds,
         )
 
-    def scored(self, evaluated: Evaluated, *, seconds: float) -> None:
-        """Enter an evaluation. The training loss beside it is the mean over the tokens since the one before."""
+    def scored(self, evaluated: Evaluated, *, seconds: float, also: Mapping[str, float] | None = None) -> None:
+        """Enter an evaluation, with the error rates on further sets where these were scored, too. The training loss
+        beside it is the mean over the tokens since the one before."""
         wer, best = evaluated.word_errors.wer, self.last.best_eval_wer
         row = replace(
             self.last,
@@ -65,6 +67,7 @@ class Rows:
             best_eval_wer=wer if best is None else min(wer, best),
             wer_by_age_bucket={bucket: errors.wer for bucket, errors in evaluated.by_age_bucket.items()},
             wer_by_source={name: errors.wer for name, errors in evaluated.by_source.items()},
+            also=dict(also or {}),
             word_errors=evaluated.word_errors.as_dict(),
             babbled_clips=evaluated.babbled,
             normaliser=normaliser_of(evaluated.text_language),
@@ -96,7 +99,8 @@ class Rows:
         """What the next evaluation's row is made from besides the evaluation."""
         return {"loss_sum": self._loss_sum, "tokens": self._tokens}
 
-    def evaluations_without_improvement(self) -> int:
-        """How many of the last evaluations in a row did not lower the best WER."""
+    def evaluations_without_improvement(self, next_wer: float | None = None) -> int:
+        """How many of the last evaluations in a row did not lower the best WER; with one that is not entered yet."""
         wers = [wer for entry in self.last.history if (wer := entry["eval_wer"]) is not None]
+        wers += [next_wer] if next_wer is not None else []
         return len(wers) - 1 - wers.index(min(wers)) if wers else 0

@@ -8,8 +8,8 @@ import gc
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import KW_ONLY, dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Literal, NoReturn
@@ -78,6 +78,8 @@ class Session:
     device: str | torch.device | None = None
     """A GPU where there is one, if not given."""
     validation_corpus: Corpus | None = None
+    also: Mapping[str, Corpus] = field(default_factory=dict)
+    """Further sets, by name, that are scored where the weights are scored as they come and where the run ends."""
     predicted_memory_gib: float | None = None
     probe: bool | None = None
     """Whether the largest batches are tried before the first step; on a GPU they are, if not given."""
@@ -124,7 +126,11 @@ class Session:
         )
         self._scored_corpus = self.validation_corpus or self.corpus
         scored_seed = training.seed if self.scored_seed is None else self.scored_seed
-        self._scored = _drawn(self.split.validation, config.evaluation.max_utterances, seed=scored_seed)
+        most = config.evaluation.max_utterances
+        self._scored = _drawn(self.split.validation, most, seed=scored_seed)
+        self._scored_also = {
+            name: _drawn(np.arange(len(corpus)), most, seed=scored_seed) for name, corpus in self.also.items()
+        }
         self._rows = Rows(
             replace(
                 Row() if self._resumed is None else self._resumed.row,
@@ -254,6 +260,9 @@ class Session:
         batch = self.config.evaluation.batch_size * world_size()
         longest = np.argsort(self._scored_corpus.durations_s[self._scored], kind="stable")[-batch:]
         self._evaluate(self._scored[longest], self.config.audio.window)
+        for name, chosen in self._scored_also.items():
+            longest = np.argsort(self.also[name].durations_s[chosen], kind="stable")[-batch:]
+            self._evaluate(chosen[longest], self.config.audio.window, name)
 
     def _train(self, steps: Iterator[StepData]) -> Iterator[StepProgress]:
         return train(
@@ -275,18 +284,29 @@ class Session:
         self._show("scoring")
         started = time.perf_counter()
         evaluated = self._evaluate(self._scored, window)
+        seconds = time.perf_counter() - started
+        step, wer = self._rows.last.step, evaluated.word_errors.wer
+        # Entered with the evaluation itself: a run that is stopped in between scores all of it again.
+        ends = step == 0 or self._is_over(step, next_wer=wer)
+        also = {
+            name: self._evaluate(chosen, window, name).word_errors.wer
+            for name, chosen in self._scored_also.items()
+            if ends
+        }
         self._utterances = evaluated.utterances
-        self._rows.scored(evaluated, seconds=time.perf_counter() - started)
+        self._rows.scored(evaluated, seconds=seconds, also=also)
         row = self._rows.last
         babbled = f", {evaluated.babbled} clips babbled and were cut" if evaluated.babbled else ""
         rate = self.config.model.rate()
-        _say(f"step {row.step}/{row.steps_total}: {rate} {row.eval_wer:.4f} in {row.eval_s:.1f} s{babbled}")
+        elsewhere = "".join(f", {name} {wer:.4f}" for name, wer in also.items())
+        _say(f"step {row.step}/{row.steps_total}: {rate} {row.eval_wer:.4f}{elsewhere} in {row.eval_s:.1f} s{babbled}")
 
-    def _evaluate(self, indices: np.ndarray, window: Literal["full", "fitted"]) -> Evaluated:
+    def _evaluate(self, indices: np.ndarray, window: Literal["full", "fitted"], also: str | None = None) -> Evaluated:
+        """Of the validation corpus, or of the further set of this name."""
         with self._memory.phase("evaluate"):
             return evaluate(
                 self._whisper,
-                self._scored_corpus,
+                self._scored_corpus if also is None else self.also[also],
                 indices,
                 audio=self.config.audio,
                 evaluation=self.config.evaluation,
@@ -295,10 +315,10 @@ class Session:
                 before_batch=self._before_batch,
             )
 
-    def _is_over(self, step: int) -> bool:
-        return step >= self._milestones.steps_total or self._rows.evaluations_without_improvement() >= (
-            self.config.training.early_stopping_patience or math.inf
-        )
+    def _is_over(self, step: int, *, next_wer: float | None = None) -> bool:
+        """Whether the run ends at this step; with the WER of an evaluation that is not entered yet."""
+        patience = self.config.training.early_stopping_patience or math.inf
+        return step >= self._milestones.steps_total or self._rows.evaluations_without_improvement(next_wer) >= patience
 
     def _keep(self, step: int) -> Path | None:
         """Write the checkpoint, if this step has one and this is the rank that writes; its folder."""

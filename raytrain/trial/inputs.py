@@ -10,6 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self, cast
 
+import numpy as np
+
 from raytrain.config.baseline import Baseline
 from raytrain.config.baseline import Data as DataSection
 from raytrain.config.manifests import Named
@@ -17,10 +19,10 @@ from raytrain.errors import InputError
 from raytrain.files import sha256_of, write_text
 from raytrain.results.description import Data
 from raytrain.speech.apart import Shared, shared
-from raytrain.speech.corpus import Corpus, PreparedCorpus, prepare
+from raytrain.speech.corpus import Corpus, PreparedCorpus, open_corpus, prepare
 from raytrain.speech.halves import Halves
 from raytrain.speech.joined_corpus import join, open_corpora
-from raytrain.speech.listing import listing
+from raytrain.speech.listing import fingerprint, listing
 from raytrain.speech.manifest import manifest_path
 from raytrain.speech.noises import noise_files
 from raytrain.speech.problems import Kind
@@ -50,6 +52,8 @@ class Whereabouts:
     validation_corpora: Mapping[str, Path]
     """Of each to score on; none where a part of the others is held out."""
     split: SplitRecipe
+    also_corpora: Mapping[str, Path] = field(default_factory=dict)
+    """Of each further set that is scored as a run ends, by its name."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,8 @@ class Inputs:
     whereabouts: Whereabouts
     weights: Mapping[str, float] = field(default_factory=dict)
     """How often an epoch hears each clip, by the names of the manifests to train on; without any once."""
+    also: Mapping[str, Corpus] = field(default_factory=dict)
+    """Further sets that are scored as a run ends."""
 
     @property
     def corpora(self) -> list[Corpus]:
@@ -102,6 +108,7 @@ class Inputs:
             **self.shared.as_dict(),
             **({"children_in_several_spellings": spellings} if spellings else {}),
             **({"children_not_known": True} if self._children_not_known else {}),
+            **self._described_also(),
             "data_sha256": hashlib.sha256(self.listing.encode()).hexdigest(),
         }
         return cast("Data", values)
@@ -124,7 +131,20 @@ class Inputs:
         """The inputs that the driver prepared, in a worker."""
         corpus = open_corpora(where.corpora)
         validation = open_corpora(where.validation_corpora) if where.validation_corpora else None
-        return cls(corpus, validation, _split(corpus, validation, where.split), where)
+        also = {name: open_corpus(folder) for name, folder in where.also_corpora.items()}
+        return cls(corpus, validation, _split(corpus, validation, where.split), where, also=also)
+
+    def _described_also(self) -> dict[str, Any]:
+        """Of each further set how much there is, and what tells it from another."""
+        told = {
+            name: {
+                "utterances": len(corpus),
+                "children": len(set(corpus.child_ids)),
+                "sha256": fingerprint(corpus),
+            }
+            for name, corpus in self.also.items()
+        }
+        return {"also": told} if told else {}
 
     def _described_sources(self) -> dict[str, Any]:
         told: dict[str, Any] = {
@@ -151,6 +171,7 @@ def inputs_of(config: Baseline, *, may_share: bool = False) -> Inputs:
         noise_files(config.augmentation.noise_folder)
     data = config.data
     train, scored = (_prepared(sources, data) for sources in (data.train_sources(), data.validation_sources()))
+    also = _prepared(config.evaluation.also_sources(), data)
     corpus, validation = join(train), join(scored) if scored else None
     where = Whereabouts(
         corpora={name: part.folder for name, part in train.items()},
@@ -158,10 +179,19 @@ def inputs_of(config: Baseline, *, may_share: bool = False) -> Inputs:
         split=SplitRecipe(
             ratio=data.validation_ratio, seed=config.training.seed, stratify=data.stratify_by is not None
         ),
+        also_corpora={name: part.folder for name, part in also.items()},
     )
     given = {source.name or "": source.weight for source in data.train_sources()}
-    inputs = Inputs(corpus, validation, _split(corpus, validation, where.split), where, given)
-    if validation is not None and not (may_share or data.allow_shared_children) and inputs.shared:
+    inputs = Inputs(corpus, validation, _split(corpus, validation, where.split), where, given, also)
+    if may_share or data.allow_shared_children:
+        return inputs
+    for name, further in also.items():
+        if both := shared(corpus, inputs.split.train, further, np.arange(len(further))):
+            raise InputError(
+                f"evaluation.also.{name}: {config.evaluation.also[name]}: shares {both} with data.train_manifest; "
+                "leave them out of one of the two, or set data.allow_shared_children=true"
+            )
+    if validation is not None and inputs.shared:
         names = " and ".join(source.manifest for source in data.validation_sources())
         raise InputError(
             f"data.validation_manifest: {names}: shares {inputs.shared} with data.train_manifest; "

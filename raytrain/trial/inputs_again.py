@@ -51,6 +51,7 @@ def inputs_again(description: Description, folder: Path) -> tuple[Description, I
     inputs = inputs_of(description.baseline, may_share=True)
     now = replace(description, data=inputs.described())
     before, after = (_Recorded.of(one, folder) for one in (description, now))
+    _require_the_same_sets(description, now, folder, another=another)
     if before.data_sha256 == after.data_sha256:
         return description, inputs
     if before.data_sha256 is None and all(
@@ -63,8 +64,19 @@ def inputs_again(description: Description, folder: Path) -> tuple[Description, I
     )
 
 
+def _require_the_same_sets(then: Description, now: Description, folder: Path, *, another: str) -> None:
+    before, after = then.data.get("also") or {}, now.data.get("also") or {}
+    for name, told in before.items():
+        if told != after.get(name):
+            manifest = then.baseline.evaluation.also[name]
+            raise InputError(
+                f"{folder}: was begun with another {manifest} (evaluation.also.{name}: {told['utterances']} utterances "
+                f"then, {after[name]['utterances']} now); put it and its sound back as they were, or {another}"
+            )
+
+
 def _require_manifests(description: Description, folder: Path, *, another: str) -> None:
-    for manifest in description.baseline.data.manifests():
+    for manifest in [*description.baseline.data.manifests(), *description.baseline.evaluation.also.values()]:
         if manifest == "demo" or at_home(manifest).is_file():
             continue
         is_whole = at_home(manifest).is_absolute()

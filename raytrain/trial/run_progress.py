@@ -34,10 +34,12 @@ class ProgressFile:
     def __init__(self, run: Path) -> None:
         self._path = _file(run)
         self._phase, self._written_s = "", -math.inf
+        self.last = (0, 0)
+        """The examples seen, and their total, as told last."""
 
     def tell(self, phase: str, examples_seen: int, examples_total: int) -> None:
         """Write where the run stands, if it is time to: most calls write nothing, and a full disk stops no training."""
-        now_s = time.monotonic()
+        now_s, self.last = time.monotonic(), (examples_seen, examples_total)
         if phase == self._phase and now_s - self._written_s < _LEAST_S:
             return
         self._phase, self._written_s = phase, now_s

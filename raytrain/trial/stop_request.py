@@ -5,13 +5,15 @@ A file, as progress is: it reaches workers on any node, and each run has saved b
 
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from raytrain.stopping import SAVED_WITHIN_S
 from raytrain.trial.run_progress import read_progress
 
 _LOOKED_FOR_EVERY_S = 0.25
+_SAVED_IN_TIME_WITHIN_S = 60.0
+"""What runs are given where nobody kills them meanwhile: a checkpoint of medium has 9 GB."""
 _TRAINING = ("training", "scoring")
 
 
@@ -22,14 +24,15 @@ class RunsSavedError(KeyboardInterrupt):
 class StopRequest:
     """The driver's side: passes a request on to the workers of all runs in one storage, and waits for them."""
 
-    def __init__(self, storage: Path, asked: threading.Event) -> None:
-        self._asked, self._path = asked, _file(storage)
+    def __init__(self, storage: Path, asked: threading.Event, *, in_time: Callable[[], bool] = lambda: False) -> None:
+        """`asked` is set by somebody who does not wait long; `in_time` says whether the time has come that was set."""
+        self._asked, self._in_time, self._path = asked, in_time, _file(storage)
         self._since_s: float | None = None
         self.withdraw()  # that of a process before this one
 
     @property
     def asked(self) -> bool:
-        return self._asked.is_set()
+        return self._asked.is_set() or self._in_time()
 
     def withdraw(self) -> None:
         """Let runs that start from now on train."""
@@ -43,7 +46,8 @@ class StopRequest:
             self._since_s = time.monotonic()
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._path.touch()
-        over = time.monotonic() - self._since_s > SAVED_WITHIN_S
+        within_s = SAVED_WITHIN_S if self._asked.is_set() else _SAVED_IN_TIME_WITHIN_S
+        over = time.monotonic() - self._since_s > within_s
         return over or not any(_trains(run) for run in runs)
 
 

@@ -88,6 +88,7 @@ def _train(
             config,
             corpus=inputs.corpus,
             validation_corpus=inputs.validation_corpus,
+            also=inputs.also,
             split=inputs.split,
             report=report,
             workdir=Path(workdir),
@@ -108,7 +109,7 @@ def _wait_to_be_stopped(run: Path, progress: ProgressFile | None, *, saved: Path
     while progress is not None and saved is not None and latest_checkpoint(run) != saved:  # Ray has yet to note it
         time.sleep(0.05)
     if progress is not None:
-        progress.tell(STOPPED, 0, 0)
+        progress.tell(STOPPED, *progress.last)
     while True:
         time.sleep(1)
 

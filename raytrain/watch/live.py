@@ -12,7 +12,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from raytrain.results.wording import duration_text, short, signed, split_text, trial_title
+from raytrain.results.wording import duration_text, hours_text, short, signed, split_text, trial_title
+from raytrain.study.spending import Spending
 from raytrain.study.study import Study
 from raytrain.study.watcher import Lines, RunningTrial, Watcher
 from raytrain.watch.study_progress import StudyProgress
@@ -65,6 +66,9 @@ def view(progress: StudyProgress, *, now_s: float, width: int) -> RenderableType
     facts.add_row("memory", _memory(progress))
     facts.add_row("GPUs", _cards(progress))
     facts.add_row("time", _time(progress, now_s))
+    spending = None if progress.machine is None else progress.machine.spending
+    if spending is not None and (spending.budget_s is not None or spending.price_per_hour is not None):
+        facts.add_row("budget", _budget(spending))
     running = sorted(progress.running.values(), key=lambda trial: trial.number)
     if not running:
         return Group("", facts)
@@ -139,6 +143,18 @@ def _time(progress: StudyProgress, now_s: float) -> Text:
         else f"about {duration_text(left_s)} left"
     )
     return Text(f"{duration_text(now_s - progress.began_s)} so far, {left}")
+
+
+def _budget(spending: Spending) -> Text:
+    hours, price, told = spending.ran_s / 3600, spending.price_per_hour, spending.told
+    money = "" if price is None else f" for {hours * price:.2f}"
+    if spending.budget_s is None:
+        return Text(f"{hours_text(hours)}{money} spent")
+    parts = [f"{hours_text(hours)} of {hours_text(spending.budget_s / 3600)}{money} spent"]
+    parts += [f"{duration_text(told.set_aside_s)} set aside for finalists"] * bool(told.set_aside_s)
+    known = told.trials is not None
+    parts.append(f"buys about {told.trials} more trials" if known else "what it buys is known once a trial has run")
+    return Text(", ".join(parts))
 
 
 def _running(trials: list[RunningTrial], *, now_s: float, width: int) -> Table:

@@ -1,5 +1,7 @@
 """What --dry-run prints: a resolved baseline, and a study's space, in; YAML or one JSON object on stdout, out."""
 
+from typing import Any
+
 from raytrain.config.baseline import Baseline
 from raytrain.config.derived import derived
 from raytrain.config.dump import dump_tree, dump_yaml
@@ -8,12 +10,16 @@ from raytrain.memory.planning import study_weights
 from raytrain.terminal import print_json, show
 
 
-def show_resolved(baseline: Baseline, space: SearchSpace | None = None, *, as_json: bool) -> None:
-    """Print the resolved configuration and what follows from it: what is not known without data is null."""
+def show_resolved(
+    baseline: Baseline, space: SearchSpace | None = None, *, budget: dict[str, Any] | None = None, as_json: bool
+) -> None:
+    """Print the resolved configuration and what follows from it, and what a budget buys: what is not known without
+    data is null."""
     numbers = derived(baseline, None) | ({} if space is None else study_weights(baseline, space))
     asked = {} if space is None else {"space": space.model_dump()}
     if as_json:
-        print_json({"config": baseline.model_dump(), "derived": numbers, **asked})
+        bought = {} if budget is None else {"budget": budget}
+        print_json({"config": baseline.model_dump(), "derived": numbers, **asked, **bought})
         return
     # What a terminal must not see stands escaped as YAML escapes it: it reads back to the same.
     show(dump_yaml(baseline).rstrip("\n"))
@@ -22,3 +28,5 @@ def show_resolved(baseline: Baseline, space: SearchSpace | None = None, *, as_js
     for tree in asked.values():
         for line in dump_tree(tree).splitlines():
             show(f"# {line}")
+    if budget is not None:
+        show(f"# budget: {budget['said']}")

@@ -2,14 +2,18 @@
 
 import shlex
 from collections.abc import Sequence
+from pathlib import Path
 
 from raytrain.config.space import Choice
+from raytrain.memory.buying import buys
 from raytrain.report.front import front_lines
+from raytrain.report.spent import spent_on, spent_sentence
 from raytrain.report.table import product_text
 from raytrain.results.records import TrialRecord
 from raytrain.results.study_results import StudyResults
 from raytrain.results.wording import short, split_text, value_text
 from raytrain.search.finalists import further_seeds, judged_seeds
+from raytrain.study.history import History
 from raytrain.study.projection import database_url
 from raytrain.study.study import Study
 from raytrain.terminal import say
@@ -34,6 +38,9 @@ def announce(study: Study, *, sweep: str | None) -> None:
     if again:
         further = "another seed" if again == 1 else f"{again} more seeds"
         say(f"finalists  the best {space.search.finalists} and the baseline, each trained again with {further}")
+    bought = buys(baseline, space, tflops=None, records=study.history.records)
+    if bought is not None:
+        say(f"budget     {bought['said']}")
     for line in study.inputs.halves.lines(seeds=judged_seeds(space.search, baseline)):
         say(line)
     for caveat in study.description.caveats():
@@ -60,7 +67,15 @@ def trial_line(record: TrialRecord) -> str:
 
 def last_words(found: StudyResults, records: Sequence[TrialRecord]) -> None:
     """Say the verdict and what can be done with it."""
-    folder = found.folder
+    folder, spent = found.folder, spent_on(found)
+    begun = {trial.number for trial in History(folder, found.description).unfinished()}
+    if spent.budget_hours is not None:
+        say(f"budget     {spent_sentence(spent)}")
+    if spent.budget_hours is not None and begun:
+        say(f"saved      where {_named(begun)}, to be gone on with")
+    if found.best is None and not records:
+        say(f"the budget ended before the baseline did: nothing can be compared yet; to go on:\n{_further(folder)}")
+        return
     if found.best is None:
         reasons = "; ".join(sorted({f"{record.outcome}: {record.reason}" for record in records}))
         say(f"no trial was completed ({reasons}); see {folder / 'trials.jsonl'}")
@@ -73,4 +88,16 @@ def last_words(found: StudyResults, records: Sequence[TrialRecord]) -> None:
     say(f"train it   python -m raytrain.fit --config {shlex.quote(str(folder / 'best.yaml'))}")
     if found.front:
         say(f"           of the front: python -m raytrain.fit --config {shlex.quote(str(folder / 'front'))}/TRIAL.yaml")
+    if spent.budget_hours is not None and (begun or searched < found.description.asked.search.trials):
+        say(f"go on      {_further(folder)}")
+        return
     say(f"go on      python -m raytrain.tune --resume {shlex.quote(str(folder))} --trials {2 * searched}")
+
+
+def _named(begun: set[int]) -> str:
+    numbers = ", ".join(map(str, sorted(begun)))
+    return f"trial {numbers} stands" if len(begun) == 1 else f"trials {numbers} stand"
+
+
+def _further(folder: Path) -> str:
+    return f"python -m raytrain.tune --resume {shlex.quote(str(folder))} --budget 1h"

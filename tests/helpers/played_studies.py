@@ -28,6 +28,7 @@ from raytrain.study.opening import find_study
 from raytrain.study.projection import Projection
 from raytrain.study.proposals import Proposals, Repeats
 from raytrain.study.scheduler import make_scheduler
+from raytrain.study.spending import Spending
 from raytrain.study.study import Study
 from raytrain.study.watcher import Watcher
 from raytrain.tracking.background import Background, LaterRun
@@ -124,6 +125,7 @@ def _play(
     on_end: Callable[[TrialRecord], None],
     watcher: Watcher,
     forks: None,
+    spending: Spending,
 ) -> None:
     """Tune, one trial after the other."""
     admission = running._admission(study, hardware, use_gpu=False)  # type: ignore[arg-type]
@@ -140,6 +142,7 @@ def _play(
     left = proposals.remaining
     try:
         while left and (trial := proposals.next(_SHARE, admission)) is not None:
+            assert isinstance(trial, Trial)
             if trial.number == REFUSED:
                 recorder.refuse(trial, reason="it does not fit")
                 continue

@@ -1,11 +1,15 @@
 """What a sampler learns of a trial that ended: finite numbers, and by how much it broke what it has to keep."""
 
+from dataclasses import replace
+
 import pytest
 from ended_trials import record
 
 from raytrain.config.reader import load_baseline
+from raytrain.config.space import Keep
+from raytrain.results.choose import best_trial
 from raytrain.results.records import Outcome, TrialRecord
-from raytrain.search.objectives import WORST_MEASURES, constraints_of, measures_of, objective_of
+from raytrain.search.objectives import WORST_MEASURES, constraints_of, measures_of, objective_of, over
 
 TINY = load_baseline("tiny")
 TRAINED = Outcome.COMPLETED, Outcome.PRUNED
@@ -81,3 +85,14 @@ def test_on_a_front_divergence_breaks_a_rule_of_its_own_beside_the_limit() -> No
     diverged = ended(Outcome.DIVERGED, peak_gib=9.0)
     assert constraints_of(diverged, 8.0, is_pareto=True) == {"memory_gib": 1.0, "diverged": 1.0}
     assert constraints_of(diverged, 8.0, is_pareto=False) == {"memory_gib": 1.0}
+
+
+def test_a_bound_on_a_further_set_is_a_constraint_and_its_breaker_never_the_best() -> None:
+    keep = Keep.model_validate({"also": {"adult": {"high": 0.25}, "older": {"high": 0.5}}})
+    broken, kept = (record(number, TINY, eval_wer=0.1, also={"adult": wer}) for number, wer in ((0, 0.375), (1, 0.2)))
+    broken, kept = (replace(one, over=over(one, keep)) for one in (broken, kept))
+    assert constraints_of(broken, None, is_pareto=False) == {"also.adult": 0.125}
+    assert constraints_of(kept, None, is_pareto=False) == {"also.adult": 0.0}
+    assert best_trial([broken, kept]) == kept
+    assert TrialRecord.from_dict(broken.as_dict(), "trials.jsonl:1") == broken
+    assert over(record(2, TINY), keep) == {}  # it was stopped before it could be scored there

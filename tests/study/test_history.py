@@ -14,6 +14,7 @@ from raytrain.results.ledger import Ledger
 from raytrain.results.records import Outcome
 from raytrain.search.finalists import Repeat
 from raytrain.study.proposals import Repeats
+from raytrain.study.spending import Spending
 from raytrain.study.study import Study
 
 
@@ -229,4 +230,4 @@ def test_a_repeat_of_a_trial_whose_line_was_taken_out_is_not_gone_on_with(tmp_pa
     kept = history(tmp_path)
     kept.repeat(Repeat(finalist=record(3, TINY), seed=43))
     study = Study(folder=tmp_path, description=description(), inputs=None)  # type: ignore[arg-type]
-    assert Repeats(study).remaining == 0
+    assert Repeats(study, Spending(study)).remaining == 0

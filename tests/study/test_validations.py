@@ -13,6 +13,7 @@ from raytrain.results.description import Description
 from raytrain.speech.corpus import prepare
 from raytrain.speech.manifest import manifest_path
 from raytrain.study.proposals import Proposals
+from raytrain.study.spending import Spending
 from raytrain.study.study import Study
 from raytrain.trial.inputs import Inputs, SplitRecipe, Whereabouts
 from raytrain.trial.job import Share, Trial
@@ -43,7 +44,7 @@ def test_eight_proposals_cost_fewer_than_60_validations(tmp_path: Path, validate
     )
     description = Description(baseline_name="tiny", baseline=TINY, space_name="full", space=space)
     study = Study(folder=tmp_path, description=description, inputs=Inputs.opened(where))
-    proposals = Proposals(study)
+    proposals = Proposals(study, Spending(study))
     admission = Admission(Footprint(study.inputs.corpora), card_gib=8.0, limit_gib=None)
     validated.clear()
     proposed = [proposals.next(SHARE, admission) for _ in range(8)]

@@ -1,13 +1,18 @@
 """The live view of a study: what it says at some moments of one, and that it fits its terminal."""
 
 import io
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+from histories import description
 from rich.console import Console
 from running_studies import BEGAN_S, ended, machine, running, studied
 
 from raytrain.results.records import Outcome, Row
+from raytrain.study.spending import Spending, Told
+from raytrain.study.study import Study
 from raytrain.terminal import make_streams_bear_every_letter
 from raytrain.watch.live import view
 from raytrain.watch.study_progress import StudyProgress
@@ -112,3 +117,23 @@ def test_nothing_is_wider_than_the_terminal_and_no_trial_takes_two_lines(width: 
 
 def test_many_trials_are_cut_short() -> None:
     assert "and 4 more" in drawn(studied(*(running(number) for number in range(16))))
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        (Told(budget_s=28_800.0), "1 h of 8 h for 0.80 spent, what it buys is known once a trial has run"),
+        (
+            Told(budget_s=28_800.0, set_aside_s=5400.0, trials=12),
+            "1 h of 8 h for 0.80 spent, 90 min set aside for finalists, buys about 12 more trials",
+        ),
+    ],
+)
+def test_a_budget_stands_with_what_is_spent_of_it_and_what_it_still_buys(told: Told, said: str, tmp_path: Path) -> None:
+    study, search = studied(running(0)), {"budget_hours": 8.0, "price_per_hour": 0.8}
+    asked = Study(folder=tmp_path, description=description(**search), inputs=None)  # type: ignore[arg-type]
+    (tmp_path / "clock.jsonl").write_text('{"start": 1, "at": "2026-01-01T00:00:00+00:00", "ran_s": 3600.0}\n')
+    spending = Spending(asked)
+    spending.told = told
+    study.machine = replace(machine(), spending=spending)
+    assert line(drawn(study), "budget").removeprefix("budget").strip() == said

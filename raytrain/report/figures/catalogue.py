@@ -1,6 +1,7 @@
 """Every figure of a study's report, in the order that they are shown: a study's results in, its figures out."""
 
 from raytrain.report.figures.best_and_baseline import wer_by_age, wer_by_length, wer_by_source
+from raytrain.report.figures.bought import best_against_hours
 from raytrain.report.figures.hours import gpu_occupancy, hours
 from raytrain.report.figures.learning_curves import learning_curves
 from raytrain.report.figures.marks import Figure
@@ -26,6 +27,7 @@ FIGURES = (
     wer_by_length,
     importance,
     parallel_values,
+    best_against_hours,
     hours,
     gpu_occupancy,
 )

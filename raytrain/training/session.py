@@ -107,7 +107,14 @@ class Session:
             weights=[source.weight for source in config.data.train_sources()],
         )
         num_mel_bins = self._whisper.model.config.num_mel_bins
-        self._feed = Feed(config, self.corpus, self._plan, labels=labels, num_mel_bins=num_mel_bins)
+        self._feed = Feed(
+            config,
+            self.corpus,
+            self._plan,
+            labels=labels,
+            num_mel_bins=num_mel_bins,
+            mels_on_device=device.type == "cuda",
+        )
         self._milestones = Milestones(
             config,
             self._plan,

@@ -33,7 +33,7 @@ def augmented_log_mel(
     utterances: Sequence[int],
     step: int,
 ) -> torch.Tensor:
-    """The clips as the encoder hears them in this step: what changes the sound comes before the log-mel, masks after it."""
+    """The clips as the encoder hears them in this step: what changes the sound comes before log-mels, masks after."""
     mel = log_mel_of(sounds, num_mel_bins=num_mel_bins)
     if training.spec_augment is not None:
         mel = spec_augment(

@@ -37,7 +37,7 @@ def measure(work: Work, clips: Clips) -> Told:
     whisper = weights.load(config.model, seed=0)
     whisper.model.to(device)
     if work.compiled:
-        whisper.model.compile(dynamic=False)
+        whisper.model.compile()
     corpus = clips.corpus
     plan = BatchPlan(
         corpus.durations_s,

@@ -193,7 +193,8 @@ def _start(arguments: argparse.Namespace) -> Measured:
 def _beside_peer(arguments: argparse.Namespace) -> Measured:
     import torch
 
-    from raytrain.benchmarks.beside import Work, compare, weights_folder
+    from raytrain.benchmarks.beside import compare, weights_folder
+    from raytrain.benchmarks.work import Work
     from raytrain.speech.manifest import manifest_path
 
     manifest = str(manifest_path(arguments.data).absolute())
@@ -211,6 +212,7 @@ def _beside_peer(arguments: argparse.Namespace) -> Measured:
                 scored=arguments.scored,
                 precision=precision,
                 threads=threads,
+                device="cuda" if torch.cuda.is_available() else "cpu",
             )
             for folder, variant in weights
             for batch_size, accumulation in arguments.batch
@@ -251,6 +253,39 @@ def _study(arguments: argparse.Namespace) -> Measured:
     )
 
 
+def _gpu(arguments: argparse.Namespace) -> Measured:
+    import torch
+
+    on_a_gpu = arguments.device == "cuda"
+    if on_a_gpu and not torch.cuda.is_available():
+        raise InputError(
+            "raytrain.bench gpu: measures a GPU, and torch sees none; run it on a machine with CUDA, "
+            "or rehearse every part with --device cpu"
+        )
+    from raytrain.benchmarks.gpu import measure_gpu
+    from raytrain.benchmarks.gpu_run import FULL, REHEARSAL, Asked
+    from raytrain.speech.manifest import manifest_path
+
+    path, made_with = Path(arguments.out), _provenance()
+    asked = Asked(
+        model=arguments.model or ("small" if on_a_gpu else "tiny"),
+        manifest=manifest_path(arguments.data).absolute(),
+        device=arguments.device,
+        minutes=arguments.minutes,
+        threads=arguments.threads or torch.get_num_threads(),
+        size=FULL if on_a_gpu else REHEARSAL,
+    )
+    found = measure_gpu(asked, keep=lambda found: write_json(path, found | {"provenance": made_with}), say=say)
+    fails = [name for name, holds in found["held"].items() if not holds]
+    missed = f"; no time left for {len(found['not_reached'])} things" if found["not_reached"] else ""
+    return (
+        path,
+        found | {"provenance": made_with},
+        f"{len(found['held']) - len(fails)} of {len(found['held'])} expectations held"
+        f"{', not ' + ', '.join(fails) if fails else ''}{missed}",
+    )
+
+
 def _provenance() -> Provenance:
     return provenance(command_line("raytrain.bench"), {})
 
@@ -265,6 +300,7 @@ _MEASURES: dict[str, Callable[[argparse.Namespace], Measured]] = {
     "step": _beside_peer,
     "eval": _beside_peer,
     "study": _study,
+    "gpu": _gpu,
 }
 
 

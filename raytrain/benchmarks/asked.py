@@ -47,6 +47,13 @@ def bench_parser() -> argparse.ArgumentParser:
     study.add_argument("--rounds", type=_number, default=1, help="studies of each side, by turns")
     study.add_argument("--threads", type=_number, help="of both sides; torch's own number if not given")
     study.add_argument("--out", help="the file that is written; results/bench/study.json if not given")
+    gpu = kinds.add_parser("gpu", help="all that only a GPU can show, in nine minutes: checks, speed, caps, memory")
+    gpu.add_argument("--model", help="weights; of a variant's name, random ones; small if not given, on a CPU tiny")
+    gpu.add_argument("--data", default="demo", metavar="MANIFEST", help="demo if not given")
+    gpu.add_argument("--device", choices=("cuda", "cpu"), default="cuda", help="cpu rehearses every part, all small")
+    gpu.add_argument("--minutes", type=_number, default=9, help="at most; 9 if not given")
+    gpu.add_argument("--threads", type=_number, help="of each process; torch's own number if not given")
+    gpu.add_argument("--out", default="results/bench/gpu.json", help="the file that is written, part by part")
     for kind in kinds.choices.values():
         kind.add_argument("--json", action="store_true", help="one JSON object on stdout")
     return parser

@@ -6,7 +6,7 @@ python -m raytrain.benchmarks.ours '{"model": ..., ...}'
 import numpy as np
 import torch
 
-from raytrain.benchmarks.beside import Clips, Clock, Told, Work, memory_gib, run_as_child
+from raytrain.benchmarks.work import Clips, Clock, Peaks, Told, Work, flops_of_a_clip, run_as_child
 from raytrain.config.reader import load_baseline
 from raytrain.speech.batches import BatchPlan
 from raytrain.training import precision as precisions
@@ -32,10 +32,12 @@ def measure(work: Work, clips: Clips) -> Told:
             "training.learning_rate=1e-5",
         ],
     )
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = torch.device(work.device)
     precision = precisions.resolve(config.training.precision, device=device)
     whisper = weights.load(config.model, seed=0)
     whisper.model.to(device)
+    if work.compiled:
+        whisper.model.compile()
     corpus = clips.corpus
     plan = BatchPlan(
         corpus.durations_s,
@@ -45,11 +47,13 @@ def measure(work: Work, clips: Clips) -> Told:
         audio=config.audio,
     )
     labels = Labels(whisper.tokenizer, corpus.texts, config.model)
-    feed = Feed(config, corpus, plan, labels=labels, num_mel_bins=whisper.model.config.num_mel_bins)
-    depth = _AHEAD_OF_A_GPU if device.type == "cuda" else 0
+    on_a_gpu = device.type == "cuda"
+    num_mel_bins = whisper.model.config.num_mel_bins
+    feed = Feed(config, corpus, plan, labels=labels, num_mel_bins=num_mel_bins, mels_on_device=on_a_gpu)
+    depth = _AHEAD_OF_A_GPU if on_a_gpu else 0
     steps = ahead(feed, range(work.steps), depth=depth, device=device)
     optimizer = make_optimizer(whisper.model.named_parameters(), config.training)
-    window_s = speech_s = 0.0
+    window_s = speech_s = waited_s = 0.0
     with Clock() as training:
         for progress in train(
             whisper,
@@ -60,10 +64,12 @@ def measure(work: Work, clips: Clips) -> Told:
             precision=precision,
             learning_rate=lambda step: config.training.learning_rate,
         ):
+            training.step_done()
+            waited_s += progress.waited_s
             batch = plan.batch(progress.step - 1)
             window_s += feed.window_s(batch) * len(batch.indices)
             speech_s += float(corpus.durations_s[batch.indices].sum())
-    gib = memory_gib()
+    peaks = Peaks.now(work)
     with Clock() as scoring:
         found = evaluate(
             whisper,
@@ -74,8 +80,19 @@ def measure(work: Work, clips: Clips) -> Told:
             window="fitted",
             precision=precision,
         )
-    padding = 1 - speech_s / window_s
-    return Told.of(work, training, scoring, wer=found.word_errors.wer, gib=gib, padding=padding)
+    label_tokens = float(np.mean([len(labels[index]) for index in clips.train]))
+    trained = work.steps * work.effective_batch_size
+    return Told.of(
+        work,
+        clips,
+        training,
+        scoring,
+        wer=found.word_errors.wer,
+        peaks=peaks,
+        padding=1 - speech_s / window_s,
+        flops_per_clip=flops_of_a_clip(work, window_s=window_s / trained, label_tokens=label_tokens),
+        data_wait_share=waited_s / training.wall_s,
+    )
 
 
 if __name__ == "__main__":

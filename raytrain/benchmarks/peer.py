@@ -15,9 +15,15 @@ import datasets
 import numpy as np
 import torch
 import transformers
-from transformers import Seq2SeqTrainer, Seq2SeqTrainingArguments, WhisperForConditionalGeneration, WhisperProcessor
+from transformers import (
+    Seq2SeqTrainer,
+    Seq2SeqTrainingArguments,
+    TrainerCallback,
+    WhisperForConditionalGeneration,
+    WhisperProcessor,
+)
 
-from raytrain.benchmarks.beside import Clips, Clock, Told, Work, memory_gib, run_as_child
+from raytrain.benchmarks.work import Clips, Clock, Peaks, Told, Work, flops_of_a_clip, run_as_child
 from raytrain.config.constants import FULL_WINDOW_S
 from raytrain.results.word_errors import WordErrors
 from raytrain.speech.corpus import Corpus
@@ -32,6 +38,7 @@ def measure(work: Work, clips: Clips) -> Told:
     be_quiet()
     processor = WhisperProcessor.from_pretrained(work.model)
     model = load(work.model)
+    training, scoring = Clock(), Clock()
     with tempfile.TemporaryDirectory() as folder:
         trainer = Seq2SeqTrainer(
             model=model,
@@ -40,21 +47,36 @@ def measure(work: Work, clips: Clips) -> Told:
                 per_device_train_batch_size=work.batch_size,
                 gradient_accumulation_steps=work.accumulation,
                 max_steps=work.steps,
+                use_cpu=work.device == "cpu",
                 bf16=work.precision == "bf16",
                 fp16=work.precision == "fp16",
             ),
             train_dataset=prepared(processor, clips.corpus, clips.train),
             eval_dataset=prepared(processor, clips.corpus, clips.scored),
             data_collator=Collator(processor, model.config.decoder_start_token_id),
+            callbacks=[_Ticks(training)],
         )
-        with Clock() as training:
+        with training:
             trainer.train()
-        gib = memory_gib()
-        with Clock() as scoring:
+        peaks = Peaks.now(work)
+        with scoring:
             predicted = trainer.predict(trainer.eval_dataset).predictions
     wer = wer_of(processor, predicted, [clips.corpus.texts[index] for index in clips.scored])
     padding = 1 - float(clips.corpus.durations_s[clips.train].mean()) / FULL_WINDOW_S
-    return Told.of(work, training, scoring, wer=wer, gib=gib, padding=padding)
+    texts = [clips.corpus.texts[index] for index in clips.train]
+    label_tokens = float(np.mean([len(tokens) for tokens in processor.tokenizer(texts).input_ids]))
+    flops = flops_of_a_clip(work, window_s=FULL_WINDOW_S, label_tokens=label_tokens)
+    return Told.of(work, clips, training, scoring, wer=wer, peaks=peaks, padding=padding, flops_per_clip=flops)
+
+
+class _Ticks(TrainerCallback):
+    """Tells a clock of each optimizer step."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def on_step_end(self, *_: Any, **__: Any) -> None:
+        self._clock.step_done()
 
 
 def be_quiet() -> None:
@@ -70,7 +92,7 @@ def load(folder: str) -> Any:
     return model
 
 
-def recipe(folder: str, **asked: Any) -> Seq2SeqTrainingArguments:
+def recipe(folder: str, *, use_cpu: bool, **asked: Any) -> Seq2SeqTrainingArguments:
     """What the recipe says besides what is asked; nothing is kept in the folder."""
     return Seq2SeqTrainingArguments(
         output_dir=folder,
@@ -81,7 +103,7 @@ def recipe(folder: str, **asked: Any) -> Seq2SeqTrainingArguments:
         save_strategy="no",
         logging_strategy="no",
         report_to="none",
-        use_cpu=not torch.cuda.is_available(),
+        use_cpu=use_cpu,
         disable_tqdm=True,
         **asked,
     )

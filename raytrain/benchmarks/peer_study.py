@@ -30,7 +30,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         trainer = Seq2SeqTrainer(
             model_init=partial(load, work.model),
-            args=recipe(folder, num_train_epochs=1),
+            args=recipe(folder, use_cpu=not torch.cuda.is_available(), num_train_epochs=1),
             train_dataset=prepared(processor, train, range(len(train))),
             eval_dataset=prepared(processor, scored, range(len(scored))),
             data_collator=Collator(processor, load(work.model).config.decoder_start_token_id),

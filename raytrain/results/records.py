@@ -125,6 +125,8 @@ class Taken:
     """What a training has taken of the machine so far: a few steps show it as well as a whole run."""
 
     train_examples_per_s: float | None = None
+    data_wait_share: float | None = None
+    """Of the seconds of training those in which the device waited for its data."""
     peak_memory_reserved_gib: float | None = None
     peak_memory_allocated_gib: float | None = None
     peak_memory_resident_gib: float | None = None

@@ -91,11 +91,16 @@ class Corpus:
 
     def audio(self, index: int) -> np.ndarray:
         """One utterance's sound: float32 in [-1, 1) at 16 kHz, a copy of its own."""
+        return to_float(self.samples(index))
+
+    def samples(self, index: int) -> np.ndarray:
+        """The same as it is kept, mapped and not copied: int16 at 16 kHz, not to be written to."""
         if not -len(self) <= index < len(self):
             raise IndexError(f"utterance {index} of {len(self)}")
         # datasets' own slice finds the row by bisection, where pyarrow's walks over all batches before it.
         row = self.table.fast_slice(int(index) % len(self), 1)
-        return to_float(row["samples"].chunk(0).flatten().to_numpy(zero_copy_only=True))
+        samples: np.ndarray = row["samples"].chunk(0).flatten().to_numpy(zero_copy_only=True)
+        return samples
 
     def source(self, index: int) -> str | None:
         """What the manifest of an utterance is called; None where all are of one."""

@@ -1,4 +1,4 @@
-"""Clips of sound in; their log-mels, augmented as `training` asks, out.
+"""Clips of sound in; their log-mels, augmented as `training` asks, out, on the device that the clips are on.
 
 Every draw is keyed by (seed, step, utterance): the split into micro-batches, or over workers, changes none.
 """
@@ -11,7 +11,7 @@ import torch
 
 from raytrain.config.baseline import Training
 from raytrain.config.random_streams import RandomStream
-from raytrain.speech.log_mel import log_mel
+from raytrain.speech.log_mel import Sounds, log_mel_of
 
 Policy = Literal["basic", "double"]
 _MASKS = {"basic": 1, "double": 2}
@@ -25,17 +25,16 @@ utterance of 12.3 s. Unscaled, one mask could swallow a child's whole word."""
 
 
 def augmented_log_mel(
-    clips: Sequence[np.ndarray],
+    sounds: Sounds,
     training: Training,
     *,
-    frames: int,
     num_mel_bins: int,
     clip_frames: Sequence[int],
     utterances: Sequence[int],
     step: int,
 ) -> torch.Tensor:
-    """The clips as the encoder hears them in this step: what changes the sound comes before log_mel, masks after it."""
-    mel = log_mel(clips, frames=frames, num_mel_bins=num_mel_bins)
+    """The clips as the encoder hears them in this step: what changes the sound comes before log-mels, masks after."""
+    mel = log_mel_of(sounds, num_mel_bins=num_mel_bins)
     if training.spec_augment is not None:
         mel = spec_augment(
             mel,
@@ -57,7 +56,10 @@ def spec_augment(
     seed: int,
     step: int,
 ) -> torch.Tensor:
-    """A copy of `mel` [B, bins, frames] with masks of the clip's mean, inside the clip and never in its padding."""
+    """A copy of `mel` [B, bins, frames] with masks of the clip's mean, inside the clip and never in its padding.
+
+    Where masks lie is drawn on the CPU, whatever device the mel is on, and no value is read back from there.
+    """
     masked = mel.clone()
     for clip, frames, utterance in zip(masked, clip_frames, utterances, strict=True):
         bins, frames = clip.shape[0], min(frames, clip.shape[1])

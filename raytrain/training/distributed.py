@@ -46,14 +46,22 @@ def sum_gradients(parameters: list[torch.nn.Parameter], *, bucket_elements: int 
     _sum_together(bucket)
 
 
-def sum_over_ranks(value: float, *, device: torch.device) -> float:
-    """The sum of every rank's value, on every rank."""
-    return _reduced([value], dist.ReduceOp.SUM, device)[0]
+def sum_over_ranks(value: torch.Tensor) -> torch.Tensor:
+    """The sum of every rank's value, on every rank, on the device that the value is on."""
+    if world_size() == 1:
+        return value
+    total = value.clone()
+    dist.all_reduce(total)
+    return total
 
 
 def max_over_ranks(values: list[float], *, device: torch.device) -> list[float]:
     """At each place of the list the largest of all ranks, on every rank."""
-    return _reduced(values, dist.ReduceOp.MAX, device)
+    if world_size() == 1:
+        return values
+    largest = torch.tensor(values, dtype=torch.float64, device=device)
+    dist.all_reduce(largest, op=dist.ReduceOp.MAX)
+    return [float(value) for value in largest]
 
 
 def gather(mine: list[T]) -> list[T]:
@@ -103,11 +111,3 @@ def _sum_together(gradients: list[torch.Tensor]) -> None:
     pieces = flat.split([gradient.numel() for gradient in gradients])
     for gradient, piece in zip(gradients, pieces, strict=True):
         gradient.copy_(piece.view_as(gradient))
-
-
-def _reduced(values: list[float], operation: Any, device: torch.device) -> list[float]:
-    if world_size() == 1:
-        return values
-    tensor = torch.tensor(values, dtype=torch.float64, device=device)
-    dist.all_reduce(tensor, op=operation)
-    return [float(value) for value in tensor]

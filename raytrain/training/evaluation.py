@@ -20,7 +20,7 @@ from raytrain.results.transcripts import Scored
 from raytrain.results.word_errors import WordErrors
 from raytrain.speech.audio import SAMPLE_RATE
 from raytrain.speech.corpus import Corpus
-from raytrain.speech.log_mel import log_mel
+from raytrain.speech.log_mel import log_mel_of, side_by_side
 from raytrain.speech.scoring import scored_row
 from raytrain.training.distributed import gather, rank, run_on_all_or_none, world_size
 from raytrain.training.precision import Precision
@@ -195,8 +195,9 @@ class _Decoder:
     def decode(self, batch: list[_Piece]) -> list[tuple[int, Heard]]:
         """Of each piece its clip, and what was heard in it."""
         windows = [list(pieces) for _, pieces in groupby(batch, key=attrgetter("window_s"))]
-        with torch.no_grad(), self.precision.autocast():
+        with torch.no_grad():
             mels = [self._mel(pieces) for pieces in windows]
+        with torch.no_grad(), self.precision.autocast():
             if self.num_beams == 1:
                 rows = transcribe_together(self.whisper, mels, [piece.max_new_tokens for piece in batch])
             else:
@@ -205,11 +206,11 @@ class _Decoder:
         return [(piece.index, self._heard(piece, row)) for piece, row in zip(batch, rows, strict=True)]
 
     def _mel(self, pieces: list[_Piece]) -> torch.Tensor:
-        """Log-mels [clips, bins, frames] of pieces of one window, on the device."""
-        model = self.whisper.model
+        """Log-mels [clips, bins, frames] of pieces of one window, made on the device."""
+        model, device = self.whisper.model, self.precision.device
         sounds = [self.clips.audio(piece.index)[piece.start : piece.end] for piece in pieces]
-        mel = log_mel(sounds, frames=frames(pieces[0].window_s), num_mel_bins=model.config.num_mel_bins)
-        return mel.to(self.precision.device, model.dtype)
+        window = side_by_side(sounds, frames=frames(pieces[0].window_s), pinned=device.type == "cuda")
+        return log_mel_of(window.on(device), num_mel_bins=model.config.num_mel_bins).to(model.dtype)
 
     def _heard(self, piece: _Piece, row: Emitted) -> Heard:
         text = self.whisper.tokenizer.decode(row.tokens, skip_special_tokens=True).strip()

@@ -1,5 +1,8 @@
 """From effective batches to tensors. In: a plan, a corpus, labels. Out: StepData, this rank's micro-batches of a step.
 
+For a GPU that is sound in pinned memory: its log-mels are made there, in the stream that the step runs in. For a CPU
+the log-mels are made here, by the same function.
+
 The effective batch is split here, after it was drawn. What the whole of it decides (its audio window, its number of
 label tokens) is taken from all of it, on every rank, so that the split changes nothing but rounding.
 """
@@ -7,8 +10,9 @@ label tokens) is taken from all of it, on every rank, so that the split changes 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -16,6 +20,7 @@ import torch
 from raytrain.config.baseline import Baseline, Model
 from raytrain.speech.batches import BatchPlan, EffectiveBatch
 from raytrain.speech.corpus import Corpus
+from raytrain.speech.log_mel import Sounds, side_by_side
 from raytrain.training.augment import augmented_log_mel
 from raytrain.training.distributed import rank, run_on_all_or_none
 from raytrain.training.perturb import Perturbed
@@ -39,6 +44,27 @@ class MicroBatch:
     labels: torch.Tensor
     """Label tokens [clips, tokens], padded with IGNORED."""
 
+    def on(self, device: torch.device) -> Self:
+        """The same on this device; from pinned memory nothing waits for the copy."""
+        mel, labels = (tensor.to(device, non_blocking=True) for tensor in (self.mel, self.labels))
+        return replace(self, mel=mel, labels=labels)
+
+
+@dataclass(frozen=True, slots=True)
+class UnheardBatch:
+    """A micro-batch whose log-mels are yet to be made, on the device that trains."""
+
+    sounds: Sounds
+    labels: torch.Tensor
+    """Label tokens [clips, tokens], padded with IGNORED."""
+    mel_of: Callable[[Sounds], torch.Tensor]
+    """The log-mels [clips, mel bins, frames] of these clips in this step, on the device that they are on."""
+
+    def on(self, device: torch.device) -> MicroBatch:
+        """The tensors of a pass, on this device; nothing waits for them to be made."""
+        labels = self.labels.to(device, non_blocking=True)
+        return MicroBatch(self.mel_of(self.sounds.on(device)), labels)
+
 
 @dataclass(frozen=True, slots=True)
 class StepData:
@@ -52,7 +78,7 @@ class StepData:
     """Label tokens of all ranks: known before the first forward, since labels are."""
     window_s: float
     """The audio window of the whole effective batch."""
-    micro_batches: list[MicroBatch]
+    micro_batches: Sequence[MicroBatch | UnheardBatch]
     """This rank's micro-batches: fewer, or none, in the short batch that may end an epoch."""
 
 
@@ -68,13 +94,16 @@ class Feed:
         labels: "Labels",
         num_mel_bins: int,
         threads: int = 0,
+        mels_on_device: bool = False,
     ) -> None:
-        """`threads` change the sound of clips side by side, where it is changed at all."""
+        """`threads` change the sound of clips side by side, where it is changed at all; `mels_on_device` leaves the
+        log-mels to the device that trains, as suits a GPU."""
         self._config, self._corpus, self._plan, self._labels = config, corpus, plan, labels
-        self._num_mel_bins = num_mel_bins
         self._perturbed = (
             Perturbed(config, corpus, training=plan.indices, threads=threads) if config.augmentation.is_on else None
         )
+        self._num_mel_bins = num_mel_bins
+        self._mels_on_device, self._pins = mels_on_device, mels_on_device and torch.cuda.is_available()
 
     def __call__(self, step: int) -> StepData:
         training = self._config.training
@@ -111,17 +140,20 @@ class Feed:
             mel=torch.zeros(self._num_mel_bins, frames(window_s)).expand(size, -1, -1), labels=labels.expand(size, -1)
         )
 
-    def _micro_batch(self, indices: np.ndarray, *, step: int, window_s: float) -> MicroBatch:
-        mel = augmented_log_mel(
-            self._sounds(indices, step),
-            self._config.training,
-            frames=frames(window_s),
-            num_mel_bins=self._num_mel_bins,
-            clip_frames=[frames(float(seconds)) for seconds in self._seconds(indices, step)],
-            utterances=indices.tolist(),
-            step=step,
+    def _micro_batch(self, indices: np.ndarray, *, step: int, window_s: float) -> MicroBatch | UnheardBatch:
+        batch = UnheardBatch(
+            side_by_side(self._sounds(indices, step), frames=frames(window_s), pinned=self._pins),
+            _padded([self._labels[index] for index in indices], pinned=self._pins),
+            partial(
+                augmented_log_mel,
+                training=self._config.training,
+                num_mel_bins=self._num_mel_bins,
+                clip_frames=[frames(float(seconds)) for seconds in self._seconds(indices, step)],
+                utterances=indices.tolist(),
+                step=step,
+            ),
         )
-        return MicroBatch(mel, _padded([self._labels[index] for index in indices]))
+        return batch if self._mels_on_device else batch.on(torch.device("cpu"))
 
     def _seconds(self, indices: np.ndarray, step: int) -> np.ndarray:
         """How long these clips are as this step hears them."""
@@ -130,15 +162,15 @@ class Feed:
         return self._perturbed.seconds(indices, step=step)
 
     def _sounds(self, indices: np.ndarray, step: int) -> list[np.ndarray]:
-        """Their sound as this step hears it."""
+        """Their sound as this step hears it: int16 as it is kept, or changed and float32."""
         if self._perturbed is None:
-            return [self._corpus.audio(int(index)) for index in indices]
+            return [self._corpus.samples(int(index)) for index in indices]
         return self._perturbed.sounds(indices, step=step)
 
 
-def _padded(labels: Sequence[Sequence[int]]) -> torch.Tensor:
+def _padded(labels: Sequence[Sequence[int]], *, pinned: bool) -> torch.Tensor:
     """The labels as one tensor, filled up on the right, where the decoder's causal mask keeps it from mattering."""
-    result = torch.full((len(labels), max(map(len, labels))), IGNORED)
+    result = torch.full((len(labels), max(map(len, labels))), IGNORED, pin_memory=pinned)
     for row, tokens in zip(result, labels, strict=True):
         row[: len(tokens)] = torch.tensor(tokens)
     return result

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -49,6 +50,8 @@ class StepProgress:
     """The gradient's norm before clipping."""
     seconds: float
     """Wall-clock seconds of the step, its data included."""
+    waited_s: float
+    """Of these the seconds in which nothing was done but to wait for its data."""
 
 
 def train(
@@ -61,37 +64,42 @@ def train(
     precision: Precision,
     learning_rate: Callable[[int], float],
 ) -> Iterator[StepProgress]:
-    """Take an optimizer step for each StepData."""
+    """Take an optimizer step for each StepData.
+
+    A GPU is not waited for before all of a step is on its way to it: what came of it is read once, at its end.
+    """
     parameters = [parameter for parameter in whisper.model.parameters() if parameter.requires_grad]
     started = time.perf_counter()
     for data in steps:
+        waited_s = time.perf_counter() - started
         doing = f"step {data.step + 1}, {training.batch_size} clips at an audio window of {data.window_s:g} s"
         whisper.model.train()
-        loss = run_on_all_or_none(
+        loss_share = run_on_all_or_none(
             partial(_gradients, whisper, data, scaler, seed=training.seed, precision=precision),
             doing=doing,
             device=precision.device,
         )
-        loss = sum_over_ranks(loss, device=precision.device)
         sum_gradients(parameters)
         rate = learning_rate(data.step)
-        grad_norm = run_on_all_or_none(
+        norm = run_on_all_or_none(
             partial(_update, parameters, optimizer, scaler, learning_rate=rate, max_grad_norm=training.max_grad_norm),
             doing=doing,
             device=precision.device,
         )
+        loss, grad_norm = torch.stack([sum_over_ranks(loss_share), norm.to(loss_share)]).tolist()
         _check(loss, grad_norm, scaler, step=data.step + 1)
         seconds = time.perf_counter() - started
-        yield StepProgress(data.step + 1, data.examples, data.tokens, loss, rate, grad_norm, seconds)
+        yield StepProgress(data.step + 1, data.examples, data.tokens, loss, rate, grad_norm, seconds, waited_s)
         started = time.perf_counter()  # what the consumer does in between, such as scoring, is not training time
 
 
 def _gradients(
     whisper: Whisper, data: StepData, scaler: torch.amp.GradScaler, *, seed: int, precision: Precision
-) -> float:
-    """Add up this rank's gradients; returns its share of the effective batch's mean token loss."""
+) -> torch.Tensor:
+    """Add up this rank's gradients; returns its share of the effective batch's mean token loss, on the device."""
     total = torch.zeros((), dtype=torch.float64, device=precision.device)
-    for position, micro_batch in enumerate(data.micro_batches):
+    for position, given in enumerate(data.micro_batches):
+        micro_batch = given.on(precision.device)
         # Keyed, not carried on: a resumed run drops the same units as one that was never stopped.
         key = np.random.SeedSequence([seed, RandomStream.DROPOUT, data.step, rank(), position])
         torch.manual_seed(int(key.generate_state(1, np.uint64)[0]))
@@ -101,7 +109,7 @@ def _gradients(
                 loss = token_loss_sum(whisper, micro_batch, device=precision.device) / data.tokens
             scaler.scale(loss).backward()
         total += loss.detach()
-    return float(total)
+    return total
 
 
 def token_loss_sum(whisper: Whisper, micro_batch: MicroBatch, *, device: torch.device) -> torch.Tensor:
@@ -125,17 +133,28 @@ def _update(
     *,
     learning_rate: float,
     max_grad_norm: float,
-) -> float:
+) -> torch.Tensor:
     """Clip and step; returns the gradient's norm before clipping. Where it is not finite, weights stay as they are."""
     for group in optimizer.param_groups:
         group["lr"] = learning_rate
     scaler.unscale_(optimizer)
-    grad_norm = float(torch.nn.utils.clip_grad_norm_(parameters, max_grad_norm))
-    if scaler.is_enabled() or math.isfinite(grad_norm):
-        scaler.step(optimizer)  # in fp16 it skips the step by itself when a gradient overflowed
+    grad_norm = torch.nn.utils.clip_grad_norm_(parameters, max_grad_norm)
+    if scaler.is_enabled():
+        scaler.step(optimizer)  # it tells the optimizer by itself when a gradient overflowed
         scaler.update()
+    else:
+        _step_if_finite(optimizer, grad_norm)
     optimizer.zero_grad(set_to_none=True)
     return grad_norm
+
+
+def _step_if_finite(optimizer: Any, grad_norm: torch.Tensor) -> None:
+    """Step where this is finite, which the device decides: a fused optimizer is told as GradScaler tells it."""
+    optimizer.grad_scale, optimizer.found_inf = None, (~grad_norm.isfinite()).to(torch.float32)
+    try:
+        optimizer.step()
+    finally:
+        del optimizer.grad_scale, optimizer.found_inf
 
 
 def _check(loss: float, grad_norm: float, scaler: torch.amp.GradScaler, *, step: int) -> None:

@@ -35,7 +35,7 @@ class Rows:
         """`since_scored` is that of a run which was stopped between two evaluations."""
         self.last = start
         self._memory = memory
-        self._examples, self._seconds = 0, 0.0
+        self._examples, self._seconds, self._waited_s = 0, 0.0, 0.0
         since = since_scored or {}
         self._loss_sum, self._tokens = since.get("loss_sum", 0.0), int(since.get("tokens", 0))
 
@@ -43,6 +43,7 @@ class Rows:
         """Count a step in."""
         self._examples += progress.examples
         self._seconds += progress.seconds
+        self._waited_s += progress.waited_s
         if math.isfinite(progress.train_loss):  # in fp16 an overflowing step is skipped, and has no loss
             self._loss_sum += progress.train_loss * progress.tokens
             self._tokens += progress.tokens
@@ -55,6 +56,7 @@ class Rows:
             learning_rate=progress.learning_rate,
             grad_norm=progress.grad_norm,
             train_examples_per_s=self._examples / self._seconds,
+            data_wait_share=self._waited_s / self._seconds,
         )
 
     def scored(self, evaluated: Evaluated, *, seconds: float, also: Mapping[str, float] | None = None) -> None:

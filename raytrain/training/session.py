@@ -49,6 +49,7 @@ log = logging.getLogger("raytrain")
 
 _STEPS_AHEAD_OF_A_GPU = 2
 _LOG_EVERY_S = 10.0
+_WAIT_WORTH_SAYING = 0.05
 
 
 class _Stopped(Exception):
@@ -117,6 +118,7 @@ class Session:
             labels=labels,
             num_mel_bins=num_mel_bins,
             threads=spare_threads() if device.type == "cuda" else 0,
+            mels_on_device=device.type == "cuda",
         )
         self._milestones = Milestones(
             config,
@@ -348,8 +350,10 @@ class Session:
         row = self._rows.last
         rate = row.train_examples_per_s or math.inf
         left_s = (self._plan.examples_after(row.steps_total) - row.examples_seen) / rate
+        share = row.data_wait_share or 0.0
+        waited = f", {share:.0%} of the time waiting for data" if share > _WAIT_WORTH_SAYING else ""
         _say(
-            f"step {row.step}/{row.steps_total}: loss {loss:.3f}, {rate:.1f} clips/s, "
+            f"step {row.step}/{row.steps_total}: loss {loss:.3f}, {rate:.1f} clips/s{waited}, "
             f"{duration_text(left_s)} of training left"
         )
 

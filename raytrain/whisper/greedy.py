@@ -41,12 +41,15 @@ def greedy(model: Any, heard: Sequence[torch.Tensor], limits: Sequence[int], rul
     most = torch.tensor(limits, device=device)
     emitted = torch.full((len(limits), max(limits)), rules.end, device=device)
     tokens = torch.tensor([list(rules.prompt)] * len(limits), device=device)
+    suppressed, suppressed_first = (
+        torch.tensor(list(some), dtype=torch.long, device=device) for some in (rules.suppressed, rules.suppressed_first)
+    )
     look_every = _STEPS_BETWEEN_LOOKS.get(device.type, 1)
     for step in range(max(limits)):
         logits = decoder.next_logits(tokens)
-        logits[:, list(rules.suppressed)] = -torch.inf
+        logits.index_fill_(1, suppressed, -torch.inf)
         if step == 0:
-            logits[:, list(rules.suppressed_first)] = -torch.inf
+            logits.index_fill_(1, suppressed_first, -torch.inf)
         tokens = logits.argmax(-1, keepdim=True)
         emitted[rows, step] = tokens[:, 0]
         if (step + 1) % look_every == 0:
@@ -140,4 +143,7 @@ def _attend(query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, *, is
 
 
 def _chosen(tensors: list[torch.Tensor], rows: torch.Tensor) -> list[torch.Tensor]:
-    return tensors if rows.all() else [tensor[rows.to(tensor.device)] for tensor in tensors]
+    if rows.all():
+        return tensors
+    places = rows.nonzero(as_tuple=True)[0].to(tensors[0].device)  # a mask there would be waited for, tensor by tensor
+    return [tensor.index_select(0, places) for tensor in tensors]

@@ -1,12 +1,14 @@
 """Our log-mel against Hugging Face's, and what a fitted window must hold to."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from recordings import tone
 
 from raytrain.speech.corpus import prepare
-from raytrain.speech.log_mel import log_mel
+from raytrain.speech.log_mel import _in_groups, log_mel, log_mel_of, side_by_side
 from raytrain.speech.manifest import DEMO_MANIFEST
 
 
@@ -36,6 +38,24 @@ def test_a_clip_alone_has_the_values_it_has_in_a_batch(clips: list[np.ndarray], 
     together = log_mel(clips, frames=frames)
     alone = torch.cat([log_mel([clip], frames=frames) for clip in clips])
     assert torch.equal(together, alone)
+
+
+@pytest.mark.parametrize("frames", [2, 100, 414, 3000])
+def test_clips_made_together_as_on_a_gpu_have_the_same_values(clips: list[np.ndarray], frames: int) -> None:
+    together = _in_groups(side_by_side(clips, frames=frames), 80, at_once=len(clips))
+    by_four = _in_groups(side_by_side(clips, frames=frames), 80, at_once=4)
+    alone = log_mel(clips, frames=frames)
+    assert torch.allclose(together, alone, atol=1e-5, rtol=0)
+    assert torch.allclose(by_four, alone, atol=1e-5, rtol=0)
+
+
+def test_sound_as_it_is_kept_gives_the_very_same_values(tmp_path: Path) -> None:
+    demo = prepare(DEMO_MANIFEST, cache=tmp_path)
+    kept = side_by_side([demo.samples(index) for index in range(8)], frames=300)
+    assert kept.samples.dtype == torch.int16
+    assert torch.equal(
+        log_mel_of(kept, num_mel_bins=80), log_mel([demo.audio(index) for index in range(8)], frames=300)
+    )
 
 
 def test_a_shorter_window_shows_the_same_frames(clips: list[np.ndarray]) -> None:

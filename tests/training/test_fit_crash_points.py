@@ -20,7 +20,7 @@ from raytrain.trial.inputs import Inputs, SplitRecipe, Whereabouts
 from raytrain.trial.job import Job
 
 FIGURES = Path(__file__).parents[2] / "results" / "bench" / "soak-fit-crash-points.json"
-MEASURED = {"train_examples_per_s", "peak_memory_resident_gib", "eval_s", "history"}
+MEASURED = {"train_examples_per_s", "data_wait_share", "peak_memory_resident_gib", "eval_s", "history"}
 PLENTY = 10_000
 
 

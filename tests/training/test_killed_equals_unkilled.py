@@ -15,7 +15,7 @@ from raytrain.speech.split import split_by_child
 from raytrain.training.session import Session
 
 STEPS = 6
-MEASURED = {"train_examples_per_s", "peak_memory_resident_gib", "eval_s"}
+MEASURED = {"train_examples_per_s", "data_wait_share", "peak_memory_resident_gib", "eval_s"}
 
 
 class Killed(BaseException):

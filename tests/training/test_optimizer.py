@@ -6,6 +6,7 @@ from small_runs import small_config, small_whisper
 
 from raytrain.config.baseline import MOMENTS
 from raytrain.memory.prediction import predict
+from raytrain.training.loop import _step_if_finite
 from raytrain.training.optimizer import learning_rate, make_optimizer
 
 
@@ -56,6 +57,15 @@ def test_memory_counts_as_many_moments_of_a_weight_as_the_optimizer_keeps(name: 
     kept = sum(tensor.numel() for state in optimizer.state.values() for tensor in state.values())
     counted = predict(config).step.optimizer_states / predict(config).step.weights
     assert kept / sum(parameter.numel() for parameter in trained) == pytest.approx(counted, abs=0.1)
+
+
+@pytest.mark.parametrize("name", MOMENTS)
+def test_every_optimizer_can_be_told_on_the_device_to_leave_out_a_step(name: str) -> None:
+    weight = torch.nn.Parameter(torch.ones(2, 2))
+    optimizer = make_optimizer([("weight", weight)], small_config(training={"optimizer": name}).training)
+    weight.grad = torch.full((2, 2), torch.nan)
+    _step_if_finite(optimizer, torch.tensor(torch.inf))
+    assert torch.equal(weight, torch.ones(2, 2))
 
 
 def test_a_frozen_encoder_is_not_in_the_optimizer() -> None:

@@ -4,6 +4,7 @@ import dataclasses
 import gc
 import json
 import pickle
+import time
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,10 @@ from raytrain.results.records import Row
 from raytrain.speech.corpus import Corpus
 from raytrain.speech.split import split_by_child
 from raytrain.training.checkpoint import load_checkpoint, resume_fault
+from raytrain.training.feed import Feed, StepData
 from raytrain.training.session import Session
 
-MEASURED = {"train_examples_per_s", "peak_memory_resident_gib", "eval_s"}
+MEASURED = {"train_examples_per_s", "data_wait_share", "peak_memory_resident_gib", "eval_s"}
 
 
 def config(pretrained: Path, **sections: dict[str, Any]) -> Baseline:
@@ -96,6 +98,28 @@ def test_a_run_on_one_manifest_names_none(small_weights: Path, tones: Corpus, tm
     reports = ran(config(small_weights, training={"max_steps": 1}), tones, tmp_path / "run")
     assert "wer_by_source" not in json.dumps(reports.rows)
     assert '"source"' not in (tmp_path / "run" / reports.kept[-1] / "utterances.jsonl").read_text()
+
+
+def test_a_run_that_waits_for_its_data_says_so(
+    small_weights: Path,
+    tones: Corpus,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    prepared = Feed.__call__
+
+    def slowly(feed: Feed, step: int) -> StepData:
+        time.sleep(1.0)
+        return prepared(feed, step)
+
+    monkeypatch.setattr(Feed, "__call__", slowly)
+    monkeypatch.setattr("raytrain.training.session._LOG_EVERY_S", 0.0)
+    caplog.set_level("INFO", logger="raytrain")
+    reports = ran(config(small_weights, training={"max_steps": 2}), tones, tmp_path / "run", score_first=False)
+    assert 0.05 < reports.last["data_wait_share"] < 1
+    share = f"{reports.last['data_wait_share']:.0%} of the time waiting for data"
+    assert any(share in line for line in caplog.messages)
 
 
 def test_a_fit_is_scored_first_at_intervals_and_at_the_end(small_weights: Path, tones: Corpus, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from raytrain.speech.corpus import Corpus
 from raytrain.speech.split import split_by_child
 from raytrain.training.session import Session
 
-MEASURED = ("train_examples_per_s", "peak_memory_resident_gib", "eval_s")
+MEASURED = ("train_examples_per_s", "data_wait_share", "peak_memory_resident_gib", "eval_s")
 Asked = Callable[[], bool]
 
 

@@ -1,0 +1,107 @@
+"""Parts of a GPU's bench: a run in; checks, speed beside the usual recipe and memory entered into what it has found."""
+
+import subprocess
+import time
+from typing import Any
+
+from raytrain.benchmarks.beside import ratios, told_of, weights_folder
+from raytrain.benchmarks.gpu_run import GpuRun
+from raytrain.benchmarks.memory_grid import summary
+from raytrain.benchmarks.work import Work
+from raytrain.errors import InputError
+
+_ROOM_FOR_THE_GRID_GIB = 8.0
+"""Where there is no card whose size decides."""
+
+
+def checks(run: GpuRun) -> None:
+    """Whether the device computes what the CPU does."""
+    rows = run.rows_of("checks")
+    given = {"settings": run.settings(batch_size=4, accumulation=1), "manifest": str(run.manifest)}
+    for row in run.child("checks", half=run.card["half"], clips=run.asked.size.checked_clips, **given):
+        rows.append(row)
+        answer = {True: "yes", False: "NO", None: "only a GPU can tell"}[row["held"]]
+        figure = "" if row["found"] is None else f" ({row['found']:.2g}, limit {row['limit']:g})"
+        run.say(f"{row['check']}: {answer}{figure}{': ' + row['reason'] if row['reason'] else ''}")
+        run.keep()
+
+
+def step(run: GpuRun) -> None:
+    """Training and scoring, one cell beside the usual recipe and others alone."""
+    size, rows = run.asked.size, run.rows_of("step")
+    both = {side: _cell(run, side, size.batch_size, size.accumulation) for side in ("ours", "peer")}
+    ours, peer = both["ours"], both["peer"]
+    run.found["step"]["beside"] = {
+        **ratios(ours, peer, train="steady_steps_per_s"),
+        "mfu": ours["mfu"],
+        "peer_mfu": peer["mfu"],
+        "data_wait_share": ours["data_wait_share"],
+    }
+    beside = ", ".join(f"{name} {value}" for name, value in run.found["step"]["beside"].items())
+    run.say(f"{run.variant} {size.batch_size} x {size.accumulation} beside the usual recipe: {beside}")
+    others = [(*cell, False) for cell in size.others]
+    if size.compiled:
+        others.append(("", size.batch_size, size.accumulation, True))
+    for place, (variant, batch_size, accumulation, compiled) in enumerate(others):
+        try:
+            _cell(run, "ours", batch_size, accumulation, variant=variant, compiled=compiled)
+        except subprocess.TimeoutExpired:
+            for missed in others[place:]:
+                run.missed("step: {} {} x {}, compiled: {}".format(missed[0] or run.variant, *missed[1:]))
+            return
+        except InputError as error:  # torch.compile needs a C compiler, and a large batch memory
+            rows.append({"cell": [variant, batch_size, accumulation, compiled], "broke_down": str(error)})
+            run.say(f"{variant or run.variant} {batch_size} x {accumulation}, compiled: {compiled}: {error}")
+
+
+def _cell(
+    run: GpuRun, side: str, batch_size: int, accumulation: int, *, variant: str = "", compiled: bool = False
+) -> dict[str, Any]:
+    """What a side tells of a cell, entered among the rows."""
+    folder = run.weights
+    if variant not in ("", run.variant):
+        folder, _ = weights_folder(variant, run.folder)
+    work = Work(
+        model=str(folder),
+        variant=variant or run.variant,
+        manifest=str(run.manifest),
+        batch_size=batch_size,
+        accumulation=accumulation,
+        steps=run.asked.size.steps,
+        scored=run.asked.size.scored,
+        precision=run.card["half"],
+        threads=run.asked.threads,
+        device=run.asked.device,
+        repeats=True,
+        compiled=compiled,
+    )
+    told = told_of(side, work, timeout_s=max(0.1, run.ends_s - time.monotonic()))
+    told["mfu"] = None
+    if run.peak_tflops is not None and told["model_tflops"] is not None:
+        told["mfu"] = round(told["model_tflops"] / run.peak_tflops, 4)
+    cell = {"variant": work.variant, "batch_size": batch_size, "accumulation": accumulation, "compiled": compiled}
+    run.found["step"]["rows"].append({"side": side, **cell, "precision": work.precision, **told})
+    run.say(
+        f"{side} {work.variant} {batch_size} x {accumulation}{', compiled' if compiled else ''}: "
+        f"{told['steady_steps_per_s']} steps/s, {told['eval_clips_per_s']} clips/s scored, "
+        f"{told['memory_gib']} GiB, MFU {told['mfu']}"
+    )
+    run.keep()
+    return told
+
+
+def memory(run: GpuRun) -> None:
+    """Predicted against measured memory, over as much of the grid as there is time for."""
+    rows, planned = run.rows_of("memory"), None
+    card_gib = run.card["memory_gib"] or _ROOM_FOR_THE_GRID_GIB
+    try:
+        for row in run.child("memory", card_gib=card_gib, points=run.asked.size.points):
+            if planned is None:
+                planned = row["points"]
+                continue
+            rows.append(row)
+            run.found["memory"]["summary"] = summary(rows)
+            run.keep()
+    except TimeoutError:
+        run.missed(f"memory: {(planned or 0) - len(rows)} of {planned or 'all'} points")
+    run.say(f"memory, predicted by measured: {summary(rows)}")

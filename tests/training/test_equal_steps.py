@@ -7,9 +7,9 @@ import pytest
 import torch
 from small_runs import (
     CPU,
+    OnTwoWorkers,
     Trained,
     feed,
-    on_two_workers,
     overall_difference,
     small_config,
     small_whisper,
@@ -63,7 +63,7 @@ def test_a_split_changes_nothing_in_float64(whole: Trained, tones: Corpus, batch
 
 
 @pytest.fixture(scope="module")
-def two_workers(tones: Corpus, two_sources: Corpus, tmp_path_factory: pytest.TempPathFactory) -> list[Trained]:
+def two_workers(tones: Corpus, two_sources: Corpus, on_two_workers: OnTwoWorkers) -> list[Trained]:
     """6 × 3 on each: in float64, in it with SpecAugment, in float32, and on two manifests with weights. What rank 1
     came to, so that rank 0 is not taken for both."""
     asked = [
@@ -72,7 +72,7 @@ def two_workers(tones: Corpus, two_sources: Corpus, tmp_path_factory: pytest.Tem
         (tones, config(6, 3), torch.float32),
         (two_sources, weighted(6, 3), torch.float64),
     ]
-    return on_two_workers(_three_steps_each, asked, folder=tmp_path_factory.mktemp("workers"))[1]
+    return on_two_workers(_three_steps_each, asked)[1]
 
 
 def _three_steps_each(asked: list[tuple[Corpus, Baseline, torch.dtype]]) -> list[Trained]:

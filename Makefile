@@ -24,8 +24,8 @@ demo: install
 
 # Each worker computes on a core of its own: threads of several would be in each other's way.
 test: install
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadscope -m "not soak and not cluster"
-	$(BIN)/python -m pytest -m "cluster and not soak"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --durations 20 -m "not soak and not cluster"
+	$(BIN)/python -m pytest --durations 10 -m "cluster and not soak"
 
 soak: install
 	$(BIN)/python -m pytest -m soak

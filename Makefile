@@ -1,8 +1,10 @@
 # make demo: install and run a small real search.  make test: install and run the tests.  make check: format, lint, types, layers, schemas, sweeps.
 # make mutate: change the code that decides, a line at a time, and say what share of the changes a test notices.
 # make mutate ROOM=search, or ROOM=results.choose: that room or module alone. Shares: results/bench/mutation.json.
+# make test WORKERS=8: on as many cores; each takes up to 2 GiB.
 # make soak: what takes over a minute, 10,000 hostile inputs among them. Others: HOSTILE_SEED=7 make test, or make soak.
 PYTHON ?= python3
+WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 export HF_HUB_DISABLE_TELEMETRY = 1
@@ -20,8 +22,10 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 demo: install
 	$(BIN)/python -m raytrain.tune --baseline tiny --demo
 
+# Each worker computes on a core of its own: threads of several would be in each other's way.
 test: install
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --durations 20 -m "not soak and not cluster"
+	$(BIN)/python -m pytest --durations 10 -m "cluster and not soak"
 
 soak: install
 	$(BIN)/python -m pytest -m soak

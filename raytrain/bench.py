@@ -8,9 +8,9 @@ from typing import Any
 
 from raytrain.benchmarks.asked import bench_parser as _parser
 from raytrain.cli import run_door
-from raytrain.config.constants import GIB
+from raytrain.config.constants import FULL_WINDOW_S, GIB
 from raytrain.errors import InputError
-from raytrain.files import read_as, write_json
+from raytrain.files import read_as, write_json, write_text
 from raytrain.results.provenance import Provenance, command_line, provenance
 from raytrain.terminal import print_json, say
 
@@ -68,24 +68,9 @@ def _search(arguments: argparse.Namespace) -> Measured:
 
 
 def _surfaces(arguments: argparse.Namespace) -> dict[str, Any]:
-    from raytrain.benchmarks.searches import EXPECTED, compare, held
-    from raytrain.benchmarks.surfaces import surfaces
+    from raytrain.benchmarks.searches import measure_surfaces
 
-    asked = surfaces()
-    found = {}
-    for name, of_rivals in compare(asked, trials=arguments.trials, seeds=arguments.seeds):
-        found[name] = of_rivals
-        for rival, figures in of_rivals.items():
-            say(f"{name}: {rival}: " + ", ".join(f"{key} {value:g}" for key, value in figures.items()))
-    return {
-        "trials": arguments.trials,
-        "seeds": arguments.seeds,
-        "surfaces": found,
-        "about": {surface.name: surface.about for surface in asked},
-        "expected": EXPECTED,
-        "held": {name: held(of_rivals) for name, of_rivals in found.items()},
-        "provenance": _provenance(),
-    }
+    return measure_surfaces(trials=arguments.trials, seeds=arguments.seeds, say=say) | {"provenance": _provenance()}
 
 
 def _equivalents(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -286,6 +271,31 @@ def _gpu(arguments: argparse.Namespace) -> Measured:
     )
 
 
+def _growth(arguments: argparse.Namespace) -> Measured:
+    if not all(0 < window_s <= FULL_WINDOW_S for window_s in arguments.windows):
+        raise InputError("raytrain.bench growth: --windows takes seconds up to 30, the most that Whisper hears at once")
+    from raytrain.benchmarks.growth import growth
+    from raytrain.benchmarks.growth_figure import growth_figure
+
+    path = Path(arguments.out)
+    found = growth(
+        arguments.model,
+        batch_sizes=arguments.batch,
+        windows_s=arguments.windows,
+        clips=arguments.clips,
+        threads=arguments.threads,
+        say=say,
+    )
+    write_text(path.with_suffix(".svg"), growth_figure(found.cells, found.law))
+    return (
+        path,
+        found.as_dict() | {"provenance": _provenance()},
+        f"no step takes more than {found.worst_over_fit:g} times its operations and a constant; a clip costs at most "
+        f"{found.costliest_over_cheapest_clip:g} times as much to prepare among many as among few, "
+        f"in {found.peak_resident_gib:g} GiB",
+    )
+
+
 def _provenance() -> Provenance:
     return provenance(command_line("raytrain.bench"), {})
 
@@ -299,6 +309,7 @@ _MEASURES: dict[str, Callable[[argparse.Namespace], Measured]] = {
     "start": _start,
     "step": _beside_peer,
     "eval": _beside_peer,
+    "growth": _growth,
     "study": _study,
     "gpu": _gpu,
 }

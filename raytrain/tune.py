@@ -14,7 +14,6 @@ from raytrain.config.reader import load_baseline, load_space, split_overrides
 from raytrain.config.space import SearchSpace
 from raytrain.errors import InputError, Interrupted
 from raytrain.files import finite
-from raytrain.report.table import print_trials
 from raytrain.results.description import Description
 from raytrain.results.ledger import Ledger
 from raytrain.results.provenance import command_line, provenance
@@ -148,6 +147,7 @@ def _resume_command(folder: Path) -> str:
 
 def _finish(description: Description, folder: Path, records: list[TrialRecord], *, as_json: bool) -> int:
     from raytrain.report.spent import spent_on
+    from raytrain.report.table import print_trials
     from raytrain.report.write import write_report
     from raytrain.search.importance import write_importance
     from raytrain.tracking.published_study import publish_study

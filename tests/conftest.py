@@ -16,9 +16,13 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.hookimpl(tryfirst=True)  # before -m chooses by what is marked
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests that share the Ray cluster come last: the doors that others start have clusters of their own."""
-    items.sort(key=lambda item: "ray_cluster" in getattr(item, "fixturenames", ()))
+    sharing = [item for item in items if "ray_cluster" in getattr(item, "fixturenames", ())]
+    for item in sharing:
+        item.add_marker("cluster")
+    items.sort(key=sharing.__contains__)
 
 
 @pytest.fixture(scope="session")

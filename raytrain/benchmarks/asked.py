@@ -54,6 +54,13 @@ def bench_parser() -> argparse.ArgumentParser:
     gpu.add_argument("--minutes", type=_number, default=9, help="at most; 9 if not given")
     gpu.add_argument("--threads", type=_number, help="of each process; torch's own number if not given")
     gpu.add_argument("--out", default="results/bench/gpu.json", help="the file that is written, part by part")
+    growth = kinds.add_parser("growth", help="a step's cost by window and micro-batch, and preparing by clips")
+    growth.add_argument("--model", default="openai/whisper-tiny.en", help="weights; of a variant's name, random ones")
+    growth.add_argument("--batch", nargs="+", type=_number, default=[1, 4, 12], help="micro-batches: 1 4 12")
+    growth.add_argument("--windows", nargs="+", type=float, default=[2, 4, 8, 15, 30], help="in seconds, up to 30")
+    growth.add_argument("--clips", nargs="+", type=_number, default=[1_000, 10_000, 100_000], help="to prepare")
+    growth.add_argument("--threads", type=_number, default=1, help="of a step; 1 if not given")
+    growth.add_argument("--out", default="results/bench/growth.json", help="the file that is written, an SVG beside it")
     for kind in kinds.choices.values():
         kind.add_argument("--json", action="store_true", help="one JSON object on stdout")
     return parser

@@ -9,7 +9,7 @@ from itertools import product
 from typing import Any, TypeVar
 
 from raytrain.benchmarks.rivals import GridSearch, OurSampler, RandomDraws, Rival, StockOptuna
-from raytrain.benchmarks.surfaces import RehearsedCard, Surface
+from raytrain.benchmarks.surfaces import RehearsedCard, Surface, surfaces
 
 Rehearsed = TypeVar("Rehearsed")
 RIVALS: dict[str, Callable[..., Rival]] = {
@@ -67,6 +67,23 @@ def rehearse(surface: Surface, rival: str, *, seed: int, trials: int) -> Rehears
         hours_to_2_percent=hours,
         regret=max(0.0, chosen / card.best_wer - 1),
     )
+
+
+def measure_surfaces(*, trials: int, seeds: int, say: Callable[[str], None]) -> dict[str, Any]:
+    """Every way to search on every surface: what was found, what was expected, and whether that held."""
+    found = {}
+    for name, of_rivals in compare(asked := surfaces(), trials=trials, seeds=seeds):
+        found[name] = of_rivals
+        for rival, figures in of_rivals.items():
+            say(f"{name}: {rival}: " + ", ".join(f"{key} {value:g}" for key, value in figures.items()))
+    return {
+        "trials": trials,
+        "seeds": seeds,
+        "surfaces": found,
+        "about": {surface.name: surface.about for surface in asked},
+        "expected": EXPECTED,
+        "held": {name: held(of_rivals) for name, of_rivals in found.items()},
+    }
 
 
 def compare(

@@ -7,12 +7,17 @@ from pathlib import Path
 
 import pytest
 from dashboards import runs_shown, write_curve
+from doors_here import ended_here
 from runs import WHY, contents, make_fit
 
 DOOR = [sys.executable, "-m", "raytrain.archive"]
 
 
 def call(project: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    return ended_here("raytrain.archive", *arguments, cwd=project)
+
+
+def started(project: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run([*DOOR, *arguments], cwd=project, capture_output=True, text=True, check=False)
 
 
@@ -23,9 +28,9 @@ def run(project: Path) -> Path:
 
 def test_add_list_show_verify_and_restore(project: Path, run: Path) -> None:
     before = contents(run)
-    added = call(project, "add", "results/run", "--why", WHY, "--name", "medium", "--json")
+    added = started(project, "add", "results/run", "--why", WHY, "--name", "medium", "--json")
     assert (added.returncode, json.loads(added.stdout)["name"]) == (0, "medium")
-    listed = json.loads(call(project, "list", "--json").stdout)
+    listed = json.loads(started(project, "list", "--json").stdout)
     assert [(row["name"], row["best_eval_wer"], row["why"]) for row in listed["archived"]] == [("medium", 0.19, WHY)]
     shown = json.loads(call(project, "show", "medium", "--json").stdout)
     assert (shown["manifest"]["kind"], shown["summary"]["effective_batch_size"]) == ("fit", 32)

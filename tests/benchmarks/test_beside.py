@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from doors_here import ended_here
 
 from raytrain.benchmarks.study_beside import write_manifests
 from raytrain.errors import InputError
@@ -25,15 +26,14 @@ BENCH = [sys.executable, "-m", "raytrain.bench"]
     ],
 )
 def test_what_cannot_be_measured_is_refused(given: tuple[str, ...], said: str, tmp_path: Path) -> None:
-    done = subprocess.run([*BENCH, *given], cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = ended_here("raytrain.bench", *given, cwd=tmp_path)
     assert done.returncode == 2
     assert said in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_more_work_than_there_are_clips_is_refused_before_any_side_is_measured(tmp_path: Path) -> None:
-    command = [*BENCH, "step", "--model", "tiny", "--batch", "100x100"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+def test_more_work_than_there_are_clips_is_refused_before_any_side_is_measured(tiny_en: Path, tmp_path: Path) -> None:
+    done = ended_here("raytrain.bench", "step", "--model", tiny_en, "--batch", "100x100", cwd=tmp_path)
     assert done.returncode == 2
     assert "30000 and 16 are wanted: give more, or fewer steps and scored clips" in done.stderr
     assert list(tmp_path.iterdir()) == []

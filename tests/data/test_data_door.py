@@ -9,12 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from doors_here import ended_here
 
 
-def data(*arguments: str, cache: Path, models: Path | None = None) -> subprocess.CompletedProcess:
+def data(*arguments: str, cache: Path) -> subprocess.CompletedProcess:
+    return ended_here("raytrain.data", *arguments, RAYTRAIN_CACHE=str(cache), RAYTRAIN_MODELS="")
+
+
+def started(*arguments: str, cache: Path, models: Path | None = None) -> subprocess.CompletedProcess:
     command = [sys.executable, "-m", "raytrain.data", *arguments]
     environment = {**os.environ, "RAYTRAIN_CACHE": str(cache), "RAYTRAIN_MODELS": str(models or "")}
-    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300, check=False)
 
 
 @pytest.fixture
@@ -30,7 +35,7 @@ def one_lost(tmp_path: Path) -> Path:
 
 
 def test_check_lists_what_is_wrong_with_totals_and_exits_1(one_lost: Path, tmp_path: Path) -> None:
-    done = data("check", str(one_lost), cache=tmp_path)
+    done = started("check", str(one_lost), cache=tmp_path)
     noted, wrong, totals, halves = done.stdout.splitlines()
     assert noted.startswith(f"{one_lost}: note: line 1: a: age_bucket: 'adult' is not one of ")
     assert wrong == f"{one_lost}: line 2: b: missing_file: no such file: {tmp_path / 'b.flac'}"
@@ -79,7 +84,7 @@ def test_check_of_the_demo_is_clean(tmp_path: Path) -> None:
 
 
 def test_prepare_makes_the_corpus_once_and_tells_where(tmp_path: Path) -> None:
-    first, second = (data("prepare", "demo", "--json", cache=tmp_path) for _ in range(2))
+    first, second = (started("prepare", "demo", "--json", cache=tmp_path) for _ in range(2))
     printed = json.loads(first.stdout)
     assert Path(printed["folder"]).is_dir()
     assert (printed["usable"], printed["children"], printed["synthetic"]) == (200, 30, True)
@@ -106,7 +111,7 @@ def test_labels_are_counted_with_whispers_own_tokenizer(tmp_path: Path, tiny_en:
     texts = {"plain": "the cat sat on the mat " * 50, "odd": "zxqvj " * 200}
     lines = [line | {"utterance_id": name, "orthographic_text": text} for name, text in texts.items()]
     (tmp_path / "m.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    done = data("check", str(tmp_path / "m.jsonl"), "--json", cache=tmp_path, models=tiny_en.parent)
+    done = started("check", str(tmp_path / "m.jsonl"), "--json", cache=tmp_path, models=tiny_en.parent)
     assert [(p["utterance_id"], p["kind"]) for p in json.loads(done.stdout)["problems"]] == [("odd", "label_too_long")]
 
 

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+from doors_here import ended_here
 from exported_runs import checkpoint, copy_of
 from transformers import WhisperForConditionalGeneration
 
@@ -59,8 +60,7 @@ def test_bad_input_is_one_clear_line(arguments: list[str], fact: str, fit: Path,
     (tmp_path / "full" / "thesis.txt").touch()
     (tmp_path / "file").touch()
     before = sorted(tmp_path.rglob("*"))
-    command = [sys.executable, "-m", "raytrain.export", str(fit), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, cwd=tmp_path)
+    done = ended_here("raytrain.export", fit, *arguments, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert fact in done.stderr.splitlines()[-1]
     assert sorted(tmp_path.rglob("*")) == before

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from doors_here import ended_here
 from exported_runs import checkpoint, copy_of, edit_json, study_of
 from small_corpora import spoken, write
 
@@ -188,7 +189,7 @@ def test_bad_input_is_one_clear_line_and_leaves_nothing(arguments: list[str], fa
     write(tmp_path / "p.jsonl", [{"utterance_id": "a0", "orthographic_text": "x"}])
     (tmp_path / "empty").mkdir()
     before = sorted(tmp_path.rglob("*"))
-    refused = door(*arguments, cwd=tmp_path)
+    refused = ended_here("raytrain.score", *arguments, cwd=tmp_path)
     told = [line for line in refused.stderr.splitlines() if not line.startswith("6 utterances of 2 children")]
     assert (refused.returncode, refused.stdout, len(told)) == (2, "", 1), refused.stderr
     assert fact in told[0]

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 import soxr
+from doors_here import ended_here
 
 from raytrain.errors import InputError
 from raytrain.release.listener import Listener
@@ -143,6 +144,6 @@ def test_the_door_writes_a_file_each_goes_on_and_ends_in_1_where_one_was_unreada
 def test_bad_input_is_one_clear_line(arguments: list[str], fact: str, tmp_path: Path) -> None:
     (tmp_path / "bare").mkdir()
     (tmp_path / "here.wav").touch()
-    refused = door(*arguments, cwd=tmp_path)
+    refused = ended_here("raytrain.transcribe", *arguments, cwd=tmp_path)
     assert (refused.returncode, refused.stdout, refused.stderr.count("\n")) == (2, "", 1), refused.stderr
     assert fact in refused.stderr

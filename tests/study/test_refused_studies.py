@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from doors_here import ended_here
 from ended_trials import record
 
 from raytrain.config.reader import load_baseline, load_space
@@ -44,7 +45,7 @@ class Refused(NamedTuple):
 def resumed(folder: Path, *arguments: str, module: str = "raytrain.tune") -> Refused:
     before = contents(folder)
     asked = ["--resume", str(folder), *arguments] if module == "raytrain.tune" else [str(folder)]
-    done = subprocess.run([sys.executable, "-m", module, *asked], capture_output=True, text=True, timeout=60)
+    done = ended_here(module, *asked)
     return Refused(done.returncode, done.stderr.strip().splitlines(), contents(folder) == before)
 
 

@@ -1,12 +1,13 @@
 """Corpora and weights of the training tests."""
 
 import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from small_runs import SMALL, small_whisper, tone_corpus
+from small_runs import SMALL, OnTwoWorkers, small_whisper, tone_corpus, two_workers
 
 from raytrain.config.baseline import Audio
 from raytrain.speech.corpus import Corpus, prepare
@@ -36,6 +37,13 @@ def two_sources(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     folder = tmp_path_factory.mktemp("sources")
     parts = {"home": seconds[:25], "school": seconds[25:]}
     return join({name: tone_corpus(folder / name, seconds=some) for name, some in parts.items()})
+
+
+@pytest.fixture(scope="session")
+def on_two_workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OnTwoWorkers]:
+    """The same two processes for all tests of this room."""
+    with two_workers(tmp_path_factory.mktemp("workers")) as run:
+        yield run
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,10 @@
 """Small real things to train: a corpus of tones, a Whisper of 0.5 M parameters, a few optimizer steps over both."""
 
 import json
-from collections.abc import Callable, Sequence
+import multiprocessing
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +13,6 @@ import numpy as np
 import soundfile
 import torch
 import torch.distributed as dist
-import torch.multiprocessing
 from transformers import WhisperConfig, WhisperForConditionalGeneration
 
 from raytrain.config.baseline import Baseline
@@ -27,6 +29,8 @@ from raytrain.whisper.tokenizer import byte_level_tokenizer
 
 CPU = torch.device("cpu")
 FP32 = Precision("fp32", CPU)
+OnTwoWorkers = Callable[..., list[Any]]
+"""Does `work(*args)` on both ranks; what it gives on rank 0 and on rank 1."""
 SMALL = {"width": 64, "encoder_layers": 2, "decoder_layers": 2, "heads": 2}
 PERTURBED = {
     "speed_probability": 0.8, "speed_low": 0.8, "speed_high": 1.2, "pitch_probability": 0.5, "gain_probability": 0.5,
@@ -148,17 +152,33 @@ def train_steps(whisper: weights.Whisper, config: Baseline, corpus: Corpus, *, s
     return Trained(progress, {name: after[name].detach() - before[name] for name in before})
 
 
-def on_two_workers(work: Callable[..., Any], *args: Any, folder: Path) -> list[Any]:
-    """What `work(*args)` gives on rank 0 and on rank 1, in two processes over gloo."""
-    torch.multiprocessing.spawn(_worker, args=(work, args, folder), nprocs=2)
-    return [torch.load(folder / f"rank{rank}.pt", weights_only=False) for rank in (0, 1)]
+@contextmanager
+def two_workers(folder: Path) -> Iterator[OnTwoWorkers]:
+    """Two processes that talk over gloo, started at the first work: to import torch takes longer than most of it."""
+    started = multiprocessing.get_context("spawn")
+    with ExitStack() as ending:
+        ranks = [
+            ending.enter_context(ProcessPoolExecutor(1, started, initializer=_join, initargs=(rank, folder / "store")))
+            for rank in (0, 1)
+        ]
+
+        def on_two_workers(work: Callable[..., Any], *args: Any) -> list[Any]:
+            written = [folder / f"rank{rank}.pt" for rank in (0, 1)]
+            done = [each.submit(_write, path, work, args) for each, path in zip(ranks, written, strict=True)]
+            for one in done:
+                one.result()
+            return [torch.load(path, weights_only=False) for path in written]
+
+        yield on_two_workers
 
 
-def _worker(rank: int, work: Callable[..., Any], args: tuple[Any, ...], folder: Path) -> None:
+def _join(rank: int, store: Path) -> None:
     torch.set_num_threads(1)
-    dist.init_process_group("gloo", init_method=f"file://{folder / 'store'}", rank=rank, world_size=2)
-    torch.save(work(*args), folder / f"rank{rank}.pt")
-    dist.destroy_process_group()
+    dist.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=2)
+
+
+def _write(path: Path, work: Callable[..., Any], args: tuple[Any, ...]) -> None:
+    torch.save(work(*args), path)
 
 
 def worst_difference(one: Trained, other: Trained) -> float:

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from small_runs import on_two_workers
+from small_runs import OnTwoWorkers
 
 from raytrain.training.distributed import rank, sum_gradients
 
@@ -12,8 +12,8 @@ BUCKETS = (1, 4, 7, 1000)
 
 
 @pytest.fixture(scope="module")
-def summed(tmp_path_factory: pytest.TempPathFactory) -> list[dict[int, list[torch.Tensor]]]:
-    return on_two_workers(_sum, folder=tmp_path_factory.mktemp("workers"))
+def summed(on_two_workers: OnTwoWorkers) -> list[dict[int, list[torch.Tensor]]]:
+    return on_two_workers(_sum)
 
 
 def _sum() -> dict[int, list[torch.Tensor]]:

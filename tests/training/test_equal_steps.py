@@ -8,9 +8,9 @@ import torch
 from small_runs import (
     CPU,
     PERTURBED,
+    OnTwoWorkers,
     Trained,
     feed,
-    on_two_workers,
     overall_difference,
     small_config,
     small_whisper,
@@ -68,7 +68,7 @@ def test_a_split_changes_nothing_in_float64(whole: Trained, tones: Corpus, batch
 
 
 @pytest.fixture(scope="module")
-def two_workers(tones: Corpus, two_sources: Corpus, tmp_path_factory: pytest.TempPathFactory) -> list[Trained]:
+def two_workers(tones: Corpus, two_sources: Corpus, on_two_workers: OnTwoWorkers) -> list[Trained]:
     """6 × 3 on each: in float64, in it with SpecAugment, in float32, on two manifests with weights, and with changed
     sound. What rank 1 came to, so that rank 0 is not taken for both."""
     asked = [
@@ -78,7 +78,7 @@ def two_workers(tones: Corpus, two_sources: Corpus, tmp_path_factory: pytest.Tem
         (two_sources, weighted(6, 3), torch.float64),
         (tones, perturbed(6, 3), torch.float64),
     ]
-    return on_two_workers(_three_steps_each, asked, folder=tmp_path_factory.mktemp("workers"))[1]
+    return on_two_workers(_three_steps_each, asked)[1]
 
 
 def _three_steps_each(asked: list[tuple[Corpus, Baseline, torch.dtype]]) -> list[Trained]:

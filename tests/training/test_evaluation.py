@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from small_runs import CPU, FP32, corpus_of, on_two_workers, small_config, small_whisper, tone_corpus
+from small_runs import CPU, FP32, OnTwoWorkers, corpus_of, small_config, small_whisper, tone_corpus
 
 from raytrain.config.baseline import Audio, Evaluation
 from raytrain.memory.prediction import Longest, decoding_shape
@@ -72,10 +72,8 @@ def test_a_subset_is_scored_as_within_the_whole(babbler: Whisper, tones: Corpus,
 
 
 @pytest.fixture(scope="module")
-def two_workers(
-    babbler: Whisper, tones: Corpus, tmp_path_factory: pytest.TempPathFactory
-) -> list[tuple[Evaluated, str]]:
-    return on_two_workers(_score_and_run_out_of_memory, babbler, tones, folder=tmp_path_factory.mktemp("workers"))
+def two_workers(babbler: Whisper, tones: Corpus, on_two_workers: OnTwoWorkers) -> list[tuple[Evaluated, str]]:
+    return on_two_workers(_score_and_run_out_of_memory, babbler, tones)
 
 
 def _score_and_run_out_of_memory(whisper: Whisper, corpus: Corpus) -> tuple[Evaluated, str]:

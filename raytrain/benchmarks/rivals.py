@@ -103,6 +103,8 @@ class StockOptuna(Rival):
         batch = trial.suggest_categorical(BATCH, list(accumulations))
         trial.suggest_int(ACCUMULATION, accumulations[batch][0], accumulations[batch][-1])
         trial.suggest_float(RATE, rates.low, rates.high, log=True)
+        for axis in self._surface.rest:
+            trial.suggest_categorical(axis.key, list(axis.values))
 
 
 class RandomDraws(BaselineFirst):
@@ -117,7 +119,10 @@ class RandomDraws(BaselineFirst):
         batch = int(self._random.choice(list(accumulations)))
         accumulation = int(self._random.choice(accumulations[batch]))
         rate = math.exp(self._random.uniform(math.log(rates.low), math.log(rates.high)))
-        return {BATCH: batch, ACCUMULATION: accumulation, RATE: rate}
+        rest: Sample = {
+            axis.key: axis.values[int(self._random.integers(len(axis.values)))] for axis in self._surface.rest
+        }
+        return {BATCH: batch, ACCUMULATION: accumulation, RATE: rate, **rest}
 
 
 class GridSearch(BaselineFirst):
@@ -136,8 +141,10 @@ class GridSearch(BaselineFirst):
 def _grid(surface: Surface, levels: int) -> list[Sample]:
     batches, accumulations = (axis.values for axis in surface.axes.factors)
     rates = np.geomspace(surface.rates.low, surface.rates.high, levels)
+    rest = [_spread_evenly(axis.values, levels) for axis in surface.rest]
     points: list[Sample] = [
-        {BATCH: batch, ACCUMULATION: accumulation, RATE: float(rate)}
+        {BATCH: batch, ACCUMULATION: accumulation, RATE: float(rate), **chosen}
+        for chosen in (_named(surface, values) for values in itertools.product(*rest))
         for batch in _spread(batches, levels)
         for accumulation in _spread(accumulations, levels)
         for rate in rates
@@ -150,3 +157,12 @@ def _spread(values: Sequence[Any], levels: int) -> list[Any]:
     logs = np.log(values)
     nearest = [int(np.abs(logs - wanted).argmin()) for wanted in np.linspace(logs[0], logs[-1], levels)]
     return [values[place] for place in dict.fromkeys(nearest)]
+
+
+def _spread_evenly(values: Sequence[Any], levels: int) -> list[Any]:
+    """So many of the values, both ends among them."""
+    return [values[round(place)] for place in dict.fromkeys(np.linspace(0, len(values) - 1, min(levels, len(values))))]
+
+
+def _named(surface: Surface, values: Sequence[Any]) -> Sample:
+    return {axis.key: value for axis, value in zip(surface.rest, values, strict=True)}

@@ -19,6 +19,18 @@ _AUGMENT, _FROZEN = "training.spec_augment", "model.freeze_encoder"
 _BATCHES = [1, 2, 3, 4, 6, 8, 9, 12, 16, 18, 24, 32]
 
 
+@dataclass(frozen=True)
+class _Bowl:
+    """What a rate costs: more and more above the best, and below it no more than what an untrained model lacks."""
+
+    curvature: float
+    most: float = 0.6
+
+    def __call__(self, rate: Any) -> Any:
+        too_low = self.most * (1 - np.exp(-self.curvature * rate**2 / self.most))
+        return np.where(rate < 0, too_low, self.curvature * rate**2)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Valley:
     """A WER by what a rate costs that lies off the best for its effective batch, and what an effective batch costs."""
@@ -77,7 +89,7 @@ def further_surfaces() -> list[Surface]:
             about="no wall, 3 % noise; the best rate is low and the best effective batch large",
             baseline=small, space=rehearsed_space(wide), wall_gib=80,
             law=Valley(
-                best_effective_batch=80, best_rate=5e-6, slope=0.5, rate_cost=_bowl(0.25), size_cost=0.06, noise=0.03
+                best_effective_batch=80, best_rate=5e-6, slope=0.5, rate_cost=_Bowl(0.25), size_cost=0.06, noise=0.03
             ),
         ),
         Surface(
@@ -98,9 +110,9 @@ def further_surfaces() -> list[Surface]:
             baseline=small, space=rehearsed_space(wide), wall_gib=24,
             law=Lowest(
                 wide=Valley(
-                    best_effective_batch=48, best_rate=9e-6, slope=0, rate_cost=_bowl(0.1), size_cost=0.03, lowest=0.099
+                    best_effective_batch=48, best_rate=9e-6, slope=0, rate_cost=_Bowl(0.1), size_cost=0.03, lowest=0.099
                 ),
-                deep=Valley(best_effective_batch=24, best_rate=5.5e-5, slope=0, rate_cost=_bowl(0.9), size_cost=0.1),
+                deep=Valley(best_effective_batch=24, best_rate=5.5e-5, slope=0, rate_cost=_Bowl(0.9), size_cost=0.1),
             ),
         ),
         Surface(
@@ -108,7 +120,7 @@ def further_surfaces() -> list[Surface]:
             about="8 GiB, all that full.yaml varies; augmentation and an open encoder help, dropout hurts",
             baseline=small, space=rehearsed_space(wide | more), wall_gib=8,
             law=Valley(
-                best_effective_batch=24, best_rate=2.5e-5, slope=0.5, rate_cost=_bowl(0.2), size_cost=0.05, noise=0.015
+                best_effective_batch=24, best_rate=2.5e-5, slope=0.5, rate_cost=_Bowl(0.2), size_cost=0.05, noise=0.015
             ),
             others=_all_matter,
         ),
@@ -119,7 +131,7 @@ def further_surfaces() -> list[Surface]:
             space=rehearsed_space(
                 {BATCH: {"values": [4, 8, 12]}, ACCUMULATION: {"low": 1, "high": 4}, RATE: log_range(3e-6, 3e-5)} | more
             ),
-            law=Valley(best_effective_batch=24, best_rate=1.4e-5, slope=0.5, rate_cost=_bowl(0.08), size_cost=0.01),
+            law=Valley(best_effective_batch=24, best_rate=1.4e-5, slope=0.5, rate_cost=_Bowl(0.08), size_cost=0.01),
             others=_warmup_and_dropout,
         ),
         Surface(
@@ -131,14 +143,6 @@ def further_surfaces() -> list[Surface]:
             ),
         ),
     ]  # fmt: skip
-
-
-def _bowl(curvature: float) -> Callable[[Any], Any]:
-    def cost(rate: Any) -> Any:
-        most = 0.6
-        return np.where(rate < 0, most * (1 - np.exp(-curvature * rate**2 / most)), curvature * rate**2)
-
-    return cost
 
 
 def _cliff(rate: Any) -> Any:

@@ -102,6 +102,11 @@ class Recorded:
         return np.stack([np.ones_like(rate), rate, rate**2, size, size * rate, size * rate**2], axis=-1)
 
 
+def nothing_else(sample: Mapping[str, Any]) -> float:
+    """That no other key changes the WER."""
+    return 1.0
+
+
 @dataclass(frozen=True, kw_only=True)
 class Surface:
     """One question: a baseline, a space, a card, and the WER that lies beneath."""
@@ -115,7 +120,7 @@ class Surface:
     budget_examples: int = 20_000
     longest: Longest = UNKNOWN
     """The longest clip and transcript, where they are known."""
-    others: Callable[[Mapping[str, Any]], float] = field(default=lambda sample: 1.0)
+    others: Callable[[Mapping[str, Any]], float] = field(default=nothing_else)
     """What the values of all other keys multiply the WER by; 1 for the best of them, at every rate and batch."""
     _predicted: dict[tuple[Any, bool], float] = field(default_factory=dict, repr=False, compare=False)
 

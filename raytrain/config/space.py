@@ -89,6 +89,9 @@ class Search(Section):
     and speed; false: every sample is trained."""
     learning_rate_scaling: Literal["none", "sqrt", "linear"] = "none"
     """How the learning rate follows the effective batch size, relative to the baseline's."""
+    worth_wer: float | None = Field(0.002, gt=0)
+    """The search ends by itself when what its remaining trials can be expected to lower the WER by is less; null: never
+    before `trials`."""
     finalists: int = Field(3, ge=0)
     """Best trials that are trained again after the search, with the baseline; 0: none."""
     seeds: Count = 3

@@ -26,6 +26,7 @@ from raytrain.report.statements import (
     numbers_sentence,
     numbers_told,
     provenance_lines,
+    searched,
     warnings,
 )
 from raytrain.report.table import trial_table
@@ -61,6 +62,7 @@ def study_pages(study: StudyResults) -> dict[str, str]:
         language=study.description.baseline.model.text_language(),
         spaced=study.rate == "WER",
         outcomes=outcomes(study.records),
+        searched=searched(study),
         cost=cost(study),
         commands=commands(study),
         provenance=provenance_lines(study),

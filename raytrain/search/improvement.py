@@ -34,11 +34,7 @@ _JUDGED = 8
 
 def most_promising(axes: Axes, known: Knowledge, splits: Splits, *, tries: int, seed: int) -> Sample | None:
     """The whole sample that is worth most; None where none of the first so many candidates is new and fits."""
-    about = known.at_best[0] if known.at_best else axes.baseline_sample
-    sizes = splits.sizes(others_of(about))
-    if not sizes:
-        return None
-    wanted = _candidates(axes, known, sizes, random=np.random.default_rng(seed))
+    wanted = candidates(axes, known, splits, random=np.random.default_rng(seed))
     points = known.coordinates.of([one.size for one in wanted], [one.others for one in wanted])
     smallest = axes.micro_batches[0] if axes.micro_batches else None
     gains = _gains(known, points) * known.chance_kept(points, [smallest] * len(points))
@@ -74,8 +70,12 @@ def _gains(known: Knowledge, points: Points) -> NDArray[np.floating[Any]]:
     return gains
 
 
-def _candidates(axes: Axes, known: Knowledge, sizes: Sequence[float], *, random: np.random.Generator) -> list[Wanted]:
-    """Samples, but for the split of the effective batch, each once: drawn evenly, and about the best so far."""
+def candidates(axes: Axes, known: Knowledge, splits: Splits, *, random: np.random.Generator) -> list[Wanted]:
+    """Samples of effective batches that fit, each once: drawn evenly, and about the best so far."""
+    about = known.at_best[0] if known.at_best else axes.baseline_sample
+    sizes = splits.sizes(others_of(about))
+    if not sizes:
+        return []
     found = [_anywhere(axes, sizes, random) for _ in range(_ANYWHERE)]
     for place in range(_NEARBY if known.at_best else 0):
         about = known.at_best[place % min(_AROUND, len(known.at_best))]

@@ -12,6 +12,7 @@ from optuna.trial import TrialState
 from raytrain.config.space import Search
 from raytrain.results.records import WORST_OBJECTIVE
 from raytrain.search.axes import MICRO_BATCH, Axes, Sample
+from raytrain.search.borrowed import Borrowed
 from raytrain.search.coordinates import Column, Coordinates, Points
 from raytrain.search.encoding import Tried
 from raytrain.search.posterior import Observed, Posterior, below
@@ -28,6 +29,8 @@ _STOPPED_DOUBT = 0.10
 _MOST, _MOST_BEST = 160, 120
 """Trials that are learnt from, and how many of them for being the best: a posterior of all 1,000 takes seconds."""
 
+_CLEAR = 0.04
+"""Logarithm of WERs from which on two trials clearly differ."""
 _AS_WERS = 0.3
 """Standard deviation of logarithms of WERs; the limit's posterior is given what varies as much."""
 _MICRO_BATCHES = math.log(64)
@@ -39,6 +42,8 @@ class Knowledge:
     """What is known of a study's samples."""
 
     coordinates: Coordinates
+    num_seen: int
+    """Trainings of this study that it is known from."""
     running: Points
     """Of what is being trained."""
     posterior: Posterior
@@ -47,6 +52,10 @@ class Knowledge:
     """Of by how much the limit is missed; None where it never was."""
     at_best: Sequence[Sample]
     """The samples of the lowest means that ended well and within their limit, best first."""
+    leader: Sample | None
+    """Of these the one that reported the lowest WER, which a study names its best."""
+    agreed: Sequence[Borrowed]
+    """The borrowed studies that do not mislead."""
     best: float
     """The lowest mean of these and of what still runs, which is to be bettered; infinite where there is none."""
 
@@ -58,23 +67,50 @@ class Knowledge:
         return below(-mean / spread)
 
 
-def knowledge(axes: Axes, told: Sequence[Tried], *, search: Search) -> Knowledge:
-    """What all that was tried says."""
+def knowledge(axes: Axes, told: Sequence[Tried], *, search: Search, borrowed: Sequence[Borrowed] = ()) -> Knowledge:
+    """What all that was tried says, here and in the studies that this one learns from."""
     coordinates = Coordinates(axes, learning_rate_scaling=search.learning_rate_scaling)
     ended = _those_that_teach_most([one for one in told if _value(one) is not None])
     running = coordinates.of_samples([one.sample for one in told if one.state == TrialState.RUNNING])
-    posterior = Posterior(coordinates.columns, _observed(coordinates, ended))
-    well = [one.sample for one in ended if _kept(one)]
+    seen = _observed(coordinates.of_samples([one.sample for one in ended]), ended)
+    agreed = [study for study in borrowed if not _misleads(coordinates, study, seen)]
+    for place, study in enumerate(agreed, start=1):
+        seen = seen.and_also(_of_borrowed(coordinates, study, place))
+    posterior = Posterior(coordinates.columns, seen, trust=[study.trust for study in agreed])
+    kept = [one for one in ended if _kept(one)]
+    well = [one.sample for one in kept]
     means, _ = posterior.predict(coordinates.of_samples(well))
     expected, _ = posterior.predict(running)
     return Knowledge(
         coordinates=coordinates,
+        num_seen=len(ended),
         running=running,
         posterior=posterior.believing(running),
         limit=_limit(coordinates, told),
         at_best=[well[place] for place in np.argsort(means, kind="stable")],
+        leader=min(kept, key=lambda one: one.objectives[0]).sample if kept else None,
+        agreed=agreed,
         best=min([*means, *expected], default=math.inf),
     )
+
+
+def agreement(axes: Axes, told: Sequence[Tried], *, search: Search, borrowed: Sequence[Borrowed]) -> list[float | None]:
+    """Each borrowed study's correlation with this one as it is taken to be now; None of one that misleads."""
+    known = knowledge(axes, told, search=search, borrowed=borrowed)
+    correlations = iter(known.posterior.correlations[1:])
+    return [float(next(correlations)) if study in known.agreed else None for study in borrowed]
+
+
+def _of_borrowed(coordinates: Coordinates, study: Borrowed, place: int) -> Observed:
+    return _observed(coordinates.of(study.sizes, study.others), study.tried, study=place)
+
+
+def _misleads(coordinates: Coordinates, study: Borrowed, seen: Observed) -> bool:
+    """Whether a borrowed study ranks wrongly half of the pairs of this study's trials that clearly differ by both."""
+    expected, _ = Posterior(coordinates.columns, _of_borrowed(coordinates, study, 0)).predict(seen.points)
+    theirs, ours = (values[:, None] - values[None, :] for values in (expected, seen.values))
+    clear = (np.abs(theirs) > _CLEAR) & (np.abs(ours) > _CLEAR)
+    return bool(clear.any() and (np.sign(theirs) * np.sign(ours))[clear].sum() <= 0)
 
 
 def _those_that_teach_most(ended: Sequence[Tried]) -> list[Tried]:
@@ -87,7 +123,7 @@ def _those_that_teach_most(ended: Sequence[Tried]) -> list[Tried]:
     return [ended[place] for place in sorted({*order[:_MOST_BEST], *spread})]
 
 
-def _observed(coordinates: Coordinates, ended: Sequence[Tried]) -> Observed:
+def _observed(points: Points, ended: Sequence[Tried], *, study: int = 0) -> Observed:
     values = np.array([math.log(max(_value(one) or 0.0, _LEAST_WER)) for one in ended])
     doubt = np.zeros(len(ended))
     finite = np.array([_is_wer(one) for one in ended], dtype=bool)
@@ -100,7 +136,7 @@ def _observed(coordinates: Coordinates, ended: Sequence[Tried]) -> Observed:
         values[~finite] = max(least + _BROKEN, values[finite].max())
         doubt[finite] = np.hypot(doubt[finite], _DOUBT_BEYOND * np.maximum(0, values[finite] - least - _FAR))
     doubt[~finite] = _BROKEN_DOUBT
-    return Observed(coordinates.of_samples([one.sample for one in ended]), values, doubt)
+    return Observed(points, values, doubt, np.full(len(ended), study))
 
 
 def _limit(coordinates: Coordinates, told: Sequence[Tried]) -> Posterior | None:
@@ -113,7 +149,9 @@ def _limit(coordinates: Coordinates, told: Sequence[Tried]) -> Posterior | None:
     micro_batches: Any = [sample.get(MICRO_BATCH) for sample, _ in known]
     points = _with_micro_batches(coordinates.of_samples([sample for sample, _ in known]), micro_batches)
     columns = [*coordinates.columns, Column(MICRO_BATCH, in_valley=False)]
-    return Posterior(columns, Observed(points, missed * scale, np.zeros(len(known))))
+    return Posterior(
+        columns, Observed(points, missed * scale, np.zeros(len(known)), np.zeros(len(known), dtype=np.intp))
+    )
 
 
 def _with_micro_batches(points: Points, micro_batches: Sequence[float | None]) -> Points:

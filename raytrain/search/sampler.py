@@ -12,6 +12,7 @@ from optuna.trial import TrialState
 
 from raytrain.config.space import Search
 from raytrain.search.axes import Axes, Sample
+from raytrain.search.borrowed import Borrowed
 from raytrain.search.encoding import Tried, Wanted
 from raytrain.search.improvement import most_promising
 from raytrain.search.knowledge import knowledge
@@ -29,13 +30,14 @@ def propose(
     search: Search,
     number: int,
     fits: Callable[[Sample], bool] | None = None,
+    borrowed: Sequence[Borrowed] = (),
 ) -> Sample | None:
     """A sample that was not tried before, among those that fit; None when there seems to be none left."""
     seed = int(np.random.SeedSequence([search.seed, number]).generate_state(1)[0])
     splits = Splits(axes, tried, search=search, fits=fits or (lambda sample: True), seed=seed)
     told = to_learn_from(axes, tried, search=search)
     if search.sampler_used == "gp":
-        known = knowledge(axes, told, search=search)
+        known = knowledge(axes, told, search=search, borrowed=borrowed)
         sample = most_promising(axes, known, splits, tries=_TRIES, seed=seed)
     else:
         wanted = drawn(axes, told, search=search, sampler=search.sampler_used, seed=seed)

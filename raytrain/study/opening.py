@@ -15,7 +15,7 @@ from raytrain.results.ledger import Ledger
 from raytrain.results.records import Outcome
 from raytrain.study.history import History
 
-_MAY_CHANGE = {"search.trials", "search.max_concurrent", "search.send_best_checkpoint"}
+_MAY_CHANGE = {"search.trials", "search.max_concurrent", "search.send_best_checkpoint", "search.worth_wer"}
 
 
 def find_study(name_or_folder: str) -> tuple[Path, Description]:

@@ -58,116 +58,11 @@ def _search(arguments: argparse.Namespace) -> Measured:
         raise InputError("raytrain.bench search: takes at least 2 trials, of which the baseline is one, and 1 seed")
     path = Path(arguments.out)
     result = read_as(path, dict[str, Any]) if path.exists() else {}
-    parts = [arguments.part] if arguments.part else [part for part in _PARTS if part != "optuna_gp"]
-    for part in parts:
-        result |= _PARTS[part](arguments)
+    from raytrain.benchmarks.search_parts import PARTS, USUAL
+
+    for part in [arguments.part] if arguments.part else USUAL:
+        result |= PARTS[part](arguments.trials, arguments.seeds)
     return path, result, "written"
-
-
-def _surfaces(arguments: argparse.Namespace) -> dict[str, Any]:
-    from raytrain.benchmarks.further_surfaces import further_surfaces
-    from raytrain.benchmarks.searches import EXPECTED, compare, held
-    from raytrain.benchmarks.surfaces import surfaces
-
-    found: dict[str, dict[str, Any]] = {}
-    tuned_on, held_out = surfaces(), further_surfaces()
-    for name, of_rivals in compare([*tuned_on, *held_out], trials=arguments.trials, seeds=arguments.seeds):
-        found[name] = of_rivals
-        for rival, figures in of_rivals.items():
-            say(f"{name}: {rival}: " + ", ".join(f"{key} {value:g}" for key, value in figures.items()))
-    of = {kind: {one.name: found[one.name] for one in some} for kind, some in (("", tuned_on), ("out", held_out))}
-    return {
-        "trials": arguments.trials,
-        "seeds": arguments.seeds,
-        "surfaces": of[""],
-        "held_out_surfaces": of["out"],
-        "about": {surface.name: surface.about for surface in [*tuned_on, *held_out]},
-        "expected": EXPECTED,
-        "held": held(of[""]),
-        "held_where_nothing_was_tuned": held(of["out"]),
-        "provenance": _provenance(),
-    }
-
-
-def _optuna_gp(arguments: argparse.Namespace) -> dict[str, Any]:
-    from raytrain.benchmarks.searches import compare, slow_rivals
-    from raytrain.benchmarks.surfaces import surfaces
-
-    found = {}
-    for name, of_rivals in compare(surfaces(), slow_rivals(), trials=arguments.trials, seeds=arguments.seeds):
-        found[name] = of_rivals
-        say(f"{name}: {of_rivals}")
-    return {
-        "optuna_gp": {
-            "trials": arguments.trials,
-            "seeds": arguments.seeds,
-            "surfaces": found,
-            "provenance": _provenance(),
-        }
-    }
-
-
-def _stopping(arguments: argparse.Namespace) -> dict[str, Any]:
-    from raytrain.benchmarks.further_surfaces import further_surfaces
-    from raytrain.benchmarks.stopped import EXPECTED, compare, held
-    from raytrain.benchmarks.surfaces import surfaces
-
-    found: dict[str, dict[str, Any]] = {}
-    for kind, some in (("surfaces", surfaces()), ("held_out_surfaces", further_surfaces())):
-        found[kind] = {}
-        for name, figures in compare(some, trials=arguments.trials, seeds=arguments.seeds):
-            found[kind][name] = figures
-            say(f"{name}: ends by itself: " + ", ".join(f"{key} {value:g}" for key, value in figures.items()))
-    return {
-        "stopping": {
-            "trials": arguments.trials,
-            "seeds": arguments.seeds,
-            **found,
-            "expected": EXPECTED,
-            "held": {kind: held(of_kind["all"]) for kind, of_kind in found.items()},
-            "provenance": _provenance(),
-        }
-    }
-
-
-def _learned(arguments: argparse.Namespace) -> dict[str, Any]:
-    from raytrain.benchmarks.learned import EXPECTED, compare, held
-    from raytrain.benchmarks.surfaces import surfaces
-
-    found = {}
-    trials = min(arguments.trials, 30)
-    for name, figures in compare(surfaces(), trials=trials, seeds=arguments.seeds):
-        found[name] = figures
-        say(f"{name}: trials to 2 %, by what is learnt from: {figures}")
-    return {
-        "learned": {
-            "trials": trials,
-            "seeds": arguments.seeds,
-            "surfaces": found,
-            "expected": EXPECTED,
-            "held": held(found),
-            "provenance": _provenance(),
-        }
-    }
-
-
-def _equivalents(arguments: argparse.Namespace) -> dict[str, Any]:
-    from raytrain.benchmarks.reuse import EXPECTED_RATIO, TRIALS, compare
-
-    trials = min(TRIALS, arguments.trials)
-    found = compare(trials=trials, seeds=arguments.seeds)
-    for law, figures in found.items():
-        say(f"batching.yaml, {law}: {figures['examples_ratio']:g} times fewer clips trained with equivalents reused")
-    return {
-        "equivalents": {
-            "trials": trials,
-            "seeds": arguments.seeds,
-            "laws": found,
-            "expected_ratio": EXPECTED_RATIO,
-            "held": {law: figures["examples_ratio"] >= EXPECTED_RATIO for law, figures in found.items()},
-            "provenance": _provenance(),
-        }
-    }
 
 
 def _overhead(arguments: argparse.Namespace) -> Measured:
@@ -290,13 +185,6 @@ def _provenance() -> Provenance:
     return provenance(command_line("raytrain.bench"), {})
 
 
-_PARTS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
-    "surfaces": _surfaces,
-    "stopping": _stopping,
-    "learned": _learned,
-    "equivalents": _equivalents,
-    "optuna_gp": _optuna_gp,
-}
 _MEASURES: dict[str, Callable[[argparse.Namespace], Measured]] = {
     "memory": _memory,
     "search": _search,

@@ -58,52 +58,11 @@ def _search(arguments: argparse.Namespace) -> Measured:
         raise InputError("raytrain.bench search: takes at least 2 trials, of which the baseline is one, and 1 seed")
     path = Path(arguments.out)
     result = read_as(path, dict[str, Any]) if path.exists() else {}
-    if arguments.part in (None, "surfaces"):
-        result |= _surfaces(arguments)
-    if arguments.part in (None, "equivalents"):
-        result["equivalents"] = _equivalents(arguments)
-    if arguments.part in (None, "budget"):
-        result["budget"] = _budget(arguments)
+    from raytrain.benchmarks.search_parts import PARTS, USUAL
+
+    for part in [arguments.part] if arguments.part else USUAL:
+        result |= PARTS[part](arguments.trials, arguments.seeds)
     return path, result, "written"
-
-
-def _surfaces(arguments: argparse.Namespace) -> dict[str, Any]:
-    from raytrain.benchmarks.searches import measure_surfaces
-
-    return measure_surfaces(trials=arguments.trials, seeds=arguments.seeds, say=say) | {"provenance": _provenance()}
-
-
-def _equivalents(arguments: argparse.Namespace) -> dict[str, Any]:
-    from raytrain.benchmarks.reuse import EXPECTED_RATIO, TRIALS, compare
-
-    trials = min(TRIALS, arguments.trials)
-    found = compare(trials=trials, seeds=arguments.seeds)
-    for law, figures in found.items():
-        say(f"batching.yaml, {law}: {figures['examples_ratio']:g} times fewer clips trained with equivalents reused")
-    return {
-        "trials": trials,
-        "seeds": arguments.seeds,
-        "laws": found,
-        "expected_ratio": EXPECTED_RATIO,
-        "held": {law: figures["examples_ratio"] >= EXPECTED_RATIO for law, figures in found.items()},
-        "provenance": _provenance(),
-    }
-
-
-def _budget(arguments: argparse.Namespace) -> dict[str, Any]:
-    from raytrain.benchmarks.budgets import EXPECTED, KINDS, compare, held
-
-    found = compare(seeds=arguments.seeds)
-    for kind, figures in found.items():
-        say(f"budget: {kind}: " + ", ".join(f"{key} {value:g}" for key, value in figures.items()))
-    return {
-        "seeds": arguments.seeds,
-        "kinds": found,
-        "about": KINDS,
-        "expected": EXPECTED,
-        "held": {kind: held(figures) for kind, figures in found.items()},
-        "provenance": _provenance(),
-    }
 
 
 def _overhead(arguments: argparse.Namespace) -> Measured:

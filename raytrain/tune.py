@@ -2,6 +2,7 @@
 
 import argparse
 import shlex
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,11 @@ def _tune() -> int:
     arguments = _parser().parse_intermixed_args()
     if arguments.demo and arguments.space is not None:
         raise InputError("--demo means --space smoke; leave one of the two out")
+    if arguments.learn_from and arguments.resume is not None:
+        raise InputError(
+            "--learn-from with --resume: a study learns from what it was begun with; leave one of the two out"
+        )
+    earlier = _earlier(arguments)
     if arguments.trials is not None and arguments.trials < 1:
         raise InputError(f"--trials {arguments.trials}: a study has at least 1, the baseline")
     if arguments.budget is not None:
@@ -55,7 +61,19 @@ def _tune() -> int:
 
         require_online(description.baseline.tracking)
     with going_on_by(shlex.join(command_line("raytrain.tune"))):  # until there is a study to resume
-        return _search(description, folder, arguments)
+        return _search(description, folder, arguments, earlier)
+
+
+def _earlier(arguments: argparse.Namespace) -> list[Path]:
+    """The studies to learn from. A key=value behind them is one of the overrides, as everywhere on the line."""
+    named = arguments.learn_from or []
+    values = [one for one in named if "=" in one and not Path(one).exists()]
+    arguments.overrides += values
+    if not named:
+        return []
+    from raytrain.search.borrowed import require_studies
+
+    return require_studies([Path(one) for one in named if one not in values])
 
 
 def _asked(arguments: argparse.Namespace) -> Description:
@@ -102,8 +120,11 @@ def _configuration(arguments: argparse.Namespace) -> tuple[Baseline, SearchSpace
     return baseline, load_space(_space_name(arguments), for_space, baseline=baseline)
 
 
-def _search(description: Description, folder: Path | None, arguments: argparse.Namespace) -> int:
+def _search(
+    description: Description, folder: Path | None, arguments: argparse.Namespace, earlier: Sequence[Path]
+) -> int:
     from raytrain.memory.buying import require_enough
+    from raytrain.search.borrowed import borrow, write_borrowed
     from raytrain.study.run_study import run_study
     from raytrain.study.study import Study
     from raytrain.tracking.study_sweep import create_sweep
@@ -124,6 +145,9 @@ def _search(description: Description, folder: Path | None, arguments: argparse.N
         inputs = inputs_of(baseline)
         description = replace(description, baseline=baseline, space=space, data=inputs.described())
         folder = new_run_folder(baseline.storage, [description.baseline_name, description.space_name or ""]).absolute()
+        if earlier:
+            borrowed = borrow(earlier, baseline=baseline, space=space, data_sha256=description.data.get("data_sha256"))
+            write_borrowed(folder, borrowed)
     study = Study(folder=folder, description=description, inputs=inputs)
     require_enough(baseline, study.space, examples=study.budget_examples)
     sweep, rate = None, baseline.model.rate()
@@ -150,10 +174,12 @@ def _finish(description: Description, folder: Path, records: list[TrialRecord], 
     from raytrain.report.table import print_trials
     from raytrain.report.write import write_report
     from raytrain.search.importance import write_importance
+    from raytrain.study.agreement import write_agreement
     from raytrain.tracking.published_study import publish_study
     from raytrain.watch.words import last_words
 
     write_importance(folder)
+    write_agreement(folder)
     found = write_report(folder)
     publish_study(description.baseline.tracking, found, with_checkpoint=description.asked.search.send_best_checkpoint)
     print_trials(found, stderr=as_json)
@@ -187,6 +213,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--trials", type=int, metavar="N", help="of the whole study, the baseline among them")
     parser.add_argument("--budget", metavar="TIME", help="that it may run, as in 8h or 90m; with --resume from now on")
     parser.add_argument("--resume", metavar="STUDY", help="go on with a study; more --trials or --budget extend it")
+    parser.add_argument(
+        "--learn-from",
+        nargs="+",
+        action="extend",
+        metavar="STUDY",
+        help="folders of earlier studies, archived ones too",
+    )
     parser.add_argument("--address", metavar="ADDR", help="of a running Ray cluster; one is started if not given")
     parser.add_argument("--wandb-sweep", action="store_true", help="show the trials in a sweep of W&B, too")
     parser.add_argument("--demo", action="store_true", help="short for --space smoke --trials 4")

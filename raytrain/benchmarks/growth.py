@@ -133,7 +133,9 @@ def growth(
                 "repeats": _REPEATS,
                 "threads": threads,
             }
-            told = told_by("raytrain.benchmarks.step_costs", json.dumps(ladder), threads=threads, **KEPT_MEMORY)
+            told = told_by(
+                "raytrain.benchmarks.step_costs", json.dumps(ladder), threads=threads, timeout_s=None, **KEPT_MEMORY
+            )
             for window_s, seconds in zip(windows_s, told["seconds"], strict=True):
                 gflop = _gflop(variant, batch_size=batch_size, window_s=window_s)
                 cells.append(Cell(batch_size=batch_size, window_s=window_s, gflop=gflop, seconds=seconds))

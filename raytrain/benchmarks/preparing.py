@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from raytrain.benchmarks.beside import Clock
+from raytrain.benchmarks.work import Clock
 from raytrain.cli import run_door
 from raytrain.config.constants import AGE_BUCKETS, GIB
 from raytrain.speech.audio import SAMPLE_RATE

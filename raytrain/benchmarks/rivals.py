@@ -1,10 +1,12 @@
-"""Four ways to choose the next trial, all starting at the baseline: what earlier trials reported in, a sample out."""
+"""Ways to choose the next trial, all starting at the baseline: what earlier trials reported in, a sample out."""
 
 import itertools
 import logging
 import math
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,8 +17,14 @@ from raytrain.benchmarks.surfaces import ACCUMULATION, BATCH, RATE, Ended, Surfa
 from raytrain.memory.fitting import Peak, largest_launchable_gib
 from raytrain.results.records import WORST_OBJECTIVE
 from raytrain.search.axes import Sample
-from raytrain.search.encoding import Tried
-from raytrain.search.sampler import propose
+from raytrain.search.borrowed import Borrowed
+from raytrain.search.encoding import Tried, decoded, distributions, encoded
+from raytrain.search.sampler import propose, to_learn_from
+from raytrain.search.splits import Splits
+from raytrain.search.stopping import is_done, prospect
+
+_GAUSSIAN_FIRST, _GAUSSIAN_TRIES = 5, 5
+"""Trials before Optuna's Gaussian process is asked, and its draws for a sample that fits."""
 
 
 class Rival(ABC):
@@ -46,9 +54,14 @@ class BaselineFirst(Rival):
 class OurSampler(BaselineFirst):
     """The sampler as a study drives it: given the whole history each time, and launching nothing that will not fit."""
 
+    sampler = "auto"
+
     def __init__(self, surface: Surface, *, seed: int, trials: int) -> None:
         super().__init__(surface, seed=seed, trials=trials)
-        self._search = surface.space.search.model_copy(update={"seed": seed, "trials": trials})
+        asked = {"seed": seed, "trials": trials, "sampler": self.sampler}
+        self._search = surface.space.search.model_copy(update=asked)
+        self.borrowed: Sequence[Borrowed] = ()
+        """What it learns from earlier studies."""
         self._tried: list[Tried] = []
         self._peaks: list[Peak] = []
 
@@ -64,12 +77,46 @@ class OurSampler(BaselineFirst):
             )
         )
 
+    def is_done(self, number: int) -> bool:
+        """Whether a study would end its search rather than begin the trial of this number."""
+        axes = self._surface.axes
+        found = prospect(axes, self._tried, search=self._search, number=number, fits=self._fits)
+        return found is not None and is_done(axes, found)
+
     def _next(self, number: int) -> Sample | None:
-        return propose(self._surface.axes, self._tried, search=self._search, number=number, fits=self._fits)
+        axes = self._surface.axes
+        return propose(axes, self._tried, search=self._search, number=number, fits=self._fits, borrowed=self.borrowed)
 
     def _fits(self, sample: Sample) -> bool:
         most_gib = largest_launchable_gib(self._peaks, limit_gib=self._surface.wall_gib)
         return self._surface.predicted_gib(sample) <= most_gib
+
+
+class OurTpe(OurSampler):
+    """The same with Optuna's TPE in place of our posterior."""
+
+    sampler = "tpe"
+
+
+class OptunaGaussian(OurSampler):
+    """The same with Optuna's Gaussian process, told of the limit as a constraint. Needs scipy, which we do without."""
+
+    def _next(self, number: int) -> Sample | None:
+        axes, search = self._surface.axes, self._search
+        splits = Splits(axes, self._tried, search=search, fits=self._fits, seed=number)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            sampler = optuna.samplers.GPSampler(seed=search.seed * 1000 + number, n_startup_trials=_GAUSSIAN_FIRST)
+        study = optuna.create_study(sampler=sampler)
+        encode = partial(encoded, axes, is_pareto=False, system_attrs={})
+        study.add_trials([encode(one) for one in to_learn_from(axes, self._tried, search=search)])
+        for _ in range(_GAUSSIAN_TRIES):
+            trial = study.ask(distributions(axes, is_pareto=False))
+            sample = splits.complete(decoded(axes, trial.params))
+            if sample is not None:
+                return sample
+            study.tell(trial, state=TrialState.FAIL)
+        return None
 
 
 class StockOptuna(Rival):
@@ -103,6 +150,8 @@ class StockOptuna(Rival):
         batch = trial.suggest_categorical(BATCH, list(accumulations))
         trial.suggest_int(ACCUMULATION, accumulations[batch][0], accumulations[batch][-1])
         trial.suggest_float(RATE, rates.low, rates.high, log=True)
+        for axis in self._surface.rest:
+            trial.suggest_categorical(axis.key, list(axis.values))
 
 
 class RandomDraws(BaselineFirst):
@@ -117,7 +166,10 @@ class RandomDraws(BaselineFirst):
         batch = int(self._random.choice(list(accumulations)))
         accumulation = int(self._random.choice(accumulations[batch]))
         rate = math.exp(self._random.uniform(math.log(rates.low), math.log(rates.high)))
-        return {BATCH: batch, ACCUMULATION: accumulation, RATE: rate}
+        rest: Sample = {
+            axis.key: axis.values[int(self._random.integers(len(axis.values)))] for axis in self._surface.rest
+        }
+        return {BATCH: batch, ACCUMULATION: accumulation, RATE: rate, **rest}
 
 
 class GridSearch(BaselineFirst):
@@ -136,8 +188,10 @@ class GridSearch(BaselineFirst):
 def _grid(surface: Surface, levels: int) -> list[Sample]:
     batches, accumulations = (axis.values for axis in surface.axes.factors)
     rates = np.geomspace(surface.rates.low, surface.rates.high, levels)
+    rest = [_spread_evenly(axis.values, levels) for axis in surface.rest]
     points: list[Sample] = [
-        {BATCH: batch, ACCUMULATION: accumulation, RATE: float(rate)}
+        {BATCH: batch, ACCUMULATION: accumulation, RATE: float(rate), **chosen}
+        for chosen in (_named(surface, values) for values in itertools.product(*rest))
         for batch in _spread(batches, levels)
         for accumulation in _spread(accumulations, levels)
         for rate in rates
@@ -150,3 +204,12 @@ def _spread(values: Sequence[Any], levels: int) -> list[Any]:
     logs = np.log(values)
     nearest = [int(np.abs(logs - wanted).argmin()) for wanted in np.linspace(logs[0], logs[-1], levels)]
     return [values[place] for place in dict.fromkeys(nearest)]
+
+
+def _spread_evenly(values: Sequence[Any], levels: int) -> list[Any]:
+    """So many of the values, both ends among them."""
+    return [values[round(place)] for place in dict.fromkeys(np.linspace(0, len(values) - 1, min(levels, len(values))))]
+
+
+def _named(surface: Surface, values: Sequence[Any]) -> Sample:
+    return {axis.key: value for axis, value in zip(surface.rest, values, strict=True)}

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import torch
 
-from raytrain.benchmarks.beside import Clock
+from raytrain.benchmarks.work import Clock
 from raytrain.cli import run_door
 from raytrain.config.baseline import Baseline
 from raytrain.config.reader import load_baseline

@@ -7,11 +7,11 @@ Invented: where each basin lies, its curvature, the noise, a card's speed, and t
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from raytrain.config.reader import apply_sample, load_baseline
 from raytrain.config.space import SearchSpace
 from raytrain.memory.flops import train_flops_per_clip
 from raytrain.memory.prediction import UNKNOWN, Longest, predict, step_shape
-from raytrain.search.axes import Axes, Continuous, Sample
+from raytrain.search.axes import Axes, Continuous, Listed, Sample
 
 BATCH, ACCUMULATION = "training.batch_size", "training.gradient_accumulation_steps"
 RATE = "training.learning_rate"
@@ -67,6 +67,17 @@ class Basin:
         return np.where(rate > math.log(6), np.inf, self.lowest * (1 + excess))
 
 
+class Law(Protocol):
+    """What lies beneath: a WER without noise for each effective batch and rate."""
+
+    @property
+    def noise(self) -> float:
+        """Standard deviation of a trial's WER, as a share of it."""
+
+    def wer(self, effective_batch_size: Any, learning_rate: Any) -> Any:
+        """The WER that a training would have without noise; infinite where it diverges."""
+
+
 class Recorded:
     """Real trainings of tiny.en on the demo corpus.
 
@@ -91,6 +102,11 @@ class Recorded:
         return np.stack([np.ones_like(rate), rate, rate**2, size, size * rate, size * rate**2], axis=-1)
 
 
+def nothing_else(sample: Mapping[str, Any]) -> float:
+    """That no other key changes the WER."""
+    return 1.0
+
+
 @dataclass(frozen=True, kw_only=True)
 class Surface:
     """One question: a baseline, a space, a card, and the WER that lies beneath."""
@@ -99,11 +115,13 @@ class Surface:
     baseline: Baseline
     space: SearchSpace
     wall_gib: float
-    law: Basin | Recorded
+    law: Law
     about: str
     budget_examples: int = 20_000
     longest: Longest = UNKNOWN
     """The longest clip and transcript, where they are known."""
+    others: Callable[[Mapping[str, Any]], float] = field(default=nothing_else)
+    """What the values of all other keys multiply the WER by; 1 for the best of them, at every rate and batch."""
     _predicted: dict[tuple[Any, bool], float] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
@@ -113,7 +131,12 @@ class Surface:
     @property
     def rates(self) -> Continuous:
         """The axis of the learning rate."""
-        return next(axis for axis in self.axes.others if isinstance(axis, Continuous))
+        return next(axis for axis in self.axes.others if isinstance(axis, Continuous) and axis.key == RATE)
+
+    @property
+    def rest(self) -> list[Listed]:
+        """The axes of all other keys."""
+        return [axis for axis in self.axes.others if isinstance(axis, Listed)]
 
     def accumulations(self) -> dict[int, list[int]]:
         """By batch size, in order, the accumulations that keep the window."""
@@ -131,7 +154,8 @@ class Surface:
         return self._predicted[key]
 
     def true_wer(self, sample: Mapping[str, Any]) -> float:
-        return float(self.law.wer(self.axes.effective_batch_size(sample), sample[RATE]))
+        """The WER that a training of this sample would have without noise; infinite where it diverges."""
+        return float(self.law.wer(self.axes.effective_batch_size(sample), sample[RATE])) * self.others(sample)
 
 
 class RehearsedCard:
@@ -178,63 +202,65 @@ class RehearsedCard:
 def surfaces() -> list[Surface]:
     """The seven surfaces. What is invented of them was set before the sampler was tuned."""
     batches = [1, 2, 3, 4, 6, 8, 9, 12, 16, 18, 24, 32]
-    wide = {BATCH: {"values": batches}, ACCUMULATION: {"low": 1, "high": 36}, RATE: _rates(2e-6, 1e-4)}
+    wide = {BATCH: {"values": batches}, ACCUMULATION: {"low": 1, "high": 36}, RATE: log_range(2e-6, 1e-4)}
     few = wide | {ACCUMULATION: {"low": 1, "high": 4}}
-    tiny = wide | {ACCUMULATION: {"low": 1, "high": 8}, RATE: _rates(5e-6, 3.2e-4)}
+    tiny = wide | {ACCUMULATION: {"low": 1, "high": 8}, RATE: log_range(5e-6, 3.2e-4)}
     small, medium = load_baseline("small"), load_baseline("medium")
     keeps_activations = load_baseline("small", ["model.gradient_checkpointing=false"])
     return [
         Surface(
             name="small_8_gib",
             about="small, recomputing, on an 8 GiB card; smaller batches and a higher rate would be better",
-            baseline=small, space=_space(wide), wall_gib=8,
+            baseline=small, space=rehearsed_space(wide), wall_gib=8,
             law=Basin(best_effective_batch=20, best_rate=3e-5),
         ),
         Surface(
             name="small_24_gib_large_batches",
             about="small, keeping activations, on a 24 GiB card; larger batches would be better",
-            baseline=keeps_activations, space=_space(wide), wall_gib=24,
+            baseline=keeps_activations, space=rehearsed_space(wide), wall_gib=24,
             law=Basin(best_effective_batch=64, best_rate=2.5e-5),
         ),
         Surface(
             name="small_12_gib_tight",
             about="small, keeping activations, 4 x 9 on a 12 GiB card; half of the batch sizes do not fit",
             baseline=apply_sample(keeps_activations, {BATCH: 4, ACCUMULATION: 9}),
-            space=_space(wide), wall_gib=12,
+            space=rehearsed_space(wide), wall_gib=12,
             law=Basin(best_effective_batch=48, best_rate=4e-5),
         ),
         Surface(
             name="medium_20_gib_best_at_the_wall",
             about="medium in 20 GiB, at most four accumulations; the best effective batches lie at the wall or beyond",
-            baseline=medium, space=_space(few), wall_gib=20,
+            baseline=medium, space=rehearsed_space(few), wall_gib=20,
             law=Basin(best_effective_batch=64, best_rate=2e-5, lowest=0.0861, untrained=0.1323),
         ),
         Surface(
             name="small_80_gib_no_wall",
             about="small on a card that holds everything: the sampler alone",
-            baseline=small, space=_space(wide), wall_gib=80,
+            baseline=small, space=rehearsed_space(wide), wall_gib=80,
             law=Basin(best_effective_batch=24, best_rate=5e-6),
         ),
         Surface(
             name="small_8_gib_baseline_is_best",
             about="small, recomputing, on an 8 GiB card; the baseline lies in the middle of the basin",
-            baseline=small, space=_space(wide), wall_gib=8,
+            baseline=small, space=rehearsed_space(wide), wall_gib=8,
             law=Basin(best_effective_batch=36, best_rate=1e-5),
         ),
         Surface(
             name="recorded_tiny_2_2_gib",
             about="tiny.en on the demo corpus as it was trained, with 2.2 GiB of a shared card",
-            baseline=load_baseline("tiny"), space=_space(tiny, low=8, high=32), wall_gib=2.2,
+            baseline=load_baseline("tiny"), space=rehearsed_space(tiny, low=8, high=32), wall_gib=2.2,
             law=Recorded(), budget_examples=302, longest=Longest(8.0, 40),
         ),
     ]  # fmt: skip
 
 
-def _space(vary: Mapping[str, Any], *, low: int = 8, high: int = 96) -> SearchSpace:
+def rehearsed_space(vary: Mapping[str, Any], *, low: int = 8, high: int = 96) -> SearchSpace:
+    """A space of these keys that keeps a window of effective batches."""
     return SearchSpace.model_validate(
         {"vary": vary, "keep": {"effective_batch_size": {"low": low, "high": high}}, "search": {"trials": 60}}
     )
 
 
-def _rates(low: float, high: float) -> dict[str, Any]:
+def log_range(low: float, high: float) -> dict[str, Any]:
+    """A range as a space gives it whose logarithm is drawn evenly."""
     return {"low": low, "high": high, "log": True}

@@ -83,8 +83,9 @@ class Search(Section):
 
     trials: Count = 20
     """Trials of the search, the baseline among them."""
-    sampler: Literal["tpe", "random", "nsga2"] = "tpe"
-    """Optuna's tree-structured Parzen estimator, independent draws, or for a Pareto front the genetic NSGA-II."""
+    sampler: Literal["auto", "gp", "tpe", "random", "nsga2"] = "auto"
+    """A Gaussian process that starts from a bowl in rate and effective batch; Optuna's tree-structured Parzen
+    estimator; independent draws; or for a Pareto front the genetic NSGA-II. auto: gp, and for a front tpe."""
     seed: int = Field(0, ge=0, lt=2**32)
     """The seed that every sample is drawn by."""
     objective: Literal["wer", "wer_under_memory", "pareto"] = "wer_under_memory"
@@ -97,6 +98,9 @@ class Search(Section):
     and speed; false: every sample is trained."""
     learning_rate_scaling: Literal["none", "sqrt", "linear"] = "none"
     """How the learning rate follows the effective batch size, relative to the baseline's."""
+    worth_wer: float | None = Field(0.002, gt=0)
+    """The search ends by itself when what its remaining trials can be expected to lower the WER by is less; null: never
+    before `trials`."""
     finalists: int = Field(3, ge=0)
     """Best trials that are trained again after the search, with the baseline; 0: none."""
     seeds: Count = 3
@@ -116,13 +120,22 @@ class Search(Section):
     """Whether the best trial's weights go to Weights & Biases, too, as an artifact of the study's run."""
 
     @model_validator(mode="after")
-    def _nsga2_has_several_objectives(self) -> Self:
+    def _a_sampler_has_the_objectives_it_takes(self) -> Self:
+        if self.sampler == "gp" and self.objective == "pareto":
+            raise ValueError("sampler gp seeks one number, and a front has three: set sampler to auto, tpe or nsga2")
         if self.sampler == "nsga2" and self.objective != "pareto":
             raise ValueError(
                 f"sampler nsga2 ranks trials by several objectives, and the objective is {self.objective}: set "
-                "objective to pareto, or sampler to tpe"
+                "objective to pareto, or sampler to auto"
             )
         return self
+
+    @property
+    def sampler_used(self) -> Literal["gp", "tpe", "random", "nsga2"]:
+        """The sampler that `auto` stands for, or the one that was named."""
+        if self.sampler == "auto":
+            return "tpe" if self.is_pareto else "gp"
+        return self.sampler
 
     @property
     def is_pareto(self) -> bool:

@@ -27,6 +27,7 @@ from raytrain.report.statements import (
     numbers_sentence,
     numbers_told,
     provenance_lines,
+    searched,
     warnings,
 )
 from raytrain.report.table import trial_table
@@ -62,6 +63,7 @@ def study_pages(study: StudyResults) -> dict[str, str]:
         language=study.description.baseline.model.text_language(),
         spaced=study.rate == "WER",
         outcomes=outcomes(study.records),
+        searched=searched(study),
         cost=cost(study),
         spent=spent_rows(spent_on(study)),
         commands=commands(study),

@@ -10,6 +10,8 @@ from raytrain.config.space import Choice, Variation
 from raytrain.report.edits import number_edits
 from raytrain.report.table import product_text
 from raytrain.results.choose import peak_memory_gib
+from raytrain.results.early_end import early_end
+from raytrain.results.learned import learned
 from raytrain.results.records import Outcome, TrialRecord
 from raytrain.results.study_results import StudyResults
 from raytrain.results.transcripts import Scored, counts
@@ -71,6 +73,13 @@ def scored_by(study: StudyResults) -> str:
     named = {record.normaliser for record in study.records if record.eval_wer is not None}
     normalisers = sorted(normaliser_of("en") if name is None else name for name in named)
     return f"{study.rate}: {' and '.join(normalisers)}" if normalisers else ""
+
+
+def searched(study: StudyResults) -> list[str]:
+    """How the search went: what it learnt from earlier studies, and that it was over before its trials were."""
+    ended = early_end(study.folder)
+    found = [one.sentence() for one in learned(study.folder)]
+    return found if ended is None else [*found, f"The search ended by itself: {ended.sentence(study.rate)}."]
 
 
 def numbers_sentence(study: StudyResults) -> str:

@@ -5,7 +5,7 @@ stands on the scheduler's rungs. Nothing else is read back.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +13,7 @@ from optuna.trial import TrialState
 
 from raytrain.files import AppendedLines, ProcessLock, as_kind
 from raytrain.results.description import Description
+from raytrain.results.early_end import DONE, Prospect
 from raytrain.results.ledger import Ledger
 from raytrain.results.records import WORST_OBJECTIVE, Outcome, TrialRecord, utc_now
 from raytrain.search.axes import Axes, Sample
@@ -27,7 +28,7 @@ _STATES = {Outcome.PRUNED: TrialState.PRUNED, Outcome.FAILED: TrialState.FAIL}
 class Event:
     """A line of events.jsonl."""
 
-    event: Literal["started", "scored"]
+    event: Literal["started", "scored", "done"]
     number: int
     at: str
     """ISO 8601 in UTC."""
@@ -38,6 +39,8 @@ class Event:
     seed: int | None = None
     examples_seen: int | None = None
     objective: float | None = None
+    prospect: dict[str, Any] | None = None
+    """Of a search that is done before its trials are: what the trial of this number and further ones were worth."""
 
 
 @dataclass(kw_only=True)
@@ -86,6 +89,10 @@ class History:
     def score(self, number: int, *, examples_seen: int, objective: float) -> None:
         """Write down one evaluation of a trial that goes on."""
         self._add(Event(event="scored", number=number, at=utc_now(), examples_seen=examples_seen, objective=objective))
+
+    def close(self, prospect: Prospect) -> None:
+        """Write down that the search ends here, since further trials are not worth their time."""
+        self._add(Event(event=DONE, number=self.next_number, at=utc_now(), prospect=asdict(prospect)))
 
     def end(self, record: TrialRecord) -> None:
         """Write down how a trial ended. Once more, after a kill, changes nothing."""

@@ -18,7 +18,7 @@ from raytrain.study.history import History
 
 _MAY_CHANGE = {
     "search.trials", "search.max_concurrent", "search.budget_hours", "search.price_per_hour", "search.keep_weights",
-    "search.send_best_checkpoint",
+    "search.send_best_checkpoint", "search.worth_wer",
 }  # fmt: skip
 
 

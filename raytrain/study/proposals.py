@@ -10,12 +10,15 @@ from raytrain.config.reader import apply_sample
 from raytrain.config.space import Scheduler
 from raytrain.errors import InputError
 from raytrain.memory.admission import Admission
+from raytrain.results.early_end import early_end
 from raytrain.results.records import Outcome
 from raytrain.search.axes import Sample
+from raytrain.search.borrowed import read_borrowed
 from raytrain.search.equivalents import equivalent, probe_of
 from raytrain.search.finalists import Repeat, further_seeds, missing_repeats
 from raytrain.search.resolve import resolve, rungs
 from raytrain.search.sampler import propose
+from raytrain.search.stopping import is_done, prospect
 from raytrain.study.spending import LATER, Later, Spending
 from raytrain.study.study import Study, trial_name
 from raytrain.trial.job import Job, Share, Trial
@@ -28,6 +31,7 @@ class Proposals:
 
     def __init__(self, study: Study, spending: Spending) -> None:
         self._study, self._history, self._spending = study, study.history, spending
+        self._borrowed = read_borrowed(study.folder)
         self._unfinished = [trial for trial in self._history.unfinished() if trial.finalist_of is None]
         self.scheduler = study.space.scheduler
         launched = [record for record in self._history.records if record.outcome is not Outcome.NOT_STARTED]
@@ -38,6 +42,8 @@ class Proposals:
         self.remaining = max(0, study.space.search.trials - len(searched))
         self._late = False
         """Whether something that fits was not proposed, because it could not end in time."""
+        if self._was_done():
+            self.remaining = len(self._unfinished)
 
     def refuse_hopeless(self, admission: Admission) -> None:
         """Refuse a search whose every sample is predicted not to fit: it is a mistake in the question."""
@@ -66,6 +72,8 @@ class Proposals:
             self._unfinished.pop(0)
             return trial
         number = self._history.next_number
+        if number and self._is_done(number, admission):
+            return None
         sample = self._history.axes.baseline_sample if number == 0 else self._propose(number, admission)
         if sample is None and self._late:
             return self._spending.refused()
@@ -76,6 +84,29 @@ class Proposals:
         _clear(self._study, number)
         self._history.start(sample)
         return self._trial(number, sample, share, admission)
+
+    def _was_done(self) -> bool:
+        """Whether the search ended by itself before, by what is asked now."""
+        found = early_end(self._study.folder)
+        return found is not None and found.worth == self._study.space.search.worth_wer
+
+    def _is_done(self, number: int, admission: Admission) -> bool:
+        """Whether further trials are worth less than their time; where they are, that is written down and said."""
+        search, axes = self._study.space.search, self._history.axes
+        found = prospect(
+            axes,
+            self._history.tried(),
+            search=search,
+            number=number,
+            fits=lambda one: admission.will_fit(self._resolved(one)),
+            borrowed=self._borrowed,
+        )
+        if found is None or not is_done(axes, found):
+            return False
+        self._history.close(found)
+        sentence = found.sentence(self._study.baseline.model.rate())
+        log.info("the search ends: %s; --resume with search.worth_wer=null goes on", sentence)
+        return True
 
     def _trial(self, number: int, sample: Sample, share: Share, admission: Admission) -> Trial:
         config = self._study.baseline if number == 0 else self._resolved(sample)
@@ -129,7 +160,8 @@ class Proposals:
 
     def _proposed(self, number: int, *, fits: Callable[[Sample], bool] | None = None) -> Sample | None:
         search, tried = self._study.space.search, self._history.tried()
-        return propose(self._history.axes, tried, search=search, number=number, fits=fits)
+        axes, borrowed = self._history.axes, self._borrowed
+        return propose(axes, tried, search=search, number=number, fits=fits, borrowed=borrowed)
 
     def _resolved(self, sample: Sample) -> Baseline:
         return resolve(self._study.baseline, self._study.space, sample)

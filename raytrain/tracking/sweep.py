@@ -92,7 +92,7 @@ def _text(path: Path) -> str:
 
 def _question(space: SearchSpace, rate: Rate) -> dict[str, Any]:
     """A sweep's method and its metric, the lowest error rate."""
-    method = {"tpe": "bayes", "random": "random", "nsga2": "bayes"}[space.search.sampler]
+    method = "random" if space.search.sampler == "random" else "bayes"
     return {"method": method, "metric": {"name": name_of("eval_wer", rate), "goal": "minimize"}}
 
 

@@ -1,20 +1,25 @@
 """The rehearsed searches: their surfaces, a few trials of every way to search, and the form of what is written."""
 
+import itertools
 import json
 import math
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from raytrain.benchmarks import learned, stopped
 from raytrain.benchmarks import reuse as equivalents
+from raytrain.benchmarks.further_surfaces import further_surfaces
 from raytrain.benchmarks.reuse import LAWS
 from raytrain.benchmarks.rivals import RandomDraws
 from raytrain.benchmarks.searches import RIVALS, rehearse
-from raytrain.benchmarks.surfaces import ACCUMULATION, BATCH, RATE, Basin, Recorded, RehearsedCard, surfaces
+from raytrain.benchmarks.surfaces import ACCUMULATION, BATCH, RATE, Basin, Recorded, RehearsedCard, Surface, surfaces
 
 SURFACES = {surface.name: surface for surface in surfaces()}
+HELD_OUT = {surface.name: surface for surface in further_surfaces()}
 SEARCH = [sys.executable, "-m", "raytrain.bench", "search"]
 FIGURES = {
     "out_of_memory_median", "out_of_memory_max", "trials_to_2_percent_median", "hours_to_2_percent_median",
@@ -25,7 +30,7 @@ FIGURES = {
 def test_every_surface_starts_from_a_baseline_that_fits_whatever_the_factor() -> None:
     assert all(
         surface.predicted_gib(surface.axes.baseline_sample) * 1.20 * 1.02 <= surface.wall_gib
-        for surface in SURFACES.values()
+        for surface in (SURFACES | HELD_OUT).values()
     )
 
 
@@ -62,7 +67,7 @@ def test_the_best_keeps_the_wall() -> None:
 
 def test_where_the_baseline_is_best_it_is_the_first_to_get_there() -> None:
     surface = SURFACES["small_8_gib_baseline_is_best"]
-    assert [rehearse(surface, rival, seed=0, trials=3).trials_to_2_percent for rival in RIVALS] == [0] * 4
+    assert [rehearse(surface, rival, seed=0, trials=3).trials_to_2_percent for rival in RIVALS] == [0] * 5
 
 
 def test_random_draws_keep_the_window() -> None:
@@ -78,22 +83,56 @@ def test_what_reports_teach_keeps_trials_in_memory_where_the_stock_searcher_lose
     assert max(ours) <= 1 < min(stock)
 
 
-def test_the_door_writes_every_figure_of_every_search(tmp_path: Path) -> None:
+def written(tmp_path: Path, part: str, *, trials: int = 3, seeds: int = 1) -> dict[str, Any]:
+    asked = ["--json", "--trials", str(trials), "--seeds", str(seeds), "--part", part]
     done = subprocess.run(
-        [*SEARCH, "--json", "--trials", "4", "--seeds", "2", "--out", str(tmp_path / "search.json")],
-        capture_output=True,
-        text=True,
-        check=True,
+        [*SEARCH, *asked, "--out", str(tmp_path / "search.json")], capture_output=True, text=True, check=True
     )
     assert "Warning" not in done.stderr
-    printed = json.loads(done.stdout)
+    printed: dict[str, Any] = json.loads(done.stdout)
     assert printed == json.loads((tmp_path / "search.json").read_text())
-    assert printed["surfaces"].keys() == SURFACES.keys() == printed["held"].keys()
-    assert printed["equivalents"]["laws"].keys() == printed["equivalents"]["held"].keys() == LAWS.keys()
-    assert {frozenset(of_rivals) for of_rivals in printed["surfaces"].values()} == {frozenset(RIVALS)}
-    assert {frozenset(figures) for of_rivals in printed["surfaces"].values() for figures in of_rivals.values()} == {
-        frozenset(FIGURES)
-    }
+    return printed
+
+
+def test_the_door_writes_every_figure_of_every_search_and_keeps_the_other_parts(tmp_path: Path) -> None:
+    (tmp_path / "search.json").write_text('{"learned": {"seeds": 20}}')
+    printed = written(tmp_path, "surfaces")
+    assert printed["learned"] == {"seeds": 20}
+    assert printed["surfaces"].keys() == SURFACES.keys()
+    assert printed["held_out_surfaces"].keys() == HELD_OUT.keys()
+    of_all = [*printed["surfaces"].values(), *printed["held_out_surfaces"].values()]
+    assert {frozenset(of_rivals) for of_rivals in of_all} == {frozenset(RIVALS)}
+    assert {frozenset(figures) for of_rivals in of_all for figures in of_rivals.values()} == {frozenset(FIGURES)}
+
+
+def test_the_door_writes_what_reuse_saves(tmp_path: Path) -> None:
+    printed = written(tmp_path, "equivalents")["equivalents"]
+    assert printed["laws"].keys() == printed["held"].keys() == LAWS.keys()
+
+
+def lowest_factor(surface: Surface) -> float:
+    keys = [axis.key for axis in surface.rest]
+    values = itertools.product(*(axis.values for axis in surface.rest))
+    samples = [surface.axes.baseline_sample | dict(zip(keys, chosen, strict=True)) for chosen in values]
+    return min(surface.others(sample) for sample in samples)
+
+
+def test_what_the_best_keys_multiply_the_wer_by_is_one_on_every_held_out_surface() -> None:
+    assert {name: lowest_factor(surface) for name, surface in HELD_OUT.items()} == dict.fromkeys(HELD_OUT, 1.0)
+
+
+def test_a_search_that_ends_by_itself_takes_fewer_hours_and_finds_as_much() -> None:
+    ended = stopped.rehearse(SURFACES["small_8_gib"], seed=0, trials=24)
+    assert ended.trials < 24
+    assert ended.hours < ended.hours_of_all
+    assert ended.above_all < 0.02
+
+
+def test_an_earlier_study_of_a_sibling_halves_the_trials_and_its_reverse_costs_few() -> None:
+    surface = SURFACES["small_8_gib"]
+    cold, sibling, adversary = (learned.rehearse(surface, earlier, seed=0, trials=16) for earlier in learned.EARLIER)
+    assert sibling <= cold / 2
+    assert adversary <= cold + 2
 
 
 def test_an_effective_batch_that_was_trained_is_not_trained_again_where_equivalents_are_reused() -> None:

@@ -116,7 +116,7 @@ Refused = Callable[..., list[str]]
         (
             "keep:",
             "search: {sampler: grid}\nkeep:",
-            "s.yaml:4: search.sampler: must be 'tpe', 'random' or 'nsga2', got the",
+            "s.yaml:4: search.sampler: must be 'auto', 'gp', 'tpe', 'random' or 'nsga2', got the",
         ),
         (
             "keep:",

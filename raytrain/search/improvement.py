@@ -1,0 +1,130 @@
+"""Which sample is worth most to try next: what is known in; candidates in the order of what they may gain, out.
+
+Expected improvement: by how much a sample can be expected to lie below the best so far, the chance that it does not
+counted as no gain.
+"""
+
+import math
+from collections.abc import Sequence
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from raytrain.search.axes import MICRO_BATCH, Axes, Axis, Listed, Sample
+from raytrain.search.coordinates import RATE, Points
+from raytrain.search.encoding import Wanted
+from raytrain.search.knowledge import Knowledge
+from raytrain.search.posterior import below
+from raytrain.search.splits import Splits, others_of
+
+_ANYWHERE, _NEARBY = 500, 300
+_AROUND = 3
+"""Of the best samples, about which candidates are drawn, too."""
+_NEAR = (0.25, 0.08)
+"""How far about them, as shares of a range."""
+_KEPT = 0.7
+"""The chance that a candidate near a sample keeps its value of a key that is not the rate."""
+_APART = 0.2
+"""Distance at which samples that are trained at the same time hardly hinder one another: a fifth of a rate."""
+_JUDGED = 8
+"""Whole samples that are compared where a limit was missed before: whether they keep it depends on their splits."""
+
+
+def most_promising(axes: Axes, known: Knowledge, splits: Splits, *, tries: int, seed: int) -> Sample | None:
+    """The whole sample that is worth most; None where none of the first so many candidates is new and fits."""
+    wanted = candidates(axes, known, splits, random=np.random.default_rng(seed))
+    points = known.coordinates.of([one.size for one in wanted], [one.others for one in wanted])
+    smallest = axes.micro_batches[0] if axes.micro_batches else None
+    gains = _gains(known, points) * known.chance_kept(points, [smallest] * len(points))
+    in_order = (wanted[place] for place in np.argsort(-gains, kind="stable")[:tries])
+    whole = (sample for one in in_order if (sample := splits.complete(one)) is not None)
+    judged = list(islice(whole, 1 if known.limit is None else _JUDGED))
+    if not judged:
+        return None
+    points = known.coordinates.of_samples(judged)
+    micro_batches: Any = [sample.get(MICRO_BATCH) for sample in judged]
+    return judged[int((_gains(known, points) * known.chance_kept(points, micro_batches)).argmax())]
+
+
+def improvement(gain: NDArray[np.floating[Any]], spread: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
+    """The mean of what is above 0 of normal numbers of these means and standard deviations."""
+    ratio = gain / spread
+    density = np.exp(-0.5 * ratio**2) / math.sqrt(2 * math.pi)
+    return np.maximum(gain * below(ratio) + spread * density, 0.0)
+
+
+def _gains(known: Knowledge, points: Points) -> NDArray[np.floating[Any]]:
+    """The augmented expected improvement of each (Huang et al., 2006), in logarithms of the WER.
+
+    A training where the posterior is surer than a training's noise would tell nothing, and counts for as little; and so
+    does one beside another that still runs.
+    """
+    mean, spread = known.posterior.predict(points)
+    best = known.best if math.isfinite(known.best) else float(mean.min())
+    noise = known.posterior.noise
+    gains = improvement(best - mean, spread) * (1 - noise / np.hypot(spread, noise))
+    for one in known.running:
+        gains *= 1 - np.exp(-0.5 * ((points - one) ** 2).sum(axis=1) / _APART**2)
+    return gains
+
+
+def candidates(axes: Axes, known: Knowledge, splits: Splits, *, random: np.random.Generator) -> list[Wanted]:
+    """Samples of effective batches that fit, each once: drawn evenly, and about the best so far."""
+    about = known.at_best[0] if known.at_best else axes.baseline_sample
+    sizes = splits.sizes(others_of(about))
+    if not sizes:
+        return []
+    found = [_anywhere(axes, sizes, random) for _ in range(_ANYWHERE)]
+    for place in range(_NEARBY if known.at_best else 0):
+        about = known.at_best[place % min(_AROUND, len(known.at_best))]
+        found.append(_nearby(axes, sizes, about, _NEAR[place % len(_NEAR)], random))
+    return list({(one.size, *one.others.values()): one for one in found}.values())
+
+
+def _anywhere(axes: Axes, sizes: Sequence[float], random: np.random.Generator) -> Wanted:
+    others: Sample = {axis.key: _at(axis, random.random()) for axis in axes.others}
+    return Wanted(size=sizes[int(random.integers(len(sizes)))], micro_batch=None, others=others)
+
+
+def _nearby(axes: Axes, sizes: Sequence[float], about: Sample, near: float, random: np.random.Generator) -> Wanted:
+    others: Sample = {}
+    for axis in axes.others:
+        keeps = len(axes.others) > 1 and random.random() < _KEPT and axis.key != RATE
+        place = _place(axis, about[axis.key])
+        if keeps and place is not None:
+            others[axis.key] = _at(axis, place)
+        elif place is None or (isinstance(axis, Listed) and not axis.ordered):
+            others[axis.key] = _at(axis, random.random())
+        else:
+            others[axis.key] = _at(axis, float(np.clip(place + near * random.standard_normal(), 0, 1)))
+    logs = np.log(sizes)
+    wanted = math.log(axes.effective_batch_size(about)) + near * (logs[-1] - logs[0]) * random.standard_normal()
+    return Wanted(size=sizes[int(np.abs(logs - wanted).argmin())], micro_batch=None, others=others)
+
+
+def _at(axis: Axis, share: float) -> Any:
+    """The value at a share of the axis."""
+    if isinstance(axis, Listed):
+        return axis.values[min(int(share * len(axis.values)), len(axis.values) - 1)]
+    if axis.log:
+        value = math.exp(math.log(axis.low) + share * (math.log(axis.high) - math.log(axis.low)))
+    else:
+        value = axis.low + share * (axis.high - axis.low)
+    value = min(max(value, axis.low), axis.high)
+    return round(value) if axis.whole else value
+
+
+def _place(axis: Axis, value: Any) -> float | None:
+    """The share at which a value lies; None of one outside a list without order."""
+    if isinstance(axis, Listed):
+        if value in axis.values:
+            return (axis.values.index(value) + 0.5) / len(axis.values)
+        if not axis.ordered:
+            return None
+        numbers: Any = axis.values
+        return float((np.searchsorted(numbers, value) + 0.5) / len(numbers))
+    low, high = (axis.low, axis.high) if not axis.log else (math.log(axis.low), math.log(axis.high))
+    value = math.log(max(value, axis.low)) if axis.log else value
+    return float(np.clip((value - low) / (high - low), 0, 1)) if high > low else 0.5

@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from raytrain.errors import InputError
 from raytrain.files import read_value, write_sums
-from raytrain.release.export import Exported, export
+from raytrain.release.export import Exported, _tell_report, export
 from raytrain.release.members import of_run, of_study
 from raytrain.release.runs import find_run
 from raytrain.release.soup import Soup
@@ -103,37 +103,29 @@ def test_the_studys_report_tells_of_its_soup(apart: tuple[Path, Exported, Soup, 
     assert "--soup 5 --to FOLDER" in pages[".html"]
 
 
-def test_nothing_is_written_into_an_archived_study(study: Path, tmp_path: Path) -> None:
-    (study / "MANIFEST.json").touch()
-    put(load_file(weights_of(study, 1) / "model.safetensors"), weights_of(study, 0))
-    soup_of(study, tmp_path / "model")
-    assert not (study / "soup.json").exists()
+def test_nothing_is_written_into_an_archived_study(
+    apart: tuple[Path, Exported, Soup, list[str]], tmp_path: Path
+) -> None:
+    (tmp_path / "MANIFEST.json").touch()
+    (tmp_path / "study").mkdir()
+    _tell_report(tmp_path / "study", apart[2], say=print)
+    assert list((tmp_path / "study").iterdir()) == []
 
 
-def test_what_lowers_nothing_is_left_out(study: Path, tmp_path: Path) -> None:
-    ours, theirs = weights_of(study, 1), weights_of(study, 0)
-    put(load_file(ours / "model.safetensors"), theirs)
-    done, soup, said = soup_of(study, tmp_path / "model")
-    assert [step.is_taken for step in soup.steps] == [True, False]
-    assert (soup.judged, soup.is_kept, len(soup.members)) == (None, False, 1)
-    assert soup.sentence == said[-1]
-    assert said[-1].endswith("not kept: the best single one is exported")
-    alone = find_run(study).best.folder
-    exported, best = (load_file(folder / "model.safetensors") for folder in (done.folder, alone))
-    assert all(torch.equal(exported[name], best[name]) for name in best)
-    assert done.as_dict()["soup"]["eval_wer"] is None
-
-
-def test_a_runs_checkpoints_are_averaged_by_the_same_rule(fit: Path, tmp_path: Path) -> None:
+def test_of_a_runs_checkpoints_what_lowers_nothing_is_left_out(fit: Path, tmp_path: Path) -> None:
     copy = copy_of(fit, tmp_path / "fit", steps=(1, 2))
-    right = load_file(checkpoint(fit, 3) / "model.safetensors")
-    put(shifted(right, by=0.3), checkpoint(copy, 1))
-    put(shifted(right, by=-0.3), checkpoint(copy, 2))
-    run = find_run(copy)
-    done = export(run, to=tmp_path / "model", form="hf", candidates=of_run(run, 2), say=print, num_proved=0)
+    put(load_file(checkpoint(fit, 2) / "model.safetensors"), checkpoint(copy, 1))
+    run, said = find_run(copy), list[str]()
+    done = export(run, to=tmp_path / "model", form="hf", candidates=of_run(run, 2), say=said.append, num_proved=0)
     assert done.soup is not None
-    assert sorted(member.name for member in done.soup.members) == ["step 1", "step 2"]
-    assert sorted(done.as_dict()["steps"]) == [1, 2]
+    assert sorted(step.name for step in done.soup.steps) == ["step 1", "step 2"]
+    assert [step.is_taken for step in done.soup.steps] == [True, False]
+    assert (done.soup.judged, done.soup.is_kept, len(done.soup.members)) == (None, False, 1)
+    assert said[-1] == done.soup.sentence
+    assert said[-1].endswith("not kept: the best single one is exported")
+    exported, best = (load_file(folder / "model.safetensors") for folder in (done.folder, run.best.folder))
+    assert all(torch.equal(exported[name], best[name]) for name in best)
+    assert (done.as_dict()["soup"]["eval_wer"], done.as_dict()["steps"]) == (None, [run.best.step])
 
 
 def test_two_windows_have_no_mean(study: Path) -> None:

@@ -65,13 +65,13 @@ def crashed(tiny_en: Path, tmp_path_factory: pytest.TempPathFactory) -> Crashed:
 
 
 def test_a_study_that_crashes_loses_and_repeats_nothing(crashed: Crashed) -> None:
-    assert after_each(crashed.disk, some_of(crashed.disk.images, count=12), crashed.gone_on_with) == []
+    assert after_each(crashed.disk, some_of(crashed.disk.images, count=8), crashed.gone_on_with) == []
 
 
 def test_a_trial_that_was_told_to_stop_and_has_no_record_is_recorded_as_it_stood(crashed: Crashed) -> None:
     told_to_stop = [image for image in crashed.disk.images if _is_being_pruned(image)]
     assert {image.kind for image in told_to_stop} >= {"kept", "dropped"}
-    assert after_each(crashed.disk, some_of(told_to_stop, count=6), crashed.gone_on_with) == []
+    assert after_each(crashed.disk, some_of(told_to_stop, count=4), crashed.gone_on_with) == []
 
 
 @pytest.mark.soak

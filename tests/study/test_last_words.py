@@ -41,7 +41,7 @@ def ended(tiny_en: Path, tmp_path: Path) -> Path:
 
 def resumed(folder: Path) -> subprocess.CompletedProcess[str]:
     tune = [sys.executable, "-m", "raytrain.tune", "--resume", str(folder)]
-    return subprocess.run(tune, capture_output=True, text=True, timeout=120)
+    return subprocess.run(tune, capture_output=True, text=True, timeout=300)
 
 
 def test_a_finished_study_names_its_front_and_any_of_it_can_be_trained(ended: Path) -> None:

@@ -50,6 +50,18 @@ class Proposals:
                 "see `python -m raytrain.plan --gpu-memory GIB` for what to change"
             )
 
+    @property
+    def can_begin(self) -> bool:
+        """Whether there is anything to start: a cluster for nothing would take of the budget, too."""
+        if not self.remaining or self._spending.budget_s is None:
+            return bool(self.remaining)
+        if self._spending.is_over:
+            return False
+        number = self._history.next_number
+        if not number or self._unfinished:
+            return True
+        return self._proposed(number, fits=lambda sample: self._ends_in_time(self._resolved(sample))) is not None
+
     def next(self, share: Share, admission: Admission) -> Trial | Later | None:
         """The next trial; None when the space, or what the budget leaves to the search, is exhausted."""
         if self._spending.waits():
@@ -108,9 +120,7 @@ class Proposals:
             config = self._resolved(sample)
             if not admission.will_fit(config):
                 return False
-            in_time = self._spending.buys(config)
-            if not in_time and self._spending.budget_s is not None:
-                in_time = self._is_bought_as_probe(config)
+            in_time = self._ends_in_time(config)
             self._late |= not in_time
             return in_time
 
@@ -120,8 +130,10 @@ class Proposals:
         self._refusals_left -= 1
         return self._proposed(number)
 
-    def _is_bought_as_probe(self, config: Baseline) -> bool:
-        """Whether it would only be probed, and there is time for that."""
+    def _ends_in_time(self, config: Baseline) -> bool:
+        """Whether there is time for it, or where it would only be probed, for that."""
+        if self._spending.buys(config):
+            return True
         if not self._study.space.search.reuse_equivalent or equivalent(config, self._history.records) is None:
             return False
         run, examples = probe_of(config, budget_examples=self._study.budget_examples)
@@ -157,6 +169,13 @@ class Repeats:
         missing = missing_repeats(records, search=search, memory_limit_gib=limit_gib) if again else []
         self._missing = [one for one in missing if (one.finalist.trial_id, one.seed) not in begun]
         self.remaining = len(self._unfinished) + len(self._missing)
+
+    @property
+    def can_begin(self) -> bool:
+        """Whether there is a training that can end in time."""
+        if self._spending.is_over:
+            return False
+        return bool(self._unfinished) or any(map(self._spending.buys_again, self._missing))
 
     def refuse_hopeless(self, admission: Admission) -> None:
         """Repeats are never refused: the same configuration already fitted."""

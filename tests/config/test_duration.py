@@ -7,7 +7,8 @@ from raytrain.errors import InputError
 
 
 @pytest.mark.parametrize(
-    ("text", "hours"), [("8h", 8.0), ("90m", 1.5), ("2.5h", 2.5), ("1h30m", 1.5), ("900s", 0.25), (" 1 H 15 min ", 1.25)]
+    ("text", "hours"),
+    [("8h", 8.0), ("90m", 1.5), ("2.5h", 2.5), ("1h30m", 1.5), ("900s", 0.25), (" 1 H 15 min ", 1.25)],
 )
 def test_a_length_of_time_has_its_unit(text: str, hours: float) -> None:
     assert hours_of(text, place="--budget") == hours

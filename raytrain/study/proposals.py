@@ -16,6 +16,7 @@ from raytrain.search.equivalents import equivalent, probe_of
 from raytrain.search.finalists import Repeat, further_seeds, missing_repeats
 from raytrain.search.resolve import resolve, rungs
 from raytrain.search.sampler import propose
+from raytrain.study.history import Begun
 from raytrain.study.spending import LATER, Later, Spending
 from raytrain.study.study import Study, trial_name
 from raytrain.trial.job import Job, Share, Trial
@@ -58,7 +59,7 @@ class Proposals:
         if self._spending.is_over:
             return False
         number = self._history.next_number
-        if not number or self._unfinished:
+        if not number or any(self._goes_on_in_time(begun) for begun in self._unfinished):
             return True
         return self._proposed(number, fits=lambda sample: self._ends_in_time(self._resolved(sample))) is not None
 
@@ -69,8 +70,7 @@ class Proposals:
         while self._unfinished:
             begun = self._unfinished[0]
             trial = self._trial(begun.number, begun.sample, share, admission)
-            lacks = (trial.job.end_at_examples or 0) - self._spending.seen(begun.number)
-            if begun.number and not self._spending.buys(trial.job.config, examples=lacks):
+            if not self._goes_on_in_time(begun):
                 if (answer := self._spending.refused()) is not None:
                     return answer
                 self._unfinished.pop(0)  # it stays as it is, for a start with more hours
@@ -130,6 +130,11 @@ class Proposals:
         self._refusals_left -= 1
         return self._proposed(number)
 
+    def _goes_on_in_time(self, begun: Begun) -> bool:
+        """Whether there is time for what a trial lacks that was saved; the baseline always goes on."""
+        lacks = self._study.budget_examples - self._spending.seen(begun.number)
+        return begun.number == 0 or self._spending.buys(self._resolved(begun.sample), examples=lacks)
+
     def _ends_in_time(self, config: Baseline) -> bool:
         """Whether there is time for it, or where it would only be probed, for that."""
         if self._spending.buys(config):
@@ -175,7 +180,9 @@ class Repeats:
         """Whether there is a training that can end in time."""
         if self._spending.is_over:
             return False
-        return bool(self._unfinished) or any(map(self._spending.buys_again, self._missing))
+        return any(self._goes_on_in_time(*one) for one in self._unfinished) or any(
+            map(self._spending.buys_again, self._missing)
+        )
 
     def refuse_hopeless(self, admission: Admission) -> None:
         """Repeats are never refused: the same configuration already fitted."""
@@ -203,9 +210,13 @@ class Repeats:
     def _next_unfinished(self) -> tuple[int, Repeat] | None:
         while self._unfinished:
             number, repeat = self._unfinished.pop(0)
-            if self._spending.buys_again(repeat, examples=self._study.budget_examples - self._spending.seen(number)):
+            if self._goes_on_in_time(number, repeat):
                 return number, repeat
         return None
+
+    def _goes_on_in_time(self, number: int, repeat: Repeat) -> bool:
+        lacks = self._study.budget_examples - self._spending.seen(number)
+        return self._spending.buys_again(repeat, examples=lacks)
 
     def _next_missing(self) -> tuple[int, Repeat] | None:
         while self._missing:

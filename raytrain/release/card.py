@@ -147,6 +147,9 @@ def _without_folders(config: Baseline) -> Baseline:
     return config.model_copy(
         update={
             "data": data.model_copy(update=manifests),
+            "evaluation": config.evaluation.model_copy(
+                update={"also": {name: Path(manifest).name for name, manifest in config.evaluation.also.items()}}
+            ),
             "model": model.model_copy(update={"pretrained": weights}),
             "augmentation": config.augmentation.model_copy(update={"noise_folder": noise and Path(noise).name}),
             "storage": config.storage if "://" in config.storage else Path(config.storage).name,

@@ -19,6 +19,7 @@ from raytrain.search.finalists import Repeat, further_seeds, missing_repeats
 from raytrain.search.resolve import resolve, rungs
 from raytrain.search.sampler import propose
 from raytrain.search.stopping import is_done, prospect
+from raytrain.study.history import Begun
 from raytrain.study.spending import LATER, Later, Spending
 from raytrain.study.study import Study, trial_name
 from raytrain.trial.job import Job, Share, Trial
@@ -56,6 +57,18 @@ class Proposals:
                 "see `python -m raytrain.plan --gpu-memory GIB` for what to change"
             )
 
+    @property
+    def can_begin(self) -> bool:
+        """Whether there is anything to start: a cluster for nothing would take of the budget, too."""
+        if not self.remaining or self._spending.budget_s is None:
+            return bool(self.remaining)
+        if self._spending.is_over:
+            return False
+        number = self._history.next_number
+        if not number or any(self._goes_on_in_time(begun) for begun in self._unfinished):
+            return True
+        return self._proposed(number, fits=lambda sample: self._ends_in_time(self._resolved(sample))) is not None
+
     def next(self, share: Share, admission: Admission) -> Trial | Later | None:
         """The next trial; None when the space, or what the budget leaves to the search, is exhausted."""
         if self._spending.waits():
@@ -63,8 +76,7 @@ class Proposals:
         while self._unfinished:
             begun = self._unfinished[0]
             trial = self._trial(begun.number, begun.sample, share, admission)
-            lacks = (trial.job.end_at_examples or 0) - self._spending.seen(begun.number)
-            if begun.number and not self._spending.buys(trial.job.config, examples=lacks):
+            if not self._goes_on_in_time(begun):
                 if (answer := self._spending.refused()) is not None:
                     return answer
                 self._unfinished.pop(0)  # it stays as it is, for a start with more hours
@@ -139,9 +151,7 @@ class Proposals:
             config = self._resolved(sample)
             if not admission.will_fit(config):
                 return False
-            in_time = self._spending.buys(config)
-            if not in_time and self._spending.budget_s is not None:
-                in_time = self._is_bought_as_probe(config)
+            in_time = self._ends_in_time(config)
             self._late |= not in_time
             return in_time
 
@@ -151,8 +161,15 @@ class Proposals:
         self._refusals_left -= 1
         return self._proposed(number)
 
-    def _is_bought_as_probe(self, config: Baseline) -> bool:
-        """Whether it would only be probed, and there is time for that."""
+    def _goes_on_in_time(self, begun: Begun) -> bool:
+        """Whether there is time for what a trial lacks that was saved; the baseline always goes on."""
+        lacks = self._study.budget_examples - self._spending.seen(begun.number)
+        return begun.number == 0 or self._spending.buys(self._resolved(begun.sample), examples=lacks)
+
+    def _ends_in_time(self, config: Baseline) -> bool:
+        """Whether there is time for it, or where it would only be probed, for that."""
+        if self._spending.buys(config):
+            return True
         if not self._study.space.search.reuse_equivalent or equivalent(config, self._history.records) is None:
             return False
         run, examples = probe_of(config, budget_examples=self._study.budget_examples)
@@ -190,6 +207,15 @@ class Repeats:
         self._missing = [one for one in missing if (one.finalist.trial_id, one.seed) not in begun]
         self.remaining = len(self._unfinished) + len(self._missing)
 
+    @property
+    def can_begin(self) -> bool:
+        """Whether there is a training that can end in time."""
+        if self._spending.is_over:
+            return False
+        return any(self._goes_on_in_time(*one) for one in self._unfinished) or any(
+            map(self._spending.buys_again, self._missing)
+        )
+
     def refuse_hopeless(self, admission: Admission) -> None:
         """Repeats are never refused: the same configuration already fitted."""
 
@@ -216,9 +242,13 @@ class Repeats:
     def _next_unfinished(self) -> tuple[int, Repeat] | None:
         while self._unfinished:
             number, repeat = self._unfinished.pop(0)
-            if self._spending.buys_again(repeat, examples=self._study.budget_examples - self._spending.seen(number)):
+            if self._goes_on_in_time(number, repeat):
                 return number, repeat
         return None
+
+    def _goes_on_in_time(self, number: int, repeat: Repeat) -> bool:
+        lacks = self._study.budget_examples - self._spending.seen(number)
+        return self._spending.buys_again(repeat, examples=lacks)
 
     def _next_missing(self) -> tuple[int, Repeat] | None:
         while self._missing:

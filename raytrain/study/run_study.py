@@ -52,7 +52,7 @@ def run_study(
         proposals = Proposals(study, spending)
         study.inputs.write_listing(study.folder)
         study.description.write(study.folder)  # now that its files are known to be sound
-        if spending.is_over or not (proposals.remaining or Repeats(study, spending).remaining):
+        if not (proposals.can_begin or Repeats(study, spending).can_begin):
             Projection(history, study.folder).close()
             return history.records, False
         alone = _trains_alone(study)
@@ -66,11 +66,11 @@ def run_study(
             goes_on = True
             while goes_on:
                 ended = len(history.records)
-                if proposals.remaining and not asked_to_stop.is_set():
+                if proposals.can_begin and not asked_to_stop.is_set():
                     _tune(study, hardware, proposals, asked_to_stop, on_end, watcher, forks, spending)
                 # Only now is it known which trials are the best.
                 repeats = Repeats(study, spending)
-                if repeats.remaining and not (asked_to_stop.is_set() or spending.is_over):
+                if repeats.can_begin and not asked_to_stop.is_set():
                     _tune(study, hardware, repeats, asked_to_stop, on_end, watcher, forks, spending)
                 # What finalists left of a budget may buy further trials, and these a further finalist.
                 proposals = Proposals(study, spending)

@@ -67,20 +67,18 @@ def trial_line(record: TrialRecord) -> str:
 
 def last_words(found: StudyResults, records: Sequence[TrialRecord]) -> None:
     """Say the verdict and what can be done with it."""
-    folder, spent = found.folder, spent_on(found)
+    folder = found.folder
     begun = {trial.number for trial in History(folder, found.description).unfinished()}
-    if spent.budget_hours is not None:
-        say(f"budget     {spent_sentence(spent)}")
-    if spent.budget_hours is not None and begun:
-        say(f"saved      where {_named(begun)}, to be gone on with")
+    searched = sum(record.finalist_of is None for record in records)
+    more = searched < found.description.asked.search.trials
+    further = _of_the_budget(found, begun, more=more) and (bool(begun) or more)
     if found.best is None and not records:
-        say(f"the budget ended before the baseline did: nothing can be compared yet; to go on:\n{_further(folder)}")
+        say(f"the baseline has not ended yet: nothing can be compared; to go on:\n{_further(folder)}")
         return
     if found.best is None:
         reasons = "; ".join(sorted({f"{record.outcome}: {record.reason}" for record in records}))
         say(f"no trial was completed ({reasons}); see {folder / 'trials.jsonl'}")
         return
-    searched = sum(record.finalist_of is None for record in records)
     say(f"verdict    {found.verdict.sentence}")
     for place, line in enumerate(front_lines(found.front)):
         say(f"{'' if place else 'front':<10} {line}")
@@ -88,10 +86,22 @@ def last_words(found: StudyResults, records: Sequence[TrialRecord]) -> None:
     say(f"train it   python -m raytrain.fit --config {shlex.quote(str(folder / 'best.yaml'))}")
     if found.front:
         say(f"           of the front: python -m raytrain.fit --config {shlex.quote(str(folder / 'front'))}/TRIAL.yaml")
-    if spent.budget_hours is not None and (begun or searched < found.description.asked.search.trials):
+    if further:
         say(f"go on      {_further(folder)}")
         return
     say(f"go on      python -m raytrain.tune --resume {shlex.quote(str(folder))} --trials {2 * searched}")
+
+
+def _of_the_budget(found: StudyResults, begun: set[int], *, more: bool) -> bool:
+    """Say what became of the budget; whether there is one."""
+    spent = spent_on(found)
+    if spent.budget_hours is None:
+        return False
+    is_left = more and not begun and spent.hours < spent.budget_hours
+    say(f"budget     {spent_sentence(spent)}{'; in what is left no further trial can end' if is_left else ''}")
+    if begun:
+        say(f"saved      where {_named(begun)}, to be gone on with")
+    return True
 
 
 def _named(begun: set[int]) -> str:

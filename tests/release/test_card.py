@@ -120,6 +120,20 @@ def test_the_table_adds_up_to_the_wer_that_the_run_told(model_folder: Path, fit:
     assert f"Before training, the same utterances had {100 * run.history[0]['eval_wer']:.2f} %" in card
 
 
+def test_further_sets_are_told_before_and_after_training_without_where_they_lie(fit: Path) -> None:
+    run = find_run(checkpoint(fit, 3))
+    also = {"adult": "/home/somebody/adults.jsonl"}
+    config = run.config.model_copy(update={"evaluation": run.config.evaluation.model_copy(update={"also": also})})
+    told = {0: {"adult": 0.066}, 3: {"adult": 0.0769}}
+    history = [{**row, "also": told[row["step"]]} if row["step"] in told else row for row in run.history]
+    score = ExportScore(run.best.utterances(), [3])
+    card = model_card(replace(run, config=config, history=history), score, window=Audio())
+    assert "none of which was trained on: adult 7.69 % (6.60 % before training)." in card
+    assert "/home/somebody" not in card
+    averaged = model_card(replace(run, config=config, history=history), replace(score, steps=[1, 3]), window=Audio())
+    assert "adult 7.69" not in averaged  # nobody scored these weights there
+
+
 def test_a_card_tells_that_its_code_decodes_otherwise_than_the_table(model_folder: Path) -> None:
     assert "decoded greedily, while the code above decodes with 2 beams" in (model_folder / "README.md").read_text()
 

@@ -12,7 +12,8 @@ from studies import SPACE, made_study
 
 from raytrain.errors import InputError
 from raytrain.report.figures.catalogue import FIGURES
-from raytrain.report.statements import cost, warnings
+from raytrain.report.statements import cost, facts, warnings
+from raytrain.report.table import trial_table
 from raytrain.report.write import write_report
 from raytrain.results.description import Description, read_description
 from raytrain.results.ledger import Ledger
@@ -96,6 +97,21 @@ def test_the_markdown_says_what_mattered_and_how_the_hardware_was_used(study: Pa
     text = (study / "report.md").read_text()
     assert "- learning rate: 80 %\n- batch size: 20 %" in text
     assert re.search(r"GPU-hours, .*\. Memory predicted over measured: .* cards that trials held", text)
+
+
+def test_error_rates_on_further_sets_stand_beside_those_of_the_weights_as_they_came(study: Path) -> None:
+    loaded = load_study(study)
+    also = {0: {"adult": 0.08}, 1: {"adult": 0.11}}
+    records = [replace(one, also=also.get(one.number, {})) for one in loaded.records]
+    records[0] = replace(
+        records[0], over={"also.adult": 0.01}, history=[{"step": 0, "also": {"adult": 0.066}}, *records[0].history]
+    )
+    told = replace(loaded, records=records, verdict=replace(loaded.verdict, best=records[1], baseline=records[0]))
+    names = {fact.name: (fact.best, fact.baseline) for fact in facts(told)}
+    assert names["WER, adult"] == ("0.110", "0.080")
+    assert names["WER, adult, before training"] == ("0.066", "0.066")
+    assert "WER adult" in trial_table(told).headings
+    assert "The baseline itself breaks keep.also.adult; no trial that does can be the best." in warnings(told)
 
 
 def test_wer_is_told_by_manifest_where_there_are_several(study: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import optuna
 import pytest
 from optuna.trial import TrialState
+from small_corpora import spoken, write
 from small_studies import small_study
 
 from raytrain.config.reader import apply_sample
@@ -19,14 +20,19 @@ from raytrain.study.study import Study
 RATE = "training.learning_rate"
 SPACE = (
     f"vary={{{RATE}: {{values: [1e-5, 2e-5]}}}}", "search.trials=2", "search.max_concurrent=2", "search.finalists=0",
-    "search.seeds=2", "scheduler.name=none",
+    "search.seeds=2", "scheduler.name=none", "keep.also.adult={high: 9}",
 )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def searched(ray_cluster: None, tiny_en: Path, tmp_path_factory: pytest.TempPathFactory) -> Study:
     """The search alone, to its end; two at once in quarters of a card that Ray counts and torch does not find."""
-    short = ("training.max_steps=1", "scaling.gpu_fraction=0.25", "scaling.cpus_per_worker=1")
+    adults = tmp_path_factory.mktemp("adults")
+    manifest = write(adults / "manifest.jsonl", spoken(adults, "xyz", each=1))
+    short = (
+        "training.max_steps=1", "scaling.gpu_fraction=0.25", "scaling.cpus_per_worker=1",
+        f"evaluation.also={{adult: {manifest}}}",
+    )  # fmt: skip
     study = small_study(tmp_path_factory.mktemp("finalists"), tiny_en, baseline=short, space=SPACE)
     run_study(study, on_end=lambda record: None)
     return study
@@ -86,6 +92,13 @@ def test_all_trainings_are_scored_on_the_same_utterances(records: list[TrialReco
     scored = [read_counts(transcripts_path(searched.folder, record.number)) for record in records]
     assert len({tuple(one.utterance_ids) for one in scored if one is not None}) == 1
     assert len(scored) == 4
+
+
+def test_a_further_set_is_scored_as_each_ends_and_once_before(records: list[TrialRecord]) -> None:
+    assert [sorted(record.also) for record in records] == [["adult"]] * 4
+    assert [record.over for record in records] == [{"also.adult": 0.0}] * 4
+    before = [row["also"]["adult"] for record in records for row in record.history if row["step"] == 0]
+    assert len(before) == 1
 
 
 def test_of_a_training_again_no_weights_are_kept(records: list[TrialRecord], searched: Study) -> None:

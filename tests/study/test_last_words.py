@@ -1,5 +1,6 @@
 """The last words of a study, and its status. No trial is run: all have ended."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -63,3 +64,38 @@ def test_a_study_none_of_whose_trials_is_completed_says_so_with_status_1(tiny_en
     done = resumed(tmp_path)
     assert done.returncode == 1
     assert f"no trial was completed (failed: ValueError: why); see {tmp_path / 'trials.jsonl'}" in done.stderr
+
+
+def spent_study(tiny_en: Path, folder: Path, *, ran_s: float, records: int) -> subprocess.CompletedProcess[str]:
+    """A study that has run for so many seconds of its 100, and that is asked to go on."""
+    study = small_study(
+        folder, tiny_en, space=("search.trials=5", "search.finalists=0", "search.budget_hours=0.0277778")
+    )
+    study.description.write(folder)
+    tick = {"start": 1, "at": "2026-01-01T00:00:00+00:00", "ran_s": ran_s}
+    (folder / "clock.jsonl").write_text(json.dumps(tick) + "\n")
+    study.history.start(study.history.axes.baseline_sample)
+    for number in range(records):
+        study.history.end(record(number, study.baseline, eval_wer=0.3, examples_seen=16))
+    return resumed(folder)
+
+
+def test_a_budget_that_ended_within_the_baseline_says_so_with_the_way_on_and_status_1(
+    tiny_en: Path, tmp_path: Path
+) -> None:
+    done = spent_study(tiny_en, tmp_path, ran_s=101.0, records=0)
+    assert done.returncode == 1
+    assert "budget     1.68 min of 1.67 min spent" in done.stderr
+    assert "saved      where trial 0 stands, to be gone on with" in done.stderr
+    assert done.stderr.splitlines()[-2:] == [
+        "the baseline has not ended yet: nothing can be compared; to go on:",
+        f"python -m raytrain.tune --resume {tmp_path} --budget 1h",
+    ]
+
+
+def test_where_no_further_trial_can_end_in_time_no_cluster_is_started_for_it(tiny_en: Path, tmp_path: Path) -> None:
+    done = spent_study(tiny_en, tmp_path, ran_s=70.0, records=1)
+    assert done.returncode == 0, done.stderr
+    assert "budget     1.17 min of 1.67 min spent; in what is left no further trial can end" in done.stderr
+    assert done.stderr.splitlines()[-1] == f"go on      python -m raytrain.tune --resume {tmp_path} --budget 1h"
+    assert not (tmp_path / "ray").exists()

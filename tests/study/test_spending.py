@@ -63,6 +63,15 @@ def proposed(study: Study) -> Any:
     return Proposals(study, Spending(study)).next(SHARE, nothing_refused(study))
 
 
+def test_no_cluster_is_started_for_what_cannot_end_in_time(asked: Study, tmp_path: Path) -> None:
+    for name, ran_s, can_begin in (("in time", 400.0, True), ("late", 520.0, False), ("over", 700.0, False)):
+        (folder := tmp_path / name).mkdir()
+        study = studied(asked, folder, hours=600 / 3600, ran_s=ran_s)
+        train(study, 0, seconds=100.0)
+        assert Proposals(study, Spending(study)).can_begin == can_begin
+        assert study.history.next_number == 1
+
+
 def nothing_refused(study: Study) -> Admission:
     return Admission(Footprint(study.inputs.corpora), card_gib=None, limit_gib=None)
 

@@ -1,20 +1,14 @@
-"""Attention that no GPU is waited for: a model in; the same, whose forward makes no masks, out.
+"""Attention as Whisper computes it here: transformers' own `sdpa`, without the masks that a GPU is waited for.
 
 Before each forward transformers looks whether several texts were packed into a row, and in the midst of it reads the
 answer back from the GPU. Here no row is packed and no prompt is padded: what is causal is so by its shape alone, which
-is also what flash attention takes. Under a name that transformers has no rule of masks for, it makes and seeks none;
-what is computed is its own `sdpa`, to the bit.
+is also what flash attention takes. Under a name that transformers has no rule of masks for, it makes and seeks none.
 """
 
-from typing import Any
+from transformers import AttentionInterface
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
-NAME = "sdpa_without_masks"
+ATTENTION = "raytrain"
+"""The name under which transformers' configurations find it. AttentionMaskInterface must not know it."""
 
-
-def make_no_masks(model: Any) -> None:
-    """Let this Whisper attend without masks from now on; a folder that it is saved to does not say so."""
-    from transformers import AttentionInterface
-    from transformers.integrations.sdpa_attention import sdpa_attention_forward
-
-    AttentionInterface.register(NAME, sdpa_attention_forward)
-    model.set_attn_implementation(NAME)
+AttentionInterface.register(ATTENTION, sdpa_attention_forward)

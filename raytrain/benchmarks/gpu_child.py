@@ -8,7 +8,7 @@ import json
 import resource
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +29,6 @@ from raytrain.trial.job import Job, Share
 from raytrain.trial.training import train_here
 from raytrain.whisper import weights
 
-_CHECKED_CLIPS = 8
-_ORDER = ("small", "tiny", "medium")
 _TOLD_OF_A_TRIAL = (
     "outcome", "reason", "step", "peak_memory_reserved_gib", "peak_memory_allocated_gib", "peak_memory_resident_gib",
     "train_examples_per_s", "data_wait_share",
@@ -69,8 +67,9 @@ def _checks(asked: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _memory(asked: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The grid, the baseline's variant first: time may end before it does."""
-    points = sorted(grid(asked["card_gib"]), key=lambda point: _ORDER.index(point.variant))[: asked["points"]]
+    """The grid, the variant asked about first: time may end before it does."""
+    fitting = sorted(grid(asked["card_gib"]), key=lambda point: point.variant != asked["variant"])[: asked["points"]]
+    points = [replace(one, precision=asked["half"]) if one.precision == "bf16" else one for one in fitting]
     yield {"points": len(points)}
     yield from measure_grid(points, device=torch.device(asked["device"]))
 

@@ -95,7 +95,9 @@ def memory(run: GpuRun) -> None:
     rows, planned = run.rows_of("memory"), None
     card_gib = run.card["memory_gib"] or _ROOM_FOR_THE_GRID_GIB
     try:
-        for row in run.child("memory", card_gib=card_gib, points=run.asked.size.points):
+        for row in run.child(
+            "memory", card_gib=card_gib, half=run.card["half"], variant=run.variant, points=run.asked.size.points
+        ):
             if planned is None:
                 planned = row["points"]
                 continue

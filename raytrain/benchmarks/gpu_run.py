@@ -86,7 +86,10 @@ class GpuRun:
         manifest, clips = write_longer_clips(prepare(asked.manifest), self.folder / "clips")
         # Of so few, those that there are will have to do.
         self.manifest = manifest if clips >= asked.size.batch_size * asked.size.accumulation else asked.manifest
-        (self.card,) = self.child("card")
+        try:
+            (self.card,) = self.child("card")
+        except TimeoutError:
+            raise InputError(f"--minutes {asked.minutes:g}: over before the device was known; give more") from None
         self.peak_tflops = peak_tflops(self.card["name"])
         self.found |= {
             "card": self.card | {"half_precision_tflops": self.peak_tflops},

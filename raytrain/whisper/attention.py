@@ -1,11 +1,11 @@
-"""Attention that no GPU is waited for, and that trains fast on a CPU: a model in; the same, attending by it, out.
+"""Attention as Whisper computes it here: transformers' own `sdpa`, without the masks that a GPU is waited for.
 
 Before each forward transformers looks whether several texts were packed into a row, and in the midst of it reads the
 answer back from the GPU. Here no row is packed and no prompt is padded: what is causal is so by its shape alone, which
 is also what flash attention takes. Under a name that transformers has no rule of masks for, it makes and seeks none.
 
-What is computed is transformers' own `sdpa`, to the bit, but for training in bf16 on a CPU: the backward pass of
-torch 2.13 takes three times as long there as float32's, so attention alone is computed in float32.
+Training in bf16 on a CPU alone computes something else: torch 2.13's backward pass takes three times as long there as
+float32's, so attention is computed in float32.
 """
 
 from typing import Any
@@ -14,13 +14,8 @@ import torch
 from transformers import AttentionInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
-NAME = "sdpa_without_masks"
-
-
-def make_no_masks(model: Any) -> None:
-    """Let this Whisper attend without masks from now on; a folder that it is saved to does not say so."""
-    AttentionInterface.register(NAME, attention)
-    model.set_attn_implementation(NAME)
+ATTENTION = "raytrain"
+"""The name under which transformers' configurations find it. AttentionMaskInterface must not know it."""
 
 
 def attention(
@@ -40,3 +35,6 @@ def attention(
             module, query.float(), key.float(), value.float(), attention_mask, **settings
         )
     return attended.to(query.dtype), None
+
+
+AttentionInterface.register(ATTENTION, attention)

@@ -15,7 +15,6 @@ from raytrain.config.baseline import Audio, Model
 from raytrain.config.languages import language_code
 from raytrain.errors import InputError
 from raytrain.files import read_as, write_json
-from raytrain.whisper.attention import make_no_masks
 from raytrain.whisper.configs import LISTS, generation_config, lacking, model_config
 from raytrain.whisper.folders import described, described_decoding
 from raytrain.whisper.labels import decoder_prompt, is_multilingual
@@ -75,12 +74,13 @@ def load(model: Model, *, seed: int, any_shape: bool = False) -> Whisper:
 
     With `any_shape` they may be of another shape than the variant's, as a distilled Whisper's: to listen, not to train.
     """
+    from raytrain.whisper.attention import ATTENTION
 
     if model.pretrained is None:
         loaded = _random(model, seed=seed)
     else:
         loaded = _pretrained(model, locate(model.pretrained), any_shape=any_shape)
-    make_no_masks(loaded.model)
+    loaded.model.set_attn_implementation(ATTENTION)
     if model.freeze_encoder:
         loaded.model.freeze_encoder()
     if model.gradient_checkpointing:

@@ -179,7 +179,19 @@ def test_without_a_gpu_the_door_says_how_to_rehearse_in_one_line() -> None:
 
 @pytest.mark.soak
 def test_every_part_is_rehearsed_on_a_cpu(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "raytrain.bench", "gpu", "--device", "cpu", "--threads", "1", "--json"]
+    command = [
+        sys.executable,
+        "-m",
+        "raytrain.bench",
+        "gpu",
+        "--device",
+        "cpu",
+        "--threads",
+        "1",
+        "--minutes",
+        "30",
+        "--json",
+    ]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     found = json.loads(done.stdout)
     assert json.loads((tmp_path / "results" / "bench" / "gpu.json").read_text()) == found

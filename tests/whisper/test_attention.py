@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from raytrain.config.baseline import Audio, Model
 from raytrain.whisper import weights
-from raytrain.whisper.attention import NAME, attention
+from raytrain.whisper.attention import attention
 
 CLIPS, HEADS, FRAMES, WIDTH = 2, 3, 50, 16
 
@@ -55,7 +55,7 @@ def test_in_float32_it_is_transformers_own_to_the_bit(heads: list[torch.Tensor])
 
 def test_a_saved_model_does_not_ask_for_it(tmp_path: Path) -> None:
     whisper = weights.load(Model.model_validate({"variant": "tiny", "pretrained": None}), seed=0)
-    assert whisper.model.config._attn_implementation == NAME
+    assert whisper.model.config._attn_implementation == "raytrain"
     weights.save(whisper, tmp_path / "saved", window=Audio(), extra={})
     written = json.loads((tmp_path / "saved" / "config.json").read_text())
     assert not [key for key in written if "attn" in key]

@@ -56,6 +56,8 @@ class Knowledge:
     """Of these the one that reported the lowest WER, which a study names its best."""
     agreed: Sequence[Borrowed]
     """The borrowed studies that do not mislead."""
+    alone: Posterior | None
+    """What this study knows without them; None once its trials have shown that they rank rightly."""
     best: float
     """The lowest mean of these and of what still runs, which is to be bettered; infinite where there is none."""
 
@@ -73,7 +75,8 @@ def knowledge(axes: Axes, told: Sequence[Tried], *, search: Search, borrowed: Se
     ended = _those_that_teach_most([one for one in told if _value(one) is not None])
     running = coordinates.of_samples([one.sample for one in told if one.state == TrialState.RUNNING])
     seen = _observed(coordinates.of_samples([one.sample for one in ended]), ended)
-    agreed = [study for study in borrowed if not _misleads(coordinates, study, seen)]
+    own, ranked = seen, [_rightly_ranked(coordinates, study, seen) for study in borrowed]
+    agreed = [study for study, score in zip(borrowed, ranked, strict=True) if score is None or score > 0]
     for place, study in enumerate(agreed, start=1):
         seen = seen.and_also(_of_borrowed(coordinates, study, place))
     posterior = Posterior(coordinates.columns, seen, trust=[study.trust for study in agreed])
@@ -90,6 +93,7 @@ def knowledge(axes: Axes, told: Sequence[Tried], *, search: Search, borrowed: Se
         at_best=[well[place] for place in np.argsort(means, kind="stable")],
         leader=min(kept, key=lambda one: one.objectives[0]).sample if kept else None,
         agreed=agreed,
+        alone=Posterior(coordinates.columns, own).believing(running) if None in ranked else None,
         best=min([*means, *expected], default=math.inf),
     )
 
@@ -105,12 +109,13 @@ def _of_borrowed(coordinates: Coordinates, study: Borrowed, place: int) -> Obser
     return _observed(coordinates.of(study.sizes, study.others), study.tried, study=place)
 
 
-def _misleads(coordinates: Coordinates, study: Borrowed, seen: Observed) -> bool:
-    """Whether a borrowed study ranks wrongly half of the pairs of this study's trials that clearly differ by both."""
+def _rightly_ranked(coordinates: Coordinates, study: Borrowed, seen: Observed) -> float | None:
+    """Of the pairs of this study's trials that clearly differ by both, how many more a borrowed study ranks rightly
+    than wrongly; None where no pair does."""
     expected, _ = Posterior(coordinates.columns, _of_borrowed(coordinates, study, 0)).predict(seen.points)
     theirs, ours = (values[:, None] - values[None, :] for values in (expected, seen.values))
     clear = (np.abs(theirs) > _CLEAR) & (np.abs(ours) > _CLEAR)
-    return bool(clear.any() and (np.sign(theirs) * np.sign(ours))[clear].sum() <= 0)
+    return float((np.sign(theirs) * np.sign(ours))[clear].sum() / 2) if clear.any() else None
 
 
 def _those_that_teach_most(ended: Sequence[Tried]) -> list[Tried]:

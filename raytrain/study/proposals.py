@@ -104,6 +104,8 @@ class Proposals:
 
     def _is_done(self, number: int, admission: Admission) -> bool:
         """Whether further trials are worth less than their time; where they are, that is written down and said."""
+        if self._was_done():
+            return True
         search, axes = self._study.space.search, self._history.axes
         found = prospect(
             axes,

@@ -1,14 +1,9 @@
 """Attention in bf16 on a CPU: trained in float32, and left as it is elsewhere."""
 
-import json
-from pathlib import Path
-
 import pytest
 import torch
 from torch.nn import functional
 
-from raytrain.config.baseline import Audio, Model
-from raytrain.whisper import weights
 from raytrain.whisper.attention import attention
 
 CLIPS, HEADS, FRAMES, WIDTH = 2, 3, 50, 16
@@ -51,11 +46,3 @@ def test_in_float32_it_is_transformers_own_to_the_bit(heads: list[torch.Tensor])
     module.is_causal = False  # type: ignore[assignment]
     exact = functional.scaled_dot_product_attention(*heads, scale=1.0).transpose(1, 2)
     assert torch.equal(attention(module, *heads, None, scaling=1.0, dropout=0.0)[0], exact)
-
-
-def test_a_saved_model_does_not_ask_for_it(tmp_path: Path) -> None:
-    whisper = weights.load(Model.model_validate({"variant": "tiny", "pretrained": None}), seed=0)
-    assert whisper.model.config._attn_implementation == "raytrain"
-    weights.save(whisper, tmp_path / "saved", window=Audio(), extra={})
-    written = json.loads((tmp_path / "saved" / "config.json").read_text())
-    assert not [key for key in written if "attn" in key]

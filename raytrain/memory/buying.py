@@ -96,10 +96,10 @@ def _said(bought: dict[str, Any]) -> str:
             f"{said} buy not even the baseline, which takes about {duration_text(bought['trial_s'])} ({bought['by']})"
         )
     more = f"; search.trials is {bought['asked']}" if bought["trials"] > bought["asked"] else ""
-    each = duration_text(bought["trial_s"])
+    each, again = duration_text(bought["trial_s"]), _counted(bought["again"], "training")
     return (
         f"{said} buy about {_counted(bought['trials'], 'trial')} of {each}, the baseline among them, and "
-        f"{_counted(bought['again'], 'training')} of finalists ({bought['by']}; one after the other, none stopped early){more}"
+        f"{again} of finalists ({bought['by']}; one after the other, none stopped early){more}"
     )
 
 

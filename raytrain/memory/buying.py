@@ -65,6 +65,11 @@ def require_enough(baseline: Baseline, space: SearchSpace, *, examples: int) -> 
         )
 
 
+def _counted(number: int, one: str) -> str:
+    """A number of things: 1 trial, 2 trials."""
+    return f"{number} {one}" if number == 1 else f"{number} {one}s"
+
+
 def _divided(baseline: Baseline, space: SearchSpace, budget_s: float, trial_s: float) -> tuple[int, int]:
     """Trials, the baseline among them, and finalists' trainings, one after the other."""
     if trial_s > budget_s:
@@ -91,10 +96,10 @@ def _said(bought: dict[str, Any]) -> str:
             f"{said} buy not even the baseline, which takes about {duration_text(bought['trial_s'])} ({bought['by']})"
         )
     more = f"; search.trials is {bought['asked']}" if bought["trials"] > bought["asked"] else ""
-    each = duration_text(bought["trial_s"])
+    each, again = duration_text(bought["trial_s"]), _counted(bought["again"], "training")
     return (
-        f"{said} buy about {bought['trials']} trials of {each}, the baseline among them, and "
-        f"{bought['again']} trainings of finalists ({bought['by']}; one after the other, none stopped early){more}"
+        f"{said} buy about {_counted(bought['trials'], 'trial')} of {each}, the baseline among them, and "
+        f"{again} of finalists ({bought['by']}; one after the other, none stopped early){more}"
     )
 
 

@@ -9,6 +9,7 @@ import pytest
 from ended_trials import record
 from small_studies import small_study
 
+import raytrain.tune
 from raytrain.config.reader import apply_sample, load_baseline
 from raytrain.results.ledger import Ledger
 from raytrain.results.records import Outcome
@@ -66,36 +67,38 @@ def test_a_study_none_of_whose_trials_is_completed_says_so_with_status_1(tiny_en
     assert f"no trial was completed (failed: ValueError: why); see {tmp_path / 'trials.jsonl'}" in done.stderr
 
 
-def spent_study(tiny_en: Path, folder: Path, *, ran_s: float, records: int) -> subprocess.CompletedProcess[str]:
-    """A study that has run for so many seconds of its 100, and that is asked to go on."""
-    study = small_study(
-        folder, tiny_en, space=("search.trials=5", "search.finalists=0", "search.budget_hours=0.0277778")
-    )
+def gone_on_with(tiny_en: Path, folder: Path, patched: pytest.MonkeyPatch, *, ran_s: float, records: int) -> int:
+    """The status of a study that has run for so many seconds of its 100, and is asked to go on."""
+    asked = ("search.trials=5", "search.finalists=0", f"search.budget_hours={100 / 3600:.7f}")
+    study = small_study(folder, tiny_en, space=asked)
     study.description.write(folder)
     tick = {"start": 1, "at": "2026-01-01T00:00:00+00:00", "ran_s": ran_s}
     (folder / "clock.jsonl").write_text(json.dumps(tick) + "\n")
     study.history.start(study.history.axes.baseline_sample)
     for number in range(records):
         study.history.end(record(number, study.baseline, eval_wer=0.3, examples_seen=16))
-    return resumed(folder)
+    patched.setattr(sys, "argv", ["raytrain.tune", "--resume", str(folder)])
+    return raytrain.tune._tune()
 
 
 def test_a_budget_that_ended_within_the_baseline_says_so_with_the_way_on_and_status_1(
-    tiny_en: Path, tmp_path: Path
+    tiny_en: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    done = spent_study(tiny_en, tmp_path, ran_s=101.0, records=0)
-    assert done.returncode == 1
-    assert "budget     1.68 min of 1.67 min spent" in done.stderr
-    assert "saved      where trial 0 stands, to be gone on with" in done.stderr
-    assert done.stderr.splitlines()[-2:] == [
+    assert gone_on_with(tiny_en, tmp_path, monkeypatch, ran_s=101.0, records=0) == 1
+    said = capsys.readouterr().err.splitlines()
+    assert said[-4:] == [
+        "budget     1.68 min of 1.67 min spent",
+        "saved      where trial 0 stands, to be gone on with",
         "the baseline has not ended yet: nothing can be compared; to go on:",
         f"python -m raytrain.tune --resume {tmp_path} --budget 1h",
     ]
 
 
-def test_where_no_further_trial_can_end_in_time_no_cluster_is_started_for_it(tiny_en: Path, tmp_path: Path) -> None:
-    done = spent_study(tiny_en, tmp_path, ran_s=70.0, records=1)
-    assert done.returncode == 0, done.stderr
-    assert "budget     1.17 min of 1.67 min spent; in what is left no further trial can end" in done.stderr
-    assert done.stderr.splitlines()[-1] == f"go on      python -m raytrain.tune --resume {tmp_path} --budget 1h"
+def test_where_no_further_trial_can_end_in_time_no_cluster_is_started_for_it(
+    tiny_en: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert gone_on_with(tiny_en, tmp_path, monkeypatch, ran_s=70.0, records=1) == 0
+    said = capsys.readouterr().err
+    assert "budget     1.17 min of 1.67 min spent; in what is left no further trial can end\n" in said
+    assert said.splitlines()[-1] == f"go on      python -m raytrain.tune --resume {tmp_path} --budget 1h"
     assert not (tmp_path / "ray").exists()

@@ -108,6 +108,8 @@ def _resumed(arguments: argparse.Namespace) -> tuple[Path, Description]:
 
 def _bought(description: Description, folder: Path | None) -> dict[str, Any] | None:
     """What the budget buys, before anything runs; None where there is none."""
+    if description.asked.search.budget_hours is None:  # a dry run without a budget need not wait for numpy
+        return None
     from raytrain.memory.buying import buys
 
     records = () if folder is None else Ledger(folder).read()

@@ -13,6 +13,7 @@ from raytrain.config.reader import apply_sample
 from raytrain.config.space import SearchSpace
 from raytrain.errors import InputError
 from raytrain.memory.flops import train_flops_per_clip
+from raytrain.memory.kept_weights import study_weights
 from raytrain.memory.prediction import (
     ASSUMED_LABEL_TOKENS,
     CALIBRATION_SOURCE,
@@ -25,7 +26,6 @@ from raytrain.memory.prediction import (
 )
 from raytrain.memory.step_peak import FLOAT_BYTES, StepShape
 from raytrain.search.axes import Axes, Sample
-from raytrain.search.kept import most_weights
 from raytrain.speech.extent import Extent
 from raytrain.whisper.variants import VARIANTS, Variant
 
@@ -132,13 +132,6 @@ def _checkpoint_gib(config: Baseline) -> float:
     v = VARIANTS[config.model.variant]
     frozen = v.encoder_parameters if config.model.freeze_encoder else v.fixed_parameters
     return FLOAT_BYTES * (v.parameters + config.training.moments() * (v.parameters - frozen)) / GIB
-
-
-def study_weights(baseline: Baseline, space: SearchSpace) -> dict[str, Any]:
-    """What a study leaves on the disk: of how many trials it keeps the weights, at most, and their size."""
-    kept = most_weights(space.search)
-    weights_gib = FLOAT_BYTES * VARIANTS[baseline.model.variant].parameters / GIB
-    return {"study_weights": kept, "study_weights_gib": kept * weights_gib}
 
 
 def _changes(config: Baseline, longest: Longest, gpu: Gpu) -> Iterator[dict[str, Any]]:

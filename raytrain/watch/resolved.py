@@ -6,7 +6,7 @@ from raytrain.config.baseline import Baseline
 from raytrain.config.derived import derived
 from raytrain.config.dump import dump_tree, dump_yaml
 from raytrain.config.space import SearchSpace
-from raytrain.memory.planning import study_weights
+from raytrain.memory.kept_weights import study_weights
 from raytrain.terminal import print_json, show
 
 

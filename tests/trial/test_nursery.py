@@ -158,6 +158,7 @@ def test_a_nursery_ends_with_its_study_however_that_ends() -> None:
     with subprocess.Popen([sys.executable, "-c", _KEEPS_ONE], stdout=subprocess.PIPE) as study:
         assert study.stdout is not None
         study.stdout.readline()
+        assert until(lambda: len(nurseries(study.pid)) == 1)  # begun, it has no command line yet for a moment
         (kept,) = nurseries(study.pid)
         study.kill()
     assert until(lambda: not kept.is_running() or kept.status() == psutil.STATUS_ZOMBIE, within_s=5)

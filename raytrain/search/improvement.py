@@ -35,6 +35,8 @@ _JUDGED = 8
 def most_promising(axes: Axes, known: Knowledge, splits: Splits, *, tries: int, seed: int) -> Sample | None:
     """The whole sample that is worth most; None where none of the first so many candidates is new and fits."""
     wanted = candidates(axes, known, splits, random=np.random.default_rng(seed))
+    if not wanted:
+        return None
     points = known.coordinates.of([one.size for one in wanted], [one.others for one in wanted])
     smallest = axes.micro_batches[0] if axes.micro_batches else None
     gains = _gains(known, points) * known.chance_kept(points, [smallest] * len(points))

@@ -119,6 +119,12 @@ def test_what_will_not_fit_is_never_proposed_and_all_that_does_is() -> None:
     assert propose(axes, tried, search=asked.search, number=6, fits=lambda sample: sample[BATCH] != 12) is None
 
 
+@pytest.mark.parametrize("sampler", ["gp", "tpe", "random"])
+def test_where_nothing_fits_nothing_is_proposed_before_anything_was_tried(sampler: str) -> None:
+    search = BATCHING.search.model_copy(update={"sampler": sampler})
+    assert propose(Axes(BATCHING, SMALL), [], search=search, number=0, fits=lambda sample: False) is None
+
+
 def test_a_new_effective_batch_comes_before_another_split_of_one_that_was_tried() -> None:
     asked = space({BATCH: {"values": [1, 2, 4, 8]}, ACCUMULATION: {"low": 1, "high": 9}}, keep={"low": 8, "high": 9})
     axes = Axes(asked, SMALL)

@@ -70,8 +70,10 @@ def duration_text(seconds: float) -> str:
 
 
 def hours_text(hours: float) -> str:
-    """Hours as they are spent: 8 h, 2.5 h, or 45 min where there is no whole one."""
-    return f"{short(hours)} h" if hours >= 1 else f"{short(60 * hours)} min"
+    """Hours as they are spent: 8 h, 2.5 h, 45 min where there is no whole one, 34 s where there are no two minutes."""
+    if hours >= 1:
+        return f"{short(hours)} h"
+    return f"{short(60 * hours)} min" if hours >= 1 / 30 else f"{3600 * hours:.0f} s"
 
 
 def length_text(seconds: float | None) -> str:

@@ -87,7 +87,7 @@ def test_a_budget_that_ended_within_the_baseline_says_so_with_the_way_on_and_sta
     assert gone_on_with(tiny_en, tmp_path, monkeypatch, ran_s=101.0, records=0) == 1
     said = capsys.readouterr().err.splitlines()
     assert said[-4:] == [
-        "budget     1.68 min of 1.67 min spent",
+        "budget     101 s of 100 s spent",
         "saved      where trial 0 stands, to be gone on with",
         "the baseline has not ended yet: nothing can be compared; to go on:",
         f"python -m raytrain.tune --resume {tmp_path} --budget 1h",
@@ -99,6 +99,6 @@ def test_where_no_further_trial_can_end_in_time_no_cluster_is_started_for_it(
 ) -> None:
     assert gone_on_with(tiny_en, tmp_path, monkeypatch, ran_s=70.0, records=1) == 0
     said = capsys.readouterr().err
-    assert "budget     1.17 min of 1.67 min spent; in what is left no further trial can end\n" in said
+    assert "budget     70 s of 100 s spent; in what is left no further trial can end\n" in said
     assert said.splitlines()[-1] == f"go on      python -m raytrain.tune --resume {tmp_path} --budget 1h"
     assert not (tmp_path / "ray").exists()

@@ -44,7 +44,7 @@ class Spent:
 def spent_by(command: Sequence[str], *, environment: Mapping[str, str], folder: Path, log: Path) -> Spent:
     """Run the command to its end in this folder, its output into a file; what it and all below it took."""
     ctypes.CDLL(None).prctl(_ADOPT_ORPHANS, 1, 0, 0, 0)
-    not_its = {process.pid for process in psutil.Process().children()}
+    not_its = {process.pid for process in psutil.Process().children(recursive=True)}
     seen: dict[tuple[int, float], tuple[str, float]] = {}
     began_s = time.monotonic()
     with log.open("wb") as output:

@@ -7,7 +7,7 @@ taken to agree nearly, one of another corpus or variant less.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,14 @@ from typing import Any
 from optuna.trial import TrialState
 
 from raytrain.config.baseline import FACTORS, Baseline
+from raytrain.config.derived import scaled_learning_rate
 from raytrain.config.space import Scalar, SearchSpace
 from raytrain.errors import InputError
 from raytrain.files import read_as, write_json
 from raytrain.results.description import Description, read_description
 from raytrain.results.ledger import Ledger
 from raytrain.results.records import Outcome, TrialRecord
+from raytrain.search.coordinates import RATE
 from raytrain.search.encoding import Tried
 from raytrain.search.objectives import objective_of
 
@@ -31,7 +33,6 @@ _OTHER_CORPUS, _OTHER_VARIANT = 0.95, 0.9
 """By what that is multiplied where one of these differs."""
 _MOST = 60
 """Trials of one study that are borrowed, the best of it among them."""
-_RATE = "training.learning_rate"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +106,7 @@ def discounted(*, other_corpus: bool, other_variant: str | None) -> tuple[float,
 
 def write_borrowed(folder: Path, borrowed: Sequence[Borrowed]) -> None:
     """Write what was borrowed into a study's folder: from then on the study goes by this file alone."""
-    write_json(folder / FILE_NAME, {"borrowed": [_plain(one) for one in borrowed]})
+    write_json(folder / FILE_NAME, {"borrowed": [asdict(one) for one in borrowed]})
 
 
 def read_borrowed(folder: Path) -> list[Borrowed]:
@@ -136,20 +137,15 @@ def _teaches(record: TrialRecord) -> bool:
 
 def _trial(record: TrialRecord, theirs: Description, baseline: Baseline, space: SearchSpace) -> BorrowedTrial:
     others: dict[str, Any] = {key: record.config.value_at(key) for key in space.vary if key not in FACTORS}
-    if _RATE in others:
+    if RATE in others:
         # Another variant has another best rate: what carries over is how far it lies from that variant's own.
         if theirs.baseline.model.variant != baseline.model.variant:
-            others[_RATE] *= baseline.training.learning_rate / theirs.baseline.training.learning_rate
+            others[RATE] *= baseline.training.learning_rate / theirs.baseline.training.learning_rate
         # Here a drawn rate is still scaled by the effective batch.
-        power = {"none": 0.0, "sqrt": 0.5, "linear": 1.0}[space.search.learning_rate_scaling]
-        others[_RATE] /= (record.effective_batch_size / baseline.effective_batch_size()) ** power
+        others[RATE] /= scaled_learning_rate(
+            1.0,
+            scaling=space.search.learning_rate_scaling,
+            baseline_effective=baseline.effective_batch_size(),
+            sample_effective=record.effective_batch_size,
+        )
     return BorrowedTrial(size=record.effective_batch_size, others=others, objective=objective_of(record))
-
-
-def _plain(one: Borrowed) -> dict[str, Any]:
-    return {
-        "study": one.study,
-        "trust": one.trust,
-        "discounted_for": one.discounted_for,
-        "trials": [{"size": t.size, "others": t.others, "objective": t.objective} for t in one.trials],
-    }

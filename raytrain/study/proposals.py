@@ -43,7 +43,9 @@ class Proposals:
         self.remaining = max(0, study.space.search.trials - len(searched))
         self._late = False
         """Whether something that fits was not proposed, because it could not end in time."""
-        if self._was_done():
+        self._ended = self._was_done()
+        """Whether the search has ended by itself."""
+        if self._ended:
             self.remaining = len(self._unfinished)
 
     def refuse_hopeless(self, admission: Admission) -> None:
@@ -75,14 +77,12 @@ class Proposals:
             return LATER
         while self._unfinished:
             begun = self._unfinished[0]
-            trial = self._trial(begun.number, begun.sample, share, admission)
-            if not self._goes_on_in_time(begun):
-                if (answer := self._spending.refused()) is not None:
-                    return answer
-                self._unfinished.pop(0)  # it stays as it is, for a start with more hours
-                continue
-            self._unfinished.pop(0)
-            return trial
+            in_time = self._goes_on_in_time(begun)
+            if not in_time and (answer := self._spending.refused()) is not None:
+                return answer
+            self._unfinished.pop(0)  # one for which there is no time stays as it is, for a start with more hours
+            if in_time:
+                return self._trial(begun.number, begun.sample, share, admission)
         number = self._history.next_number
         if number and self._is_done(number, admission):
             return None
@@ -104,7 +104,7 @@ class Proposals:
 
     def _is_done(self, number: int, admission: Admission) -> bool:
         """Whether further trials are worth less than their time; where they are, that is written down and said."""
-        if self._was_done():
+        if self._ended:
             return True
         search, axes = self._study.space.search, self._history.axes
         found = prospect(
@@ -118,6 +118,7 @@ class Proposals:
         if found is None or not is_done(axes, found):
             return False
         self._history.close(found)
+        self._ended = True
         sentence = found.sentence(self._study.baseline.model.rate())
         log.info("the search ends: %s; --resume with search.worth_wer=null goes on", sentence)
         return True

@@ -2,6 +2,8 @@
 
 GIB = 2**30
 """Bytes of a GiB, in which all memory and disk space is counted."""
+FLOAT_BYTES = 4
+"""Bytes of a float32: weights as they are kept, gradients, optimizer moments and the stream between layers, always."""
 
 FRAMES_PER_SECOND = 100
 """Frames of Whisper's log-mel in a second of sound."""

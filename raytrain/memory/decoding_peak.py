@@ -6,7 +6,8 @@ remembers of them. Gradients are gone by then.
 
 from dataclasses import dataclass
 
-from raytrain.memory.step_peak import FLOAT_BYTES, Parts
+from raytrain.config.constants import FLOAT_BYTES
+from raytrain.memory.step_peak import Parts
 from raytrain.whisper.labels import PROMPT_TOKENS
 from raytrain.whisper.variants import Variant
 from raytrain.whisper.window import frames

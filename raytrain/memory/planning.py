@@ -8,7 +8,7 @@ from typing import Any
 
 from raytrain.config.augmentation import Augmentation
 from raytrain.config.baseline import Baseline
-from raytrain.config.constants import GIB
+from raytrain.config.constants import FLOAT_BYTES, GIB
 from raytrain.config.reader import apply_sample
 from raytrain.config.space import SearchSpace
 from raytrain.errors import InputError
@@ -24,7 +24,7 @@ from raytrain.memory.prediction import (
     predict,
     step_shape,
 )
-from raytrain.memory.step_peak import FLOAT_BYTES, StepShape
+from raytrain.memory.step_peak import StepShape
 from raytrain.search.axes import Axes, Sample
 from raytrain.speech.extent import Extent
 from raytrain.whisper.variants import VARIANTS, Variant

@@ -9,12 +9,9 @@ held against the real step on fake tensors (tests/memory/step_trace.py), within 
 from dataclasses import dataclass, fields, replace
 from typing import Self
 
-from raytrain.config.constants import FULL_WINDOW_S, GIB
+from raytrain.config.constants import FLOAT_BYTES, FULL_WINDOW_S, GIB
 from raytrain.whisper.variants import Variant
 from raytrain.whisper.window import frames
-
-FLOAT_BYTES = 4
-"""Bytes of a float32: weights, gradients, optimizer moments, layer norms and the stream between layers, always."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

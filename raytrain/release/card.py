@@ -20,6 +20,7 @@ from raytrain.config.manifests import Named
 from raytrain.release.proved import Proof
 from raytrain.release.runs import KeptRun
 from raytrain.results.provenance import Provenance
+from raytrain.results.records import also_at
 from raytrain.results.transcripts import Scored, character_rate, counts
 from raytrain.results.word_errors import WordErrors
 
@@ -222,8 +223,8 @@ def _scored_on(run: KeptRun) -> str:
 
 def _elsewhere(run: KeptRun, score: ExportScore) -> list[tuple[str, float, float | None]]:
     """Error rates on further sets, by name, with those before training: of weights that the run scored on them."""
-    before = next((row["also"] for row in run.history if row.get("step") == 0 and row.get("also")), {})
-    after = next((row["also"] for row in run.history if [row.get("step")] == list(score.steps) and row.get("also")), {})
+    before = also_at(run.history, 0)
+    after = also_at(run.history, score.steps[0]) if len(score.steps) == 1 else {}
     return [(name, wer, before.get(name)) for name, wer in after.items()]
 
 

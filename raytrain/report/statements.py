@@ -12,7 +12,7 @@ from raytrain.report.table import product_text
 from raytrain.results.choose import peak_memory_gib
 from raytrain.results.early_end import early_end
 from raytrain.results.learned import learned
-from raytrain.results.records import Outcome, TrialRecord
+from raytrain.results.records import Outcome, TrialRecord, also_at
 from raytrain.results.study_results import StudyResults
 from raytrain.results.transcripts import Scored, counts
 from raytrain.results.word_errors import WordErrors
@@ -63,8 +63,7 @@ def facts(study: StudyResults) -> list[Fact]:
 
 def published_also(study: StudyResults) -> dict[str, float]:
     """Error rates of the weights as they came on further sets, by name: trial 0 scores them first."""
-    history = [] if study.baseline is None else study.baseline.history
-    return next((row["also"] for row in history if row.get("step") == 0 and row.get("also")), {})
+    return {} if study.baseline is None else also_at(study.baseline.history, 0)
 
 
 def scored_by(study: StudyResults) -> str:

@@ -1,6 +1,6 @@
 """What is kept of a trial: one TrialRecord, a line of JSON in the ledger, with null where there is no number."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -82,6 +82,11 @@ _WHERE_THERE_ARE_ANY = ("wer_by_source", "also", "over")
 def without_no_sources(values: dict[str, Any]) -> dict[str, Any]:
     """What is written of a run on one manifest names no sources, and no further sets where none are scored."""
     return {name: value for name, value in values.items() if name not in _WHERE_THERE_ARE_ANY or value}
+
+
+def also_at(history: Sequence[HistoryRow], step: int) -> dict[str, float]:
+    """Error rates on further sets as they were at this step, by name; none where they were not scored then."""
+    return next((row["also"] for row in history if row.get("step") == step and row.get("also")), {})
 
 
 def utc_now() -> str:

@@ -5,6 +5,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from raytrain.config.adapter import Adapter
 from raytrain.config.augmentation import Augmentation
 from raytrain.config.languages import Rate, is_english_only, language_code, rate_of, unknown_language, unspoken
 from raytrain.config.manifests import (
@@ -43,6 +44,10 @@ class Model(Section):
     """Train the decoder alone."""
     gradient_checkpointing: bool = True
     """Recompute each layer's activations in the backward pass: about a third slower, a fraction of the memory."""
+    adapter: Adapter | None = None
+    """Train small matrices beside the weights in place of the weights; null: full fine-tuning."""
+    base_precision: Literal["fp32", "bf16", "int8", "nf4"] = "fp32"
+    """The numbers that the frozen weights under an adapter are kept in; int8 and nf4 need CUDA."""
 
     @field_validator("language")
     @classmethod
@@ -58,6 +63,24 @@ class Model(Section):
         if task != "transcribe" and is_english_only(pretrained):
             raise ValueError(f"{pretrained} does not {task}; use transcribe, or multilingual weights")
         return task
+
+    @model_validator(mode="after")
+    def _what_is_frozen_is_said_once(self) -> Self:
+        if self.adapter is None and self.base_precision != "fp32":
+            raise ValueError(
+                f"base_precision {self.base_precision} is for frozen weights, and without an adapter they train: "
+                "set adapter, or base_precision to fp32"
+            )
+        if self.adapter is not None and self.freeze_encoder and self.adapter.where != "decoder":
+            raise ValueError(
+                f"freeze_encoder and an adapter in {self.adapter.where} exclude each other: set adapter.where to "
+                "decoder, or freeze_encoder to false"
+            )
+        return self
+
+    def encoder_learns(self) -> bool:
+        """Whether anything in the encoder is trained, so that gradients run through it."""
+        return not self.freeze_encoder if self.adapter is None else self.adapter.where != "decoder"
 
     def text_language(self) -> str:
         """The code of the language that transcripts are in, and are scored as: translation is into English."""

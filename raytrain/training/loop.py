@@ -25,6 +25,7 @@ from raytrain.training.distributed import rank, run_on_all_or_none, sum_gradient
 from raytrain.training.feed import IGNORED, MicroBatch, StepData
 from raytrain.training.precision import Precision
 from raytrain.training.repeatable import repeatable
+from raytrain.whisper.lookup import decoder_inputs
 from raytrain.whisper.weights import Whisper
 from raytrain.whisper.window import audio_window
 
@@ -118,10 +119,11 @@ def token_loss_sum(whisper: Whisper, micro_batch: MicroBatch, *, device: torch.d
     config = whisper.model.config
     labels = micro_batch.labels.to(device)
     inputs = functional.pad(labels, (1, 0), value=config.decoder_start_token_id)[:, :-1]
+    tokens = inputs.masked_fill(inputs == IGNORED, config.pad_token_id)
     logits = whisper.model(
         input_features=micro_batch.mel.to(device, whisper.model.dtype),
-        decoder_input_ids=inputs.masked_fill(inputs == IGNORED, config.pad_token_id),
         use_cache=False,
+        **decoder_inputs(whisper.model.get_decoder().embed_tokens, tokens),
     ).logits
     return functional.cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORED, reduction="sum")
 

@@ -154,7 +154,7 @@ def _phase_marks(model: Any, ends: Callable[[str], None]) -> Iterator[None]:
 
 @contextmanager
 def _like_cuda() -> Iterator[None]:
-    """The three functions that keep other tensors on a CPU than on CUDA, as CUDA has them.
+    """The four functions that keep other tensors on a CPU than on CUDA, as CUDA has them.
 
     Replaced by name, since torch's function modes are off inside backward, where layers are recomputed.
     """
@@ -164,6 +164,9 @@ def _like_cuda() -> Iterator[None]:
         # transformers gives a mask where it sees fake tensors, for the sake of torch.compile.
         return attention(*args, **{**kwargs, "is_causal": kwargs.get("is_causal") or attn_mask is not None})
 
+    def as_tokens(embedding: torch.nn.Embedding, tokens: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {"decoder_input_ids": tokens}
+
     with ExitStack() as stack:
         for name, like_cuda in (
             ("dropout", _dropout),
@@ -171,6 +174,7 @@ def _like_cuda() -> Iterator[None]:
             ("scaled_dot_product_attention", causal_attention),
         ):
             stack.enter_context(patch.object(functional, name, like_cuda))
+        stack.enter_context(patch("raytrain.training.loop.decoder_inputs", as_tokens))
         yield
 
 

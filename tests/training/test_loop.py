@@ -10,10 +10,11 @@ from small_runs import CPU, FP32, feed, small_config, small_whisper
 from raytrain.speech.corpus import Corpus
 from raytrain.training.distributed import OutOfMemory
 from raytrain.training.feed import MicroBatch, StepData, ahead
-from raytrain.training.loop import Diverged, StepProgress, train
+from raytrain.training.loop import Diverged, StepProgress, token_loss_sum, train
 from raytrain.training.optimizer import make_optimizer
 from raytrain.training.precision import Precision
 from raytrain.whisper.weights import Whisper
+from raytrain.whisper.window import audio_window
 
 CONFIG = small_config(2, 2)
 FP16 = Precision("fp16", CPU)
@@ -118,3 +119,27 @@ def test_one_window_serves_the_whole_effective_batch(tones: Corpus) -> None:
 def test_the_full_window_has_3000_frames(tones: Corpus) -> None:
     data = feed(small_whisper(), small_config(4, audio={"window": "full"}), tones)(0)
     assert data.micro_batches[0].mel.shape == (4, 80, 3000)
+
+
+def summed_gradients(whisper: Whisper, tones: Corpus) -> list[torch.Tensor | None]:
+    """Of the token losses of a step's micro-batches, without the update."""
+    whisper.model.double().train()
+    for batch in feed(whisper, CONFIG, tones)(0).micro_batches:
+        with audio_window(whisper.model, batch.mel.shape[-1]):
+            token_loss_sum(whisper, batch, device=CPU).backward()
+    return [parameter.grad for parameter in whisper.model.parameters()]
+
+
+def test_gradients_of_looked_up_rows_alone_are_those_of_upstreams_lookup(
+    tones: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = summed_gradients(small_whisper(), tones)
+    monkeypatch.setattr("raytrain.training.loop.decoder_inputs", lambda _, tokens: {"decoder_input_ids": tokens})
+    torch.testing.assert_close(ours, summed_gradients(small_whisper(), tones), rtol=1e-11, atol=1e-11)
+
+
+def test_a_frozen_embedding_gets_no_gradient(tones: Corpus) -> None:
+    whisper = small_whisper()
+    weight = whisper.model.get_decoder().embed_tokens.weight.requires_grad_(False)
+    summed_gradients(whisper, tones)
+    assert weight.grad is None

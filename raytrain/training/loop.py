@@ -99,17 +99,18 @@ def _gradients(
 ) -> torch.Tensor:
     """Add up this rank's gradients; returns its share of the effective batch's mean token loss, on the device."""
     total = torch.zeros((), dtype=torch.float64, device=precision.device)
-    for position, given in enumerate(data.micro_batches):
-        micro_batch = given.on(precision.device)
-        # Keyed, not carried on: a resumed run drops the same units as one that was never stopped.
-        key = np.random.SeedSequence([seed, RandomStream.DROPOUT, data.step, rank(), position])
-        torch.manual_seed(int(key.generate_state(1, np.uint64)[0]))
-        # Over the backward pass too: gradient checkpointing computes the encoder again there.
-        with audio_window(whisper.model, micro_batch.mel.shape[-1]), repeatable(precision.device):
-            with precision.autocast():
-                loss = token_loss_sum(whisper, micro_batch, device=precision.device) / data.tokens
-            scaler.scale(loss).backward()
-        total += loss.detach()
+    with precision.one_cast_of_each_weight():
+        for position, given in enumerate(data.micro_batches):
+            micro_batch = given.on(precision.device)
+            # Keyed, not carried on: a resumed run drops the same units as one that was never stopped.
+            key = np.random.SeedSequence([seed, RandomStream.DROPOUT, data.step, rank(), position])
+            torch.manual_seed(int(key.generate_state(1, np.uint64)[0]))
+            # Over the backward pass too: gradient checkpointing computes the encoder again there.
+            with audio_window(whisper.model, micro_batch.mel.shape[-1]), repeatable(precision.device):
+                with precision.autocast():
+                    loss = token_loss_sum(whisper, micro_batch, device=precision.device) / data.tokens
+                scaler.scale(loss).backward()
+            total += loss.detach()
     return total
 
 

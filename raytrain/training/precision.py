@@ -3,7 +3,7 @@
 Weights, gradients and optimizer moments are float32 in every case; fp16 and bf16 are autocast's.
 """
 
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Literal, assert_never
 
@@ -30,6 +30,12 @@ class Precision:
         if self.name == "fp32":
             return torch.autocast(self.device.type, enabled=False)
         return torch.autocast(self.device.type, dtype=_AUTOCAST[self.name])
+
+    def one_cast_of_each_weight(self) -> AbstractContextManager[object]:
+        """A block in which a CPU casts a weight once and not at each `autocast`; in it weights must not change. A GPU
+        casts each time: what is kept would lie in its memory as gradients are made."""
+        # autocast drops its casts where the outermost block ends, whether or not that one casts.
+        return torch.autocast("cpu", enabled=False) if self.device.type == "cpu" else nullcontext()
 
     def gradient_scaler(self) -> torch.amp.GradScaler:
         """torch's gradient scaler; switched off, and then the identity, in any precision with float32's range."""

@@ -1,6 +1,7 @@
 """The loop's own decisions: what is skipped, what is divergence, what runs out of memory."""
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 import pytest
@@ -121,21 +122,36 @@ def test_the_full_window_has_3000_frames(tones: Corpus) -> None:
     assert data.micro_batches[0].mel.shape == (4, 80, 3000)
 
 
-def summed_gradients(whisper: Whisper, tones: Corpus) -> list[torch.Tensor | None]:
+def summed_gradients(
+    whisper: Whisper,
+    tones: Corpus,
+    *,
+    precision: Precision = FP32,
+    block: AbstractContextManager[object] | None = None,
+) -> list[torch.Tensor]:
     """Of the token losses of a step's micro-batches, without the update."""
-    whisper.model.double().train()
-    for batch in feed(whisper, CONFIG, tones)(0).micro_batches:
-        with audio_window(whisper.model, batch.mel.shape[-1]):
-            token_loss_sum(whisper, batch, device=CPU).backward()
-    return [parameter.grad for parameter in whisper.model.parameters()]
+    whisper.model.train()
+    with block or nullcontext():
+        for batch in feed(whisper, CONFIG, tones)(0).micro_batches:
+            with audio_window(whisper.model, batch.mel.shape[-1]):
+                with precision.autocast():
+                    loss = token_loss_sum(whisper, batch, device=CPU)
+                loss.backward()
+    return [parameter.grad for parameter in whisper.model.parameters() if parameter.grad is not None]
+
+
+def in_float64() -> Whisper:
+    whisper = small_whisper()
+    whisper.model.double()
+    return whisper
 
 
 def test_gradients_of_looked_up_rows_alone_are_those_of_upstreams_lookup(
     tones: Corpus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ours = summed_gradients(small_whisper(), tones)
+    ours = summed_gradients(in_float64(), tones)
     monkeypatch.setattr("raytrain.training.loop.decoder_inputs", lambda _, tokens: {"decoder_input_ids": tokens})
-    torch.testing.assert_close(ours, summed_gradients(small_whisper(), tones), rtol=1e-11, atol=1e-11)
+    torch.testing.assert_close(ours, summed_gradients(in_float64(), tones), rtol=1e-11, atol=1e-11)
 
 
 def test_a_frozen_embedding_gets_no_gradient(tones: Corpus) -> None:
@@ -143,3 +159,19 @@ def test_a_frozen_embedding_gets_no_gradient(tones: Corpus) -> None:
     weight = whisper.model.get_decoder().embed_tokens.weight.requires_grad_(False)
     summed_gradients(whisper, tones)
     assert weight.grad is None
+
+
+@pytest.mark.parametrize("recomputes", [False, True])
+def test_weights_cast_once_a_step_give_the_gradients_of_those_cast_each_time(tones: Corpus, recomputes: bool) -> None:
+    """But for the order in which the token embedding's are added, since the head's cast is older than a lookup."""
+    bf16 = Precision("bf16", CPU)
+
+    def gradients(block: AbstractContextManager[object]) -> list[torch.Tensor]:
+        whisper = small_whisper()
+        if recomputes:
+            whisper.model.activation_checkpointing_enable(activation_checkpointing_kwargs={"use_reentrant": False})
+        return summed_gradients(whisper, tones, precision=bf16, block=block)
+
+    once, each_time = gradients(bf16.one_cast_of_each_weight()), gradients(nullcontext())
+    assert len(once) == len(each_time)
+    torch.testing.assert_close(once, each_time, rtol=1e-6, atol=1e-7)

@@ -18,7 +18,8 @@ from raytrain.memory.fitting import Peak, largest_launchable_gib
 from raytrain.results.records import WORST_OBJECTIVE
 from raytrain.search.axes import Sample
 from raytrain.search.borrowed import Borrowed
-from raytrain.search.encoding import Tried, decoded, distributions, encoded
+from raytrain.search.encoding import Tried, decoded, drawn_one_by_one, encoded
+from raytrain.search.optuna_samplers import suggested
 from raytrain.search.sampler import propose, to_learn_from
 from raytrain.search.splits import Splits
 from raytrain.search.stopping import is_done, prospect
@@ -111,8 +112,9 @@ class OptunaGaussian(OurSampler):
         encode = partial(encoded, axes, is_pareto=False, system_attrs={})
         study.add_trials([encode(one) for one in to_learn_from(axes, self._tried, search=search)])
         for _ in range(_GAUSSIAN_TRIES):
-            trial = study.ask(distributions(axes, is_pareto=False))
-            sample = splits.complete(decoded(axes, trial.params))
+            trial = study.ask()
+            drawn = drawn_one_by_one(axes, partial(suggested, trial), is_pareto=False)
+            sample = splits.complete(decoded(axes, drawn))
             if sample is not None:
                 return sample
             study.tell(trial, state=TrialState.FAIL)

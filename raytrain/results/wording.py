@@ -58,8 +58,9 @@ def split_text(config: Baseline) -> str:
 
 
 def key_name(key: str) -> str:
-    """A dotted key in words: training.batch_size reads as batch size."""
-    return key.rpartition(".")[2].replace("gradient_accumulation_steps", "accumulation").replace("_", " ")
+    """A dotted key in words: training.batch_size reads as batch size, model.adapter.rank as adapter rank."""
+    _, *names = key.removesuffix(".kind").split(".")
+    return " ".join(names or [key]).replace("gradient_accumulation_steps", "accumulation").replace("_", " ")
 
 
 def duration_text(seconds: float) -> str:

@@ -3,7 +3,8 @@
 A Gaussian process over the logarithm of the WER that starts from a fitted prior. A bowl in the learning rate and the
 effective batch, whose place, curvature and tilt are open within what fine-tuning shows: half or twice the best rate
 costs 2 to 20 %. What no bowl says is left to a smooth remainder, and every other key has an effect of its own, small
-until the trials say otherwise. All in closed form but for the scales, which are those that are likeliest by prior and
+until the trials say otherwise. Full and adapter fine-tuning have a bowl each, and a key that a sample does not have has
+no effect on it. All in closed form but for the scales, which are those that are likeliest by prior and
 trials together.
 """
 
@@ -42,6 +43,7 @@ _DROPPED = 1.5
 """Logarithm of how much less likely it is taken to be, before there are trials, that a borrowed study says nothing."""
 _STEPS = (1.0, 0.5, 0.25)
 _JITTER = 1e-8
+_SAME = 1e-6
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ class Kernel:
     def __init__(self, columns: Sequence[Column]) -> None:
         self._valley = [place for place, column in enumerate(columns) if column.in_valley]
         self._keys = [columns[place].key for place in self._valley]
+        self._branch = [place for place, column in enumerate(columns) if column.is_branch]
         rest = dict.fromkeys(column.key for column in columns if not column.in_valley)
         self._groups = [[place for place, column in enumerate(columns) if column.key == key] for key in rest]
         self.priors = [_NOISE, _BOWL, _REST, _STRETCH, *[_EFFECT] * len(self._groups)]
@@ -83,9 +86,15 @@ class Kernel:
         if len(self._valley) == 2:
             crossed = [points[:, self._valley].prod(axis=1) for points in (these, those)]
             bowl += _CROSS**2 * crossed[0][:, None] * crossed[1]
+        if self._branch:
+            bowl *= _apart(these[:, self._branch], those[:, self._branch]) < _SAME
         others = [_apart(these[:, group], those[:, group]) for group in self._groups]
         together = sum(others, start=np.zeros_like(bowl)) / _TOGETHER_LENGTH**2
-        return bowl, apart, [np.exp(-0.5 * one / _EFFECT_LENGTH**2) for one in others], together
+        effects = [
+            np.exp(-0.5 * one / _EFFECT_LENGTH**2) * _is_there(these[:, group])[:, None] * _is_there(those[:, group])
+            for one, group in zip(others, self._groups, strict=True)
+        ]
+        return bowl, apart, effects, together
 
     def covariance(self, parts: tuple[Numbers, Numbers, list[Numbers], Numbers], scales: Numbers) -> Numbers:
         """Between the two sets of points that the parts are of."""
@@ -105,7 +114,9 @@ class Kernel:
 
     def variance(self, points: Points, scales: Numbers) -> Numbers:
         """Of each point alone."""
-        found = np.full(len(points), scales[2] ** 2 + (scales[4:] ** 2).sum())
+        found = np.full(len(points), scales[2] ** 2)
+        for scale, group in zip(scales[4:], self._groups, strict=True):
+            found += scale**2 * _is_there(points[:, group])
         for place, key in zip(self._valley, self._keys, strict=True):
             a = points[:, place]
             found += scales[1] ** 2 * (_TILT[key] ** 2 * a**2 + _OPEN[key] ** 2 * a**4)
@@ -237,4 +248,12 @@ def below(ratio: Numbers) -> Numbers:
 
 
 def _apart(these: Points, those: Points) -> Numbers:
-    return ((these[:, None, :] - those[None, :, :]) ** 2).sum(axis=2)
+    """Squared distances in the columns of one key; none where one of the two does not have it."""
+    found: Numbers = np.nansum((these[:, None, :] - those[None, :, :]) ** 2, axis=2)
+    return found
+
+
+def _is_there(points: Points) -> NDArray[np.bool_]:
+    """Whether each point has a place in the columns of a key."""
+    found: NDArray[np.bool_] = np.logical_not(np.isnan(points).any(axis=1))
+    return found

@@ -4,7 +4,8 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from raytrain.config.space import Choice
+from raytrain.config.branches import drawn_in
+from raytrain.config.space import ByBranch, Choice, Range
 from raytrain.memory.buying import buys
 from raytrain.report.front import front_lines
 from raytrain.report.spent import spent_on, spent_sentence
@@ -28,11 +29,9 @@ def announce(study: Study, *, sweep: str | None) -> None:
         f"{baseline.effective_batch_size()}, learning rate {short(baseline.training.learning_rate)}"
     )
     for key, drawn in space.vary.items():
-        if isinstance(drawn, Choice):
-            choices = ", ".join(map(value_text, drawn.values))
-        else:
-            choices = f"{value_text(drawn.low)} to {value_text(drawn.high)}"
-        say(f"vary       {key}: {choices}")
+        branches = {"full": ", full", "adapter": ", adapter"} if isinstance(drawn, ByBranch) else {}
+        for branch, part in drawn_in(key, drawn):
+            say(f"vary       {key}{branches.get(str(branch), '')}: {_choices(part)}")
     say(f"trials     {space.search.trials}, the baseline first; each at most {study.budget_examples} examples")
     again = further_seeds(space.search, baseline)
     if again:
@@ -51,6 +50,12 @@ def announce(study: Study, *, sweep: str | None) -> None:
         say(f"           tensorboard --logdir {where}/tensorboard")
     if sweep is not None:
         say(f"           {sweep}")
+
+
+def _choices(drawn: Choice | Range) -> str:
+    if isinstance(drawn, Choice):
+        return ", ".join(map(value_text, drawn.values))
+    return f"{value_text(drawn.low)} to {value_text(drawn.high)}"
 
 
 def trial_line(record: TrialRecord) -> str:

@@ -111,8 +111,8 @@ def test_the_door_writes_what_reuse_saves(tmp_path: Path) -> None:
 
 
 def lowest_factor(surface: Surface) -> float:
-    keys = [axis.key for axis in surface.rest]
-    values = itertools.product(*(axis.values for axis in surface.rest))
+    keys = [axis.key for axis in surface.rest("full")]
+    values = itertools.product(*(axis.values for axis in surface.rest("full")))
     samples = [surface.axes.baseline_sample | dict(zip(keys, chosen, strict=True)) for chosen in values]
     return min(surface.others(sample) for sample in samples)
 

@@ -17,7 +17,7 @@ from raytrain.results.records import Outcome, TrialRecord, also_at
 from raytrain.results.study_results import StudyResults
 from raytrain.results.transcripts import Scored, counts
 from raytrain.results.word_errors import WordErrors
-from raytrain.results.wording import NOTHING, duration_text, key_name, number_text, short, signed
+from raytrain.results.wording import NOTHING, duration_text, key_name, number_text, short, signed, trained_text
 
 
 class Fact(NamedTuple):
@@ -41,6 +41,7 @@ def facts(study: StudyResults) -> list[Fact]:
     found = [
         Fact("batch × accumulation = effective", *map(product_text, both)),
         Fact("learning rate", *(short(one.config.training.learning_rate) for one in both)),
+        *([Fact("trained", *(trained_text(one.config) for one in both))] if _adapted(both) else []),
         _measured(rate, *(one.eval_wer for one in both), digits=3),
         *([_measured("CER", *(one.eval_cer for one in both), digits=3)] if rate != "CER" else []),
         *(
@@ -214,6 +215,10 @@ def _at_edge(key: str, value: Any, allowed: Choice | Range) -> str | None:
     end = "upper" if value >= ends[1] else "lower" if value <= ends[0] and not bottom else None
     where = f"is at the {end} end of its range, {short(low)} to {short(high)}: widen it."
     return None if end is None else f"The best {key_name(key)}, {short(value)}, {where}"
+
+
+def _adapted(records: Iterable[TrialRecord]) -> bool:
+    return any(record.config.model.adapter is not None for record in records)
 
 
 def _manifests(data: Data) -> str:

@@ -57,6 +57,15 @@ def split_text(config: Baseline) -> str:
     return " × ".join(map(str, factors))
 
 
+def trained_text(config: Baseline) -> str:
+    """What is trained: full, or an adapter in short, as lora 16, attention or lora 8, all, decoder."""
+    adapter = config.model.adapter
+    if adapter is None:
+        return "full"
+    where = [] if adapter.where == "both" else [adapter.where]
+    return ", ".join([f"{'dora' if adapter.dora else adapter.kind} {adapter.rank}", adapter.targets, *where])
+
+
 def key_name(key: str) -> str:
     """A dotted key in words: training.batch_size reads as batch size, model.adapter.rank as adapter rank."""
     _, *names = key.removesuffix(".kind").split(".")

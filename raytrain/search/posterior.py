@@ -88,7 +88,9 @@ class Kernel:
             bowl += _CROSS**2 * crossed[0][:, None] * crossed[1]
         if self._branch:
             bowl *= _apart(these[:, self._branch], those[:, self._branch]) < _SAME
-        others = [_apart(these[:, group], those[:, group]) for group in self._groups]
+        # Taken for one in the middle: if what is missing lay beside every value, no such function could be drawn.
+        filled, others_filled = (np.nan_to_num(points, nan=0.5) for points in (these, those))
+        others = [_apart(filled[:, group], others_filled[:, group]) for group in self._groups]
         together = sum(others, start=np.zeros_like(bowl)) / _TOGETHER_LENGTH**2
         effects = [
             np.exp(-0.5 * one / _EFFECT_LENGTH**2) * _is_there(these[:, group])[:, None] * _is_there(those[:, group])
@@ -248,8 +250,8 @@ def below(ratio: Numbers) -> Numbers:
 
 
 def _apart(these: Points, those: Points) -> Numbers:
-    """Squared distances in the columns of one key; none where one of the two does not have it."""
-    found: Numbers = np.nansum((these[:, None, :] - those[None, :, :]) ** 2, axis=2)
+    """Squared distances in the columns of one key."""
+    found: Numbers = ((these[:, None, :] - those[None, :, :]) ** 2).sum(axis=2)
     return found
 
 

@@ -12,7 +12,7 @@ from raytrain.report.spent import spent_on, spent_sentence
 from raytrain.report.table import product_text
 from raytrain.results.records import TrialRecord
 from raytrain.results.study_results import StudyResults
-from raytrain.results.wording import short, split_text, value_text
+from raytrain.results.wording import short, split_text, trained_text, value_text
 from raytrain.search.finalists import further_seeds, judged_seeds
 from raytrain.study.history import History
 from raytrain.study.projection import database_url
@@ -27,6 +27,7 @@ def announce(study: Study, *, sweep: str | None) -> None:
     say(
         f"baseline   {name}: whisper-{baseline.model.variant}, {split_text(baseline)} = "
         f"{baseline.effective_batch_size()}, learning rate {short(baseline.training.learning_rate)}"
+        f"{'' if baseline.model.adapter is None else ', ' + trained_text(baseline)}"
     )
     for key, drawn in space.vary.items():
         branches = {"full": ", full", "adapter": ", adapter"} if isinstance(drawn, ByBranch) else {}
@@ -64,8 +65,9 @@ def trial_line(record: TrialRecord) -> str:
     reason = f" ({record.reason})" if record.reason else ""
     again = f", {record.finalist_of} again with seed {record.seed}" if record.finalist_of is not None else ""
     rate = short(record.config.training.learning_rate)
+    adapter = "" if record.config.model.adapter is None else f", {trained_text(record.config)}"
     return (
-        f"trial {record.number}{again}: {product_text(record)}, learning rate {rate}: "
+        f"trial {record.number}{again}: {product_text(record)}, learning rate {rate}{adapter}: "
         f"{wer}{record.outcome}{reason} after {record.examples_seen} examples in {record.wall_s:.0f} s"
     )
 

@@ -55,16 +55,6 @@ def study_warmup_steps(baseline_warmup_steps: int, *, baseline_effective: int, s
     return -(-baseline_warmup_steps * baseline_effective // sample_effective)
 
 
-def alpha_of_rank(alpha: float, *, rank: int, baseline_rank: int, rslora: bool) -> float:
-    """An adapter's alpha for a rank, given that for the baseline's: what it adds to the weights keeps its scale.
-
-    With alpha as it was, a larger rank would also learn more slowly, as if at a lower rate, and the study would blame
-    the rank. The scale is alpha / rank, or alpha / sqrt(rank) with rsLoRA.
-    """
-    ratio = rank / baseline_rank
-    return alpha * (math.sqrt(ratio) if rslora else ratio)
-
-
 def scaled_learning_rate(
     learning_rate: float,
     *,

@@ -3,22 +3,19 @@
 import math
 
 from raytrain.config.baseline import Baseline
-from raytrain.config.branches import in_branch
-from raytrain.config.derived import alpha_of_rank, scaled_learning_rate, study_warmup_steps
+from raytrain.config.derived import scaled_learning_rate, study_warmup_steps
 from raytrain.config.reader import apply_sample
 from raytrain.config.space import Scalar, SearchSpace
 from raytrain.search.axes import Sample
-
-ALPHA, RANK, RSLORA = "model.adapter.alpha", "model.adapter.rank", "model.adapter.rslora"
 
 
 def resolve(baseline: Baseline, space: SearchSpace, sample: Sample) -> Baseline:
     """The sample in the baseline, with what is counted in steps kept at its length in examples.
 
     Otherwise a larger batch would also mean a longer warm-up and a longer run, and nobody could tell which of the
-    three changed the WER. For the same reason an adapter's alpha follows its rank, unless the space varies it.
+    three changed the WER.
     """
-    config = _with_alpha(baseline, space, apply_sample(baseline, sample, is_from_space=True))
+    config = apply_sample(baseline, sample, is_from_space=True)
     before, now = baseline.effective_batch_size(), config.effective_batch_size()
     if now == before:
         return config
@@ -34,16 +31,6 @@ def resolve(baseline: Baseline, space: SearchSpace, sample: Sample) -> Baseline:
     if training.max_steps is not None and "training.max_steps" not in space.vary:
         follow["training.max_steps"] = -(-training.max_steps * before // now)
     return apply_sample(config, follow, is_from_space=True)
-
-
-def _with_alpha(baseline: Baseline, space: SearchSpace, config: Baseline) -> Baseline:
-    adapter = config.model.adapter
-    if adapter is None or ALPHA in space.vary:
-        return config
-    usual = in_branch(baseline, "adapter").model.adapter
-    assert usual is not None  # that is what this branch is
-    alpha = alpha_of_rank(usual.alpha, rank=adapter.rank, baseline_rank=usual.rank, rslora=adapter.rslora)
-    return config if alpha == adapter.alpha else apply_sample(config, {ALPHA: alpha}, is_from_space=True)
 
 
 def rungs(space: SearchSpace, *, budget_examples: int) -> tuple[int, ...]:

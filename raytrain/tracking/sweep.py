@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from raytrain.config.baseline import Baseline
-from raytrain.config.branches import ADAPTER, ADAPTER_KIND, branches_drawn, of_branch
+from raytrain.config.branches import ADAPTER_KIND, branches_drawn, of_branch
 from raytrain.config.dump import dump_tree
 from raytrain.config.find import CHECKOUT
 from raytrain.config.fresh import keep_fresh
@@ -18,8 +18,7 @@ from raytrain.config.reader import load_baseline, load_space
 from raytrain.config.space import ByBranch, Choice, Range, SearchSpace, Variation
 from raytrain.errors import InputError
 from raytrain.results.rates import name_of
-from raytrain.search.axes import Axes, Listed, Sample, stepped
-from raytrain.search.resolve import ALPHA, RANK, RSLORA, resolve
+from raytrain.search.axes import Axes, Sample, stepped
 from raytrain.terminal import say
 
 BASELINE = "baselines/small.yaml"
@@ -80,9 +79,6 @@ def agent_sweep(space: SearchSpace, *, name: str, baseline: Baseline) -> dict[st
     else:
         kept = {key: [value for value in sizes[key] if axes.contains({key: value})] for key in sizes}
         parameters = {key: {"values": values} for key, values in kept.items()} | parameters
-    if RANK in parameters and ALPHA not in parameters:
-        with_alpha = {"values": _ranks_with_alpha(axes, space, baseline)}
-        parameters = dict((ADAPTER, with_alpha) if key == RANK else (key, one) for key, one in parameters.items())
     return {
         "name": name,
         **_question(space, baseline.model.rate()),
@@ -90,16 +86,6 @@ def agent_sweep(space: SearchSpace, *, name: str, baseline: Baseline) -> dict[st
         "command": _COMMAND,
         "parameters": parameters,
     }
-
-
-def _ranks_with_alpha(axes: Axes, space: SearchSpace, baseline: Baseline) -> list[str]:
-    """Each rank with the alpha that a study gives it, as overrides of their section."""
-    if RSLORA in space.vary:
-        raise InputError(f"vary.{RSLORA}: in a sweep alpha cannot follow the rank by it; vary {ALPHA}, or leave it out")
-    (axis,) = (axis for axis in axes.others if axis.key == RANK)
-    ranks = axis.values if isinstance(axis, Listed) else range(int(axis.low), int(axis.high) + 1)
-    adapters = (resolve(baseline, space, {RANK: rank}).model.adapter for rank in ranks)
-    return [f"{{rank: {one.rank}, alpha: {one.alpha:g}}}" for one in adapters if one is not None]
 
 
 def main(arguments: list[str] | None = None, *, root: Path = CHECKOUT) -> int:

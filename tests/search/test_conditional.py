@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from optuna.trial import TrialState
 
+from raytrain.config.adapter import Adapter
 from raytrain.config.reader import load_baseline, load_space
 from raytrain.config.space import SearchSpace
 from raytrain.results.records import WORST_OBJECTIVE
@@ -177,33 +178,12 @@ def test_optuna_keeps_of_each_trial_the_names_of_its_branch() -> None:
     assert kept[1].distributions == distributions(axes, "adapter", is_pareto=False)
 
 
-@pytest.mark.parametrize(
-    ("baseline", "sample", "alpha"),
-    [
-        (SMALL, {KIND: "lora", RANK: 64}, 128.0),
-        (ADAPTED, {KIND: "lora", RANK: 64}, 64.0),
-        (ADAPTED, {KIND: "lora", RANK: 4}, 4.0),
-        (ADAPTED, {KIND: "lora", RANK: 32, "model.adapter.rslora": True}, 16.0),
-        (ADAPTED, {KIND: "lora", RANK: 8}, 8.0),
-    ],
-)
-def test_alpha_follows_the_rank_so_that_what_is_added_keeps_its_scale(
-    baseline: Any, sample: Sample, alpha: float
-) -> None:
-    adapter = resolve(baseline, BOTH, sample).model.adapter
-    assert adapter is not None
-    assert (adapter.rank, adapter.alpha) == (sample[RANK], alpha)
-
-
-def test_an_alpha_that_varies_is_its_own() -> None:
-    space = load_space("full-or-adapter", ["vary.model.adapter.alpha={values: [8, 16]}"], baseline=ADAPTED)
-    adapter = resolve(ADAPTED, space, {KIND: "lora", RANK: 64, "model.adapter.alpha": 16.0}).model.adapter
-    assert adapter is not None
-    assert adapter.alpha == 16
-
-
-def test_without_an_adapter_nothing_follows() -> None:
-    assert resolve(ADAPTED, BOTH, {KIND: None, RATE: 1e-5}).model.adapter is None
+@pytest.mark.parametrize("baseline", [SMALL, ADAPTED], ids=["full", "adapter"])
+def test_a_sample_resolves_to_its_own_branch_and_keeps_what_is_not_drawn(baseline: Any) -> None:
+    assert resolve(baseline, BOTH, {KIND: None, RATE: 1e-5}).model.adapter is None
+    adapter = resolve(baseline, BOTH, {KIND: "lora", RANK: 64, TARGETS: "all", RATE: 1e-4}).model.adapter
+    usual = baseline.model.adapter or Adapter()
+    assert adapter == usual.model_copy(update={"rank": 64, "targets": "all"})
 
 
 def test_a_search_of_two_branches_ends_by_itself() -> None:

@@ -59,7 +59,7 @@ def test_both_branches_are_trained_and_each_sample_has_its_own_keys_alone(played
     assert kinds == {None, "lora"}
     assert all((RANK in one) == (one[KIND] == "lora") for one in samples)
     adapters = [one.config.model.adapter for one in played.records if one.sample.get(KIND) == "lora"]
-    assert {(one.rank, one.alpha) for one in adapters if one} <= {(2, 4.0), (4, 8.0), (8, 16.0)}
+    assert {(one.rank, one.alpha) for one in adapters if one} <= {(2, 32.0), (4, 32.0), (8, 32.0)}
     assert all(one.config.model.adapter is None for one in played.records if one.sample.get(KIND, "") is None)
 
 

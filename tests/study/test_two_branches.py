@@ -21,7 +21,7 @@ from raytrain.results.study_results import load_study
 from raytrain.search.borrowed import borrow
 from raytrain.search.importance import write_importance
 from raytrain.study.history import History
-from raytrain.study.opening import find_study
+from raytrain.study.opening import changed, find_study
 from raytrain.study.projection import Projection
 from raytrain.study.proposals import Proposals
 from raytrain.study.spending import Spending
@@ -80,6 +80,7 @@ def test_what_is_read_back_is_what_was_written(played: Played) -> None:
     folder, description = find_study(str(played.study.folder))
     assert description.asked == played.study.space
     assert told(Ledger(folder).read()) == told(played.records)
+    assert changed(folder, description, ["search.max_concurrent=2"], trials=14).asked.vary == description.asked.vary
     begun = History(folder, description).begun()
     known = {one.number: one.sample for one in played.records}
     assert [one.sample for one in begun if one.number and one.finalist_of is None] == [

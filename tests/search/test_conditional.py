@@ -15,8 +15,8 @@ from raytrain.search.axes import Axes, Sample
 from raytrain.search.coordinates import Coordinates
 from raytrain.search.encoding import Tried, distributions, encoded
 from raytrain.search.improvement import candidates
+from raytrain.search.kernel import Kernel
 from raytrain.search.knowledge import knowledge
-from raytrain.search.posterior import Kernel
 from raytrain.search.resolve import resolve
 from raytrain.search.sampler import propose
 from raytrain.search.splits import Splits, identity

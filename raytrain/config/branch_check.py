@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from raytrain.config.baseline import FACTORS, Baseline
 from raytrain.config.branches import (
     ADAPTER_KIND,
+    RATE,
     Branch,
     branch_of,
     branch_of_sample,
@@ -17,7 +18,6 @@ from raytrain.config.explain import shown_value
 from raytrain.config.source import Source
 from raytrain.config.space import ByBranch, Choice, Scalar, SearchSpace
 
-RATE = "training.learning_rate"
 _RULED = (ADAPTER_KIND, "model.adapter.where", "model.freeze_encoder", "model.base_precision")
 """The keys that rules between full and adapter fine-tuning are about."""
 _BOTH = "write full: {low: 3e-6, high: 1e-4, log: true} and adapter: {low: 1e-5, high: 1e-3, log: true} below it"

@@ -14,7 +14,7 @@ from raytrain.config.space import ByBranch, Choice, Range, SearchSpace, Variatio
 
 Branch = Literal["full", "adapter"]
 BRANCHES: tuple[Branch, ...] = ("full", "adapter")
-ADAPTER, ADAPTER_KIND = "model.adapter", "model.adapter.kind"
+ADAPTER, ADAPTER_KIND, RATE = "model.adapter", "model.adapter.kind", "training.learning_rate"
 RATE_RATIO = 10.0
 """Of the best rate of an adapter to that of full fine-tuning, about (Schulman et al. 2025, "LoRA Without Regret"). At
 one alpha it hardly moves with the rank (Chen et al. 2026, arXiv:2602.06204)."""

@@ -16,6 +16,7 @@ from typing import Any
 from raytrain.config.baseline import FACTORS, Baseline
 from raytrain.config.branches import (
     ADAPTER_KIND,
+    RATE,
     Branch,
     branch_of_sample,
     branches_drawn,
@@ -26,7 +27,7 @@ from raytrain.config.branches import (
 from raytrain.config.space import Choice, Range, Scalar, SearchSpace
 from raytrain.errors import InputError
 
-MICRO_BATCH, RATE = "training.batch_size", "training.learning_rate"
+MICRO_BATCH = "training.batch_size"
 
 Sample = dict[str, Scalar]
 

@@ -15,7 +15,7 @@ from typing import Any
 from optuna.trial import TrialState
 
 from raytrain.config.baseline import FACTORS, Baseline
-from raytrain.config.branches import branch_of, branches_drawn, drawn_of, rate_about
+from raytrain.config.branches import RATE, branch_of, branches_drawn, drawn_of, rate_about
 from raytrain.config.derived import scaled_learning_rate
 from raytrain.config.space import Scalar, SearchSpace
 from raytrain.errors import InputError
@@ -23,7 +23,6 @@ from raytrain.files import read_as, write_json
 from raytrain.results.description import Description, read_description
 from raytrain.results.ledger import Ledger
 from raytrain.results.records import Outcome, TrialRecord
-from raytrain.search.axes import RATE
 from raytrain.search.encoding import Tried
 from raytrain.search.objectives import objective_of
 

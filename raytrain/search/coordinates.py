@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from raytrain.config.branches import ADAPTER_KIND
-from raytrain.search.axes import RATE, Axes, Axis, Listed, Sample
+from raytrain.config.branches import ADAPTER_KIND, RATE
+from raytrain.search.axes import Axes, Axis, Listed, Sample
 
 VALLEY_SLOPE = 0.5
 """By which power of the effective batch the best rate grows."""

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from raytrain.config.branches import ADAPTER_KIND, Branch
-from raytrain.search.axes import MICRO_BATCH, RATE, Axes, Axis, Listed, Sample
+from raytrain.config.branches import ADAPTER_KIND, RATE, Branch
+from raytrain.search.axes import MICRO_BATCH, Axes, Axis, Listed, Sample
 from raytrain.search.coordinates import Points
 from raytrain.search.encoding import Wanted
 from raytrain.search.knowledge import Knowledge

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from raytrain.search.axes import RATE
+from raytrain.config.branches import RATE
 from raytrain.search.coordinates import Column, Points
 
 Numbers = NDArray[np.floating[Any]]

@@ -4,7 +4,7 @@ import argparse
 
 from raytrain.cli import Parser
 
-SEARCH_PARTS = ("surfaces", "stopping", "learned", "equivalents", "budget", "optuna_gp")
+SEARCH_PARTS = ("surfaces", "stopping", "learned", "equivalents", "budget", "branches", "optuna_gp")
 
 
 def bench_parser() -> argparse.ArgumentParser:

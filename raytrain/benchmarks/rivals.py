@@ -14,11 +14,13 @@ import optuna
 from optuna.trial import TrialState
 
 from raytrain.benchmarks.surfaces import ACCUMULATION, BATCH, RATE, Ended, Surface
+from raytrain.config.branches import ADAPTER_KIND
 from raytrain.memory.fitting import Peak, largest_launchable_gib
 from raytrain.results.records import WORST_OBJECTIVE
 from raytrain.search.axes import Sample
 from raytrain.search.borrowed import Borrowed
-from raytrain.search.encoding import Tried, decoded, distributions, encoded
+from raytrain.search.encoding import Tried, decoded, drawn_one_by_one, encoded
+from raytrain.search.optuna_samplers import suggested
 from raytrain.search.sampler import propose, to_learn_from
 from raytrain.search.splits import Splits
 from raytrain.search.stopping import is_done, prospect
@@ -111,8 +113,9 @@ class OptunaGaussian(OurSampler):
         encode = partial(encoded, axes, is_pareto=False, system_attrs={})
         study.add_trials([encode(one) for one in to_learn_from(axes, self._tried, search=search)])
         for _ in range(_GAUSSIAN_TRIES):
-            trial = study.ask(distributions(axes, is_pareto=False))
-            sample = splits.complete(decoded(axes, trial.params))
+            trial = study.ask()
+            drawn = drawn_one_by_one(axes, partial(suggested, trial), is_pareto=False)
+            sample = splits.complete(decoded(axes, drawn))
             if sample is not None:
                 return sample
             study.tell(trial, state=TrialState.FAIL)
@@ -131,12 +134,15 @@ class StockOptuna(Rival):
         from ray.tune.search.optuna import OptunaSearch
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        self._searcher = OptunaSearch(
-            self._draw, metric="objective", mode="min", seed=seed, points_to_evaluate=[surface.axes.baseline_sample]
-        )
+        axes, baseline = surface.axes, surface.axes.baseline_sample
+        drawn = [*axes.factors, *axes.others_in(axes.branch(baseline))]
+        self._keys = {axis.name: axis.key for axis in axes.axes}
+        first = {axis.name: baseline[axis.key] for axis in drawn}
+        self._searcher = OptunaSearch(self._draw, metric="objective", mode="min", seed=seed, points_to_evaluate=[first])
 
     def suggest(self, number: int) -> Sample | None:
-        return self._searcher.suggest(str(number))
+        drawn = self._searcher.suggest(str(number))
+        return {self._keys[name]: value for name, value in drawn.items()}
 
     def learn(self, number: int, sample: Sample, ended: Ended) -> None:
         if ended.out_of_memory:
@@ -146,12 +152,17 @@ class StockOptuna(Rival):
         self._searcher.on_trial_complete(str(number), {"objective": objective})
 
     def _draw(self, trial: Any) -> None:
-        accumulations, rates = self._surface.accumulations(), self._surface.rates
+        accumulations, axes = self._surface.accumulations(), self._surface.axes
         batch = trial.suggest_categorical(BATCH, list(accumulations))
         trial.suggest_int(ACCUMULATION, accumulations[batch][0], accumulations[batch][-1])
-        trial.suggest_float(RATE, rates.low, rates.high, log=True)
-        for axis in self._surface.rest:
-            trial.suggest_categorical(axis.key, list(axis.values))
+        branch = axes.branches[0]
+        if len(axes.branches) > 1:
+            kinds = [None if one == "full" else "lora" for one in axes.branches]
+            branch = axes.branch({ADAPTER_KIND: trial.suggest_categorical(ADAPTER_KIND, kinds)})
+        rates = self._surface.rates(branch)
+        trial.suggest_float(rates.name, rates.low, rates.high, log=True)
+        for axis in self._surface.rest(branch):
+            trial.suggest_categorical(axis.name, list(axis.values))
 
 
 class RandomDraws(BaselineFirst):
@@ -162,14 +173,20 @@ class RandomDraws(BaselineFirst):
         self._random = np.random.default_rng(seed)
 
     def _next(self, number: int) -> Sample | None:
-        accumulations, rates = self._surface.accumulations(), self._surface.rates
+        accumulations, branches = self._surface.accumulations(), self._surface.axes.branches
         batch = int(self._random.choice(list(accumulations)))
         accumulation = int(self._random.choice(accumulations[batch]))
+        kind: Sample = {}
+        branch = branches[0]
+        if len(branches) > 1:
+            branch = branches[int(self._random.integers(len(branches)))]
+            kind = {ADAPTER_KIND: None if branch == "full" else "lora"}
+        rates = self._surface.rates(branch)
         rate = math.exp(self._random.uniform(math.log(rates.low), math.log(rates.high)))
         rest: Sample = {
-            axis.key: axis.values[int(self._random.integers(len(axis.values)))] for axis in self._surface.rest
+            axis.key: axis.values[int(self._random.integers(len(axis.values)))] for axis in self._surface.rest(branch)
         }
-        return {BATCH: batch, ACCUMULATION: accumulation, RATE: rate, **rest}
+        return {BATCH: batch, ACCUMULATION: accumulation, RATE: rate, **kind, **rest}
 
 
 class GridSearch(BaselineFirst):
@@ -187,8 +204,9 @@ class GridSearch(BaselineFirst):
 
 def _grid(surface: Surface, levels: int) -> list[Sample]:
     batches, accumulations = (axis.values for axis in surface.axes.factors)
-    rates = np.geomspace(surface.rates.low, surface.rates.high, levels)
-    rest = [_spread_evenly(axis.values, levels) for axis in surface.rest]
+    (branch,) = surface.axes.branches
+    rates = np.geomspace(surface.rates(branch).low, surface.rates(branch).high, levels)
+    rest = [_spread_evenly(axis.values, levels) for axis in surface.rest(branch)]
     points: list[Sample] = [
         {BATCH: batch, ACCUMULATION: accumulation, RATE: float(rate), **chosen}
         for chosen in (_named(surface, values) for values in itertools.product(*rest))
@@ -212,4 +230,5 @@ def _spread_evenly(values: Sequence[Any], levels: int) -> list[Any]:
 
 
 def _named(surface: Surface, values: Sequence[Any]) -> Sample:
-    return {axis.key: value for axis, value in zip(surface.rest, values, strict=True)}
+    (branch,) = surface.axes.branches
+    return {axis.key: value for axis, value in zip(surface.rest(branch), values, strict=True)}

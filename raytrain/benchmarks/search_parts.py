@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from raytrain.benchmarks import budgets, learned, reuse, searches, stopped
+from raytrain.benchmarks.branched_surfaces import BRANCH_RIVALS, branched_surfaces
 from raytrain.benchmarks.further_surfaces import further_surfaces
 from raytrain.benchmarks.surfaces import surfaces
 from raytrain.results.provenance import Provenance, command_line, provenance
@@ -119,6 +120,28 @@ def _budget(trials: int, seeds: int) -> dict[str, Any]:
     }
 
 
+def _branches(trials: int, seeds: int) -> dict[str, Any]:
+    found: dict[str, dict[str, dict[str, float]]] = {}
+    some = branched_surfaces()
+    for name, of_rivals in searches.compare(some, BRANCH_RIVALS, trials=trials, seeds=seeds):
+        found[name] = of_rivals
+        for rival, figures in of_rivals.items():
+            say(f"{name}: {rival}: " + ", ".join(f"{key} {value:g}" for key, value in figures.items()))
+    return {
+        "branches": {
+            "trials": trials,
+            "seeds": seeds,
+            "surfaces": found,
+            "about": {surface.name: surface.about for surface in some},
+            "no_slower_than_stock_optuna": {
+                name: one["ours"]["trials_to_2_percent_median"] <= one["stock_optuna"]["trials_to_2_percent_median"]
+                for name, one in found.items()
+            },
+            "provenance": _provenance(),
+        }
+    }
+
+
 def _provenance() -> Provenance:
     return provenance(command_line("raytrain.bench"), {})
 
@@ -129,7 +152,8 @@ PARTS: dict[str, Callable[[int, int], dict[str, Any]]] = {
     "learned": _learned,
     "equivalents": _equivalents,
     "budget": _budget,
+    "branches": _branches,
     "optuna_gp": _optuna_gp,
 }
-USUAL = ("surfaces", "stopping", "learned", "equivalents", "budget")
+USUAL = ("surfaces", "stopping", "learned", "equivalents", "budget", "branches")
 """What is rehearsed where no part is named."""

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from raytrain.config.baseline import Baseline
+from raytrain.config.branches import ADAPTER_KIND, Branch
 from raytrain.config.reader import apply_sample, load_baseline
 from raytrain.config.space import SearchSpace
 from raytrain.memory.flops import train_flops_per_clip
@@ -24,7 +25,7 @@ from raytrain.search.axes import Axes, Continuous, Listed, Sample
 
 BATCH, ACCUMULATION = "training.batch_size", "training.gradient_accumulation_steps"
 RATE = "training.learning_rate"
-_RATES = 400
+RATES = 400
 """How many learning rates are tried to find the best of a surface."""
 _FACTOR, _SCATTER = (0.90, 1.20), 0.02
 _COLUMNS = ("effective_batch_size", "learning_rate", "eval_wer")
@@ -122,21 +123,21 @@ class Surface:
     """The longest clip and transcript, where they are known."""
     others: Callable[[Mapping[str, Any]], float] = field(default=nothing_else)
     """What the values of all other keys multiply the WER by; 1 for the best of them, at every rate and batch."""
-    _predicted: dict[tuple[Any, bool], float] = field(default_factory=dict, repr=False, compare=False)
+    _predicted: dict[Any, float] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
     def axes(self) -> Axes:
         return Axes(self.space, self.baseline)
 
-    @property
-    def rates(self) -> Continuous:
+    def rates(self, branch: Branch) -> Continuous:
         """The axis of the learning rate."""
-        return next(axis for axis in self.axes.others if isinstance(axis, Continuous) and axis.key == RATE)
+        drawn = self.axes.others_in(branch)
+        return next(axis for axis in drawn if isinstance(axis, Continuous) and axis.key == RATE)
 
-    @property
-    def rest(self) -> list[Listed]:
-        """The axes of all other keys."""
-        return [axis for axis in self.axes.others if isinstance(axis, Listed)]
+    def rest(self, branch: Branch) -> list[Listed]:
+        """The axes of all other keys, but for which branch it is."""
+        drawn = self.axes.others_in(branch)
+        return [axis for axis in drawn if isinstance(axis, Listed) and axis.key != ADAPTER_KIND]
 
     def accumulations(self) -> dict[int, list[int]]:
         """By batch size, in order, the accumulations that keep the window."""
@@ -150,8 +151,25 @@ class Surface:
         key = (sample[BATCH], sample[ACCUMULATION] > 1)
         if key not in self._predicted:
             config = apply_sample(self.baseline, {BATCH: sample[BATCH], ACCUMULATION: sample[ACCUMULATION]})
-            self._predicted[key] = predict(config, self.longest).predicted_memory_gib
+            self._predicted[key] = self.predicted_of(config)
         return self._predicted[key]
+
+    def predicted_of(self, config: Baseline) -> float:
+        """The predicted peak of a run."""
+        return predict(config, self.longest).predicted_memory_gib
+
+    def lowest_wer(self, factor: float) -> float:
+        """The lowest WER without noise of all samples whose peak, this times what is predicted, is within the wall."""
+        sizes = {
+            self.axes.effective_batch_size(split)
+            for split in self.axes.splits()
+            if self.predicted_gib(split) * factor <= self.wall_gib
+        }
+        (branch,) = self.axes.branches
+        rate = self.rates(branch)
+        baseline: Any = self.axes.baseline_sample[RATE]
+        rates = np.append(np.geomspace(rate.low, rate.high, RATES), baseline)
+        return float(np.min(self.law.wer(np.array(sorted(sizes))[:, None], rates[None, :])))
 
     def true_wer(self, sample: Mapping[str, Any]) -> float:
         """The WER that a training of this sample would have without noise; infinite where it diverges."""
@@ -187,16 +205,7 @@ class RehearsedCard:
     @cached_property
     def best_wer(self) -> float:
         """The lowest WER, without noise, of all samples whose peak without scatter is within the wall."""
-        axes = self.surface.axes
-        sizes = {
-            axes.effective_batch_size(split)
-            for split in axes.splits()
-            if self.surface.predicted_gib(split) * self.factor <= self.surface.wall_gib
-        }
-        rate = self.surface.rates
-        baseline: Any = axes.baseline_sample[RATE]
-        rates = np.append(np.geomspace(rate.low, rate.high, _RATES), baseline)
-        return float(np.min(self.surface.law.wer(np.array(sorted(sizes))[:, None], rates[None, :])))
+        return self.surface.lowest_wer(self.factor)
 
 
 def surfaces() -> list[Surface]:

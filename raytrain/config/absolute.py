@@ -6,7 +6,7 @@ from pathlib import Path
 
 from raytrain.config.baseline import Baseline
 from raytrain.config.manifests import Named
-from raytrain.config.space import Choice, Scalar, SearchSpace
+from raytrain.config.space import ByBranch, Choice, Range, Scalar, SearchSpace, Variation
 from raytrain.errors import InputError
 from raytrain.files import at_home
 
@@ -38,10 +38,20 @@ def absolute(baseline: Baseline) -> Baseline:
 def absolute_space(space: SearchSpace) -> SearchSpace:
     """The space with absolute paths where weights are what it varies."""
     varied = space.vary.get("model.pretrained")
-    if not isinstance(varied, Choice):
+    if varied is None:
         return space
-    weights = varied.model_copy(update={"values": [_weights(value) for value in varied.values]})
+    if isinstance(varied, ByBranch):
+        parts = {"full": _choice(varied.full), "adapter": _choice(varied.adapter)}
+        weights: Variation = varied.model_copy(update=parts)
+    else:
+        weights = _choice(varied)
     return space.model_copy(update={"vary": {**space.vary, "model.pretrained": weights}})
+
+
+def _choice(varied: Choice | Range) -> Choice | Range:
+    if not isinstance(varied, Choice):
+        return varied
+    return varied.model_copy(update={"values": [_weights(value) for value in varied.values]})
 
 
 def _manifests(sources: Sequence[Named]) -> str | list[Named] | None:

@@ -294,5 +294,6 @@ class Baseline(Section):
         return self.training.effective_batch_size(self.scaling.num_workers)
 
     def value_at(self, key: str) -> Any:
-        """The value at a dotted key, as in training.batch_size; AttributeError where there is no such key."""
-        return functools.reduce(getattr, key.split("."), self)
+        """The value at a dotted key, as in training.batch_size; None below a section that is null, as of an adapter's
+        rank where there is no adapter. AttributeError where there is no such key."""
+        return functools.reduce(lambda held, name: None if held is None else getattr(held, name), key.split("."), self)

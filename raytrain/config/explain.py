@@ -57,13 +57,25 @@ def _meant(by_location: Mapping[Location, list[Mapping[str, Any]]]) -> dict[Loca
 
 def known_keys(schema: type[BaseModel], location: Location) -> list[str] | None:
     """The keys that may stand in the section at this location: empty for any key, None where it is no section."""
-    kinds: tuple[Any, ...] = (schema,)
-    for part in location:
-        kinds = tuple(inner for kind in kinds for inner in _inside(kind, str(part)))
+    kinds = kinds_at(schema, location)
     if any(typing.get_origin(kind) is dict for kind in kinds):
         return []
     sections = [kind for kind in kinds if _is_section(kind)]
     return list(dict.fromkeys(key for section in sections for key in section.model_fields)) if sections else None
+
+
+def may_be_null(schema: type[BaseModel], location: Location) -> bool:
+    """Whether a section stands at this location that may be missing, as `adapter: null`."""
+    kinds = kinds_at(schema, location)
+    return type(None) in kinds and any(_is_section(kind) for kind in kinds)
+
+
+def kinds_at(schema: type[BaseModel], location: Location) -> tuple[Any, ...]:
+    """The types that may stand at this location, bare."""
+    kinds: tuple[Any, ...] = (schema,)
+    for part in location:
+        kinds = tuple(inner for kind in kinds for inner in _inside(kind, str(part)))
+    return kinds
 
 
 def unknown_key(key: object, known: Iterable[str]) -> str:

@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from raytrain.config.baseline import Baseline
-from raytrain.config.explain import explain, known_keys, shown_value, unknown_key
+from raytrain.config.explain import explain, known_keys, may_be_null, shown_value, unknown_key
 from raytrain.config.find import find
+from raytrain.config.section import KIND
 from raytrain.config.source import MAX_CHARACTERS, Location, Place, Problem, Source, read_yaml, shown_key
 from raytrain.config.space import Scalar, SearchSpace
 from raytrain.config.space_check import check_keys, check_space
@@ -66,11 +67,11 @@ def apply_sample(baseline: Baseline, sample: Mapping[str, Scalar], *, is_from_sp
         values.setdefault(section, {})[name] = value
     try:
         changed = {
-            name: section.with_values(new) if is_from_space else section.model_validate(dict(section) | new)
+            name: section.with_values(new) if is_from_space else section.judged_with(new)
             for name, new in values.items()
             for section in [getattr(baseline, name)]
         }
-    except (AttributeError, ValueError):
+    except (AttributeError, KeyError, ValueError):
         return _judged_sample(baseline, sample)
     return baseline.model_copy(update=changed)
 
@@ -134,15 +135,23 @@ def _override(source: Source, overrides: Sequence[str], schema: type[BaseModel])
 
 
 def _location(key: str, schema: type[BaseModel]) -> Location:
-    """Where a typed key points to. Below `vary` a baseline's dotted key is one step."""
+    """Where a typed key points to. Below `vary` a baseline's dotted key is one step, however deep it lies."""
     parts = tuple(key.split("."))
-    if parts[0] == "vary" and schema is SearchSpace and len(parts) > 2:
-        return ("vary", ".".join(parts[1:3]), *parts[3:])
-    return parts
+    if parts[0] != "vary" or schema is not SearchSpace or len(parts) < 3:
+        return parts
+    end = 3
+    while end < len(parts) and known_keys(Baseline, parts[1:end]):
+        end += 1
+    return ("vary", ".".join(parts[1:end]), *parts[end:])
 
 
 def _set(source: Source, location: Location, value: Any, *, place: Place, schema: type[BaseModel]) -> None:
-    """Put a value where its key says, or note why there is no such place. Of a section, only the keys given change."""
+    """Put a value where its key says, or note why there is no such place. Of a section, only the keys given change.
+
+    Where a section may be missing, a key below it brings it, and its `kind` set to null takes it away.
+    """
+    if value is None and location[-1] == KIND and may_be_null(schema, location[:-1]):
+        location = location[:-1]
     for n, part in enumerate(location):
         known = known_keys(schema, location[:n])
         if known is None:
@@ -151,21 +160,54 @@ def _set(source: Source, location: Location, value: Any, *, place: Place, schema
         if known and part not in known:
             source.problems.append(Problem(place, "", _no_such_key(location[: n + 1], known, schema)))
             return
+    if schema is Baseline and (other := _contradicted(source, location, value)) is not None:
+        source.problems.append(Problem(place, "", f"contradicts {other.text}; leave one of the two out"))
+        return
     if schema is Baseline and isinstance(value, dict) and known_keys(schema, location):
+        if not value and may_be_null(schema, location):
+            _section_at(source.tree, location, schema)
+            source.places.setdefault(location, place)
         for key, inner in value.items():
             below = (*location, str(key))
             _set(source, below, inner, place=Place(place.order, f"{place.text}: {shown_key(below)}"), schema=schema)
         return
     if source.broken:
         return
-    node = source.tree
-    for part in location[:-1]:
-        node = node.setdefault(part, {})
-        if not isinstance(node, dict):
-            return  # the schema refuses what stands in the section's place
+    node = _section_at(source.tree, location[:-1], schema)
+    if node is None:
+        return  # the schema refuses what stands in the section's place
     node[location[-1]] = value
     source.places = {at: was for at, was in source.places.items() if at[: len(location)] != location}
     source.places[location] = place
+
+
+def _section_at(tree: Any, location: Location, schema: type[BaseModel]) -> dict[Any, Any] | None:
+    """What the tree holds at a section's place, brought there where it is missing; None of what is no section."""
+    node = tree
+    for n, part in enumerate(location, 1):
+        if node.get(part) is None and (part not in node or may_be_null(schema, location[:n])):
+            node[part] = {}
+        node = node[part]
+        if not isinstance(node, dict):
+            return None
+    return node
+
+
+def _contradicted(source: Source, location: Location, value: Any) -> Place | None:
+    """Another override that takes away the section that this one sets a key of, or the other way round."""
+    if value is None:
+        inside = (at for at in source.places if at[: len(location)] == location and len(at) > len(location))
+    else:
+        inside = (location[:n] for n in range(1, len(location)) if _is_null(source.tree, location[:n]))
+    return next((source.places[at] for at in inside if at in source.places and source.places[at].order[0]), None)
+
+
+def _is_null(tree: Any, location: Location) -> bool:
+    for part in location:
+        if not isinstance(tree, dict) or part not in tree:
+            return False
+        tree = tree[part]
+    return tree is None
 
 
 def _no_such_key(location: Location, known: list[str], schema: type[BaseModel]) -> str:

@@ -46,18 +46,34 @@ class Range(Bounds):
 
 
 def _form_of(variation: Any) -> str | None:
-    """Which of the two forms was meant; neither where keys of both or of none are given."""
+    """Which of the forms was meant; none where keys of several or of none are given."""
     keys = set(variation) if isinstance(variation, dict) else set(getattr(variation, "model_fields_set", ()))
-    is_choice, is_range = "values" in keys, bool(keys & set(Range.model_fields))
-    return None if is_choice == is_range else ("choice" if is_choice else "range")
+    forms = {"choice": {"values"}, "range": set(Range.model_fields), "branches": {"full", "adapter"}}
+    meant = [form for form, its_keys in forms.items() if keys & its_keys]
+    return meant[0] if len(meant) == 1 else None
+
+
+_ONE_FORM = "must hold either values: [...], or low and high"
+Drawn = Annotated[
+    Annotated[Choice, Tag("choice")] | Annotated[Range, Tag("range")],
+    Discriminator(_form_of, custom_error_type="variation_form", custom_error_message=_ONE_FORM),
+]
+
+
+class ByBranch(Section):
+    """A key drawn from one range or list in full fine-tuning and from another where there is an adapter."""
+
+    full: Drawn
+    """Where model.adapter.kind is null."""
+    adapter: Drawn
 
 
 Variation = Annotated[
-    Annotated[Choice, Tag("choice")] | Annotated[Range, Tag("range")],
+    Annotated[Choice, Tag("choice")] | Annotated[Range, Tag("range")] | Annotated[ByBranch, Tag("branches")],
     Discriminator(
         _form_of,
         custom_error_type="variation_form",
-        custom_error_message="must hold either values: [...], or low and high",
+        custom_error_message=f"{_ONE_FORM}, or full and adapter with one of these each",
     ),
 ]
 
@@ -165,7 +181,8 @@ class SearchSpace(Section):
     """The question of one study: what varies, within which limits, and toward which objective."""
 
     vary: dict[str, Variation] = Field(min_length=1)
-    """The baseline's keys that differ from trial to trial, dotted, and what each is drawn from."""
+    """The baseline's keys that differ from trial to trial, dotted, and what each is drawn from. Where
+    model.adapter.kind takes null (full fine-tuning) beside lora, an adapter's other keys are drawn only with it."""
     keep: Keep = Keep()
     search: Search = Search()
     scheduler: Scheduler = Scheduler()

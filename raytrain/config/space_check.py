@@ -6,18 +6,17 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-
 from raytrain.config.baseline import FACTORS, Baseline
-from raytrain.config.explain import alternatives, did_you_mean, explain, known_keys, shown_value, unknown_key
+from raytrain.config.branch_check import check_branches
+from raytrain.config.branches import drawn_in
+from raytrain.config.explain import did_you_mean, known_keys, unknown_key
 from raytrain.config.source import Source
 from raytrain.config.space import Choice, Range, Scalar, SearchSpace, Variation
+from raytrain.config.vary_check import checked
 
 _MOST_SPLITS = 4000
 """Of the effective batch: at each proposal they are gone through, and each is a row of a plan."""
-_MOST_STEPS = 100_000
 _ALSO = "also."
-_VARIATION: TypeAdapter[Choice | Range] = TypeAdapter(Variation)
 
 
 def check_keys(source: Source) -> None:
@@ -47,12 +46,18 @@ def _undot(source: Source) -> None:
 def check_space(source: Source, space: SearchSpace | None, *, baseline: Baseline) -> SearchSpace | None:
     """The space in the types of the keys it varies. Noted is each fault that the schema of search spaces alone cannot
     see; `space` is None where that schema refused it."""
-    vary = {key: _checked(source, key, form, baseline) for key, form in _vary(source).items() if key in baseline_keys()}
+    vary = {
+        key: checked(source, key, form, vary=_vary(source), baseline=baseline)
+        for key, form in _vary(source).items()
+        if key in baseline_keys()
+    }
     if space is None:
         return None
     _check_rungs(source, space)
     if not source.problems:
         space = space.model_copy(update={"vary": vary})
+        check_branches(source, space, baseline)
+    if not source.problems:
         _check_splits(source, space, baseline)
         _check_rates(source, space, baseline)
     if not source.problems:
@@ -75,16 +80,26 @@ def _check_rates(source: Source, space: SearchSpace, baseline: Baseline) -> None
 
 
 def _values_of(variation: Variation) -> list[Scalar]:
-    return list(variation.values) if isinstance(variation, Choice) else []
+    parts = (part for _, part in drawn_in("", variation))
+    return [value for part in parts if isinstance(part, Choice) for value in part.values]
 
 
 def baseline_keys() -> list[str]:
-    """Every key that may vary, as `section.key`."""
-    return [f"{section}.{key}" for section in Baseline.model_fields for key in _keys_of(section)]
+    """Every key that may vary, as `section.key`, or `section.key.key` below a section within one."""
+    return [key for section in Baseline.model_fields for key in _keys_below(section)]
+
+
+def _keys_below(section: str) -> list[str]:
+    """The keys of a section and of those in it, each whole."""
+    found = []
+    for key in _keys_of(section):
+        whole = f"{section}.{key}"
+        found += _keys_below(whole) or [whole]
+    return found
 
 
 def _keys_of(section: str) -> list[str]:
-    return known_keys(Baseline, (section,)) or []
+    return known_keys(Baseline, tuple(section.split("."))) or []
 
 
 def _vary(source: Source) -> dict[str, Any]:
@@ -104,74 +119,6 @@ def _no_such_key(key: str) -> str:
         return unknown_key(name, _keys_of(section))
     hint = f"did you mean {elsewhere[0]!r}?" if elsewhere else did_you_mean(key, keys)
     return f"unknown key of a baseline; {hint or 'write section.key, as in training.batch_size'}"
-
-
-def _checked(source: Source, key: str, written: Any, baseline: Baseline) -> Choice | Range | None:
-    try:
-        variation = _VARIATION.validate_python(written)
-    except ValidationError:
-        return None  # the validation of the whole space says why
-    if isinstance(variation, Choice):
-        return _check_choice(source, key, variation, baseline)
-    return _check_range(source, key, variation, baseline)
-
-
-def _check_choice(source: Source, key: str, choice: Choice, baseline: Baseline) -> Choice:
-    values: list[Scalar] = []
-    seen: set[Scalar] = set()
-    for n, value in enumerate(choice.values):
-        faults, value = _in_place(baseline, key, value)
-        if not faults and value in seen:
-            faults = [f"{shown_value(value)} is listed twice"]
-        source.note(("vary", key, "values", n), *faults)
-        seen.add(value)
-        values.append(value)
-    return choice.model_copy(update={"values": values})
-
-
-def _check_range(source: Source, key: str, drawn: Range, baseline: Baseline) -> Range:
-    at = ("vary", key)
-    section, name = key.split(".")
-    kinds = alternatives(type(getattr(baseline, section)).model_fields[name].annotation)
-    if int not in kinds and float not in kinds:
-        source.note(at, "a range needs a key of numbers; list its values instead")
-        return drawn
-    faults_of_low, low = _in_place(baseline, key, drawn.low)
-    faults_of_high, high = _in_place(baseline, key, drawn.high)
-    source.note((*at, "low"), *faults_of_low)
-    source.note((*at, "high"), *faults_of_high)
-    step = drawn.step
-    if step is not None and int in kinds and not isinstance(step, int):
-        source.note((*at, "step"), f"must be a whole number like the key's values, got {shown_value(step)}")
-    elif step is not None and not (faults_of_low or faults_of_high):
-        source.note((*at, "step"), *_faults_of_step(low, high, step))
-    if step is not None and int not in kinds:
-        step = float(step)
-    return drawn.model_copy(update={"low": low, "high": high, "step": step})
-
-
-def _faults_of_step(low: float, high: float, step: float) -> list[str]:
-    try:
-        steps = (high - low) / step
-    except OverflowError:  # more than a float can tell
-        steps = math.inf
-    if not math.isfinite(steps) or abs(steps - round(steps)) >= 1e-6 or (round(steps) == 0 and low != high):
-        told = shown_value(step)
-        return [f"steps of {told} from {low} do not reach {high}; both ends must be reachable"]
-    if round(steps) >= _MOST_STEPS:
-        return [f"{steps:.0f} steps are too many; leave it out, or make it larger"]
-    return []
-
-
-def _in_place(baseline: Baseline, key: str, value: Any) -> tuple[list[str], Any]:
-    """What the baseline's schema has against this value for the key, and the value in the key's own type."""
-    section, name = key.split(".")
-    before = getattr(baseline, section)
-    values = dict(before) | {name: value}
-    try:
-        return [], getattr(before.model_validate(values), name)
-    except ValidationError as error:
-        return [problem.message for problem in explain(error, Source.named(values, ""), type(before))], value
 
 
 def _check_rungs(source: Source, space: SearchSpace) -> None:

@@ -152,7 +152,7 @@ def _reliefs(config: Baseline, longest: Longest) -> Iterator[Sample]:
     window_s = step_shape(config, longest).window_s
     for shorter in (shorter for shorter in _SHORTER_WINDOWS_S if shorter < window_s):
         yield {"audio.window": "fitted", "audio.max_window_s": shorter}
-    if not config.model.freeze_encoder:
+    if config.model.adapter is None and not config.model.freeze_encoder:
         yield {"model.freeze_encoder": True}
     if config.training.batch_size > 1:
         yield {"training.batch_size": config.training.batch_size // 2}

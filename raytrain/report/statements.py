@@ -5,8 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeGuard
 
 from raytrain.config.baseline import Data
+from raytrain.config.branches import branch_of, drawn_of
 from raytrain.config.languages import language_name, normaliser_of
-from raytrain.config.space import Choice, Variation
+from raytrain.config.space import Choice, Range
 from raytrain.report.edits import number_edits
 from raytrain.report.table import product_text
 from raytrain.results.choose import peak_memory_gib
@@ -16,7 +17,7 @@ from raytrain.results.records import Outcome, TrialRecord, also_at
 from raytrain.results.study_results import StudyResults
 from raytrain.results.transcripts import Scored, counts
 from raytrain.results.word_errors import WordErrors
-from raytrain.results.wording import NOTHING, duration_text, key_name, number_text, short, signed
+from raytrain.results.wording import NOTHING, duration_text, key_name, number_text, short, signed, trained_text
 
 
 class Fact(NamedTuple):
@@ -40,6 +41,7 @@ def facts(study: StudyResults) -> list[Fact]:
     found = [
         Fact("batch × accumulation = effective", *map(product_text, both)),
         Fact("learning rate", *(short(one.config.training.learning_rate) for one in both)),
+        *([Fact("trained", *(trained_text(one.config) for one in both))] if _adapted(both) else []),
         _measured(rate, *(one.eval_wer for one in both), digits=3),
         *([_measured("CER", *(one.eval_cer for one in both), digits=3)] if rate != "CER" else []),
         *(
@@ -110,7 +112,9 @@ def warnings(study: StudyResults) -> list[str]:
     """What a reader should doubt: a best value at the edge of its range, trials lost, a limit that nobody measured."""
     sample = {} if study.best is None else study.best.sample
     missed = [name for name, by in (study.baseline.over if study.baseline else {}).items() if by > 0]
-    found = [_at_edge(key, value, study.vary[key]) for key, value in sample.items() if key in study.vary]
+    branch = branch_of(study.best.config if study.best else study.description.baseline)
+    drawn = {key: part for key, asked in study.vary.items() if (part := drawn_of(key, asked, branch)) is not None}
+    found = [_at_edge(key, value, drawn[key]) for key, value in sample.items() if key in drawn]
     for outcome, fact in (
         (Outcome.FAILED, "failed by a fault, not by their values; see reasons."),
         (Outcome.OUT_OF_MEMORY, "ran out of memory; a smaller limit proposes fewer such."),
@@ -192,7 +196,7 @@ def _measured(name: str, best: float | None, baseline: float | None, *, digits: 
     return Fact(name, number_text(best, digits), number_text(baseline, digits), difference)
 
 
-def _at_edge(key: str, value: Any, allowed: Variation) -> str | None:
+def _at_edge(key: str, value: Any, allowed: Choice | Range) -> str | None:
     """A sentence where the best value is the lowest or highest that could be drawn."""
     if not _is_number(value):
         return None
@@ -211,6 +215,10 @@ def _at_edge(key: str, value: Any, allowed: Variation) -> str | None:
     end = "upper" if value >= ends[1] else "lower" if value <= ends[0] and not bottom else None
     where = f"is at the {end} end of its range, {short(low)} to {short(high)}: widen it."
     return None if end is None else f"The best {key_name(key)}, {short(value)}, {where}"
+
+
+def _adapted(records: Iterable[TrialRecord]) -> bool:
+    return any(record.config.model.adapter is not None for record in records)
 
 
 def _manifests(data: Data) -> str:

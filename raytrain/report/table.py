@@ -12,7 +12,7 @@ from raytrain.config.constants import AGE_BUCKETS
 from raytrain.results.choose import peak_memory_gib
 from raytrain.results.records import TrialRecord
 from raytrain.results.study_results import StudyResults
-from raytrain.results.wording import number_text, short, split_text
+from raytrain.results.wording import number_text, short, split_text, trained_text
 from raytrain.terminal import printable
 
 _HEADINGS = ("trial", "batch × accumulation = effective", "learning rate")
@@ -80,8 +80,14 @@ def table_of(
 ) -> TrialTable:
     """A table of these trials: which each is and what it was trained with, then the cells under these headings."""
     marks = [", ".join(study.roles(record)) for record in records]
-    rows = [[*_first_cells(record, mark), *cells(record)] for record, mark in zip(records, marks, strict=True)]
-    return TrialTable(headings=[*_HEADINGS, *headings], rows=rows, marks=marks)
+    # In a study that trains all weights in every trial it says nothing.
+    adapted = any(record.config.model.adapter is not None for record in records)
+    trained = [[Cell(text=trained_text(record.config))] if adapted else [] for record in records]
+    rows = [
+        [*_first_cells(record, mark), *told, *cells(record)]
+        for record, mark, told in zip(records, marks, trained, strict=True)
+    ]
+    return TrialTable(headings=[*_HEADINGS, *(["trained"] if adapted else []), *headings], rows=rows, marks=marks)
 
 
 def _first_cells(record: TrialRecord, mark: str) -> list[Cell]:

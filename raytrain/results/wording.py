@@ -9,14 +9,18 @@ from raytrain.results.records import TrialRecord
 
 NOTHING = "–"
 _ENDS_S = (0.0, 2.0, 4.0, 8.0, 15.0, 30.0, math.inf)
+_TRAINED = tuple(f"model.adapter.{key}" for key in ("kind", "rank", "targets", "where", "dora"))
+"""What is told in one word or two of what is trained."""
 _SPLIT = ("training.batch_size", "training.gradient_accumulation_steps", "training.learning_rate")
 
 
 def label(record: TrialRecord) -> str:
     """A configuration in a reader's words: batch 8 × 5, lr 1.6e-5, and what else was sampled."""
-    others = [f"{key_name(key)} {value_text(value)}" for key, value in record.sample.items() if key not in _SPLIT]
+    told = (*_SPLIT, *_TRAINED)
+    others = [f"{key_name(key)} {value_text(value)}" for key, value in record.sample.items() if key not in told]
     rate = short(record.config.training.learning_rate)
-    return ", ".join([f"batch {split_text(record.config)}", f"lr {rate}", *others])
+    trained = [trained_text(record.config)] if any(key in record.sample for key in _TRAINED) else []
+    return ", ".join([f"batch {split_text(record.config)}", f"lr {rate}", *trained, *others])
 
 
 def trial_title(record: TrialRecord) -> str:
@@ -57,9 +61,19 @@ def split_text(config: Baseline) -> str:
     return " × ".join(map(str, factors))
 
 
+def trained_text(config: Baseline) -> str:
+    """What is trained: full, or an adapter in short, as lora 16, attention or lora 8, all, decoder."""
+    adapter = config.model.adapter
+    if adapter is None:
+        return "full"
+    where = [] if adapter.where == "both" else [adapter.where]
+    return ", ".join([f"{'dora' if adapter.dora else adapter.kind} {adapter.rank}", adapter.targets, *where])
+
+
 def key_name(key: str) -> str:
-    """A dotted key in words: training.batch_size reads as batch size."""
-    return key.rpartition(".")[2].replace("gradient_accumulation_steps", "accumulation").replace("_", " ")
+    """A dotted key in words: training.batch_size reads as batch size, model.adapter.rank as adapter rank."""
+    _, *names = key.removesuffix(".kind").split(".")
+    return " ".join(names or [key]).replace("gradient_accumulation_steps", "accumulation").replace("_", " ")
 
 
 def duration_text(seconds: float) -> str:

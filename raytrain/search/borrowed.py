@@ -15,6 +15,7 @@ from typing import Any
 from optuna.trial import TrialState
 
 from raytrain.config.baseline import FACTORS, Baseline
+from raytrain.config.branches import RATE, branch_of, branches_drawn, drawn_of, rate_about
 from raytrain.config.derived import scaled_learning_rate
 from raytrain.config.space import Scalar, SearchSpace
 from raytrain.errors import InputError
@@ -22,7 +23,6 @@ from raytrain.files import read_as, write_json
 from raytrain.results.description import Description, read_description
 from raytrain.results.ledger import Ledger
 from raytrain.results.records import Outcome, TrialRecord
-from raytrain.search.coordinates import RATE
 from raytrain.search.encoding import Tried
 from raytrain.search.objectives import objective_of
 
@@ -42,7 +42,7 @@ class BorrowedTrial:
     size: float
     """Its effective batch."""
     others: dict[str, Scalar]
-    """Its value of every key that varies here and is no factor of the effective batch."""
+    """Its value of every key that varies here, is there in its branch, and is no factor of the effective batch."""
     objective: float
 
 
@@ -122,7 +122,8 @@ def _borrowed(folder: Path, baseline: Baseline, space: SearchSpace, data_sha256:
         other_corpus=corpus is None or corpus != data_sha256,
         other_variant=None if variant == baseline.model.variant else variant,
     )
-    records = [one for one in Ledger(folder).read() if _teaches(one)]
+    branches = branches_drawn(space.vary, baseline)
+    records = [one for one in Ledger(folder).read() if _teaches(one) and branch_of(one.config) in branches]
     records.sort(key=objective_of)
     some = sorted(records[:_MOST], key=lambda one: one.number)
     trials = [_trial(one, description, baseline, space) for one in some]
@@ -136,11 +137,16 @@ def _teaches(record: TrialRecord) -> bool:
 
 
 def _trial(record: TrialRecord, theirs: Description, baseline: Baseline, space: SearchSpace) -> BorrowedTrial:
-    others: dict[str, Any] = {key: record.config.value_at(key) for key in space.vary if key not in FACTORS}
+    branch = branch_of(record.config)
+    others: dict[str, Any] = {
+        key: record.config.value_at(key)
+        for key, asked in space.vary.items()
+        if key not in FACTORS and drawn_of(key, asked, branch) is not None
+    }
     if RATE in others:
         # Another variant has another best rate: what carries over is how far it lies from that variant's own.
         if theirs.baseline.model.variant != baseline.model.variant:
-            others[RATE] *= baseline.training.learning_rate / theirs.baseline.training.learning_rate
+            others[RATE] *= rate_about(baseline, branch) / rate_about(theirs.baseline, branch)
         # Here a drawn rate is still scaled by the effective batch.
         others[RATE] /= scaled_learning_rate(
             1.0,

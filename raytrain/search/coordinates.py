@@ -3,6 +3,9 @@
 The best learning rate moves with the effective batch, by about its square root under Adam. So a point has the rate
 relative to that valley, and along the valley the size, both as natural logarithms from the baseline's. Every other key
 has its place in its range, or where its values have no order a column each.
+
+Where a study chooses between full and adapter fine-tuning, a rate is relative to that of its own branch, and a key that
+a sample does not have has no place: NaN.
 """
 
 import math
@@ -13,9 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from raytrain.config.branches import ADAPTER_KIND, RATE
 from raytrain.search.axes import Axes, Axis, Listed, Sample
 
-RATE = "training.learning_rate"
 VALLEY_SLOPE = 0.5
 """By which power of the effective batch the best rate grows."""
 _FOLLOWED = {"none": 0.0, "sqrt": 0.5, "linear": 1.0}
@@ -31,6 +34,11 @@ class Column:
     key: str
     in_valley: bool
 
+    @property
+    def is_branch(self) -> bool:
+        """Whether it tells full from adapter fine-tuning."""
+        return self.key == ADAPTER_KIND
+
 
 class Coordinates:
     """Turns samples of one study into points."""
@@ -40,12 +48,13 @@ class Coordinates:
         self._axes = axes
         self._size = float(axes.effective_batch_size(axes.baseline_sample)) if axes.factors else 1.0
         self._slope = VALLEY_SLOPE - _FOLLOWED[learning_rate_scaling] if axes.factors else 0.0
-        self._rate = next((axis for axis in axes.others if axis.key == RATE and _is_numeric(axis)), None)
-        self._rest = [axis for axis in axes.others if axis is not self._rate]
-        columns = [Column(RATE, True)] if self._rate is not None else []
+        rates = [axis for axis in axes.others if axis.key == RATE and _is_numeric(axis)]
+        self._has_rate = bool(rates)
+        self._rest = [axis for axis in axes.others if axis not in rates]
+        columns = [Column(RATE, True)] if self._has_rate else []
         columns += [Column("effective_batch_size", True)] if axes.factors else []
         for axis in self._rest:
-            columns += [Column(axis.key, False)] * (1 if _is_numeric(axis) else len(_values(axis)))
+            columns += [Column(axis.name, False)] * (1 if _is_numeric(axis) else len(_values(axis)))
         self.columns: Sequence[Column] = columns
 
     def of_samples(self, samples: Sequence[Sample]) -> Points:
@@ -60,13 +69,17 @@ class Coordinates:
     def _row(self, size: float, values: Mapping[str, Any]) -> list[float]:
         row: list[float] = []
         along = math.log(size / self._size) if self._axes.factors else 0.0
-        if self._rate is not None:
-            baseline: Any = self._axes.baseline_sample[RATE]
-            row.append(math.log(max(values[RATE], 1e-12) / max(baseline, 1e-12)) - self._slope * along)
+        branch = self._axes.branch(values)
+        if self._has_rate:
+            about = self._axes.rate_about(branch)
+            row.append(math.log(max(values[RATE], 1e-12) / max(about, 1e-12)) - self._slope * along)
         if self._axes.factors:
             row.append(along)
         for axis in self._rest:
-            row += _places(axis, values[axis.key])
+            if axis.branch in (None, branch) and axis.key in values:
+                row += _places(axis, values[axis.key])
+            else:
+                row += [math.nan] * (1 if _is_numeric(axis) else len(_values(axis)))
         return row
 
 

@@ -1,13 +1,14 @@
 """A study in its sampler's terms: axes and what was tried in; what to draw, and trials as Optuna keeps them, out."""
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from raytrain.config.branches import ADAPTER_KIND, Branch
 from raytrain.search.axes import MICRO_BATCH, Axes, Axis, Listed, Sample
 
 _SIZE, _MICRO = "effective_batch_size", "micro_batch_size"
@@ -39,9 +40,10 @@ class Wanted:
     others: Sample
 
 
-def distributions(axes: Axes, *, is_pareto: bool) -> dict[str, BaseDistribution]:
-    """What the sampler draws, by name: a value on each axis, and of the effective batch its size, split afterwards."""
-    found = {axis.key: _distribution(axis) for axis in axes.others}
+def distributions(axes: Axes, branch: Branch, *, is_pareto: bool) -> dict[str, BaseDistribution]:
+    """What the sampler draws in a branch, by name: a value on each axis, and of the effective batch its size, split
+    afterwards. Which branch it is comes first, where that is drawn."""
+    found = {axis.name: _distribution(axis) for axis in axes.others_in(branch)}
     if axes.factors:
         found[_SIZE] = FloatDistribution(*axes.smallest_and_largest, log=True)
     if is_pareto and axes.micro_batches:  # memory and time depend on the split
@@ -49,24 +51,39 @@ def distributions(axes: Axes, *, is_pareto: bool) -> dict[str, BaseDistribution]
     return found
 
 
+def drawn_one_by_one(axes: Axes, draw: Callable[[str, BaseDistribution], Any], *, is_pareto: bool) -> dict[str, Any]:
+    """What a sampler draws when it is asked for one name after the other, as the branch that it drew has them."""
+    drawn: dict[str, Any] = {}
+    kinds = next((axis for axis in axes.others if axis.key == ADAPTER_KIND), None)
+    if kinds is not None:
+        drawn[kinds.name] = draw(kinds.name, _distribution(kinds))
+    for name, distribution in distributions(axes, axes.branch(drawn), is_pareto=is_pareto).items():
+        if name not in drawn:
+            drawn[name] = draw(name, distribution)
+    return drawn
+
+
 def decoded(axes: Axes, drawn: Mapping[str, Any]) -> Wanted:
     """What the sampler drew, in the baseline's own terms."""
     return Wanted(
         size=drawn.get(_SIZE, axes.smallest_and_largest[0]),
         micro_batch=drawn.get(_MICRO),
-        others={axis.key: _value(axis, drawn[axis.key]) for axis in axes.others},
+        others={axis.key: _value(axis, drawn[axis.name]) for axis in axes.others_in(axes.branch(drawn))},
     )
 
 
 def encoded(axes: Axes, one: Tried, *, is_pareto: bool, system_attrs: dict[str, Any]) -> FrozenTrial:
     """What was tried, in the sampler's terms. It lacks a key whose list the value is not in: only the baseline's may
     lie outside, and of that key it then teaches nothing."""
-    codes = {axis.key: _code(axis, one.sample[axis.key]) for axis in axes.others}
+    branch = axes.branch(one.sample)
+    codes = {axis.name: _code(axis, one.sample[axis.key]) for axis in axes.others_in(branch) if axis.key in one.sample}
     codes |= {_SIZE: axes.effective_batch_size(one.sample), _MICRO: one.sample.get(MICRO_BATCH)}
     params: dict[str, Any] = {}
     known: dict[str, BaseDistribution] = {}
-    for name, distribution in distributions(axes, is_pareto=is_pareto).items():
-        code: Any = codes[name]
+    for name, distribution in distributions(axes, branch, is_pareto=is_pareto).items():
+        code: Any = codes.get(name)
+        if name not in codes:
+            continue
         if isinstance(distribution, FloatDistribution | IntDistribution):
             code = min(max(code, distribution.low), distribution.high)
         elif isinstance(distribution, CategoricalDistribution) and code not in distribution.choices:

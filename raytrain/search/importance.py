@@ -7,7 +7,8 @@ from typing import Any
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from raytrain.config.space import Choice, Variation
+from raytrain.config.branches import drawn_in, is_of_adapter
+from raytrain.config.space import Choice, Range, Variation
 from raytrain.files import write_json
 from raytrain.results.choose import ranked_trials
 from raytrain.results.description import read_description
@@ -25,7 +26,9 @@ def write_importance(folder: Path) -> dict[str, float]:
     completed = [one for one in ranked_trials(Ledger(folder).read()) if one.inherited_from is None]
     completed.sort(key=lambda one: one.number)
     vary = {} if space is None else space.vary
-    keys = [key for key in vary if len({str(one.config.value_at(key)) for one in completed}) > 1]
+    # Of a key that is not there in some trials, as an adapter's rank, no share can be told beside the others'.
+    everywhere = [key for key in vary if not any(_is_missing(key, one) for one in completed)]
+    keys = [key for key in everywhere if len({str(one.config.value_at(key)) for one in completed}) > 1]
     path = folder / "importance.json"
     if len(completed) < FEWEST_TRIALS or not keys:
         path.unlink(missing_ok=True)
@@ -37,6 +40,10 @@ def write_importance(folder: Path) -> dict[str, float]:
     rounded = {key: round(float(share), 4) for key, share in shares.items()}
     write_json(path, rounded)
     return rounded
+
+
+def _is_missing(key: str, record: TrialRecord) -> bool:
+    return is_of_adapter(key) and record.config.model.adapter is None
 
 
 def _as_optuna(vary: Mapping[str, Variation], completed: list[TrialRecord]) -> optuna.Study:
@@ -54,8 +61,11 @@ def _as_optuna(vary: Mapping[str, Variation], completed: list[TrialRecord]) -> o
 
 def _distribution(allowed: Variation, seen: list[Any]) -> BaseDistribution:
     """A key's range as given, widened to what was trained: the baseline may lie outside the space."""
-    if isinstance(allowed, Choice):
-        return CategoricalDistribution(list(dict.fromkeys([*allowed.values, *seen])))
-    low, high = min(allowed.low, *seen), max(allowed.high, *seen)
+    parts = [part for _, part in drawn_in("", allowed)]
+    ranges = [part for part in parts if isinstance(part, Range)]
+    if len(ranges) < len(parts):
+        listed = [value for part in parts if isinstance(part, Choice) for value in part.values]
+        return CategoricalDistribution(list(dict.fromkeys([*listed, *seen])))
+    low, high = min(*(one.low for one in ranges), *seen), max(*(one.high for one in ranges), *seen)
     kind = IntDistribution if all(isinstance(value, int) for value in (low, high, *seen)) else FloatDistribution
-    return kind(low, high, log=allowed.log)
+    return kind(low, high, log=all(one.log for one in ranges))

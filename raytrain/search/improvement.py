@@ -5,15 +5,16 @@ counted as no gain.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from raytrain.config.branches import ADAPTER_KIND, RATE, Branch
 from raytrain.search.axes import MICRO_BATCH, Axes, Axis, Listed, Sample
-from raytrain.search.coordinates import RATE, Points
+from raytrain.search.coordinates import Points
 from raytrain.search.encoding import Wanted
 from raytrain.search.knowledge import Knowledge
 from raytrain.search.posterior import Posterior, below
@@ -28,6 +29,8 @@ _KEPT = 0.7
 """The chance that a candidate near a sample keeps its value of a key that is not the rate."""
 _APART = 0.2
 """Distance at which samples that are trained at the same time hardly hinder one another: a fifth of a rate."""
+_ELSEWHERE = 10.0
+"""Where a point is taken to lie in a key that it does not have, as it is seen from one that has it: far off."""
 _JUDGED = 8
 """Whole samples that are compared where a limit was missed before: whether they keep it depends on their splits."""
 
@@ -67,8 +70,9 @@ def _gains(known: Knowledge, points: Points) -> NDArray[np.floating[Any]]:
     gains = _augmented(known.posterior, known.best, points)
     if known.alone is not None:
         gains *= _augmented(known.alone, known.best, points)
-    for one in known.running:
-        gains *= 1 - np.exp(-0.5 * ((points - one) ** 2).sum(axis=1) / _APART**2)
+    everywhere, running = (np.nan_to_num(some, nan=_ELSEWHERE) for some in (points, known.running))
+    for one in running:
+        gains *= 1 - np.exp(-0.5 * ((everywhere - one) ** 2).sum(axis=1) / _APART**2)
     return gains
 
 
@@ -83,26 +87,52 @@ def _augmented(posterior: Posterior, best: float, points: Points) -> NDArray[np.
 
 def candidates(axes: Axes, known: Knowledge, splits: Splits, *, random: np.random.Generator) -> list[Wanted]:
     """Samples of effective batches that fit, each once: drawn evenly, and about the best so far."""
-    about = known.at_best[0] if known.at_best else axes.baseline_sample
-    sizes = splits.sizes(others_of(about))
+    by_branch = {branch: splits.sizes(_typical(axes, known, branch)) for branch in axes.branches}
+    sizes = {branch: fitting for branch, fitting in by_branch.items() if fitting}
     if not sizes:
         return []
-    found = [_anywhere(axes, sizes, random) for _ in range(_ANYWHERE)]
+    branches = list(sizes)
+    found = [_anywhere(axes, sizes, branches[place % len(branches)], random) for place in range(_ANYWHERE)]
     for place in range(_NEARBY if known.at_best else 0):
         about = known.at_best[place % min(_AROUND, len(known.at_best))]
-        found.append(_nearby(axes, sizes, about, _NEAR[place % len(_NEAR)], random))
+        if axes.branch(about) in sizes:
+            found.append(_nearby(axes, sizes[axes.branch(about)], about, _NEAR[place % len(_NEAR)], random))
     return list({(one.size, *one.others.values()): one for one in found}.values())
 
 
-def _anywhere(axes: Axes, sizes: Sequence[float], random: np.random.Generator) -> Wanted:
-    others: Sample = {axis.key: _at(axis, random.random()) for axis in axes.others}
-    return Wanted(size=sizes[int(random.integers(len(sizes)))], micro_batch=None, others=others)
+def _typical(axes: Axes, known: Knowledge, branch: Branch) -> Sample:
+    """Values in a branch by which it is judged what fits there: the best so far, the baseline's, or the middle ones."""
+    for about in (*known.at_best, axes.baseline_sample):
+        if axes.branch(about) == branch:
+            return others_of(about)
+    return {axis.key: _at(axis, 0.5) for axis in axes.others_in(branch)} | _kind(axes, branch)
+
+
+def _kind(axes: Axes, branch: Branch) -> Sample:
+    """What says in a sample that it lies in this branch."""
+    kinds = next((axis for axis in axes.others if axis.key == ADAPTER_KIND), None)
+    if not isinstance(kinds, Listed):
+        return {}
+    return {ADAPTER_KIND: next(kind for kind in kinds.values if axes.branch({ADAPTER_KIND: kind}) == branch)}
+
+
+def _anywhere(
+    axes: Axes, sizes: Mapping[Branch, Sequence[float]], branch: Branch, random: np.random.Generator
+) -> Wanted:
+    others: Sample = {axis.key: _at(axis, random.random()) for axis in axes.others_in(branch)} | _kind(axes, branch)
+    some = sizes[branch]
+    return Wanted(size=some[int(random.integers(len(some)))], micro_batch=None, others=others)
 
 
 def _nearby(axes: Axes, sizes: Sequence[float], about: Sample, near: float, random: np.random.Generator) -> Wanted:
+    """About a sample, in its branch: another branch has other keys, and a rate of another size."""
     others: Sample = {}
-    for axis in axes.others:
-        keeps = len(axes.others) > 1 and random.random() < _KEPT and axis.key != RATE
+    drawn = axes.others_in(axes.branch(about))
+    for axis in drawn:
+        keeps = len(drawn) > 1 and random.random() < _KEPT and axis.key != RATE
+        if axis.key == ADAPTER_KIND:
+            others[axis.key] = about[axis.key]
+            continue
         place = _place(axis, about[axis.key])
         if keeps and place is not None:
             others[axis.key] = _at(axis, place)

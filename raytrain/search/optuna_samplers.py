@@ -3,16 +3,18 @@
 import math
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import Literal, assert_never
+from functools import partial
+from typing import Any, Literal, assert_never
 
 import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from raytrain.config.space import Search
 from raytrain.results.choose import MEASURES
 from raytrain.search.axes import Axes
-from raytrain.search.encoding import Tried, Wanted, decoded, distributions, encoded
+from raytrain.search.encoding import Tried, Wanted, decoded, distributions, drawn_one_by_one, encoded
 
 OptunaSampler = Literal["tpe", "random", "nsga2"]
 _RANDOM_FIRST = 5
@@ -31,11 +33,23 @@ def drawn(axes: Axes, told: Sequence[Tried], *, search: Search, sampler: OptunaS
         directions=[StudyDirection.MINIMIZE] * (len(MEASURES) if search.is_pareto else 1),
     )
     study.add_trials(_history(axes, told, is_pareto=search.is_pareto, takes_over=sampler == "nsga2"))
-    allowed = distributions(axes, is_pareto=search.is_pareto)
     while True:
-        trial = study.ask(allowed)
-        yield decoded(axes, trial.params)
+        trial = study.ask()
+        yield decoded(axes, drawn_one_by_one(axes, partial(suggested, trial), is_pareto=search.is_pareto))
         study.tell(trial, state=TrialState.FAIL)
+
+
+def suggested(trial: optuna.Trial, name: str, allowed: BaseDistribution) -> Any:
+    """What a trial of Optuna's is given under this name."""
+    match allowed:
+        case CategoricalDistribution(choices=choices):
+            return trial.suggest_categorical(name, choices)
+        case IntDistribution(low=low, high=high, log=log):
+            return trial.suggest_int(name, low, high, log=log)
+        case FloatDistribution(low=low, high=high, log=log):
+            return trial.suggest_float(name, low, high, log=log)
+        case unknown:
+            raise TypeError(unknown)
 
 
 def _history(axes: Axes, told: Sequence[Tried], *, is_pareto: bool, takes_over: bool) -> list[FrozenTrial]:
@@ -44,12 +58,12 @@ def _history(axes: Axes, told: Sequence[Tried], *, is_pareto: bool, takes_over: 
     NSGA-II reads a trial's generation from an attribute that it wrote as it drew the trial. Here nothing is left of
     that, so generations are counted out anew: the completed trials in their order, a population at a time.
     """
-    num_keys = len(distributions(axes, is_pareto=is_pareto))
     trials, completed = [], 0
     for one in told:
         generation = {_GENERATION: completed // _POPULATION}
         trial = encoded(axes, one, is_pareto=is_pareto, system_attrs=generation)
-        if takes_over and len(trial.params) < num_keys:
+        whole = distributions(axes, axes.branch(one.sample), is_pareto=is_pareto)
+        if takes_over and trial.distributions.keys() != whole.keys():
             continue
         trials.append(trial)
         completed += one.state == TrialState.COMPLETE

@@ -6,7 +6,7 @@ Where the file is missing, damaged or shows another study it is made anew. A fau
 import logging
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -19,7 +19,7 @@ from sqlalchemy import URL
 from sqlalchemy.exc import SQLAlchemyError
 
 from raytrain.results.choose import MEASURES, measure_names
-from raytrain.search.axes import Axes, Listed
+from raytrain.search.axes import Axes, Axis, Listed, Sample, ends_of
 from raytrain.study.history import Begun, History, state_of
 
 log = logging.getLogger("raytrain")
@@ -125,8 +125,10 @@ class Projection:
 
     def _as_optuna(self, trial: Begun | None) -> FrozenTrial:
         """A whole trial, as it is now."""
+        params = self._params(trial)
+        known = {key: self._distributions[key] for key in params}
         if trial is None:
-            return create_trial(state=TrialState.FAIL, params=self._params(trial), distributions=self._distributions)
+            return create_trial(state=TrialState.FAIL, params=params, distributions=known)
         record, values = trial.record, self._values(trial)
         if _state(trial) == TrialState.PRUNED and trial.objectives and not self._history.is_pareto:
             values = [trial.objectives[max(trial.objectives)]]  # as `tell` enters it
@@ -136,8 +138,8 @@ class Projection:
         return create_trial(
             state=_state(trial),
             values=values,
-            params=self._params(trial),
-            distributions=self._distributions,
+            params=params,
+            distributions=known,
             user_attrs=attributes | ({_OUTCOME: str(record.outcome)} if record else {}),
             intermediate_values={} if self._history.is_pareto else dict(trial.objectives),
             constraints=self._history.constraints_of(record) if record else None,
@@ -145,7 +147,7 @@ class Projection:
 
     def _params(self, trial: Begun | None) -> dict[str, Any]:
         sample = self._history.axes.baseline_sample if trial is None else trial.sample
-        return {key: sample[key] for key in self._distributions}
+        return {key: sample[key] for key in self._distributions if key in sample}
 
     def _values(self, trial: Begun | None) -> list[float] | None:
         """What the sampler minimised, of a trial that ended with a fact about its sample."""
@@ -173,15 +175,20 @@ def _state(trial: Begun | None) -> TrialState:
 
 
 def _distributions(axes: Axes) -> dict[str, BaseDistribution]:
-    """Each key's range in the baseline's own terms, widened to hold the baseline."""
-    distributions: dict[str, BaseDistribution] = {}
+    """Each key's range in the baseline's own terms, of both branches where each has its own, widened to hold the
+    baseline."""
+    by_key: dict[str, list[Axis]] = {}
     for axis in axes.axes:
-        baseline: Any = axes.baseline_sample[axis.key]
-        if isinstance(axis, Listed) and not axis.ordered:
-            distributions[axis.key] = CategoricalDistribution(list(dict.fromkeys([*axis.values, baseline])))
-            continue
-        ends: list[Any] = [axis.values[0], axis.values[-1]] if isinstance(axis, Listed) else [axis.low, axis.high]
-        ends.append(baseline)
-        kind = IntDistribution if all(isinstance(end, int) for end in ends) else FloatDistribution
-        distributions[axis.key] = kind(min(ends), max(ends), log=axis.log)
-    return distributions
+        by_key.setdefault(axis.key, []).append(axis)
+    return {key: _distribution(of_key, axes.baseline_sample) for key, of_key in by_key.items()}
+
+
+def _distribution(axes: Sequence[Axis], baseline: Sample) -> BaseDistribution:
+    key = axes[0].key
+    own: list[Any] = [baseline[key]] if key in baseline else []
+    if any(isinstance(axis, Listed) and not axis.ordered for axis in axes):
+        listed = [value for axis in axes if isinstance(axis, Listed) for value in axis.values]
+        return CategoricalDistribution(list(dict.fromkeys([*listed, *own])))
+    ends = [end for axis in axes for end in ends_of(axis)] + own
+    kind = IntDistribution if all(isinstance(end, int) for end in ends) else FloatDistribution
+    return kind(min(ends), max(ends), log=all(axis.log for axis in axes))

@@ -47,12 +47,13 @@ class RunContent:
 def trial_run(
     study_name: str, trial_id: str, *, number: int, config: Baseline, space_name: str | None = None
 ) -> RunContent:
-    """One trial of a study; of its config the name shows how the batch is split, and the learning rate."""
-    training = config.training
+    """One trial of a study; of its config the name shows how the batch is split, the learning rate and any adapter."""
+    training, adapter = config.training, config.model.adapter
     split = f"{training.batch_size}x{training.gradient_accumulation_steps}"
+    trained = "" if adapter is None else f" {adapter.kind} {adapter.rank}"
     return RunContent(
         run_id=plain_name(f"{study_name}-{trial_id}"),
-        name=f"{trial_id} {split} lr {training.learning_rate:.2g}",
+        name=f"{trial_id} {split} lr {training.learning_rate:.2g}{trained}",
         group=_cut(study_name, _NAME_BYTES),
         job_type="trial",
         tags=_tags(config.model.variant, space_name, "baseline" if number == 0 else None),

@@ -4,14 +4,15 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from raytrain.config.space import Choice
+from raytrain.config.branches import drawn_in
+from raytrain.config.space import ByBranch, Choice, Range
 from raytrain.memory.buying import buys
 from raytrain.report.front import front_lines
 from raytrain.report.spent import spent_on, spent_sentence
 from raytrain.report.table import product_text
 from raytrain.results.records import TrialRecord
 from raytrain.results.study_results import StudyResults
-from raytrain.results.wording import short, split_text, value_text
+from raytrain.results.wording import short, split_text, trained_text, value_text
 from raytrain.search.finalists import further_seeds, judged_seeds
 from raytrain.study.history import History
 from raytrain.study.projection import database_url
@@ -26,13 +27,12 @@ def announce(study: Study, *, sweep: str | None) -> None:
     say(
         f"baseline   {name}: whisper-{baseline.model.variant}, {split_text(baseline)} = "
         f"{baseline.effective_batch_size()}, learning rate {short(baseline.training.learning_rate)}"
+        f"{'' if baseline.model.adapter is None else ', ' + trained_text(baseline)}"
     )
     for key, drawn in space.vary.items():
-        if isinstance(drawn, Choice):
-            choices = ", ".join(map(value_text, drawn.values))
-        else:
-            choices = f"{value_text(drawn.low)} to {value_text(drawn.high)}"
-        say(f"vary       {key}: {choices}")
+        branches = {"full": ", full", "adapter": ", adapter"} if isinstance(drawn, ByBranch) else {}
+        for branch, part in drawn_in(key, drawn):
+            say(f"vary       {key}{branches.get(str(branch), '')}: {_choices(part)}")
     say(f"trials     {space.search.trials}, the baseline first; each at most {study.budget_examples} examples")
     again = further_seeds(space.search, baseline)
     if again:
@@ -53,14 +53,21 @@ def announce(study: Study, *, sweep: str | None) -> None:
         say(f"           {sweep}")
 
 
+def _choices(drawn: Choice | Range) -> str:
+    if isinstance(drawn, Choice):
+        return ", ".join(map(value_text, drawn.values))
+    return f"{value_text(drawn.low)} to {value_text(drawn.high)}"
+
+
 def trial_line(record: TrialRecord) -> str:
     """One trial as it ended."""
     wer = f"{record.config.model.rate()} {record.eval_wer:.4f}, " if record.eval_wer is not None else ""
     reason = f" ({record.reason})" if record.reason else ""
     again = f", {record.finalist_of} again with seed {record.seed}" if record.finalist_of is not None else ""
     rate = short(record.config.training.learning_rate)
+    adapter = "" if record.config.model.adapter is None else f", {trained_text(record.config)}"
     return (
-        f"trial {record.number}{again}: {product_text(record)}, learning rate {rate}: "
+        f"trial {record.number}{again}: {product_text(record)}, learning rate {rate}{adapter}: "
         f"{wer}{record.outcome}{reason} after {record.examples_seen} examples in {record.wall_s:.0f} s"
     )
 

@@ -12,14 +12,16 @@ import pytest
 
 from raytrain.benchmarks import learned, stopped
 from raytrain.benchmarks import reuse as equivalents
+from raytrain.benchmarks.branched_surfaces import BRANCH_RIVALS, branched_surfaces
 from raytrain.benchmarks.further_surfaces import further_surfaces
 from raytrain.benchmarks.reuse import LAWS
-from raytrain.benchmarks.rivals import RandomDraws
+from raytrain.benchmarks.rivals import OurSampler, RandomDraws
 from raytrain.benchmarks.searches import RIVALS, rehearse
 from raytrain.benchmarks.surfaces import ACCUMULATION, BATCH, RATE, Basin, Recorded, RehearsedCard, Surface, surfaces
 
 SURFACES = {surface.name: surface for surface in surfaces()}
 HELD_OUT = {surface.name: surface for surface in further_surfaces()}
+BRANCHED = {surface.name: surface for surface in branched_surfaces()}
 SEARCH = [sys.executable, "-m", "raytrain.bench", "search"]
 FIGURES = {
     "out_of_memory_median", "out_of_memory_max", "trials_to_2_percent_median", "hours_to_2_percent_median",
@@ -30,7 +32,7 @@ FIGURES = {
 def test_every_surface_starts_from_a_baseline_that_fits_whatever_the_factor() -> None:
     assert all(
         surface.predicted_gib(surface.axes.baseline_sample) * 1.20 * 1.02 <= surface.wall_gib
-        for surface in (SURFACES | HELD_OUT).values()
+        for surface in (SURFACES | HELD_OUT | BRANCHED).values()
     )
 
 
@@ -110,9 +112,36 @@ def test_the_door_writes_what_reuse_saves(tmp_path: Path) -> None:
     assert printed["laws"].keys() == printed["held"].keys() == LAWS.keys()
 
 
+def test_the_door_writes_how_soon_the_better_of_two_branches_is_found(tmp_path: Path) -> None:
+    printed = written(tmp_path, "branches")["branches"]
+    assert printed["surfaces"].keys() == printed["no_slower_than_stock_optuna"].keys() == BRANCHED.keys()
+    assert {frozenset(of_rivals) for of_rivals in printed["surfaces"].values()} == {frozenset(BRANCH_RIVALS)}
+
+
+@pytest.mark.parametrize(("name", "kind"), [("adapter_is_better", "lora"), ("full_is_better", None)])
+def test_the_better_branch_is_found_whichever_it_is(name: str, kind: str | None) -> None:
+    surface = BRANCHED[name]
+    searcher = OurSampler(surface, seed=1, trials=24)
+    card, wers = RehearsedCard(surface, seed=1), {}
+    for number in range(24):
+        sample = searcher.suggest(number)
+        assert sample is not None
+        ended = card.train(number, sample)
+        searcher.learn(number, sample, ended)
+        wers[surface.true_wer(sample)] = sample["model.adapter.kind"]
+    assert wers[min(wers)] == kind
+    assert min(wers) <= 1.02 * card.best_wer
+    assert len(set(wers.values())) == 2
+
+
+def test_the_best_of_two_branches_is_the_lower_of_both_as_it_was_set() -> None:
+    lowest = {name: RehearsedCard(surface, seed=0).best_wer for name, surface in BRANCHED.items()}
+    assert lowest == pytest.approx(dict.fromkeys(BRANCHED, 0.0911), rel=2e-3)
+
+
 def lowest_factor(surface: Surface) -> float:
-    keys = [axis.key for axis in surface.rest]
-    values = itertools.product(*(axis.values for axis in surface.rest))
+    keys = [axis.key for axis in surface.rest("full")]
+    values = itertools.product(*(axis.values for axis in surface.rest("full")))
     samples = [surface.axes.baseline_sample | dict(zip(keys, chosen, strict=True)) for chosen in values]
     return min(surface.others(sample) for sample in samples)
 

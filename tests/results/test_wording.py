@@ -1,13 +1,33 @@
 """Numbers, settings and counts as a reader likes them."""
 
-from making import record
+from making import config, record
 
+from raytrain.config.adapter import Adapter
 from raytrain.results.word_errors import WordErrors
-from raytrain.results.wording import NOTHING, duration_text, key_name, number_text, short, trial_title, value_text
+from raytrain.results.wording import (
+    NOTHING,
+    duration_text,
+    key_name,
+    number_text,
+    short,
+    trained_text,
+    trial_title,
+    value_text,
+)
 
 
 def test_a_trial_is_named_by_its_number_and_configuration() -> None:
     assert trial_title(record(3, sample={"model.dropout": 0.1})) == "trial 3: batch 12 × 3, lr 1e-5, dropout 0.1"
+
+
+def test_what_a_trial_trained_is_told_in_a_word_where_that_was_sampled() -> None:
+    full = record(3, sample={"model.adapter.kind": None})
+    adapter = Adapter(rank=8, targets="all", where="decoder")
+    sample = {"model.adapter.kind": "lora", "model.adapter.rank": 8, "model.adapter.alpha": 16.0}
+    adapted = record(4, sample=sample, config=config(adapter=adapter.model_dump()))
+    assert trial_title(full) == "trial 3: batch 12 × 3, lr 1e-5, full"
+    assert trial_title(adapted) == "trial 4: batch 12 × 3, lr 1e-5, lora 8, all, decoder, adapter alpha 16"
+    assert trained_text(config(adapter={"dora": True})) == "dora 16, attention"
 
 
 def test_where_there_is_no_number_there_is_a_dash() -> None:
@@ -27,8 +47,14 @@ def test_a_setting_reads_as_in_its_file() -> None:
 
 
 def test_a_key_is_named_in_words() -> None:
-    keys = ["training.batch_size", "training.gradient_accumulation_steps", "seed"]
-    assert [key_name(key) for key in keys] == ["batch size", "accumulation", "seed"]
+    keys = [
+        "training.batch_size",
+        "training.gradient_accumulation_steps",
+        "seed",
+        "model.adapter.rank",
+        "model.adapter.kind",
+    ]
+    assert [key_name(key) for key in keys] == ["batch size", "accumulation", "seed", "adapter rank", "adapter"]
 
 
 def test_a_duration_is_in_the_unit_that_suits_it() -> None:

@@ -120,3 +120,20 @@ def test_the_report_says_of_each_what_became_of_it() -> None:
         "correlation 0.93, and guided the search."
     )
     assert "they were dropped" in Learned(**told, correlation=None).sentence()  # type: ignore[arg-type]
+
+
+def test_an_adapter_s_rate_carries_over_by_its_distance_from_that_of_adapters(tmp_path: Path) -> None:
+    folder = study(tmp_path / "tiny", baseline=TINY)  # whose rate is 2e-5: adapters are looked for at 2e-4
+    config = apply_sample(TINY, {"model.adapter.rank": 8, RATE: 8e-4})
+    ledger = Ledger(folder)
+    with ledger.held():
+        ledger.append(record(4, config, eval_wer=0.15))
+    adapted = load_baseline("small", ["model.adapter={}", "training.learning_rate=1e-4"])
+    space = SearchSpace.model_validate(
+        {"vary": {RATE: {"low": 1e-5, "high": 1e-3}, "model.adapter.rank": {"values": [8, 16]}}}
+    )
+    (found,) = borrow([folder], baseline=adapted, space=space, data_sha256="one")
+    (trial,) = found.trials  # full fine-tuning is not drawn here
+    assert trial.others == pytest.approx({RATE: 4e-4, "model.adapter.rank": 8})
+    # Where all weights are trained, an adapter's trial says nothing.
+    assert [one.others for one in of(folder).trials] == [{RATE: pytest.approx(4e-5)}] * 2

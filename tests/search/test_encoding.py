@@ -112,7 +112,7 @@ def test_what_is_drawn_is_in_the_baseline_s_own_terms() -> None:
 def test_on_a_front_a_micro_batch_is_drawn_too() -> None:
     assert decoded(ALL, DRAWN | {"micro_batch_size": 3.5}).micro_batch == 3.5
     without = axes({ACCUMULATION: {"low": 1, "high": 10}})
-    assert set(distributions(without, is_pareto=True)) == {"effective_batch_size"}
+    assert set(distributions(without, "full", is_pareto=True)) == {"effective_batch_size"}
 
 
 def test_without_a_factor_the_size_is_the_baselines_and_nobody_draws_it() -> None:
@@ -123,10 +123,10 @@ def test_without_a_factor_the_size_is_the_baselines_and_nobody_draws_it() -> Non
 @pytest.mark.parametrize("is_pareto", [False, True])
 def test_what_is_drawn_and_what_is_kept_have_the_same_bounds(is_pareto: bool) -> None:
     """Optuna takes a parameter of other bounds for another parameter, and would learn nothing."""
-    assert distributions(ALL, is_pareto=is_pareto) == told(SAMPLE, is_pareto=is_pareto).distributions
+    assert distributions(ALL, "full", is_pareto=is_pareto) == told(SAMPLE, is_pareto=is_pareto).distributions
 
 
 def test_only_a_word_that_the_space_does_not_list_has_no_place() -> None:
-    every = set(distributions(ALL, is_pareto=False))
+    every = set(distributions(ALL, "full", is_pareto=False))
     assert set(told({**SAMPLE, DROPOUT: 0.9, RATE: 1.0}).params) == every
     assert set(told({**SAMPLE, SCHEDULE: "constant"}).params) == every - {SCHEDULE}

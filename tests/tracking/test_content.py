@@ -7,6 +7,7 @@ import wandb
 from test_published_study import BASELINE, SPACE, trial
 
 from raytrain.config.dump import by_dotted_key, flat
+from raytrain.config.reader import apply_sample
 from raytrain.report.write import write_report
 from raytrain.results.description import Description
 from raytrain.results.ledger import Ledger
@@ -31,6 +32,11 @@ def test_a_trial_stands_in_its_study_s_group_and_its_name_shows_split_and_rate()
     content = trial_run(NAME, "trial-0003", number=3, config=BASELINE, space_name="smoke")
     assert (content.run_id, content.name) == (f"{NAME}-trial-0003", "trial-0003 8x1 lr 1e-05")
     assert (content.group, content.job_type, content.tags) == (NAME, "trial", ("tiny", "smoke"))
+
+
+def test_a_trial_s_name_shows_its_adapter() -> None:
+    config = apply_sample(BASELINE, {"model.adapter.rank": 8})
+    assert trial_run(NAME, "trial-0003", number=3, config=config).name == "trial-0003 8x1 lr 1e-05 lora 8"
 
 
 def test_the_first_trial_is_tagged_as_the_baseline_and_a_space_without_a_name_is_no_tag() -> None:

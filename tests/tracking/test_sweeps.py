@@ -17,13 +17,14 @@ from wandb_client import environment, rows, track, wandb_command
 from wandb_server.account import ENTITY
 from wandb_server.server import WandbServer
 
+from raytrain.config.adapter import Adapter
 from raytrain.config.find import CHECKOUT
 from raytrain.config.reader import load_baseline, load_space
 from raytrain.errors import InputError
 from raytrain.tracking.study_sweep import sweep_of
 from raytrain.tracking.sweep import agent_sweep, main, study_sweep
 
-SPACES = ["batching", "full", "learning", "smoke"]
+SPACES = ["adapters", "batching", "full", "full-or-adapter-adapter", "full-or-adapter-full", "learning", "smoke"]
 TINY = ["model.pretrained=null", "training.max_steps=1", "evaluation.max_utterances=2", "scaling.use_gpu=false"]
 
 
@@ -110,6 +111,35 @@ def test_what_varies_keeps_its_kind() -> None:
     assert parameters["training.warmup_steps"]["values"] == list(range(0, 1001, 100))
     assert parameters["training.spec_augment"]["values"] == ["null", "basic", "double"]
     assert parameters["model.freeze_encoder"]["values"] == [False, True]
+
+
+@pytest.mark.parametrize("name", ["adapters", "full-or-adapter-adapter"])
+def test_an_agent_s_run_has_the_adapter_that_it_is_given(name: str) -> None:
+    drawn = {"model.adapter.kind": "lora", "model.adapter.targets": "all"}
+    ranks = shipped(name)["parameters"]["model.adapter.rank"]["values"]
+    found = [load_baseline("small", overrides(drawn | {"model.adapter.rank": rank})).model.adapter for rank in ranks]
+    assert found == [Adapter(rank=rank, targets="all") for rank in ranks]
+
+
+def test_full_fine_tuning_and_adapters_have_a_sweep_each_since_none_has_conditional_keys() -> None:
+    full, adapter = (shipped(f"full-or-adapter-{branch}")["parameters"] for branch in ("full", "adapter"))
+    assert full.keys() == {"model.adapter.kind", "training.learning_rate"}
+    assert overrides({"model.adapter.kind": full["model.adapter.kind"]["values"][0]}) == ["model.adapter.kind=null"]
+    assert load_baseline("small", ["model.adapter.kind=null"]).model.adapter is None
+    assert (full["training.learning_rate"]["max"], adapter["training.learning_rate"]["max"]) == (1e-4, 1e-3)
+    text = (CHECKOUT / "search_spaces/wandb/full-or-adapter-full.yaml").read_text()
+    assert "# A sweep has no conditional keys: full and adapter fine-tuning" in text
+    space = load_space("full-or-adapter", baseline=load_baseline("small"))
+    with pytest.raises(InputError, match=r"model\.adapter\.kind: a sweep has no conditional keys"):
+        agent_sweep(space, name="x", baseline=load_baseline("small"))
+
+
+def test_a_study_s_sweep_says_of_a_key_that_each_branch_draws_what_either_may() -> None:
+    space = load_space("full-or-adapter", baseline=load_baseline("small"))
+    parameters = study_sweep(space, name="x")["parameters"]
+    rate = {"distribution": "log_uniform_values", "min": 3e-6, "max": 1e-3}
+    assert parameters["training.learning_rate"] == rate
+    assert parameters["model.adapter.kind"] == {"values": ["null", "lora"]}
 
 
 def test_of_one_factor_only_the_sizes_within_bounds_are_offered() -> None:

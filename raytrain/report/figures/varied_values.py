@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+from raytrain.config.branches import drawn_in
 from raytrain.config.space import Range
 from raytrain.report.figures.marks import Figure, box, key_line, line, text
 from raytrain.report.figures.scales import (
@@ -34,8 +35,9 @@ def parallel_values(study: StudyResults) -> Figure | None:
         return None
     measures: list[tuple[str, Callable[[TrialRecord], Any], bool]] = []
     for varied in keys:
-        allowed = study.vary.get(varied)
-        measures.append((key_name(varied), partial(_value_at, varied), isinstance(allowed, Range) and allowed.log))
+        drawn = [part for _, part in drawn_in(varied, study.vary[varied])] if varied in study.vary else []
+        log = bool(drawn) and all(isinstance(part, Range) and part.log for part in drawn)
+        measures.append((key_name(varied), partial(_value_at, varied), log))
     measures.append(("effective batch", lambda one: one.effective_batch_size, True))
     measures.append((study.rate, lambda one: one.eval_wer, False))
     step = (FULL_WIDTH - 2 * LEFT - 60) / (len(measures) - 1)

@@ -119,11 +119,21 @@ def token_loss_sum(whisper: Whisper, micro_batch: MicroBatch, *, device: torch.d
     labels = micro_batch.labels.to(device)
     inputs = functional.pad(labels, (1, 0), value=config.decoder_start_token_id)[:, :-1]
     logits = whisper.model(
-        input_features=micro_batch.mel.to(device, whisper.model.dtype),
+        encoder_outputs=_heard(whisper.model, micro_batch.mel.to(device, whisper.model.dtype)),
         decoder_input_ids=inputs.masked_fill(inputs == IGNORED, config.pad_token_id),
         use_cache=False,
     ).logits
-    return functional.cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORED, reduction="sum")
+    # Not in half precision, which frozen weights may be in; autocast does as much.
+    scores = logits.flatten(0, 1).to(torch.promote_types(logits.dtype, torch.float32))
+    return functional.cross_entropy(scores, labels.flatten(), ignore_index=IGNORED, reduction="sum")
+
+
+def _heard(model: Any, mel: torch.Tensor) -> Any:
+    """The encoder's output, without gradients where nothing in the encoder learns."""
+    encoder = model.get_encoder()
+    learns = any(parameter.requires_grad for parameter in encoder.parameters())
+    with torch.set_grad_enabled(learns and torch.is_grad_enabled()):
+        return encoder(mel)
 
 
 def _update(
@@ -149,7 +159,12 @@ def _update(
 
 
 def _step_if_finite(optimizer: Any, grad_norm: torch.Tensor) -> None:
-    """Step where this is finite, which the device decides: a fused optimizer is told as GradScaler tells it."""
+    """Step where this is finite, which the device decides: a fused optimizer is told as GradScaler tells it. For any
+    other the device is waited for."""
+    if not optimizer.defaults.get("fused"):
+        if grad_norm.isfinite():
+            optimizer.step()
+        return
     optimizer.grad_scale, optimizer.found_inf = None, (~grad_norm.isfinite()).to(torch.float32)
     try:
         optimizer.step()

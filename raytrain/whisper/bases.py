@@ -51,6 +51,11 @@ def recorded_adapter(folder: Path) -> Adapter:
     return Adapter.model_validate(_recorded(folder).adapter)
 
 
+def recorded_base(folder: Path) -> Base:
+    """The weights that an adapter's folder names, here or not."""
+    return _recorded(folder).base
+
+
 def base_under(folder: Path) -> tuple[Path, Base]:
     """The folder of the very weights that an adapter was trained beside; InputError where they are not here, or are
     others. Every byte of them is read, once in a process."""
@@ -81,8 +86,8 @@ def _near(pretrained: str) -> str:
 def _recorded(folder: Path) -> _Recorded:
     if not (folder / _RAYTRAIN).is_file():
         raise InputError(
-            f"{folder}: an adapter with no {_RAYTRAIN}, so that nothing says what it lies over; merge it with peft, and "
-            "name the merged weights"
+            f"{folder}: an adapter with no {_RAYTRAIN}, so that nothing says what it lies over; merge it with peft, "
+            "and name the merged weights"
         )
     return read_as(folder / _RAYTRAIN, _Recorded, way_out="restore it from a copy")
 

@@ -2,9 +2,9 @@
 model, its weights smaller, out.
 
 bf16 keeps every frozen weight so, embeddings, convolutions and norms too: sums within a layer are float32 by torch's
-own rule, and the losses of their logits are computed in float32. int8 (Dettmers 2022, arXiv:2208.07339) and nf4 (Dettmers
-2023, arXiv:2305.14314) are bitsandbytes' linear layers; all else is bf16 then, the output layer, which is the token
-embedding, among it.
+own rule, and the losses of their logits are computed in float32. int8 (Dettmers 2022, arXiv:2208.07339) and nf4
+(Dettmers 2023, arXiv:2305.14314) are bitsandbytes' linear layers; all else is bf16 then, the output layer, which is the
+token embedding, among it.
 """
 
 import importlib.util

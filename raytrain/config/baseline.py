@@ -295,6 +295,14 @@ class Baseline(Section):
         """Utterances in one optimizer step, over all micro-batches and workers."""
         return self.training.effective_batch_size(self.scaling.num_workers)
 
+    def needs_cuda(self) -> str | None:
+        """The value that only a GPU with CUDA can do, and what else it may be; None where there is none."""
+        if self.model.base_precision in ("int8", "nf4"):
+            return f"model.base_precision: {self.model.base_precision} needs a GPU with CUDA; set bf16 or fp32"
+        if self.training.optimizer == "adamw_8bit":
+            return "training.optimizer: adamw_8bit needs a GPU with CUDA; set adamw or adafactor"
+        return None
+
     def value_at(self, key: str) -> Any:
         """The value at a dotted key, as in training.batch_size; AttributeError where there is no such key."""
         return functools.reduce(getattr, key.split("."), self)

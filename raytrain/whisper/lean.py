@@ -21,9 +21,7 @@ _OUTLIERS = 6.0
 def require_bitsandbytes(what: str, *, instead: str) -> None:
     """Refuse `what`, a key with its value, where bitsandbytes is not installed."""
     if importlib.util.find_spec("bitsandbytes") is None:
-        raise InputError(
-            f'{what}: bitsandbytes is not installed; run pip install "raytrain[quantized]", or set {instead}'
-        )
+        raise InputError(f'{what} needs bitsandbytes; run pip install "raytrain[quantized]", or set {instead}')
 
 
 def require_cuda(what: str, *, instead: str) -> None:
@@ -31,7 +29,7 @@ def require_cuda(what: str, *, instead: str) -> None:
     import torch
 
     if not torch.cuda.is_available():
-        raise InputError(f"{what}: needs a GPU with CUDA, and there is none here; set {instead}")
+        raise InputError(f"{what} needs a GPU with CUDA, and there is none here; set {instead}")
 
 
 def require_precision(base_precision: BasePrecision, *, here: bool) -> None:

@@ -98,11 +98,10 @@ def test_an_adapter_over_other_weights_is_neither_exported_nor_heard(adapted: Pa
 def test_what_is_no_adapter_is_not_left_apart(
     run: str, more: list[str], fact: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    code, said = ended_here(
-        "raytrain.export", str(request.getfixturevalue(run)), "--to", str(tmp_path / "new"), "--form", "adapter", *more
-    )
-    assert code == 2
-    assert fact in said
+    named = request.getfixturevalue(run)
+    done = ended_here("raytrain.export", named, "--to", tmp_path / "new", "--form", "adapter", *more)
+    assert done.returncode == 2
+    assert fact in done.stderr
 
 
 def test_whole_weights_of_whole_weights_are_these(fit: Path, tmp_path: Path) -> None:

@@ -269,6 +269,23 @@ def test_out_of_memory_is_an_outcome_that_says_what_was_asked_for(
     assert reports.last["eval_wer"] is None
 
 
+@pytest.mark.parametrize("model", [{}, {"adapter": {"rank": 4}}])
+def test_adafactor_is_probed_resumed_and_kept_as_it_is(
+    model: dict[str, Any], small_weights: Path, tones: Corpus, tmp_path: Path
+) -> None:
+    some = config(
+        small_weights,
+        model=model,
+        training={"optimizer": "adafactor", "max_steps": 3, "checkpoint_every_steps": 2},
+        evaluation={"every_steps": 9, "max_utterances": 1},
+    )
+    ran(some, tones, tmp_path / "plain", probe=False, score_first=False)
+    before = tmp_path / "plain" / "step-000002"
+    ran(some, tones, tmp_path / "resumed", probe=True, resume_from=before)
+    ends = [next((tmp_path / name / "step-000003").glob("*.safetensors")) for name in ("plain", "resumed")]
+    assert ends[0].read_bytes() == ends[1].read_bytes() != (before / ends[0].name).read_bytes()
+
+
 def test_a_probe_changes_nothing_of_the_run(small_weights: Path, tones: Corpus, tmp_path: Path) -> None:
     some = config(small_weights, model={"dropout": 0.1, "gradient_checkpointing": True})
     plain = ran(some, tones, tmp_path / "plain", probe=False)

@@ -192,7 +192,7 @@ def test_quantized_weights_without_cuda_are_refused_in_a_line(
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     model = adapted(tiny_model).model_copy(update={"base_precision": base_precision})
-    with pytest.raises(InputError, match=rf"model.base_precision: {base_precision}: needs a GPU with CUDA.*set bf16"):
+    with pytest.raises(InputError, match=rf"model.base_precision: {base_precision} needs a GPU with CUDA.*set bf16"):
         load(model, seed=0)
 
 

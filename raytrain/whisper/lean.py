@@ -42,21 +42,20 @@ def require_precision(base_precision: BasePrecision, *, here: bool) -> None:
         require_cuda(what, instead=instead)
 
 
-def quantize(model: Any, base_precision: BasePrecision) -> None:
-    """Put bitsandbytes' layers in the places of the linear ones, and move the model to the GPU, where their numbers are
-    found. An adapter comes after it: peft has layers of its own for these."""
+def quantize(model: Any, base_precision: BasePrecision, *, device: str = "cuda") -> None:
+    """Put bitsandbytes' layers in the places of the linear ones, and move the model to the GPU: it is there that they
+    find their numbers. An adapter comes after it: peft has layers of its own for these."""
     import torch
 
     if base_precision not in QUANTIZED:
         return
-    require_precision(base_precision, here=True)
     model.to(torch.bfloat16)
     for name, layer in [*model.named_modules()]:
         if isinstance(layer, torch.nn.Linear) and layer is not model.proj_out:
             parent, _, last = name.rpartition(".")
             setattr(model.get_submodule(parent), last, _quantized(layer, base_precision))
     model.is_loaded_in_8bit, model.is_loaded_in_4bit = base_precision == "int8", base_precision == "nf4"  # peft asks
-    model.to("cuda")
+    model.to(device)
 
 
 def halve(model: Any, base_precision: BasePrecision) -> None:

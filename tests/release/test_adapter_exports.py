@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from raytrain.errors import InputError
 from raytrain.files import write_sums
+from raytrain.release.average import average_weights
 from raytrain.release.export import export
 from raytrain.release.members import of_run
 from raytrain.release.merged import whole_weights
@@ -46,6 +47,25 @@ def test_a_merged_export_hears_what_the_adapter_hears_beside_its_weights(adapted
     }
 
 
+def test_a_mean_of_adapters_is_made_of_what_they_are_merged_into(adapted: Path, tmp_path: Path) -> None:
+    run = find_run(adapted)
+    name = "model.decoder.layers.0.fc1.weight"
+    folders = [
+        whole_weights(one.folder, run.config.model, into=tmp_path / f"step-{one.step}") for one in run.checkpoints[:2]
+    ]
+    average_weights([folder / "model.safetensors" for folder in folders], tmp_path / "mean.safetensors")
+    mean = load_file(tmp_path / "mean.safetensors")[name].double()
+    base = load_file(Path(str(run.config.model.pretrained)) / "model.safetensors")[name].double()
+    parts = [load_file(one.folder / "adapter_model.safetensors") for one in run.checkpoints[:2]]
+    key = "base_model.model.model.decoder.layers.0.fc1"
+    a, b = ([part[f"{key}.lora_{half}.weight"].double() for part in parts] for half in "AB")
+    right = sum(up @ down for up, down in zip(b, a, strict=True)) / 2
+    apart = (sum(b) / 2) @ (sum(a) / 2)
+    scale = run.config.model.adapter.alpha / run.config.model.adapter.rank
+    torch.testing.assert_close(mean, base + scale * right, atol=1e-6, rtol=0)
+    assert not torch.allclose(scale * right, scale * apart, atol=1e-5)
+
+
 def test_an_adapter_left_apart_is_loaded_by_peft_in_a_process_of_its_own(adapted: Path, tmp_path: Path) -> None:
     to = tmp_path / "adapter"
     done = export(find_run(adapted), to=to, form="adapter", say=lambda line: None)
@@ -59,6 +79,7 @@ def test_an_adapter_left_apart_is_loaded_by_peft_in_a_process_of_its_own(adapted
     assert find_model(str(to)).folder == to
 
 
+@pytest.mark.soak
 def test_the_mean_of_adapters_is_that_of_the_weights_they_are_merged_into(adapted: Path, tmp_path: Path) -> None:
     run = find_run(adapted)
     lines: list[str] = []

@@ -15,6 +15,7 @@ from raytrain.config.baseline import Audio, Model
 from raytrain.errors import InputError
 from raytrain.whisper.adapters import attach, merge
 from raytrain.whisper.decoding import transcribe_together
+from raytrain.whisper.lean import quantize
 from raytrain.whisper.weights import Whisper, check, load, save
 
 LORA = Adapter(rank=4, targets="all")
@@ -194,6 +195,27 @@ def test_quantized_weights_without_cuda_are_refused_in_a_line(
     model = adapted(tiny_model).model_copy(update={"base_precision": base_precision})
     with pytest.raises(InputError, match=rf"model.base_precision: {base_precision} needs a GPU with CUDA.*set bf16"):
         load(model, seed=0)
+
+
+@pytest.mark.parametrize(("base_precision", "kind", "most"), [("int8", torch.int8, 0.02), ("nf4", torch.uint8, 0.25)])
+def test_an_adapter_learns_beside_quantized_weights(base_precision: Any, kind: torch.dtype, most: float) -> None:
+    """By bitsandbytes' own kernels for a CPU, which raytrain leaves to tests."""
+    mel, tokens = torch.randn(2, 80, 3000), torch.tensor([[1, 2, 3]] * 2)
+    plain = small_model().eval()(input_features=mel, decoder_input_ids=tokens).logits
+    model = small_model().eval()
+    quantize(model, base_precision, device="cpu")
+    attach(model, LORA, seed=0)
+    heard = model(input_features=mel.bfloat16(), decoder_input_ids=tokens).logits
+    assert 0 < float((heard.float() - plain).norm().detach() / plain.norm().detach()) < most
+    heard.float().sum().backward()
+    learns = {name: one for name, one in model.named_parameters() if one.requires_grad}
+    assert {one.dtype for one in learns.values()} == {torch.float32}
+    assert all(one.grad is not None for one in learns.values())
+    linear = [
+        layer.base_layer.weight for name, layer in model.named_modules() if name.endswith(("_proj", "fc1", "fc2"))
+    ]
+    assert {weight.dtype for weight in linear} == {kind}
+    assert len(linear) == 32
 
 
 def test_an_adapter_of_another_kind_is_not_gone_on_from(folder: Path, tiny_model: Model) -> None:

@@ -11,6 +11,7 @@ from raytrain.config.reader import apply_sample
 from raytrain.errors import InputError
 from raytrain.release.ct2 import PROVED, Quantization, require_ct2
 from raytrain.release.members import Candidates, of_run, of_study
+from raytrain.release.merged import require_adapter
 from raytrain.release.runs import Form, KeptRun, find_run
 from raytrain.release.target import require_free
 from raytrain.terminal import log_to_stderr, print_json, say
@@ -35,6 +36,8 @@ def _export() -> None:
         raise InputError(f"--prove {arguments.prove}: at least one clip is heard; the more, the surer")
     if arguments.form == "ct2":
         require_ct2()
+    if arguments.form == "adapter":
+        require_adapter(run, averaged=candidates is not None)
     require_free(Path(arguments.to))
     hub = _hub(arguments)
     log_to_stderr()
@@ -105,12 +108,14 @@ def _announce(run: KeptRun) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="python -m raytrain.export",
-        description="Export a run's best weights: in Hugging Face's form, as the challenge's submission, or for "
-        "faster-whisper.",
+        description="Export a run's best weights: in Hugging Face's form, as the challenge's submission, for "
+        "faster-whisper, or, where an adapter learned, the adapter alone, for peft.",
     )
     parser.add_argument("run", metavar="RUN", help="a fit's folder, a study's (its best trial), or a checkpoint's")
     parser.add_argument("--to", required=True, metavar="FOLDER", help="a new folder, or an empty one")
-    parser.add_argument("--form", choices=get_args(Form), default="hf", help="hf if not given")
+    parser.add_argument(
+        "--form", choices=get_args(Form), default="hf", help="hf if not given; adapter: left apart, not merged"
+    )
     parser.add_argument("--quantization", choices=get_args(Quantization), help="of --form ct2; float32 if not given")
     parser.add_argument(
         "--prove",

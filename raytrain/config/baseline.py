@@ -21,8 +21,9 @@ from raytrain.config.section import Count, Section, Text
 
 FACTORS = ("scaling.num_workers", "training.batch_size", "training.gradient_accumulation_steps")
 """The keys whose product is the effective batch size."""
-MOMENTS = {"adamw": 2}
-"""By optimizer: how many numbers it keeps of each weight that it trains. Memory is predicted from it."""
+MOMENTS = {"adamw": 2, "adamw_8bit": 1, "adafactor": 0}
+"""By optimizer: how many float32 numbers' room it keeps for each weight that it trains, rounded up: adamw_8bit two of a
+byte, adafactor a row and a column of each matrix. Memory is predicted from it."""
 
 
 class Model(Section):
@@ -174,8 +175,9 @@ class Training(Section):
     """Optimizer steps after which the run ends at the latest; null: num_epochs alone ends it."""
     precision: Literal["auto", "fp16", "bf16", "fp32"] = "auto"
     """The numbers a step computes in. Without CUDA, fp16 and auto become bf16 where the CPU has it, else fp32."""
-    optimizer: Literal["adamw"] = "adamw"
-    """The rule by which gradients change the weights."""
+    optimizer: Literal["adamw", "adamw_8bit", "adafactor"] = "adamw"
+    """The rule by which gradients change the weights. adamw_8bit, bitsandbytes' paged one, needs CUDA; adafactor,
+    torch's own, scales its rate by the size of each matrix: give it about 30 times AdamW's, 1e-3 for 3e-5."""
     schedule: Literal["linear", "cosine"] = "linear"
     """How the learning rate falls to zero after the warm-up."""
     spec_augment: Literal["basic", "double"] | None = None
@@ -292,6 +294,14 @@ class Baseline(Section):
     def effective_batch_size(self) -> int:
         """Utterances in one optimizer step, over all micro-batches and workers."""
         return self.training.effective_batch_size(self.scaling.num_workers)
+
+    def needs_cuda(self) -> str | None:
+        """The value that only a GPU with CUDA can do, and what else it may be; None where there is none."""
+        if self.model.base_precision in ("int8", "nf4"):
+            return f"model.base_precision: {self.model.base_precision} needs a GPU with CUDA; set bf16 or fp32"
+        if self.training.optimizer == "adamw_8bit":
+            return "training.optimizer: adamw_8bit needs a GPU with CUDA; set adamw or adafactor"
+        return None
 
     def value_at(self, key: str) -> Any:
         """The value at a dotted key, as in training.batch_size; None below a section that is null, as of an adapter's

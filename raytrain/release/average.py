@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 
 from raytrain.config.baseline import Baseline
 from raytrain.errors import InputError
+from raytrain.release.merged import heard_as
 from raytrain.release.runs import KeptCheckpoint
 from raytrain.speech.corpus import Corpus
 from raytrain.training import precision as precisions
@@ -51,8 +52,7 @@ def scored_indices(checkpoint: KeptCheckpoint, corpus: Corpus) -> list[int]:
 def score(folder: Path, config: Baseline, corpus: Corpus, indices: Sequence[int], **limits: Any) -> Evaluated:
     """Score a model folder as the run itself scored its checkpoints, on the hardware at hand."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model = config.model.model_copy(update={"pretrained": str(folder)})
-    whisper = weights.load(model, seed=config.training.seed)
+    whisper = weights.load(heard_as(config.model, folder), seed=config.training.seed)
     whisper.model.to(device)
     return evaluate(
         whisper,

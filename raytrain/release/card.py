@@ -97,13 +97,18 @@ class ExportScore:
         ]
 
 
-def model_card(run: KeptRun, score: ExportScore, *, window: Audio, proof: Proof | None = None) -> str:
-    """The text of README.md, with what was proved; where faster-whisper proved it, of a conversion."""
+def model_card(
+    run: KeptRun, score: ExportScore, *, window: Audio, proof: Proof | None = None, adapter_over: str | None = None
+) -> str:
+    """The text of README.md, with what was proved; where faster-whisper proved it, of a conversion. `adapter_over`
+    names the weights that it lies over, where it is an adapter left apart."""
     before = (row["eval_wer"] for row in run.history if row["step"] == 0 and row.get("eval_wer") is not None)
     config = _without_folders(run.config)
     conversion = None if proof is None else proof.conversion
+    library = "peft" if adapter_over is not None else "transformers" if conversion is None else "ctranslate2"
+    over = adapter_over and (adapter_over if _NAMES_ON_A_HUB.fullmatch(adapter_over) else Path(adapter_over).name)
     card = ModelCard.from_template(
-        _metadata(run, score, library="transformers" if conversion is None else "ctranslate2"),
+        _metadata(run, score, library=library),
         template_path=str(_TEMPLATE),
         run=run,
         config=config,
@@ -117,6 +122,7 @@ def model_card(run: KeptRun, score: ExportScore, *, window: Audio, proof: Proof 
         window=window,
         proof=proof,
         conversion=conversion,
+        adapter_over=over,
         num_beams=config.prediction.num_beams,
         spoken=config.model.text_language(),
         base=_base_weights(run),

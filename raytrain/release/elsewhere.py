@@ -24,11 +24,15 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
-def heard_by_folder(model: Path, sounds: Sequence[np.ndarray], *, python: str = sys.executable) -> list[str]:
-    """What `python transcribe.py FILE ...` of an exported folder prints for these sounds, float32 at 16 kHz."""
+def heard_by_folder(
+    model: Path, sounds: Sequence[np.ndarray], *, base: Path | None = None, python: str = sys.executable
+) -> list[str]:
+    """What `python transcribe.py FILE ...` of an exported folder prints for these sounds, float32 at 16 kHz; `base`
+    holds the weights that it lies over, where it is an adapter."""
+    over = () if base is None else ("--base", str(base))
     with tempfile.TemporaryDirectory(prefix="raytrain-") as scratch:
         names = _write(sounds, Path(scratch))
-        printed = _run(model / "transcribe.py", *names, cwd=Path(scratch), python=python)
+        printed = _run(model / "transcribe.py", *over, *names, cwd=Path(scratch), python=python)
     # A text may hold the end of a line.
     texts = re.split(r"^clip-\d+\.flac\t", printed, flags=re.MULTILINE)[1:]
     return _one_each([text.removesuffix("\n") for text in texts], names, of="transcribe.py")

@@ -21,6 +21,7 @@ from raytrain.release.ct2 import PROVED, Quantization, convert
 from raytrain.release.elsewhere import heard_by_folder, heard_by_submission
 from raytrain.release.forecast import Forecast, forecast
 from raytrain.release.members import Candidates, soup_run
+from raytrain.release.merged import heard_as, whole_weights
 from raytrain.release.model_folder import add_facts, copy_model, set_prediction, weights_bytes
 from raytrain.release.proof import prove, prove_alone, sample
 from raytrain.release.proved import Proof, Tool
@@ -32,6 +33,8 @@ from raytrain.results.rates import as_written
 from raytrain.results.study_results import SOUP
 from raytrain.speech.corpus import Corpus
 from raytrain.trial.inputs import inputs_of
+from raytrain.whisper.bases import base_under, recorded_base
+from raytrain.whisper.folders import is_adapter
 from raytrain.whisper.hearing import FULL_WINDOW_S
 
 README = "README.md"
@@ -98,8 +101,7 @@ def export(
     """
     target = at_home(to).absolute()
     require_free(target)
-    copies = 1 + (form != "hf") + (candidates is not None)
-    require_space(target, needed_bytes=copies * weights_bytes(run.best.folder))
+    require_space(target, needed_bytes=_needed_bytes(run, form, candidates))
     scored = None if num_proved == 0 else _clips(run, form, PROVED if num_proved is None else num_proved)
     most_s = {} if num_proved is None else {"most_s": math.inf}
     with placed(target) as built:
@@ -108,13 +110,15 @@ def export(
             corpus = _validation_corpus(run)
             soup = make_soup(candidates, corpus=corpus, into=built.with_name("averaged"), say=say)
             say(soup.sentence)
-        run, score, weights = _chosen(run, candidates, soup)
+        run, score, trained = _chosen(run, candidates, soup)
+        apart = form == "adapter"
+        weights = trained if apart else whole_weights(trained, run.config.model, into=built.with_name("merged"))
         timed = proof = None
 
         def proved_by(tool: Tool, hear: Callable[[Sequence[np.ndarray]], list[str]]) -> Proof | None:
             if scored is None:
                 return None
-            found = prove_alone(weights, hear, run.config, scored.corpus, scored.proved, tool=tool, say=say, **most_s)
+            found = prove_alone(trained, hear, run.config, scored.corpus, scored.proved, tool=tool, say=say, **most_s)
             say(found.sentence)
             return found
 
@@ -144,11 +148,27 @@ def export(
                 say(proof.sentence)
                 _write_card(run, score, into=built, proof=proof)
                 write_sums(built, but=(README,))
+            case "adapter":
+                _write_model(run, score, weights, into=built)
+                base, _ = base_under(weights)
+                proof = proved_by("transcribe.py", partial(heard_by_folder, built, base=base))
+                _write_card(run, score, into=built, proof=proof)
+                write_sums(built, but=(README,))
             case unknown:
                 assert_never(unknown)
     if candidates is not None and candidates.of == "trials" and soup is not None:
         _tell_report(candidates.several[0].run.folder, soup, say=say)
     return Exported(target, form, score, soup, timed, proof, run.config.model.rate())
+
+
+def _needed_bytes(run: KeptRun, form: Form, candidates: Candidates | None) -> int:
+    """What an export takes on the disk while it is made. Adapters are small, and merged weights are not."""
+    if form == "adapter":
+        return 0
+    several = () if candidates is None else candidates.several
+    merged = sum(is_adapter(one.checkpoint.folder) for one in several) + is_adapter(run.best.folder)
+    copies = 1 + (form != "hf") + (candidates is not None) + merged
+    return copies * weights_bytes(run.best.folder)
 
 
 def _clips(run: KeptRun, form: Form, count: int) -> _Scored:
@@ -205,7 +225,8 @@ def _write_model(run: KeptRun, score: ExportScore, weights: Path, *, into: Path)
 
 def _write_card(run: KeptRun, score: ExportScore, *, into: Path, proof: Proof | None = None) -> None:
     window = read_as(into / RAYTRAIN, _Recorded).window
-    write_text(into / README, model_card(run, score, window=window, proof=proof))
+    base = recorded_base(into).pretrained if is_adapter(into) else None
+    write_text(into / README, model_card(run, score, window=window, proof=proof, adapter_over=base))
 
 
 def _timed(run: KeptRun, model: Path, scored: _Scored | None, *, say: Callable[[str], None]) -> Forecast | None:
@@ -221,6 +242,6 @@ def _timed(run: KeptRun, model: Path, scored: _Scored | None, *, say: Callable[[
 
 def _validation_corpus(run: KeptRun) -> Corpus:
     """The validation corpus as the run prepared it; its own weights stand for those it started from, maybe gone."""
-    model = run.config.model.model_copy(update={"pretrained": str(run.best.folder)})
+    model = heard_as(run.config.model, run.best.folder)
     inputs = inputs_of(run.config.model_copy(update={"model": model}), may_share=True)
     return inputs.corpus if inputs.validation_corpus is None else inputs.validation_corpus

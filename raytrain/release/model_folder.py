@@ -10,8 +10,10 @@ from typing import Any
 from raytrain.config.baseline import Prediction
 from raytrain.files import read_as, write_json
 from raytrain.release.runs import RAYTRAIN
+from raytrain.whisper.bases import base_under
 from raytrain.whisper.configs import lacking
-from raytrain.whisper.folders import described_decoding
+from raytrain.whisper.folders import ADAPTER_CONFIG, ADAPTER_WEIGHTS, described_decoding, is_adapter
+from raytrain.whisper.sound import weight_files
 from raytrain.whisper.tokenizer import load_tokenizer
 from raytrain.whisper.variants import MAX_TARGET_POSITIONS
 
@@ -34,7 +36,8 @@ def copy_model(checkpoint: Path, into: Path, *, with_weights: bool = True) -> No
     """Copy the files of a model alone; whatever else lies in the checkpoint is not the model."""
     into.mkdir(parents=True, exist_ok=True)
     names = [name for name in _FILES if (checkpoint / name).is_file()]
-    for name in [*names, WEIGHTS] if with_weights else names:
+    of_weights = (ADAPTER_CONFIG, ADAPTER_WEIGHTS) if is_adapter(checkpoint) else (WEIGHTS,)
+    for name in [*names, *of_weights] if with_weights else names:
         shutil.copyfile(checkpoint / name, into / name)
 
 
@@ -62,5 +65,6 @@ def add_facts(folder: Path, facts: dict[str, Any]) -> None:
 
 
 def weights_bytes(checkpoint: Path) -> int:
-    """The size of a checkpoint's weights."""
-    return (checkpoint / WEIGHTS).stat().st_size
+    """The size of a checkpoint's weights; of an adapter's, that of the weights it lies over."""
+    folder = base_under(checkpoint)[0] if is_adapter(checkpoint) else checkpoint
+    return sum(file.stat().st_size for file in weight_files(folder))

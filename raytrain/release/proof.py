@@ -14,6 +14,7 @@ from raytrain.config.baseline import Audio, Baseline, Evaluation
 from raytrain.config.languages import rate_of
 from raytrain.errors import Broken, InputError
 from raytrain.release.ct2 import MOST_TOKENS, FasterWhisper, Quantization
+from raytrain.release.merged import heard_as
 from raytrain.release.proved import Conversion, Proof, Tool
 from raytrain.results.word_errors import WordErrors
 from raytrain.speech.corpus import Corpus
@@ -111,7 +112,7 @@ def prove_alone(
     `hear` gets the sounds of as many of the clips, short and long ones alike, as raytrain decodes in `most_s`.
     """
     groups = -(-len(indices) // _BATCH)
-    whisper = weights.load(config.model.model_copy(update={"pretrained": str(weights_folder)}), seed=0)
+    whisper = weights.load(heard_as(config.model, weights_folder), seed=0)
     started = time.monotonic()
     taken: list[int] = []
     ours: list[str] = []
@@ -163,7 +164,7 @@ def _own(
     model: Path, config: Baseline, corpus: Corpus, indices: Sequence[int], *, most: int
 ) -> tuple[Literal["full", "fitted"], list[str], list[str]]:
     """The window a model was trained for; raytrain's greedy texts at that window, and at 30 s."""
-    whisper = weights.load(config.model.model_copy(update={"pretrained": str(model)}), seed=0)
+    whisper = weights.load(heard_as(config.model, model), seed=0)
     # Clips over the largest fitted window would be heard in parts; faster-whisper hears them whole.
     whole = config.audio.model_copy(update={"max_window_s": FULL_WINDOW_S})
     full = _texts(whisper, config, corpus, indices, window="full", audio=whole, num_beams=1, most=most)

@@ -18,10 +18,13 @@ from raytrain.results.records import HistoryRow, TrialRecord
 from raytrain.results.study_results import StudyResults, load_study
 from raytrain.results.transcripts import Scored, read_rows
 from raytrain.trial.storage import noted_checkpoints
+from raytrain.whisper.bases import base_under
+from raytrain.whisper.folders import is_adapter
 from raytrain.whisper.sound import written_fault
 
-Form = Literal["hf", "submission", "ct2"]
-"""What a run is exported as: a model in Hugging Face's form, the challenge's submission, or for faster-whisper."""
+Form = Literal["hf", "submission", "ct2", "adapter"]
+"""What a run is exported as: a model in Hugging Face's form, the challenge's submission, for faster-whisper, or what
+learned alone, for peft. The first three have an adapter merged."""
 RAYTRAIN = "raytrain.json"
 UTTERANCES = "utterances.jsonl"
 
@@ -173,11 +176,14 @@ def _whole(folders: list[Path], model: Model, *, of: Path) -> tuple[list[KeptChe
 
 
 def read_checkpoint(folder: Path, model: Model) -> KeptCheckpoint | str:
-    """The checkpoint in a folder, or what is wrong with it."""
+    """The checkpoint in a folder, or what is wrong with it. InputError where it is an adapter whose weights are not
+    here, or are others."""
     unneeded = ("training_state.pt", *(() if (folder / UTTERANCES).exists() else (UTTERANCES,)))
     fault = written_fault(folder, model.model_copy(update={"pretrained": str(folder)}), but=unneeded)
     if fault is not None:
         return fault
+    if is_adapter(folder):
+        base_under(folder)
     try:
         facts = read_as(folder / RAYTRAIN, _Facts)
     except InputError as error:

@@ -13,6 +13,7 @@ from raytrain.config.languages import Rate
 from raytrain.errors import InputError
 from raytrain.release.average import average_weights, score, scored_indices
 from raytrain.release.members import Candidate, Candidates
+from raytrain.release.merged import whole_weights
 from raytrain.release.model_folder import WEIGHTS, copy_model
 from raytrain.results.rates import as_written
 from raytrain.results.significance import Comparison, compare, contender
@@ -129,9 +130,14 @@ def make_soup(candidates: Candidates, *, corpus: Corpus, into: Path, say: Callab
     steps = [Step(first.name, lowest, is_taken=True)]
     children = _children(choosing)
     say(f"{first.name}: {rate} {lowest:.4f} on {children} children that the average is chosen by")
-    copy_model(first.checkpoint.folder, into, with_weights=False)
+    # Adapters have no mean but that of the weights they are merged into: that of B times that of A is another product.
+    whole = {
+        one.name: whole_weights(one.checkpoint.folder, config.model, into=into.with_name(f"merged-{number}"))
+        for number, one in enumerate(candidates.several)
+    }
+    copy_model(whole[first.name], into, with_weights=False)
     for other in others:
-        _write_mean([*members, other], into)
+        _write_mean([whole[one.name] for one in (*members, other)], into)
         wer = _wer(scored(into, choosing))
         steps.append(Step(other.name, wer, is_taken=wer < lowest))
         say(f"with {other.name}: {rate} {wer:.4f}, {'taken' if wer < lowest else 'left out'}")
@@ -139,7 +145,7 @@ def make_soup(candidates: Candidates, *, corpus: Corpus, into: Path, say: Callab
             lowest, members = wer, [*members, other]
     judged = None
     if len(members) > 1:
-        _write_mean(members, into)  # the last that was tried may be another
+        _write_mean([whole[one.name] for one in members], into)  # the last that was tried may be another
         judged = _judged(scored(into, reporting), scored(first.checkpoint.folder, reporting))
     return Soup(into, rate, steps, members, children, judged)
 
@@ -152,8 +158,8 @@ def _judged(soup: Evaluated, single: Evaluated) -> Judged:
     return Judged(soup, single, comparison, judged_weights(comparison))
 
 
-def _write_mean(members: Sequence[Candidate], into: Path) -> None:
-    average_weights([one.checkpoint.folder / WEIGHTS for one in members], into / WEIGHTS)
+def _write_mean(folders: Sequence[Path], into: Path) -> None:
+    average_weights([folder / WEIGHTS for folder in folders], into / WEIGHTS)
 
 
 @dataclass(frozen=True)

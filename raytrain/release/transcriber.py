@@ -1,7 +1,8 @@
 """Sound files and a model's folder in, words out: what `python transcribe.py FILE ...` does beside an exported model.
 
 It asks no network, and no packages but torch, transformers, numpy and soundfile. Sound of any rate and any number of
-channels is heard as the model was trained: raytrain.json beside the weights holds the audio window.
+channels is heard as the model was trained: raytrain.json beside the weights holds the audio window. Where the folder
+holds an adapter it takes peft, too, and the weights that the adapter names, or `--base FOLDER` before the files.
 """
 
 import json
@@ -15,7 +16,12 @@ from typing import Any
 import numpy as np
 import soundfile
 import torch
-from transformers import PreTrainedTokenizerFast, WhisperFeatureExtractor, WhisperForConditionalGeneration
+from transformers import (
+    GenerationConfig,
+    PreTrainedTokenizerFast,
+    WhisperFeatureExtractor,
+    WhisperForConditionalGeneration,
+)
 from transformers.utils import logging as transformers_logging
 
 from raytrain.whisper.hearing import (
@@ -38,8 +44,11 @@ DECODER_POSITIONS = 448
 def main() -> None:
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
-    paths = [Path(name) for name in sys.argv[1:]]
-    texts = transcribe(paths, WindowedWhisper(Path(__file__).resolve().parent))
+    names, base = sys.argv[1:], None
+    if names[:1] == ["--base"]:
+        base, names = names[1], names[2:]
+    paths = [Path(name) for name in names]
+    texts = transcribe(paths, WindowedWhisper(Path(__file__).resolve().parent, base=base))
     for path, text in zip(paths, texts, strict=True):
         print(f"{path}\t{text}")
 
@@ -59,16 +68,31 @@ class ClipPart:
     most_tokens: int
 
 
+def with_adapter(folder: Path, *, base: str | None) -> WhisperForConditionalGeneration:
+    """The weights that an adapter lies over, in float32, with it merged, and the folder's own way of decoding."""
+    from peft import PeftConfig, PeftModel
+
+    name = base or PeftConfig.from_pretrained(folder).base_model_name_or_path
+    whisper = WhisperForConditionalGeneration.from_pretrained(name, dtype=torch.float32)
+    whisper = PeftModel.from_pretrained(whisper, folder).merge_and_unload()
+    whisper.generation_config = GenerationConfig.from_pretrained(folder)
+    return whisper
+
+
 class WindowedWhisper:
     """Whisper with the audio window that it was trained for."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, base: str | None = None) -> None:
+        """`base` is of an adapter: the weights that it lies over, where they are not those that it names."""
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         dtype = torch.float16 if self.device.type == "cuda" else torch.float32
         self.window: dict[str, Any] = json.loads((folder / "raytrain.json").read_text(encoding="utf-8"))["window"]
         # Beams, the most tokens, language and task are in generation_config.json.
-        self.whisper = WhisperForConditionalGeneration.from_pretrained(folder, dtype=dtype, local_files_only=True)
-        self.whisper.to(self.device).eval()
+        if (folder / "adapter_config.json").is_file():
+            self.whisper = with_adapter(folder, base=base)
+        else:
+            self.whisper = WhisperForConditionalGeneration.from_pretrained(folder, dtype=dtype, local_files_only=True)
+        self.whisper.to(self.device, dtype).eval()
         self.encoder = self.whisper.get_encoder()
         self.extractor = WhisperFeatureExtractor(feature_size=self.whisper.config.num_mel_bins)
         self.tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(folder / "tokenizer.json"))

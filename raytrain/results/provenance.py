@@ -16,7 +16,7 @@ from raytrain.config.constants import GIB
 
 _PACKAGES = (
     "raytrain", "ray", "torch", "transformers", "datasets", "optuna", "wandb", "jiwer", "numpy", "pyarrow",
-    "soundfile", "soxr", "tokenizers", "safetensors", "pydantic",
+    "soundfile", "soxr", "tokenizers", "safetensors", "pydantic", "peft", "bitsandbytes",
 )  # fmt: skip
 
 

@@ -1,5 +1,7 @@
 """A run at rest: a folder in Hugging Face form, which from_pretrained loads, and beside it what resuming needs.
 
+Where an adapter learned, it is there alone, and peft loads it over the weights that raytrain.json names.
+
 The sha256 of every file is written with it: a checkpoint that is not as it was written is neither gone on from nor
 exported.
 
@@ -22,6 +24,8 @@ from raytrain.files import SUMS, whole_folder, write_sums
 from raytrain.results.rates import name_of
 from raytrain.results.records import Row
 from raytrain.results.transcripts import Scored
+from raytrain.whisper.bases import base_under
+from raytrain.whisper.folders import is_adapter
 from raytrain.whisper.sound import written_fault
 from raytrain.whisper.weights import Whisper, save
 
@@ -83,8 +87,13 @@ def save_checkpoint(
 
 
 def resume_fault(folder: Path, model: Model) -> str | None:
-    """What keeps a run from going on from a checkpoint; None where it is as it was written."""
+    """What keeps a run from going on from a checkpoint; None where it is as it was written.
+
+    InputError where it is an adapter whose weights are not here, or are others: that is no fault of the checkpoint's.
+    """
     fault = written_fault(folder, model, but=())
+    if fault is None and is_adapter(folder):
+        base_under(folder)
     if fault is not None or (folder / SUMS).exists():
         return fault
     try:  # of an earlier version, which wrote no sums

@@ -122,11 +122,21 @@ def token_loss_sum(whisper: Whisper, micro_batch: MicroBatch, *, device: torch.d
     inputs = functional.pad(labels, (1, 0), value=config.decoder_start_token_id)[:, :-1]
     tokens = inputs.masked_fill(inputs == IGNORED, config.pad_token_id)
     logits = whisper.model(
-        input_features=micro_batch.mel.to(device, whisper.model.dtype),
+        encoder_outputs=_heard(whisper.model, micro_batch.mel.to(device, whisper.model.dtype)),
         use_cache=False,
         **decoder_inputs(whisper.model.get_decoder().embed_tokens, tokens),
     ).logits
+    if not torch.is_autocast_enabled(device.type):  # which takes float32 here by itself, on a GPU without a copy
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))  # frozen weights may be in half precision
     return functional.cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORED, reduction="sum")
+
+
+def _heard(model: Any, mel: torch.Tensor) -> Any:
+    """The encoder's output, without gradients where nothing in the encoder learns."""
+    encoder = model.get_encoder()
+    learns = any(parameter.requires_grad for parameter in encoder.parameters())
+    with torch.set_grad_enabled(learns and torch.is_grad_enabled()):
+        return encoder(mel)
 
 
 def _update(
@@ -152,7 +162,12 @@ def _update(
 
 
 def _step_if_finite(optimizer: Any, grad_norm: torch.Tensor) -> None:
-    """Step where this is finite, which the device decides: a fused optimizer is told as GradScaler tells it."""
+    """Step where this is finite, which the device decides: a fused optimizer is told as GradScaler tells it. For any
+    other the device is waited for."""
+    if not optimizer.defaults.get("fused"):
+        if grad_norm.isfinite():
+            optimizer.step()
+        return
     optimizer.grad_scale, optimizer.found_inf = None, (~grad_norm.isfinite()).to(torch.float32)
     try:
         optimizer.step()

@@ -7,6 +7,7 @@ from typing import assert_never
 import torch
 
 from raytrain.config.baseline import Training
+from raytrain.whisper.lean import require_bitsandbytes, require_cuda
 
 
 def make_optimizer(
@@ -23,8 +24,28 @@ def make_optimizer(
         case "adamw":
             # Fused: one kernel a step on a GPU; on a CPU less than a third of the time of a loop over tensors.
             return torch.optim.AdamW(groups, lr=training.learning_rate, betas=(0.9, 0.999), eps=1e-8, fused=True)
+        case "adamw_8bit":
+            require_8bit(training, here=True)
+            from bitsandbytes.optim import PagedAdamW8bit
+
+            eight_bit: torch.optim.Optimizer = PagedAdamW8bit(
+                groups, lr=training.learning_rate, betas=(0.9, 0.999), eps=1e-8
+            )
+            return eight_bit
+        case "adafactor":
+            # Tensor by tensor: all of them at once would take the memory that it is chosen to spare.
+            return torch.optim.Adafactor(groups, lr=training.learning_rate, foreach=False)
         case unknown:
             assert_never(unknown)
+
+
+def require_8bit(training: Training, *, here: bool) -> None:
+    """Refuse adamw_8bit where it cannot be had; with `here` the optimizer is about to be made, in this process."""
+    if training.optimizer == "adamw_8bit":
+        what, instead = "training.optimizer: adamw_8bit", "adamw or adafactor"
+        require_bitsandbytes(what, instead=instead)
+        if here:
+            require_cuda(what, instead=instead)
 
 
 def learning_rate(step: int, training: Training, *, warmup_steps: int, steps_total: int) -> float:

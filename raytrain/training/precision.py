@@ -1,6 +1,6 @@
 """In which numbers a step is computed. In: the precision asked for and the device. Out: a Precision.
 
-Weights, gradients and optimizer moments are float32 in every case; fp16 and bf16 are autocast's.
+What learns, its gradients and AdamW's moments are float32 in every case; fp16 and bf16 are autocast's.
 """
 
 from contextlib import AbstractContextManager, nullcontext

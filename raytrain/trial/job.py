@@ -42,6 +42,8 @@ class Share:
         use_gpu = hardware.gpus > 0 if scaling.use_gpu == "auto" else scaling.use_gpu
         if use_gpu and not hardware.gpus:
             raise InputError("scaling.use_gpu: true, and the cluster has no GPU; set it to auto to train on the CPU")
+        if not use_gpu and (fault := config.needs_cuda()):
+            raise InputError(fault)
         fraction = gpu_fraction if scaling.gpu_fraction == "auto" else scaling.gpu_fraction
         # More than there is would wait for ever.
         most_on_a_node = max(node.cpus for node in hardware.nodes)

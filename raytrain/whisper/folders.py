@@ -9,9 +9,11 @@ from typing import Any
 from raytrain.errors import InputError
 from raytrain.files import as_kind, at_home, cache_folder, read_as, read_value
 
+ADAPTER_CONFIG, ADAPTER_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+"""peft's own files, in a folder that holds an adapter in the place of weights."""
 _FORMS = {
     "config.json": ("config.json",),
-    "model.safetensors": ("model.safetensors", "model.safetensors.index.json"),
+    "model.safetensors": ("model.safetensors", "model.safetensors.index.json", ADAPTER_WEIGHTS),
     "tokenizer.json": ("tokenizer.json", "vocab.json"),
 }
 """Each part of a complete folder, and the files it may be in."""
@@ -67,6 +69,11 @@ def described_decoding(folder: Path) -> dict[str, Any]:
     values = read_value(path, way_out="fetch it again")
     as_kind(values, _Decoding, place=str(path), way_out="fetch it again")
     return dict(values)
+
+
+def is_adapter(folder: Path) -> bool:
+    """Whether a folder holds an adapter, which needs the weights that it was trained beside."""
+    return (folder / ADAPTER_WEIGHTS).is_file()
 
 
 def missing(folder: Path) -> list[str]:

@@ -12,7 +12,7 @@ from raytrain.config.baseline import Model
 from raytrain.errors import InputError
 from raytrain.files import SUMS, read_as, sum_faults
 from raytrain.whisper.configs import SHAPE
-from raytrain.whisper.folders import described, missing
+from raytrain.whisper.folders import described, is_adapter, missing
 from raytrain.whisper.variants import VARIANTS, Variant
 
 BESIDE_WEIGHTS = ("training_state.pt", "utterances.jsonl")
@@ -36,7 +36,7 @@ def written_fault(folder: Path, model: Model, *, but: Collection[str] = BESIDE_W
         require_variant(model, folder)
     except InputError as error:
         return str(error)
-    return fault_seen(folder)
+    return None if is_adapter(folder) else fault_seen(folder)  # an adapter is looked at beside its weights
 
 
 def fault_seen(folder: Path) -> str | None:
@@ -44,7 +44,7 @@ def fault_seen(folder: Path) -> str | None:
     from safetensors import SafetensorError, safe_open
 
     shapes = _shapes(folder)
-    for file in _files(folder):
+    for file in weight_files(folder):
         try:
             with safe_open(file, framework="pt") as tensors:
                 for name in tensors.keys():  # noqa: SIM118 - the handle is no mapping
@@ -110,7 +110,8 @@ def _shapes(folder: Path) -> dict[str, tuple[int, ...]]:
     return {name: tuple(tensor.shape) for name, tensor in empty.state_dict().items()}
 
 
-def _files(folder: Path) -> Iterator[Path]:
+def weight_files(folder: Path) -> Iterator[Path]:
+    """The files that hold the weights of a folder: one, or those that its index names."""
     if (folder / _WEIGHTS).is_file():
         yield folder / _WEIGHTS
         return

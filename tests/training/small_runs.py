@@ -15,6 +15,7 @@ import torch
 import torch.distributed as dist
 from transformers import WhisperConfig, WhisperForConditionalGeneration
 
+from raytrain.config.adapter import Adapter
 from raytrain.config.baseline import Baseline
 from raytrain.speech.batches import BatchPlan
 from raytrain.speech.corpus import Corpus, PreparedCorpus, prepare
@@ -24,6 +25,7 @@ from raytrain.training.loop import StepProgress, train
 from raytrain.training.optimizer import learning_rate, make_optimizer
 from raytrain.training.precision import Precision
 from raytrain.whisper import weights
+from raytrain.whisper.adapters import attach
 from raytrain.whisper.labels import decoder_prompt
 from raytrain.whisper.tokenizer import byte_level_tokenizer
 
@@ -87,8 +89,10 @@ def corpus_of(folder: Path, clips: Sequence[np.ndarray], texts: Sequence[str]) -
     return prepare(manifest, cache=folder / "cache")
 
 
-def small_whisper(*, dropout: float = 0.0, dtype: torch.dtype = torch.float32) -> weights.Whisper:
-    """Two layers of width 64, random and always the same."""
+def small_whisper(
+    *, dropout: float = 0.0, dtype: torch.dtype = torch.float32, adapter: Adapter | None = None
+) -> weights.Whisper:
+    """Two layers of width 64, random and always the same; with an adapter, one that has learned."""
     tokenizer = byte_level_tokenizer()
     start = tokenizer.convert_tokens_to_ids("<|startoftranscript|>")
     torch.manual_seed(0)
@@ -110,6 +114,11 @@ def small_whisper(*, dropout: float = 0.0, dtype: torch.dtype = torch.float32) -
         begin_suppress_tokens=None,
     )
     model = WhisperForConditionalGeneration(config).to(dtype)
+    if adapter is not None:
+        attach(model, adapter, seed=0)
+        for name, parameter in model.named_parameters():
+            if "lora_B" in name:
+                torch.nn.init.normal_(parameter, std=0.1)
     prompt = tuple(decoder_prompt(tokenizer, small_config().model))
     return weights.Whisper(model=model, tokenizer=tokenizer, prompt=prompt, trained_window="fitted", source=None)
 

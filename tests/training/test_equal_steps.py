@@ -18,6 +18,7 @@ from small_runs import (
     worst_difference,
 )
 
+from raytrain.config.adapter import Adapter
 from raytrain.config.baseline import Baseline
 from raytrain.speech.corpus import Corpus
 from raytrain.training.feed import IGNORED
@@ -78,7 +79,7 @@ def two_workers(tones: Corpus, two_sources: Corpus, on_two_workers: OnTwoWorkers
         (two_sources, weighted(6, 3), torch.float64),
         (tones, perturbed(6, 3), torch.float64),
     ]
-    return on_two_workers(_three_steps_each, asked)[1]
+    return on_two_workers(_three_steps_each, asked)[1] + on_two_workers(_adapted_steps, tones, 6, 3)[1]
 
 
 def _three_steps_each(asked: list[tuple[Corpus, Baseline, torch.dtype]]) -> list[Trained]:
@@ -131,6 +132,32 @@ def test_a_split_changes_nothing_where_sound_is_changed(
     assert worst_difference(whole, undivided) > 0.01
     assert worst_difference(undivided, steps(12, 3)) < 1e-9
     assert worst_difference(undivided, two_workers[4]) < 1e-9
+
+
+def _adapted_steps(corpus: Corpus, batch_size: int, accumulation: int, **values: object) -> list[Trained]:
+    adapter = Adapter.model_validate({"rank": 4, "targets": "all", **values})
+    whisper = small_whisper(dtype=torch.float64, adapter=adapter)
+    return [train_steps(whisper, config(batch_size, accumulation), corpus, steps=3)]
+
+
+def test_a_split_changes_nothing_with_an_adapter(tones: Corpus, two_workers: list[Trained]) -> None:
+    (undivided,) = _adapted_steps(tones, 36, 1)
+    (split,) = _adapted_steps(tones, 12, 3)
+    moved = {name for name, update in undivided.updates.items() if update.norm() > 0}
+    assert moved == {name for name in undivided.updates if "lora" in name}
+    assert worst_difference(undivided, split) < 1e-9
+    assert worst_difference(undivided, two_workers[5]) < 1e-9
+
+
+def test_gradient_checkpointing_changes_nothing_with_an_adapter_in_the_encoder(tones: Corpus) -> None:
+    def steps(*, checkpointing: bool) -> Trained:
+        adapter = Adapter(rank=4, where="encoder", dora=True)
+        whisper = small_whisper(dtype=torch.float64, adapter=adapter)
+        if checkpointing:
+            whisper.model.gradient_checkpointing_enable({"use_reentrant": False})
+        return train_steps(whisper, config(12, 3), tones, steps=2)
+
+    assert worst_difference(steps(checkpointing=False), steps(checkpointing=True)) < 1e-9
 
 
 def test_gradient_checkpointing_changes_nothing(whole: Trained, tones: Corpus) -> None:

@@ -1,13 +1,16 @@
 """The learning rate is a function of the step, and weight decay acts on matrices."""
 
+import importlib.util
+
 import pytest
 import torch
 from small_runs import small_config, small_whisper
 
 from raytrain.config.baseline import MOMENTS
+from raytrain.errors import InputError
 from raytrain.memory.prediction import predict
 from raytrain.training.loop import _step_if_finite
-from raytrain.training.optimizer import learning_rate, make_optimizer
+from raytrain.training.optimizer import learning_rate, make_optimizer, require_8bit
 
 
 def rates(schedule: str, *steps: int) -> list[float]:
@@ -46,7 +49,11 @@ def test_an_optimizer_or_a_schedule_of_another_name_never_runs_as_the_first() ->
         learning_rate(4, training, warmup_steps=3, steps_total=11)
 
 
-@pytest.mark.parametrize("name", MOMENTS)
+HERE = [name for name in MOMENTS if name != "adamw_8bit"]
+"""The optimizers that a CPU has."""
+
+
+@pytest.mark.parametrize("name", HERE)
 def test_memory_counts_as_many_moments_of_a_weight_as_the_optimizer_keeps(name: str) -> None:
     config = small_config(training={"optimizer": name})
     trained = [parameter for parameter in small_whisper().model.parameters() if parameter.requires_grad]
@@ -59,13 +66,42 @@ def test_memory_counts_as_many_moments_of_a_weight_as_the_optimizer_keeps(name: 
     assert kept / sum(parameter.numel() for parameter in trained) == pytest.approx(counted, abs=0.1)
 
 
-@pytest.mark.parametrize("name", MOMENTS)
+@pytest.mark.parametrize("name", HERE)
 def test_every_optimizer_can_be_told_on_the_device_to_leave_out_a_step(name: str) -> None:
     weight = torch.nn.Parameter(torch.ones(2, 2))
     optimizer = make_optimizer([("weight", weight)], small_config(training={"optimizer": name}).training)
     weight.grad = torch.full((2, 2), torch.nan)
     _step_if_finite(optimizer, torch.tensor(torch.inf))
     assert torch.equal(weight, torch.ones(2, 2))
+
+
+def test_8_bit_moments_without_cuda_are_refused_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    training = small_config(training={"optimizer": "adamw_8bit"}).training
+    with pytest.raises(
+        InputError, match=r"training.optimizer: adamw_8bit needs a GPU with CUDA.*set adamw or adafactor"
+    ):
+        make_optimizer(small_whisper().model.named_parameters(), training)
+
+
+def test_without_bitsandbytes_what_it_is_for_is_refused_with_the_command_that_installs_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r'pip install "raytrain\[quantized\]"'):
+        require_8bit(small_config(training={"optimizer": "adamw_8bit"}).training, here=False)
+
+
+def test_adafactor_steps_by_the_size_of_a_matrix() -> None:
+    def change(scale: float) -> float:
+        weight = torch.nn.Parameter(scale * torch.ones(4, 4))
+        optimizer = make_optimizer([("", weight)], small_config(training={"optimizer": "adafactor"}).training)
+        weight.grad = torch.ones(4, 4)
+        optimizer.step()
+        return float((scale - weight[0, 0]).detach())
+
+    assert change(10.0) == pytest.approx(10 * change(1.0), rel=1e-3)
+    assert change(1.0) == pytest.approx(1e-3, rel=1e-3)
 
 
 def test_a_frozen_encoder_is_not_in_the_optimizer() -> None:

@@ -4,6 +4,7 @@ import dataclasses
 import gc
 import json
 import pickle
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from damages import OF_A_CHECKPOINT
+from safetensors.torch import load_file, save_file
 from small_runs import small_config
 from transformers import WhisperForConditionalGeneration
 
@@ -163,6 +165,44 @@ def test_a_resumed_run_is_bit_equal_to_one_never_stopped(small_weights: Path, to
     assert (ends[0] / "utterances.jsonl").read_text() == (ends[1] / "utterances.jsonl").read_text()
 
 
+def test_a_resumed_adapter_is_bit_equal_to_one_never_stopped(
+    small_weights: Path, tones: Corpus, tmp_path: Path
+) -> None:
+    some = config(
+        small_weights,
+        model={"dropout": 0.1, "gradient_checkpointing": True, "adapter": {"rank": 4, "dropout": 0.1}},
+        training={"checkpoint_every_steps": 3, "learning_rate": 1e-2},
+        evaluation={"every_steps": 5, "max_utterances": 2},
+    )
+    ran(some, tones, tmp_path / "straight", score_first=False)
+    ran(some, tones, tmp_path / "resumed", resume_from=tmp_path / "straight" / "step-000003")
+    before, straight, resumed = (
+        tmp_path / name for name in ("straight/step-000003", "straight/step-000005", "resumed/step-000005")
+    )
+    assert resume_fault(straight, some.model.model_copy(update={"pretrained": str(straight)})) is None
+    assert not (straight / "model.safetensors").exists()
+    files = [(folder / "adapter_model.safetensors").read_bytes() for folder in (before, straight, resumed)]
+    assert files[0] != files[1] == files[2]
+    moments = [
+        torch.cat([m[k].flatten() for m in state(end)["optimizer"]["state"].values() for k in m])
+        for end in (straight, resumed)
+    ]
+    assert torch.equal(*moments)
+
+
+def test_an_adapter_over_weights_that_changed_is_not_gone_on_from_and_not_set_aside(
+    small_weights: Path, tones: Corpus, tmp_path: Path
+) -> None:
+    base = tmp_path / "base"
+    shutil.copytree(small_weights, base)
+    some = config(base, model={"adapter": {"rank": 4}}, training={"max_steps": 1})
+    ran(some, tones, tmp_path / "run", score_first=False)
+    tensors = {name: 1.01 * one for name, one in load_file(base / "model.safetensors").items()}
+    save_file(tensors, base / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(InputError, match="was trained beside other weights than those of"):
+        resume_fault(tmp_path / "run" / "step-000001", some.model)
+
+
 def test_dropout_and_masks_differ_between_seeds_only(small_weights: Path, tones: Corpus, tmp_path: Path) -> None:
     def loss(name: str, seed: int) -> float:
         some = config(small_weights, model={"dropout": 0.1}, training={"max_steps": 1, "seed": seed})
@@ -227,6 +267,23 @@ def test_out_of_memory_is_an_outcome_that_says_what_was_asked_for(
     assert "scoring, 16 clips at once: tried to allocate" in reports.last["reason"]
     assert reports.last["objective"] == 10
     assert reports.last["eval_wer"] is None
+
+
+@pytest.mark.parametrize("model", [{}, {"adapter": {"rank": 4}}])
+def test_adafactor_is_probed_resumed_and_kept_as_it_is(
+    model: dict[str, Any], small_weights: Path, tones: Corpus, tmp_path: Path
+) -> None:
+    some = config(
+        small_weights,
+        model=model,
+        training={"optimizer": "adafactor", "max_steps": 3, "checkpoint_every_steps": 2},
+        evaluation={"every_steps": 9, "max_utterances": 1},
+    )
+    ran(some, tones, tmp_path / "plain", probe=False, score_first=False)
+    before = tmp_path / "plain" / "step-000002"
+    ran(some, tones, tmp_path / "resumed", probe=True, resume_from=before)
+    ends = [next((tmp_path / name / "step-000003").glob("*.safetensors")) for name in ("plain", "resumed")]
+    assert ends[0].read_bytes() == ends[1].read_bytes() != (before / ends[0].name).read_bytes()
 
 
 def test_a_probe_changes_nothing_of_the_run(small_weights: Path, tones: Corpus, tmp_path: Path) -> None:

@@ -68,3 +68,19 @@ def test_a_trial_crosses_processes_as_it_is() -> None:
     portion, _ = share(machine(cpus=2, gpus=0))
     trial = asked(3, load_baseline("tiny"), share=portion, probes="trial-0000")
     assert pickle.loads(pickle.dumps(trial)) == trial
+
+
+@pytest.mark.parametrize(
+    ("overrides", "fact"),
+    [
+        (
+            ["model.adapter={rank: 8}", "model.base_precision=nf4"],
+            "model.base_precision: nf4 needs a GPU with CUDA; set",
+        ),
+        (["training.optimizer=adamw_8bit"], "training.optimizer: adamw_8bit needs a GPU with CUDA; set adamw or"),
+    ],
+)
+def test_what_only_cuda_does_is_refused_where_no_gpu_is_used(overrides: list[str], fact: str) -> None:
+    with pytest.raises(InputError, match=fact):
+        share(machine(cpus=2, gpus=0), *overrides)
+    assert share(machine(cpus=2, gpus=1), *overrides)[0].use_gpu

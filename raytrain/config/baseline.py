@@ -21,8 +21,9 @@ from raytrain.config.section import Count, Section, Text
 
 FACTORS = ("scaling.num_workers", "training.batch_size", "training.gradient_accumulation_steps")
 """The keys whose product is the effective batch size."""
-MOMENTS = {"adamw": 2}
-"""By optimizer: how many numbers it keeps of each weight that it trains. Memory is predicted from it."""
+MOMENTS = {"adamw": 2, "adamw_8bit": 1, "adafactor": 0}
+"""By optimizer: how many float32 numbers' room it keeps for each weight that it trains, rounded up: adamw_8bit two of a
+byte, adafactor a row and a column of each matrix. Memory is predicted from it."""
 
 
 class Model(Section):
@@ -174,8 +175,9 @@ class Training(Section):
     """Optimizer steps after which the run ends at the latest; null: num_epochs alone ends it."""
     precision: Literal["auto", "fp16", "bf16", "fp32"] = "auto"
     """The numbers a step computes in. Without CUDA, fp16 and auto become bf16 where the CPU has it, else fp32."""
-    optimizer: Literal["adamw"] = "adamw"
-    """The rule by which gradients change the weights."""
+    optimizer: Literal["adamw", "adamw_8bit", "adafactor"] = "adamw"
+    """The rule by which gradients change the weights. adamw_8bit, bitsandbytes' paged one, needs CUDA; adafactor,
+    torch's own, scales its rate by the root mean square of each matrix: give it about 30 times AdamW's."""
     schedule: Literal["linear", "cosine"] = "linear"
     """How the learning rate falls to zero after the warm-up."""
     spec_augment: Literal["basic", "double"] | None = None

@@ -6,8 +6,10 @@ remembers of them. Gradients are gone by then.
 
 from dataclasses import dataclass
 
+from raytrain.config.adapter import Adapter
 from raytrain.config.constants import FLOAT_BYTES
-from raytrain.memory.step_peak import Parts
+from raytrain.memory.learning import Learning, encoder_tensors, parameters
+from raytrain.memory.step_shape import Parts
 from raytrain.whisper.labels import PROMPT_TOKENS
 from raytrain.whisper.variants import Variant
 from raytrain.whisper.window import frames
@@ -25,8 +27,10 @@ class DecodingShape:
     num_beams: int = 1
     precision: str = "fp16"
     freeze_encoder: bool = False
-    moments: int = 2
-    """Numbers that the optimizer keeps of each weight that it trains; none before the first step."""
+    optimizer: str | None = "adamw"
+    """Whose state lies beside; None before the first step."""
+    adapter: Adapter | None = None
+    base_precision: str = "fp32"
 
 
 def decoding_peak(shape: DecodingShape) -> Parts:
@@ -36,13 +40,21 @@ def decoding_peak(shape: DecodingShape) -> Parts:
     window = frames(shape.window_s)
     rows = shape.batch_size * shape.num_beams
     states = shape.batch_size * window // 2 * v.width
-    encoder_trained = 0 if shape.freeze_encoder else v.encoder_parameters - v.fixed_parameters
-    trained = v.decoder_parameters + encoder_trained
-    mel = FLOAT_BYTES * shape.batch_size * v.num_mel_bins * window
-    held = Parts(
-        weights=FLOAT_BYTES * v.parameters,
-        optimizer_states=shape.moments * FLOAT_BYTES * trained,
+    learning = Learning(
+        variant=v,
+        freeze_encoder=shape.freeze_encoder,
+        adapter=shape.adapter,
+        base_precision=shape.base_precision,
+        optimizer=shape.optimizer or "adamw",
     )
+    if shape.adapter is None:
+        encoder_trained = parameters(encoder_tensors(v)) if learning.encoder_learns else 0
+        decoder_trained = v.decoder_parameters
+    else:
+        encoder_trained, decoder_trained = (parameters(learning.tensors_in(half)) for half in ("encoder", "decoder"))
+    trained = encoder_trained + decoder_trained
+    mel = FLOAT_BYTES * shape.batch_size * v.num_mel_bins * window
+    held = Parts(weights=learning.weights_bytes(), optimizer_states=learning.state_bytes() if shape.optimizer else 0)
     # A layer's input, middle and normed states, the wide linear and its GELU, and the convolutions' output. Autocast
     # keeps casts of what could learn even where nothing does.
     encoding = held.plus(

@@ -1,6 +1,6 @@
 """What training on one clip costs: the shape of a step in, floating-point operations out. Plain Python."""
 
-from raytrain.memory.step_peak import StepShape
+from raytrain.memory.step_shape import StepShape
 
 
 def train_flops_per_clip(shape: StepShape) -> float:

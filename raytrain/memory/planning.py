@@ -8,12 +8,12 @@ from typing import Any
 
 from raytrain.config.augmentation import Augmentation
 from raytrain.config.baseline import Baseline
-from raytrain.config.constants import FLOAT_BYTES, GIB
+from raytrain.config.constants import GIB
 from raytrain.config.reader import apply_sample
 from raytrain.config.space import SearchSpace
 from raytrain.errors import InputError
 from raytrain.memory.flops import train_flops_per_clip
-from raytrain.memory.kept_weights import study_weights
+from raytrain.memory.kept_weights import checkpoint_bytes, study_weights
 from raytrain.memory.prediction import (
     ASSUMED_LABEL_TOKENS,
     CALIBRATION_SOURCE,
@@ -24,7 +24,7 @@ from raytrain.memory.prediction import (
     predict,
     step_shape,
 )
-from raytrain.memory.step_peak import StepShape
+from raytrain.memory.step_shape import StepShape
 from raytrain.search.axes import Axes, Sample
 from raytrain.speech.extent import Extent
 from raytrain.whisper.variants import VARIANTS, Variant
@@ -56,6 +56,7 @@ def plan(baseline: Baseline, space: SearchSpace, gpu: Gpu, *, extent: Extent | N
     smallest = min(splits, key=lambda split: _peak_gib(split, longest))
     starting_point = baseline if fitting else smallest
     shape = step_shape(baseline, longest)
+    checkpoint_gib = checkpoint_bytes(baseline) / GIB
     if gpu.card_gib is not None and not fitting:
         _refuse_hopeless(smallest, longest, gpu.card_gib)
     return {
@@ -72,8 +73,8 @@ def plan(baseline: Baseline, space: SearchSpace, gpu: Gpu, *, extent: Extent | N
             "training.gradient_accumulation_steps": starting_point.training.gradient_accumulation_steps,
         },
         "changes": list(_changes(starting_point, longest, gpu)),
-        "checkpoint_gib": _checkpoint_gib(baseline),
-        "run_checkpoints_gib": _checkpoint_gib(baseline) * (baseline.training.keep_best + 1),
+        "checkpoint_gib": checkpoint_gib,
+        "run_checkpoints_gib": checkpoint_gib * (baseline.training.keep_best + 1),
         **study_weights(baseline, space),
     }
 
@@ -125,13 +126,6 @@ def examples_of(config: Baseline, space: SearchSpace, extent: Extent | None) -> 
         share = 1.0 if config.data.validation_manifest else 1 - config.data.validation_ratio
         bounds.append(round(training.num_epochs * extent.clips * share))
     return min(bounds)
-
-
-def _checkpoint_gib(config: Baseline) -> float:
-    """The size of a checkpoint: weights and the optimizer's moments in float32."""
-    v = VARIANTS[config.model.variant]
-    frozen = v.encoder_parameters if config.model.freeze_encoder else v.fixed_parameters
-    return FLOAT_BYTES * (v.parameters + config.training.moments() * (v.parameters - frozen)) / GIB
 
 
 def _changes(config: Baseline, longest: Longest, gpu: Gpu) -> Iterator[dict[str, Any]]:

@@ -23,6 +23,16 @@ def make_optimizer(
         case "adamw":
             # Fused: one kernel a step on a GPU; on a CPU less than a third of the time of a loop over tensors.
             return torch.optim.AdamW(groups, lr=training.learning_rate, betas=(0.9, 0.999), eps=1e-8, fused=True)
+        case "adamw_8bit":
+            from bitsandbytes.optim import PagedAdamW8bit
+
+            eight_bit: torch.optim.Optimizer = PagedAdamW8bit(
+                groups, lr=training.learning_rate, betas=(0.9, 0.999), eps=1e-8
+            )
+            return eight_bit
+        case "adafactor":
+            # Tensor by tensor: all of them at once would take the memory that it is chosen to spare.
+            return torch.optim.Adafactor(groups, lr=training.learning_rate, foreach=False)
         case unknown:
             assert_never(unknown)
 

@@ -10,7 +10,8 @@ import torch
 from step_trace import trace_step
 
 from raytrain.config.constants import GIB
-from raytrain.memory.step_peak import StepShape, step_peak
+from raytrain.memory.step_peak import step_peak
+from raytrain.memory.step_shape import StepShape
 from raytrain.training.feed import MicroBatch
 from raytrain.training.loop import token_loss_sum
 from raytrain.whisper.variants import VARIANTS

@@ -4,6 +4,7 @@ Copies of weights that learn are kept once, until the forward pass is over, and 
 frozen weight is copied each time it is read, and autograd keeps the copy where a gradient runs through that layer.
 """
 
+from raytrain.config.constants import FLOAT_BYTES
 from raytrain.memory.learning import encoder_tensors, parameters
 from raytrain.memory.step_shape import StepShape
 
@@ -41,6 +42,9 @@ class Casts:
             at_loss = sum(adapters) + self.head if recomputes else encoder + decoder
             encoder_layer = of_layers * 12 * d2 + adapters[0] / v.encoder_layers
             self.decoder_layer = of_layers * 14 * d2 + adapters[1] / v.decoder_layers
+        # DoRA multiplies its matrices out for each layer's length, over an identity as wide as the layer's input.
+        identity = (16 if shape.adapter and shape.adapter.targets == "all" else 1) * d2
+        self.dora = (FLOAT_BYTES + self._s) * identity if shape.adapter and shape.adapter.dora else 0
         self.encoder_forward = in_forward
         self.at_loss = at_loss
         self.kept = self.head + stem if recomputes else encoder + decoder

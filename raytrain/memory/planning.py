@@ -2,16 +2,18 @@
 what to change where none fits, out. From the formula alone: no torch, no GPU, no weights."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from raytrain.config.adapter import Adapter
 from raytrain.config.augmentation import Augmentation
 from raytrain.config.baseline import Baseline
 from raytrain.config.constants import GIB
 from raytrain.config.reader import apply_sample
 from raytrain.config.space import SearchSpace
 from raytrain.errors import InputError
+from raytrain.memory.alternatives import alternatives, as_json, changed, leaner_optimizers, leaner_precisions
 from raytrain.memory.flops import train_flops_per_clip
 from raytrain.memory.kept_weights import checkpoint_bytes, study_weights
 from raytrain.memory.prediction import (
@@ -59,6 +61,7 @@ def plan(baseline: Baseline, space: SearchSpace, gpu: Gpu, *, extent: Extent | N
     checkpoint_gib = checkpoint_bytes(baseline) / GIB
     if gpu.card_gib is not None and not fitting:
         _refuse_hopeless(smallest, longest, gpu.card_gib)
+    alike = alternatives(baseline, longest, gpu.card_gib) if gpu.card_gib is not None else []
     return {
         "variant": baseline.model.variant,
         "gpu_memory_gib": gpu.card_gib,
@@ -73,6 +76,7 @@ def plan(baseline: Baseline, space: SearchSpace, gpu: Gpu, *, extent: Extent | N
             "training.gradient_accumulation_steps": starting_point.training.gradient_accumulation_steps,
         },
         "changes": list(_changes(starting_point, longest, gpu)),
+        "alternatives": [row | {"change": as_json(row["change"])} for row in alike],
         "checkpoint_gib": checkpoint_gib,
         "run_checkpoints_gib": checkpoint_gib * (baseline.training.keep_best + 1),
         **study_weights(baseline, space),
@@ -129,15 +133,22 @@ def examples_of(config: Baseline, space: SearchSpace, extent: Extent | None) -> 
 
 
 def _changes(config: Baseline, longest: Longest, gpu: Gpu) -> Iterator[dict[str, Any]]:
-    """Changes that would take less memory: each alone, all of those together, and a smaller Whisper."""
+    """Changes that would take less memory: each alone, all of those together; then an adapter or leaner weights under
+    it, a leaner optimizer, and a smaller Whisper."""
     before = _peak_gib(config, longest)
     samples = list(_reliefs(config, longest))
     together = {key: value for sample in samples for key, value in sample.items()}
-    for sample in [*samples, *([together] if len(samples) > 1 else []), *_smaller_variant(config, longest, gpu)]:
-        after = _peak_gib(apply_sample(config, sample), longest)
+    apart = list(_leaner_kinds(config))
+    for sample in [
+        *samples,
+        *([together] if len(samples) > 1 else []),
+        *apart,
+        *_smaller_variant(config, longest, gpu),
+    ]:
+        after = _peak_gib(changed(config, sample), longest)
         if after < before - _LEAST_GAIN_GIB:
             gain = {"predicted_memory_gib": after, "gain_gib": before - after, "fits": gpu.fits(after)}
-            yield {"change": sample, **gain}
+            yield {"change": as_json(sample), **gain}
 
 
 def _reliefs(config: Baseline, longest: Longest) -> Iterator[Sample]:
@@ -146,12 +157,27 @@ def _reliefs(config: Baseline, longest: Longest) -> Iterator[Sample]:
     window_s = step_shape(config, longest).window_s
     for shorter in (shorter for shorter in _SHORTER_WINDOWS_S if shorter < window_s):
         yield {"audio.window": "fitted", "audio.max_window_s": shorter}
-    if not config.model.freeze_encoder:
+    if not config.model.freeze_encoder and config.model.adapter is None:
         yield {"model.freeze_encoder": True}
     if config.training.batch_size > 1:
         yield {"training.batch_size": config.training.batch_size // 2}
     if config.evaluation.batch_size > 1:
         yield {"evaluation.batch_size": max(1, config.evaluation.batch_size // 4)}
+
+
+def _leaner_kinds(config: Baseline) -> Iterator[dict[str, Any]]:
+    """An adapter, or another one; the next leaner precision under it; where all weights learn, leaner optimizers."""
+    adapter = config.model.adapter
+    if adapter is None:
+        where: dict[str, Any] = {"where": "decoder"} if config.model.freeze_encoder else {}
+        yield {"model.adapter": Adapter(**where), "model.base_precision": "bf16"}
+        for optimizer in leaner_optimizers(config.training.optimizer):
+            yield {"training.optimizer": optimizer}
+        return
+    for precision in leaner_precisions(config.model.base_precision)[:1]:
+        yield {"model.base_precision": precision}
+    if adapter.where != "decoder":
+        yield {"model.adapter": adapter.model_copy(update={"where": "decoder"})}
 
 
 def _smaller_variant(config: Baseline, longest: Longest, gpu: Gpu) -> Iterator[Sample]:
@@ -173,8 +199,10 @@ def _of_variant(config: Baseline, variant: Variant) -> Sample:
 def _refuse_hopeless(config: Baseline, longest: Longest, card_gib: float) -> None:
     """Refuse a card on which nothing fits, whatever is changed: it is a mistake in the question."""
     least = apply_sample(config, {"training.batch_size": 1, "training.gradient_accumulation_steps": 1})
-    for sample in [*_reliefs(least, longest), _of_variant(least, VARIANTS["tiny"])]:
-        least = apply_sample(least, sample)
+    smallest = {"model.adapter": Adapter(rank=1, where="decoder"), "model.base_precision": "nf4"}
+    leanest: list[Mapping[str, Any]] = [*_reliefs(least, longest), _of_variant(least, VARIANTS["tiny"]), smallest]
+    for sample in leanest:
+        least = changed(least, sample)
     least_gib = _peak_gib(least, longest)
     if least_gib > card_gib:
         raise InputError(

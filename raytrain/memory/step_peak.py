@@ -124,17 +124,27 @@ class _Sizes:
             # Beside fc1: its output, what the adapter adds, their sum. Beside fc2: its input, and that in float32.
             beside_fc2 = self.f + 10 * self.s + self.widened
             working = max(working + 4 * self.s, beside_fc2)
+        working = max(working, self._scaling_of_dora())
         if self.frozen:
             working += self.f  # the layer's input, else among those kept
         elif not self.recomputes:
-            working = (
-                self._beside_what_is_kept() + self.s + (0 if self.f == FLOAT_BYTES or not self.adapted else self.f)
-            )
-            working = working if self.adapted else 0
+            # The layer's input and the convolutions' output besides.
+            beside = self.s + (0 if self.f == FLOAT_BYTES else self.f)
+            working = self._beside_what_is_kept() + beside if self.adapted else 0
         return self.held().plus(
-            casts=self.casts.encoder_forward,
+            casts=self.casts.encoder_forward + (self.casts.dora if self.learning.adapts("encoder") else 0),
             encoder_activations=self.mel_given + self.stem + self.encoder_layers + working * self.Sd,
         )
+
+    def _scaling_of_dora(self) -> float:
+        """Where DoRA scales fc1, or else the last of q, k and v: the states before, the layer's output, that without
+        its bias, what the matrices add, and three products in float32."""
+        if not self.kept_by.encoder.dora:
+            return 0
+        scaling = 2 * self.s + max(self.s, self.f) + 3 * FLOAT_BYTES
+        dropped = FLOAT_BYTES + 2 * self.s if self.kept_by.encoder.mask else 0
+        before = self.f + FLOAT_BYTES + self.s + dropped
+        return before + (4 * scaling if self.kept_by.encoder.wide else 2 * self.s + scaling)
 
     def _beside_what_is_kept(self) -> float:
         """Of an encoder layer whose backward pass is prepared: nothing in full fine-tuning. With an adapter the last
@@ -154,7 +164,8 @@ class _Sizes:
         unkept = self.encoder_output - self.encoder_output_kept
         at_logits = self.mel_given + unkept + self.s * self.UV
         at_loss = (self.s + FLOAT_BYTES) * self.UV
-        keys_and_values = self.mel_given + unkept + 3 * self.s * self.Sd if self.recomputes else 0
+        making = 3 * self.s + (4 * FLOAT_BYTES if self.kept_by.decoder.dora else 0)
+        keys_and_values = self.mel_given + unkept + making * self.Sd if self.recomputes else 0
         return replace(self.kept(), casts=self.casts.at_loss, head=max(at_logits, at_loss, keys_and_values))
 
     def loss_backward(self) -> Parts:
@@ -177,7 +188,10 @@ class _Sizes:
             parts = parts.plus(head=FLOAT_BYTES * self.Vd)
         if self.recomputes:
             gradient = FLOAT_BYTES * self.Sd if self.shape.variant.decoder_layers > 1 and not self.frozen else 0
-            parts = parts.plus(decoder_activations=self.decoder_layer + gradient, casts=self.casts.decoder_layer)
+            scaled = 3 * FLOAT_BYTES * self.Sd if self.kept_by.decoder.dora else 0
+            parts = parts.plus(
+                decoder_activations=self.decoder_layer + gradient + scaled, casts=self.casts.decoder_layer
+            )
         return parts
 
     def embedding_gradient(self) -> Parts:
@@ -198,8 +212,13 @@ class _Sizes:
         gradients: float = copied + 4 * self.s
         if self.adapted:
             gradients = max(8 * self.s, self.widened - 3 * self.s)
-        if self.recomputes:
-            gradients = max(gradients, self._beside_what_is_kept())
+        if self.recomputes and self.adapted:
+            # What is beside the layer as its forward pass is run again.
+            beside = FLOAT_BYTES + 4 * self.s
+            if self.kept_by.encoder.wide:
+                scaled = 5 * FLOAT_BYTES if self.kept_by.encoder.dora else 0
+                beside = (7 * self.s + self.widened if self.shape.half else 4 * self.s) + scaled
+            gradients = max(gradients, beside)
         working: float = (self.f + gradients) * self.Sd
         if self.recomputes:
             # The layer's input is among those kept.

@@ -14,6 +14,7 @@ from raytrain.cli import Parser, run_door
 from raytrain.config.duration import hours_of
 from raytrain.config.reader import load_baseline, load_space, split_overrides
 from raytrain.errors import InputError
+from raytrain.memory.alternatives import ADAPTER_RATES, UNPACKING
 from raytrain.memory.buying import buys
 from raytrain.memory.planning import Gpu, plan
 from raytrain.search.finalists import judged_seeds
@@ -107,12 +108,52 @@ def _show(planned: dict[str, Any]) -> None:
     if planned["budget"] is not None:
         show(f"budget     {planned['budget']['said']}")
     origin = " × ".join(str(value) for value in planned["changes_from"].values())
+    _show_alternatives(planned)
     for change in planned["changes"]:
-        overrides = " ".join(f"{key}={str(value).lower()}" for key, value in change["change"].items())
+        overrides = _overrides(change["change"])
         fits = {True: ", fits", False: ", does not fit", None: ""}[change["fits"]]
         show(
             f"from {origin}: {change['predicted_memory_gib']:.2f} GiB ({change['gain_gib']:.2f} less{fits}) {overrides}"
         )
+
+
+def _show_alternatives(planned: dict[str, Any]) -> None:
+    """What would fit where the baseline does not."""
+    if planned["baseline"]["fits"] is not False or not planned["alternatives"]:
+        return
+    table = Table(title="what would fit, best first", box=SIMPLE_HEAD, header_style="bold", padding=(0, 1, 0, 0))
+    for heading in ("trains", "base", "optimizer", "batch", "recomputes", "window", "GiB", "time"):
+        table.add_column(heading, no_wrap=True)
+    for row in planned["alternatives"]:
+        table.add_row(
+            row["trains"],
+            row["base_precision"] or "-",
+            row["optimizer"],
+            f"{row['batch_size']} × {row['gradient_accumulation_steps']}",
+            "yes" if row["gradient_checkpointing"] else "no",
+            f"{row['window_s']:g}",
+            f"{row['predicted_memory_gib']:.2f}",
+            f"{row['relative_time']:.2f}{'~' if row['time_is_estimated'] else ''}",
+        )
+    Console(markup=False).print(table)
+    show(
+        f"time       operations a clip, of the baseline's; ~ times {UNPACKING:g}, an estimate, where weights are "
+        "unpacked as they are read"
+    )
+    show(f"best       {_overrides(planned['alternatives'][0]['change'])}")
+    if any(row["base_precision"] for row in planned["alternatives"]):
+        show(f"rates      an adapter learns at {ADAPTER_RATES}, with adamw: set training.learning_rate, too")
+
+
+def _overrides(change: dict[str, Any]) -> str:
+    """A change as it is typed after a command."""
+    return " ".join(f"{key}={_typed(value)}" for key, value in change.items())
+
+
+def _typed(value: Any) -> str:
+    if isinstance(value, dict):
+        return "'{" + ", ".join(f"{key}: {_typed(one)}" for key, one in value.items()) + "}'"
+    return "null" if value is None else str(value).lower()
 
 
 def _of_one_size(rows: Sequence[dict[str, Any]]) -> list[list[dict[str, Any]]]:

@@ -16,7 +16,7 @@ import numpy as np
 
 from raytrain.benchmarks.beside import told_by, weights_folder
 from raytrain.memory.flops import train_flops_per_clip
-from raytrain.memory.step_peak import StepShape
+from raytrain.memory.step_shape import StepShape
 from raytrain.trial.nursery import KEPT_MEMORY
 from raytrain.whisper.variants import VARIANTS
 

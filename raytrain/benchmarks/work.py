@@ -189,7 +189,7 @@ class Peaks(NamedTuple):
 def flops_of_a_clip(work: Work, *, window_s: float, label_tokens: float) -> float:
     """Floating-point operations of training on one clip of this window and transcript, each counted once."""
     from raytrain.memory.flops import train_flops_per_clip
-    from raytrain.memory.step_peak import StepShape
+    from raytrain.memory.step_shape import StepShape
     from raytrain.whisper.variants import VARIANTS
 
     shape = StepShape(

@@ -6,8 +6,10 @@ remembers of them. Gradients are gone by then.
 
 from dataclasses import dataclass
 
+from raytrain.config.adapter import Adapter
 from raytrain.config.constants import FLOAT_BYTES
-from raytrain.memory.step_peak import Parts
+from raytrain.memory.learning import Learning, encoder_tensors, parameters
+from raytrain.memory.step_shape import Parts
 from raytrain.whisper.labels import PROMPT_TOKENS
 from raytrain.whisper.variants import Variant
 from raytrain.whisper.window import frames
@@ -25,8 +27,10 @@ class DecodingShape:
     num_beams: int = 1
     precision: str = "fp16"
     freeze_encoder: bool = False
-    moments: int = 2
-    """Numbers that the optimizer keeps of each weight that it trains; none before the first step."""
+    optimizer: str | None = "adamw"
+    """Whose state lies beside; None before the first step."""
+    adapter: Adapter | None = None
+    base_precision: str = "fp32"
 
 
 def decoding_peak(shape: DecodingShape) -> Parts:
@@ -36,34 +40,46 @@ def decoding_peak(shape: DecodingShape) -> Parts:
     window = frames(shape.window_s)
     rows = shape.batch_size * shape.num_beams
     states = shape.batch_size * window // 2 * v.width
-    encoder_trained = 0 if shape.freeze_encoder else v.encoder_parameters - v.fixed_parameters
-    trained = v.decoder_parameters + encoder_trained
-    mel = FLOAT_BYTES * shape.batch_size * v.num_mel_bins * window
-    held = Parts(
-        weights=FLOAT_BYTES * v.parameters,
-        optimizer_states=shape.moments * FLOAT_BYTES * trained,
+    learning = Learning(
+        variant=v,
+        freeze_encoder=shape.freeze_encoder,
+        adapter=shape.adapter,
+        base_precision=shape.base_precision,
+        optimizer=shape.optimizer or "adamw",
     )
-    # A layer's input, middle and normed states, the wide linear and its GELU, and the convolutions' output. Autocast
-    # keeps casts of what could learn even where nothing does.
-    encoding = held.plus(
-        casts=s * encoder_trained if half else 0, encoder_activations=mel + (3 * FLOAT_BYTES + 9 * s) * states
-    )
+    if shape.adapter is None:
+        encoder_trained = parameters(encoder_tensors(v)) if learning.encoder_learns else 0
+        decoder_trained = v.decoder_parameters
+    else:
+        encoder_trained, decoder_trained = (parameters(learning.tensors_in(half)) for half in ("encoder", "decoder"))
+    trained = encoder_trained + decoder_trained
+    # Frozen weights are copied as they are read, the token embedding by the head; what could learn once for all.
+    embedding = s * v.vocab_size * v.width if half else 0
+    passing = embedding if shape.adapter is not None and shape.base_precision == "fp32" else 0
+    f = FLOAT_BYTES if shape.base_precision == "fp32" else 2
+    mel = (FLOAT_BYTES + (0 if f == FLOAT_BYTES else f)) * shape.batch_size * v.num_mel_bins * window
+    held = Parts(weights=learning.weights_bytes(), optimizer_states=learning.state_bytes() if shape.optimizer else 0)
+    # A layer's input, middle and normed states, the wide linear and its GELU, and the convolutions' output; beside fc2
+    # an adapter reads GELU's output in float32. Autocast keeps casts of what could learn even where nothing does.
+    working = 2 * f + FLOAT_BYTES + 9 * s
+    if shape.adapter is not None and shape.adapter.targets == "all" and learning.adapts("encoder"):
+        working = max(working + 4 * s, 2 * f + 10 * s + (4 * FLOAT_BYTES if half else 0))
+    encoding = held.plus(casts=s * encoder_trained if half else 0, encoder_activations=mel + working * states)
     # Every clip's encoder output for each of its beams, and the keys and values made from it.
+    cached = states * shape.num_beams + rows * (PROMPT_TOKENS + shape.new_tokens) * v.width
     decoding = held.plus(
         casts=s * trained if half else 0,
         encoder_activations=mel + FLOAT_BYTES * states * shape.num_beams,
-        decoder_activations=2
-        * s
-        * v.decoder_layers
-        * (states * shape.num_beams + rows * (PROMPT_TOKENS + shape.new_tokens) * v.width),
+        decoder_activations=2 * s * v.decoder_layers * cached,
     )
     keys = s * states * shape.num_beams
     # The last layer's, as they come from the linear layer and as they are put into the cache. The head is yet to come.
-    first_token = decoding.plus(decoder_activations=2 * keys, casts=-s * v.vocab_size * v.width if half else 0)
+    first_token = decoding.plus(decoder_activations=2 * keys, casts=0 if shape.adapter is not None else -embedding)
     # Logits of the prompt, which is decoded at once; then logits in float32 and as log-probabilities; or these beside
     # one layer's keys, put into the order of the beams.
     scores = rows * v.vocab_size
-    logits = scores * max(FLOAT_BYTES + PROMPT_TOKENS * s, 2 * FLOAT_BYTES + s)
+    at_prompt = scores * PROMPT_TOKENS * s + max(scores * FLOAT_BYTES, passing)
+    logits = max(at_prompt, scores * (2 * FLOAT_BYTES + s))
     reordered = keys + scores * 2 * FLOAT_BYTES if shape.num_beams > 1 else 0
     last_token = decoding.plus(head=max(logits, reordered))
     return max(encoding, first_token, last_token, key=lambda parts: parts.total)

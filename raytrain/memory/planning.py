@@ -2,18 +2,20 @@
 what to change where none fits, out. From the formula alone: no torch, no GPU, no weights."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from raytrain.config.adapter import Adapter
 from raytrain.config.augmentation import Augmentation
 from raytrain.config.baseline import Baseline
-from raytrain.config.constants import FLOAT_BYTES, GIB
+from raytrain.config.constants import GIB
 from raytrain.config.reader import apply_sample
 from raytrain.config.space import SearchSpace
 from raytrain.errors import InputError
+from raytrain.memory.alternatives import alternatives, as_json, changed, leaner_optimizers, leaner_precisions
 from raytrain.memory.flops import train_flops_per_clip
-from raytrain.memory.kept_weights import study_weights
+from raytrain.memory.kept_weights import checkpoint_bytes, study_weights
 from raytrain.memory.prediction import (
     ASSUMED_LABEL_TOKENS,
     CALIBRATION_SOURCE,
@@ -24,7 +26,7 @@ from raytrain.memory.prediction import (
     predict,
     step_shape,
 )
-from raytrain.memory.step_peak import StepShape
+from raytrain.memory.step_shape import StepShape
 from raytrain.search.axes import Axes, Sample
 from raytrain.speech.extent import Extent
 from raytrain.whisper.variants import VARIANTS, Variant
@@ -56,8 +58,10 @@ def plan(baseline: Baseline, space: SearchSpace, gpu: Gpu, *, extent: Extent | N
     smallest = min(splits, key=lambda split: _peak_gib(split, longest))
     starting_point = baseline if fitting else smallest
     shape = step_shape(baseline, longest)
+    checkpoint_gib = checkpoint_bytes(baseline) / GIB
     if gpu.card_gib is not None and not fitting:
         _refuse_hopeless(smallest, longest, gpu.card_gib)
+    alike = alternatives(baseline, longest, gpu.card_gib) if gpu.card_gib is not None else []
     return {
         "variant": baseline.model.variant,
         "gpu_memory_gib": gpu.card_gib,
@@ -72,8 +76,9 @@ def plan(baseline: Baseline, space: SearchSpace, gpu: Gpu, *, extent: Extent | N
             "training.gradient_accumulation_steps": starting_point.training.gradient_accumulation_steps,
         },
         "changes": list(_changes(starting_point, longest, gpu)),
-        "checkpoint_gib": _checkpoint_gib(baseline),
-        "run_checkpoints_gib": _checkpoint_gib(baseline) * (baseline.training.keep_best + 1),
+        "alternatives": [row | {"change": as_json(row["change"])} for row in alike],
+        "checkpoint_gib": checkpoint_gib,
+        "run_checkpoints_gib": checkpoint_gib * (baseline.training.keep_best + 1),
         **study_weights(baseline, space),
     }
 
@@ -127,23 +132,23 @@ def examples_of(config: Baseline, space: SearchSpace, extent: Extent | None) -> 
     return min(bounds)
 
 
-def _checkpoint_gib(config: Baseline) -> float:
-    """The size of a checkpoint: weights and the optimizer's moments in float32."""
-    v = VARIANTS[config.model.variant]
-    frozen = v.encoder_parameters if config.model.freeze_encoder else v.fixed_parameters
-    return FLOAT_BYTES * (v.parameters + config.training.moments() * (v.parameters - frozen)) / GIB
-
-
 def _changes(config: Baseline, longest: Longest, gpu: Gpu) -> Iterator[dict[str, Any]]:
-    """Changes that would take less memory: each alone, all of those together, and a smaller Whisper."""
+    """Changes that would take less memory: each alone, all of those together; then an adapter or leaner weights under
+    it, a leaner optimizer, and a smaller Whisper."""
     before = _peak_gib(config, longest)
     samples = list(_reliefs(config, longest))
     together = {key: value for sample in samples for key, value in sample.items()}
-    for sample in [*samples, *([together] if len(samples) > 1 else []), *_smaller_variant(config, longest, gpu)]:
-        after = _peak_gib(apply_sample(config, sample), longest)
+    apart = list(_leaner_kinds(config))
+    for sample in [
+        *samples,
+        *([together] if len(samples) > 1 else []),
+        *apart,
+        *_smaller_variant(config, longest, gpu),
+    ]:
+        after = _peak_gib(changed(config, sample), longest)
         if after < before - _LEAST_GAIN_GIB:
             gain = {"predicted_memory_gib": after, "gain_gib": before - after, "fits": gpu.fits(after)}
-            yield {"change": sample, **gain}
+            yield {"change": as_json(sample), **gain}
 
 
 def _reliefs(config: Baseline, longest: Longest) -> Iterator[Sample]:
@@ -158,6 +163,21 @@ def _reliefs(config: Baseline, longest: Longest) -> Iterator[Sample]:
         yield {"training.batch_size": config.training.batch_size // 2}
     if config.evaluation.batch_size > 1:
         yield {"evaluation.batch_size": max(1, config.evaluation.batch_size // 4)}
+
+
+def _leaner_kinds(config: Baseline) -> Iterator[dict[str, Any]]:
+    """An adapter, or another one; the next leaner precision under it; where all weights learn, leaner optimizers."""
+    adapter = config.model.adapter
+    if adapter is None:
+        where: dict[str, Any] = {"where": "decoder"} if config.model.freeze_encoder else {}
+        yield {"model.adapter": Adapter(**where), "model.base_precision": "bf16"}
+        for optimizer in leaner_optimizers(config.training.optimizer):
+            yield {"training.optimizer": optimizer}
+        return
+    for precision in leaner_precisions(config.model.base_precision)[:1]:
+        yield {"model.base_precision": precision}
+    if adapter.where != "decoder":
+        yield {"model.adapter": adapter.model_copy(update={"where": "decoder"})}
 
 
 def _smaller_variant(config: Baseline, longest: Longest, gpu: Gpu) -> Iterator[Sample]:
@@ -179,8 +199,10 @@ def _of_variant(config: Baseline, variant: Variant) -> Sample:
 def _refuse_hopeless(config: Baseline, longest: Longest, card_gib: float) -> None:
     """Refuse a card on which nothing fits, whatever is changed: it is a mistake in the question."""
     least = apply_sample(config, {"training.batch_size": 1, "training.gradient_accumulation_steps": 1})
-    for sample in [*_reliefs(least, longest), _of_variant(least, VARIANTS["tiny"])]:
-        least = apply_sample(least, sample)
+    smallest = {"model.adapter": Adapter(rank=1, where="decoder"), "model.base_precision": "nf4"}
+    leanest: list[Mapping[str, Any]] = [*_reliefs(least, longest), _of_variant(least, VARIANTS["tiny"]), smallest]
+    for sample in leanest:
+        least = changed(least, sample)
     least_gib = _peak_gib(least, longest)
     if least_gib > card_gib:
         raise InputError(

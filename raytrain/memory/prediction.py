@@ -12,7 +12,8 @@ from raytrain.config.baseline import Baseline
 from raytrain.config.constants import FULL_WINDOW_S, GIB
 from raytrain.errors import InputError
 from raytrain.memory.decoding_peak import DecodingShape, decoding_peak
-from raytrain.memory.step_peak import Parts, StepShape, step_peak
+from raytrain.memory.step_peak import step_peak
+from raytrain.memory.step_shape import Parts, StepShape
 from raytrain.whisper.hearing import most_new_tokens
 from raytrain.whisper.labels import PROMPT_TOKENS
 from raytrain.whisper.variants import MAX_TARGET_POSITIONS, VARIANTS
@@ -97,7 +98,7 @@ def predict(baseline: Baseline, longest: Longest = UNKNOWN) -> PredictedPeak:
     """The peak with a corpus' longest clip and transcript or, where they are unknown, with what the baseline allows."""
     scoring = decoding_shape(baseline, longest)
     # Published weights are scored once before they learn, at the full window they were made for.
-    first = replace(scoring, window_s=FULL_WINDOW_S, moments=0)
+    first = replace(scoring, window_s=FULL_WINDOW_S, optimizer=None)
     return PredictedPeak(
         step=step_peak(step_shape(baseline, longest)),
         evaluation=max(decoding_peak(scoring), decoding_peak(first), key=lambda parts: parts.total),
@@ -119,7 +120,9 @@ def step_shape(baseline: Baseline, longest: Longest = UNKNOWN) -> StepShape:
         freeze_encoder=baseline.model.freeze_encoder,
         dropout=baseline.model.dropout,
         accumulates=baseline.training.gradient_accumulation_steps > 1,
-        moments=baseline.training.moments(),
+        optimizer=baseline.training.optimizer,
+        adapter=baseline.model.adapter,
+        base_precision=baseline.model.base_precision,
     )
 
 
@@ -136,7 +139,9 @@ def decoding_shape(baseline: Baseline, longest: Longest = UNKNOWN) -> DecodingSh
         num_beams=baseline.evaluation.num_beams,
         precision=baseline.training.precision,
         freeze_encoder=baseline.model.freeze_encoder,
-        moments=baseline.training.moments(),
+        optimizer=baseline.training.optimizer,
+        adapter=baseline.model.adapter,
+        base_precision=baseline.model.base_precision,
     )
 
 

@@ -15,8 +15,10 @@ from raytrain.config.find import CHECKOUT
 from raytrain.config.reader import load_baseline, load_space
 from raytrain.config.schema import schemas
 from raytrain.config.space import SearchSpace
+from raytrain.errors import InputError
 
-BASELINES = ["tiny", "base", "small", "medium", "large-v3", "turbo"]
+ADAPTED = ["medium-lora", "large-v3-lora", "turbo-lora"]
+BASELINES = ["tiny", "base", "small", "medium", "large-v3", "turbo", *ADAPTED]
 SPACES = ["batching", "learning", "full", "augmentation", "smoke"]
 
 
@@ -34,10 +36,20 @@ def test_small_trains_12_times_3_of_the_small_model() -> None:
 
 @pytest.mark.parametrize("name", BASELINES)
 def test_a_baseline_names_its_variant_and_runs_as_it_is(name: str) -> None:
-    baseline = load_baseline(name)
-    assert baseline.model.variant == name
-    assert str(baseline.model.pretrained).startswith(f"openai/whisper-{name.replace('turbo', 'large-v3-turbo')}")
+    baseline, variant = load_baseline(name), name.removesuffix("-lora")
+    assert baseline.model.variant == variant
+    assert str(baseline.model.pretrained).startswith(f"openai/whisper-{variant.replace('turbo', 'large-v3-turbo')}")
     assert baseline.data.train_manifest == "demo"
+
+
+@pytest.mark.parametrize("name", ADAPTED)
+def test_a_baseline_with_an_adapter_keeps_what_is_not_about_it_from_the_full_one(name: str) -> None:
+    adapted, full = load_baseline(name), load_baseline(name.removesuffix("-lora"))
+    assert adapted.model.adapter is not None
+    assert adapted.model.base_precision == "bf16"
+    assert 3e-4 <= adapted.training.learning_rate <= 1e-3
+    assert adapted.effective_batch_size() == full.effective_batch_size()
+    assert (adapted.audio, adapted.data) == (full.audio, full.data)
 
 
 @pytest.mark.parametrize("name", BASELINES)
@@ -50,9 +62,22 @@ def test_a_baseline_spells_out_its_keys_one_a_line_in_the_order_of_the_schema(na
 
 
 @pytest.mark.parametrize("space", SPACES)
-@pytest.mark.parametrize("baseline", BASELINES)
+@pytest.mark.parametrize("baseline", [name for name in BASELINES if name not in ADAPTED])
 def test_every_space_goes_with_every_baseline(space: str, baseline: str) -> None:
     assert load_space(space, baseline=load_baseline(baseline)).vary
+
+
+@pytest.mark.parametrize("space", ["batching", "augmentation", "smoke"])
+@pytest.mark.parametrize("baseline", ADAPTED)
+def test_spaces_that_vary_no_rate_go_with_adapters_too(space: str, baseline: str) -> None:
+    assert load_space(space, baseline=load_baseline(baseline)).vary
+
+
+@pytest.mark.parametrize("space", ["learning", "full"])
+@pytest.mark.parametrize("baseline", ADAPTED)
+def test_a_space_of_rates_for_full_fine_tuning_is_refused_beside_an_adapter(space: str, baseline: str) -> None:
+    with pytest.raises(InputError, match=f"search_spaces/{space}.yaml:"):
+        load_space(space, baseline=load_baseline(baseline))
 
 
 @pytest.mark.parametrize("path", sorted((CHECKOUT / "baselines").glob("*.yaml")), ids=lambda path: path.stem)

@@ -21,13 +21,19 @@ from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from raytrain.memory.step_peak import StepShape
+from raytrain.config.adapter import Adapter
+from raytrain.memory.step_shape import StepShape
 from raytrain.whisper.configs import shape_settings
 from raytrain.whisper.window import audio_window, frames
 
 Loss = Callable[[Any, torch.Tensor, torch.Tensor], torch.Tensor]
 """From a model, log-mels [clips, bins, frames] and labels [clips, tokens] to the loss: the training loop's own."""
 
+_OPTIMIZERS: dict[str, Callable[[Any], torch.optim.Optimizer]] = {
+    "adamw": lambda trained: torch.optim.AdamW(trained, fused=True),
+    "adafactor": torch.optim.Adafactor,
+}
+"""Those whose state there is without CUDA."""
 _HALF = {"fp16": torch.float16, "bf16": torch.bfloat16}
 
 
@@ -83,10 +89,11 @@ def trace_step(shape: StepShape, loss: Loss, *, fake: bool = True) -> Traced:
     """
     tracker = StorageTracker()
     tensors = FakeTensorMode(allow_non_fake_inputs=True) if fake else nullcontext()
-    with tensors, tracker, _like_cuda():
+    # Adafactor reads norms back from the device, and goes on by them; a fake tensor has none.
+    with tensors, tracker, _like_cuda(), patch.object(torch.Tensor, "item", lambda tensor: 1.0):
         model = build_model(shape)
         trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-        optimizer = torch.optim.AdamW(trained, fused=True)
+        optimizer = _OPTIMIZERS[shape.optimizer](trained)
         for parameter in trained:
             parameter.grad = torch.zeros_like(parameter)
         optimizer.step()
@@ -109,9 +116,40 @@ def build_model(shape: StepShape) -> Any:
     model.train()
     if shape.freeze_encoder:
         model.freeze_encoder()
+    if shape.adapter is not None:
+        put_adapter(model, shape.adapter, shape.base_precision)
     if shape.gradient_checkpointing:
         model.activation_checkpointing_enable(activation_checkpointing_kwargs={"use_reentrant": False})
     return model
+
+
+def put_adapter(model: Any, adapter: Adapter, base_precision: str) -> None:
+    """Float32 LoRA matrices beside the targets, over frozen weights in the base precision; the encoder without
+    gradients where nothing of it learns."""
+    from peft import LoraConfig, inject_adapter_in_model
+
+    if base_precision == "bf16":
+        for parameter in model.parameters():
+            parameter.data = parameter.data.bfloat16()
+    feed_forward = "|fc1|fc2" if adapter.targets == "all" else ""
+    half = "(encoder|decoder)" if adapter.where == "both" else adapter.where
+    config = LoraConfig(
+        r=adapter.rank,
+        lora_alpha=adapter.alpha,
+        lora_dropout=adapter.dropout,
+        use_dora=adapter.dora,
+        use_rslora=adapter.rslora,
+        target_modules=rf".*{half}\.layers\..*(q_proj|k_proj|v_proj|out_proj{feed_forward})",
+    )
+    # Made where they belong; to move them torch would swap tensors, which fake ones cannot be.
+    with patch.object(torch.nn.Module, "to", lambda module, *_, **__: module):
+        inject_adapter_in_model(config, model)
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            parameter.data = parameter.data.float()
+    if adapter.where == "decoder":
+        encoder = model.get_encoder()
+        encoder.forward = torch.no_grad()(encoder.forward)
 
 
 def _micro_step(model: Any, shape: StepShape, loss: Loss, tracker: StorageTracker) -> dict[str, int]:
@@ -159,6 +197,13 @@ def _like_cuda() -> Iterator[None]:
     Replaced by name, since torch's function modes are off inside backward, where layers are recomputed.
     """
     attention = functional.scaled_dot_product_attention
+    norm = functional.layer_norm
+
+    def norm_in_float32(
+        states: torch.Tensor, shape: Any, weight: torch.Tensor, bias: torch.Tensor, eps: float
+    ) -> torch.Tensor:
+        # What CUDA's autocast makes of it; elsewhere both are float32 already.
+        return norm(states.float(), shape, weight.float(), bias.float(), eps)
 
     def causal_attention(*args: Any, attn_mask: torch.Tensor | None = None, **kwargs: Any) -> torch.Tensor:
         # transformers gives a mask where it sees fake tensors, for the sake of torch.compile.
@@ -171,6 +216,7 @@ def _like_cuda() -> Iterator[None]:
         for name, like_cuda in (
             ("dropout", _dropout),
             ("cross_entropy", _cross_entropy),
+            ("layer_norm", norm_in_float32),
             ("scaled_dot_product_attention", causal_attention),
         ):
             stack.enter_context(patch.object(functional, name, like_cuda))

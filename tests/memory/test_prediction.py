@@ -13,7 +13,8 @@ from raytrain.errors import InputError
 from raytrain.memory.decoding_peak import DecodingShape, decoding_peak
 from raytrain.memory.flops import train_flops_per_clip
 from raytrain.memory.prediction import Longest, allocator_share, gpu_fraction, longest_window_s, predict
-from raytrain.memory.step_peak import Parts, StepShape, step_peak, step_summits
+from raytrain.memory.step_peak import step_peak, step_summits
+from raytrain.memory.step_shape import Parts, StepShape
 from raytrain.whisper.decoding import transcribe
 from raytrain.whisper.variants import VARIANTS
 from raytrain.whisper.weights import Whisper, load
@@ -127,7 +128,7 @@ def test_decoding_takes_what_is_predicted(
         new_tokens=tokens,
         num_beams=beams,
         precision=precision,
-        moments=0,
+        optimizer=None,
     )
     assert 0.98 <= decoding_peak(shape).total / tracker.peak_bytes <= 1.08
 

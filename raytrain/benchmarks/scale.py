@@ -24,7 +24,7 @@ from raytrain.trial import cluster
 from raytrain.trial.inputs import inputs_of
 from raytrain.trial.job import Trial
 
-SLOTS = 16
+SLOTS = 8
 TRIAL_S = 2.0
 LIMIT = 1.05
 """Of the ideal time, that a study of 1,000 trials may take."""

@@ -17,7 +17,7 @@ from raytrain.errors import ClusterLost, InputError
 from raytrain.files import is_disk_fault
 from raytrain.stopping import kept_from_others, leaving_without_ado
 from raytrain.trial.hardware import Hardware, hardware_found
-from raytrain.trial.joining import asked_for, join
+from raytrain.trial.joining import asked_for, join, require_answer
 
 log = logging.getLogger("raytrain")
 
@@ -81,9 +81,11 @@ def joined(address: str | None) -> Iterator[None]:
 
     Entered before anything is prepared, so that what is wrong with it is said at once; `connected` then finds it.
     """
-    if asked_for(address) is None:
+    asked = asked_for(address)
+    if asked is None:
         yield
         return
+    require_answer(asked[0], said=asked[1])  # before Ray is imported, which takes seconds
     with connected(address):
         yield
 

@@ -44,6 +44,7 @@ def test_all_trials_end_once_as_they_would_have_without_a_machine_that_goes(
 ) -> None:
     told = searched(tmp_path / "study", tiny_en, disturbance)
     assert len(told["went"]) == 1
+    assert len(told["saved_between"]) == (disturbance == "drain")  # within the notice; one that dies says nothing
     assert (told["numbers"], told["ledger"]) == ([0, 1, 2, 3, 4, 5], 6)
     assert (told["outcomes"], told["reasons"]) == (["completed"], [])
     assert (told["wers"], told["steps"]) == (undisturbed["wers"], undisturbed["steps"])

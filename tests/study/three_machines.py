@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 _TRIALS = 6
+_NOTICE_S = 120.0
+"""As EC2 gives for a spot machine."""
 
 
 def main(tiny_en: str, folder: str, disturbance: str) -> None:
@@ -38,6 +40,8 @@ def main(tiny_en: str, folder: str, disturbance: str) -> None:
         finally:
             ray.shutdown()
             machines.shutdown()
+    saved = {one.split("/ray/")[1].split("/")[0] for one in requests if one.startswith("PUT") and "-unscored/" in one}
+    told["saved_between"] = sorted(saved)
     print(json.dumps(told | {"fetched": len(list((Path(folder) / "node").glob("*.lock"))), "requests": len(requests)}))
 
 
@@ -104,9 +108,9 @@ def _drain(machines: Any, others: list[Any], runs: Path) -> None:
 
     node = _on_another(others, runs)
     _WENT.append(node.node_id)
-    deadline_ms = int(1000 * (time.time() + 20))
+    deadline_ms = int(1000 * (time.time() + _NOTICE_S))
     GcsClient(address=machines.address).drain_node(node.node_id, 2, "taken away", deadline_ms)
-    time.sleep(20)
+    time.sleep(_NOTICE_S)
     machines.remove_node(node, allow_graceful=False)
 
 

@@ -34,7 +34,7 @@ def test_no_card_ever_holds_more_than_one(told: dict[str, Any]) -> None:
         by_card[one["node"], one["card"]] += [(one["from_s"], 0.25), (one["to_s"], -0.25)]
     most = {card: max(sum(part for _, part in sorted(moments)[:n]) for n in range(len(moments) + 1))
             for card, moments in by_card.items()}  # fmt: skip
-    assert max(most.values()) == 1.0
+    assert 0.25 < max(most.values()) <= 1.0
 
 
 def test_none_is_passed_by_more_than_start_at_once(told: dict[str, Any]) -> None:

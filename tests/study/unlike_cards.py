@@ -12,7 +12,7 @@ from typing import Any
 
 TRIALS, CARDS, AT_ONCE = 64, (1, 2, 3), 8
 """At once, so that two cards are full; more of Tune's processes would take minutes to start."""
-_HELD_S = 1.0
+_HELD_S = 6.0
 
 
 def main(folder: str) -> None:

@@ -6,6 +6,7 @@ trial's, and measured elsewhere (`bench start`).
 """
 
 import math
+import os
 import resource
 import time
 from dataclasses import replace
@@ -38,16 +39,20 @@ _SPACE = (
 
 
 class _Starts(Watcher):
-    """When the first trial started."""
+    """When the first trial started, and what this process held in memory then: all that it imports is there."""
 
     first_s: float | None = None
+    first_mib = 0.0
 
     def starts(self, trial: RunningTrial) -> None:
-        self.first_s = self.first_s or time.monotonic()
+        if self.first_s is None:
+            self.first_s, self.first_mib = time.monotonic(), _resident_mib()
 
 
 def measure_scale(trials: int, *, folder: Path, slots: int = SLOTS, trial_s: float = TRIAL_S) -> dict[str, Any]:
     """Figures of the driver over a study of so many trials, and over going on with it for one more.
+
+    `load` is of the whole machine, a core: above 1 the ratio says more of it than of the driver.
 
     Seconds are of the wall but for cpu_s; `ratio` is of the time that the same trials would take with no gap between
     them. Raises RuntimeError where a trial was lost or told twice.
@@ -55,12 +60,11 @@ def measure_scale(trials: int, *, folder: Path, slots: int = SLOTS, trial_s: flo
     study = rehearsed_study(folder, trials=trials, slots=slots)
     cluster.connect(num_cpus=slots, num_gpus=slots)
     try:
-        driver = psutil.Process()
-        before_mib, before_s = driver.memory_info().rss / 2**20, _cpu_s()
+        before_s = _cpu_s()
         starts, began_s = _Starts(), time.monotonic()
         records, _ = run_study(study, on_end=lambda record: None, watcher=starts, rehearse=pretend(trial_s))
         seconds = time.monotonic() - (starts.first_s or began_s)
-        cpu_s, grown_mib = _cpu_s() - before_s, driver.memory_info().rss / 2**20 - before_mib
+        cpu_s, grown_mib = _cpu_s() - before_s, _resident_mib() - starts.first_mib
         if sorted(record.number for record in records) != list(range(trials)):
             raise RuntimeError(f"{trials} trials were asked for, and {len(records)} are in the ledger")
         ideal_s = sum(_lasts_s(record, trial_s) for record in records) / slots
@@ -80,6 +84,7 @@ def measure_scale(trials: int, *, folder: Path, slots: int = SLOTS, trial_s: flo
         "cpu_s": round(cpu_s, 1),
         "cpu_ms_per_trial": round(1000 * cpu_s / trials, 1),
         "grown_mib": round(grown_mib, 1),
+        "load": round(os.getloadavg()[0] / (os.cpu_count() or 1), 1),
         "resumed_s": round(resumed_s, 2),
         "bytes": size,
     }
@@ -137,6 +142,10 @@ def _resumed_s(study: Study, *, trials: int, trial_s: float) -> float:
     starts, began_s = _Starts(), time.monotonic()
     run_study(again, on_end=lambda record: None, watcher=starts, rehearse=pretend(trial_s))
     return (starts.first_s or time.monotonic()) - began_s
+
+
+def _resident_mib() -> float:
+    return float(psutil.Process().memory_info().rss / 2**20)
 
 
 def _cpu_s() -> float:

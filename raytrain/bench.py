@@ -259,6 +259,25 @@ def _provenance() -> Provenance:
     return provenance(command_line("raytrain.bench"), {})
 
 
+def _scale(arguments: argparse.Namespace) -> Measured:
+    from raytrain.benchmarks.scale import LIMIT, measure_scale
+
+    rows = []
+    for trials in arguments.trials:
+        with tempfile.TemporaryDirectory(prefix="raytrain-scale-") as folder:
+            rows.append(measure_scale(trials, folder=Path(folder) / "study"))
+        row = rows[-1]
+        say(
+            f"{trials} trials: {row['ratio']:g} of the ideal time, {row['cpu_ms_per_trial']:g} CPU ms a trial, "
+            f"{row['grown_mib']:g} MiB more, gone on with in {row['resumed_s']:g} s"
+        )
+    return (
+        Path(arguments.out),
+        {"limit": LIMIT, "studies": rows, "provenance": _provenance()},
+        f"studies of {' and '.join(str(one['trials']) for one in rows)} trials",
+    )
+
+
 _MEASURES: dict[str, Callable[[argparse.Namespace], Measured]] = {
     "memory": _memory,
     "search": _search,
@@ -271,6 +290,7 @@ _MEASURES: dict[str, Callable[[argparse.Namespace], Measured]] = {
     "growth": _growth,
     "study": _study,
     "gpu": _gpu,
+    "scale": _scale,
 }
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import shlex
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from raytrain.config.derived import derived
 from raytrain.config.languages import Rate
 from raytrain.config.reader import load_baseline
 from raytrain.errors import InputError
+from raytrain.files.s3 import is_taken, require_writable
 from raytrain.results.description import Description, Result, read_description
 from raytrain.results.provenance import command_line, provenance
 from raytrain.results.rates import as_written
@@ -39,45 +41,55 @@ def _asked() -> int:
     if arguments.resume is not None:
         if arguments.overrides or arguments.config:
             raise InputError("--resume goes on with the fit's own configuration; leave out --config and key=value")
-        return _resume(Path(arguments.resume).absolute(), as_json=arguments.json, dry_run=arguments.dry_run)
+        return _resume(Path(arguments.resume).absolute(), arguments)
     config = load_baseline(arguments.config or "small", arguments.overrides)
     require_spoken(config.model)
+    if config.is_on_s3():
+        require_writable(config.storage, key="storage")
     if arguments.dry_run:
         show_resolved(config, as_json=arguments.json)
         return 0
     from raytrain.tracking.wandb_environment import require_sound
+    from raytrain.trial.cluster import joined
     from raytrain.trial.inputs import inputs_of
 
     require_sound(config.tracking)
     config = absolute(config)
-    inputs = inputs_of(config)
-    name = Path(arguments.config or "small").stem
-    description = Description(
-        baseline_name=name,
-        baseline=config,
-        data=inputs.described(),
-        provenance=provenance(command_line("raytrain.fit"), {"training.seed": config.training.seed}),
-    )
-    folder = new_run_folder(config.storage, [name]).absolute()
-    return _train(description, inputs, folder=folder, as_json=arguments.json)
+    with joined(arguments.address):
+        inputs = inputs_of(config)
+        name = Path(arguments.config or "small").stem
+        description = Description(
+            baseline_name=name,
+            baseline=config,
+            data=inputs.described(),
+            provenance=provenance(command_line("raytrain.fit"), {"training.seed": config.training.seed}),
+        )
+        is_there = partial(is_taken, config.storage)
+        folder = new_run_folder(config.home(), [name], is_taken=is_there).absolute()
+        return _train(description, inputs, folder=folder, as_json=arguments.json)
 
 
-def _resume(folder: Path, *, as_json: bool, dry_run: bool) -> int:
+def _resume(folder: Path, arguments: argparse.Namespace) -> int:
+    as_json = arguments.json
     description = read_description(folder, to_go_on=True)
     if description.space is not None:
         raise InputError(f"{folder}: a study; go on with it by python -m raytrain.tune --resume {folder}")
-    if dry_run:
+    if description.baseline.is_on_s3():
+        require_writable(description.baseline.storage, key="storage")
+    if arguments.dry_run:
         show_resolved(description.baseline, as_json=as_json)
         return 0
     if description.result is not None and description.result["outcome"] != "failed":
         say(f"{folder} has ended, and nothing is left to do")
         return _tell(description.result, folder, rate=description.baseline.model.rate(), as_json=as_json)
     from raytrain.tracking.wandb_environment import require_sound
+    from raytrain.trial.cluster import joined
     from raytrain.trial.inputs_again import inputs_again
 
     require_sound(description.baseline.tracking)
-    description, inputs = inputs_again(description, folder)
-    return _train(description, inputs, folder=folder, as_json=as_json)
+    with joined(arguments.address):
+        description, inputs = inputs_again(description, folder)
+        return _train(description, inputs, folder=folder, as_json=as_json)
 
 
 def _train(description: Description, inputs: "Inputs", *, folder: Path, as_json: bool) -> int:
@@ -128,6 +140,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="a baseline key: training.batch_size=16")
     parser.add_argument("--config", metavar="PATH", help="a name in baselines/, or a file; small if not given")
     parser.add_argument("--resume", metavar="DIR", help="go on with a fit in results/ from its last checkpoint")
+    parser.add_argument(
+        "--address", metavar="ADDR", help="a running Ray cluster, HOST:PORT or auto; else one is started"
+    )
     parser.add_argument("--dry-run", action="store_true", help="print the resolved configuration and stop")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     return parser

@@ -4,6 +4,7 @@ import argparse
 import shlex
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from raytrain.config.reader import load_baseline, load_space, split_overrides
 from raytrain.config.space import SearchSpace
 from raytrain.errors import InputError, Interrupted
 from raytrain.files import finite
+from raytrain.files.s3 import is_taken, require_writable
 from raytrain.results.description import Description
 from raytrain.results.ledger import Ledger
 from raytrain.results.provenance import command_line, provenance
@@ -45,14 +47,12 @@ def _tune() -> int:
         arguments.budget = hours_of(arguments.budget, place="--budget")
     folder, description = _resumed(arguments) if arguments.resume is not None else (None, _asked(arguments))
     require_spoken(description.baseline.model)
+    if description.baseline.is_on_s3():
+        require_writable(description.baseline.storage, key="storage")
     if arguments.dry_run:
         bought = _bought(description, folder)
         show_resolved(description.baseline, description.asked, budget=bought, as_json=arguments.json)
         return 0
-    if arguments.address is not None:
-        from raytrain.trial.cluster import require_answer
-
-        require_answer(arguments.address)
     from raytrain.tracking.wandb_environment import require_sound
 
     require_sound(description.baseline.tracking)
@@ -60,7 +60,12 @@ def _tune() -> int:
         from raytrain.tracking.study_sweep import require_online
 
         require_online(description.baseline.tracking)
-    with going_on_by(shlex.join(command_line("raytrain.tune"))):  # until there is a study to resume
+    from raytrain.trial.cluster import joined
+
+    with (
+        joined(arguments.address),
+        going_on_by(shlex.join(command_line("raytrain.tune"))),
+    ):  # until there is a study to resume
         return _search(description, folder, arguments, earlier)
 
 
@@ -132,6 +137,7 @@ def _search(
     from raytrain.tracking.study_sweep import create_sweep
     from raytrain.trial.inputs import inputs_of
     from raytrain.trial.inputs_again import inputs_again
+    from raytrain.trial.mirror import copy_small_files
     from raytrain.watch.live import watched
     from raytrain.watch.words import announce, trial_line
 
@@ -146,7 +152,11 @@ def _search(
         baseline, space = absolute(baseline), absolute_space(description.asked)
         inputs = inputs_of(baseline)
         description = replace(description, baseline=baseline, space=space, data=inputs.described())
-        folder = new_run_folder(baseline.storage, [description.baseline_name, description.space_name or ""]).absolute()
+        folder = new_run_folder(
+            baseline.home(),
+            [description.baseline_name, description.space_name or ""],
+            is_taken=partial(is_taken, baseline.storage),
+        ).absolute()
         if earlier:
             borrowed = borrow(earlier, baseline=baseline, space=space, data_sha256=description.data.get("data_sha256"))
             write_borrowed(folder, borrowed)
@@ -159,12 +169,13 @@ def _search(
     resume = _resume_command(folder)
     with going_on_by(resume), disk_faults_reported(folder, resume=resume):
         with cluster_faults_reported(folder, resume=resume), watched(study) as watcher:
-            records, interrupted = run_study(
-                study, address=arguments.address, on_end=lambda record: say(trial_line(record)), watcher=watcher
-            )
+            records, interrupted = run_study(study, on_end=lambda record: say(trial_line(record)), watcher=watcher)
         if interrupted:
             raise Interrupted(resume)
-        return _finish(description, folder, records, as_json=arguments.json)
+        status = _finish(description, folder, records, as_json=arguments.json)
+        if study.remote is not None:
+            copy_small_files(folder, study.remote)
+        return status
 
 
 def _resume_command(folder: Path) -> str:

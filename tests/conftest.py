@@ -37,10 +37,16 @@ def tiny_en() -> Path:
 def ray_cluster() -> Iterator[None]:
     """One cluster for all tests that train through Ray: starting one takes as long as a short run.
 
-    It promises four CPUs and a GPU, so that four trials run at once in fractions of a card that is not there.
+    It promises four CPUs and a GPU, so that four trials run at once in fractions of a card that is not there. Its
+    processes have the keys of moto's S3, and its place, from their start, as those of any cluster have theirs.
     """
+    from moto_server import KEYS, place
+
     from raytrain.trial import cluster
 
-    cluster.connect(num_cpus=4, num_gpus=1)
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in {**KEYS, "AWS_ENDPOINT_URL": place()}.items():
+            environment.setenv(name, value)
+        cluster.connect(num_cpus=4, num_gpus=1)
     yield
     cluster.disconnect()

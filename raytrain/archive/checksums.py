@@ -10,10 +10,10 @@ from typing import Annotated, Any, Self
 from pydantic import Field
 
 from raytrain.archive.kept import require_kind, text_of
-from raytrain.archive.s3 import RemoteFolder
 from raytrain.archive.tree import Mode, Moment, Status, Tree, one_line, scan
 from raytrain.errors import Damaged, InputError
 from raytrain.files import sha256_of
+from raytrain.files.s3 import RemoteFolder
 
 FILE_NAME = "MANIFEST.json"
 FORMAT = 1

@@ -18,12 +18,12 @@ from typing import Literal
 
 from raytrain.archive.checksums import FILE_NAME, Manifest, faults, read_manifest_file
 from raytrain.archive.journal import Gone, Move
-from raytrain.archive.s3 import RemoteFolder
 from raytrain.archive.tree import copy_tree, dress, let_write, remove_tree, scan
 from raytrain.config.constants import GIB
 from raytrain.errors import Damaged, InputError
 from raytrain.files import move as rename
 from raytrain.files import write_text
+from raytrain.files.s3 import RemoteFolder
 from raytrain.results.records import utc_now
 
 _SPARE_BYTES = 2**20

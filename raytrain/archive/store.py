@@ -20,11 +20,11 @@ from raytrain.archive.journal import Move, clear_strays, is_moving, journals
 from raytrain.archive.kept import readable
 from raytrain.archive.move import move_in, move_out, settle
 from raytrain.archive.quiet import held_still
-from raytrain.archive.s3 import RemoteFolder
 from raytrain.archive.summaries import made_with
 from raytrain.archive.tree import one_line, plain, refuse_links_out, scan
 from raytrain.errors import Damaged, InputError
 from raytrain.files import ProcessLock
+from raytrain.files.s3 import RemoteFolder
 from raytrain.results.records import utc_now
 
 _MIB = 2**20

@@ -10,9 +10,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from raytrain.archive.s3 import RemoteFolder
 from raytrain.errors import InputError
 from raytrain.files import sync_folder
+from raytrain.files.s3 import RemoteFolder
 from raytrain.terminal import printable
 
 _CHUNK_BYTES = 4 * 2**20

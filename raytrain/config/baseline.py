@@ -1,6 +1,7 @@
 """What one run is: a frozen, strict value, read from a YAML in baselines/. Numbers, names and switches only."""
 
 import functools
+import re
 from typing import Any, Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
@@ -24,6 +25,7 @@ FACTORS = ("scaling.num_workers", "training.batch_size", "training.gradient_accu
 MOMENTS = {"adamw": 2, "adamw_8bit": 1, "adafactor": 0}
 """By optimizer: how many float32 numbers' room it keeps for each weight that it trains, rounded up: adamw_8bit two of a
 byte, adafactor a row and a column of each matrix. Memory is predicted from it."""
+_ON_S3 = re.compile(r"s3://[a-z0-9][a-z0-9.-]+(/[\w.=+-]+)*/?")
 
 
 class Model(Section):
@@ -289,7 +291,23 @@ class Baseline(Section):
     scaling: Scaling = Scaling()
     tracking: Tracking = Tracking()
     storage: Text = "results"
-    """The folder that runs and studies are kept in."""
+    """The folder that runs and studies are kept in. On a cluster it is one that every node sees, or s3://bucket/prefix:
+    checkpoints go there, and a copy of all that is small; the run's own folder then lies in results/ here."""
+
+    @field_validator("storage")
+    @classmethod
+    def _storage_is_a_folder_or_on_s3(cls, storage: str) -> str:
+        if "://" in storage and not _ON_S3.fullmatch(storage):
+            raise ValueError("what is no folder is a place on S3, as in s3://bucket/prefix, with keys elsewhere")
+        return storage.rstrip("/") if "://" in storage else storage
+
+    def is_on_s3(self) -> bool:
+        """Whether checkpoints are kept on S3."""
+        return "://" in self.storage
+
+    def home(self) -> str:
+        """The folder on this machine in which runs have theirs."""
+        return "results" if self.is_on_s3() else self.storage
 
     def effective_batch_size(self) -> int:
         """Utterances in one optimizer step, over all micro-batches and workers."""

@@ -141,7 +141,7 @@ def cards_taken(record: TrialRecord) -> float:
 
 def commands(study: StudyResults) -> list[tuple[str, str]]:
     """Commands to go on with, and what each is for: train with the best values, search again as here."""
-    name = shlex.quote(f"{study.description.baseline.storage}/{study.folder.name}")
+    name = shlex.quote(f"{study.description.baseline.home()}/{study.folder.name}")
     line, train = study.description.provenance.get("command_line"), f"python -m raytrain.fit --config {name}"
     offered = [
         (study.best, "Train with the best values", f"{train}/best.yaml"),

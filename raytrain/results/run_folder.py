@@ -1,5 +1,6 @@
 """Where a run keeps its files: a storage and the parts of a name in; a new folder that sorts by date out."""
 
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
@@ -7,8 +8,15 @@ from raytrain.errors import InputError
 from raytrain.files import make_folder, sync_folder
 
 
-def new_run_folder(storage: str | Path, parts: list[str], *, today: date | None = None) -> Path:
-    """Make and return `<storage>/<date>_<part>_<part>`, with -2, -3, ... behind it where the name is taken."""
+def new_run_folder(
+    storage: str | Path,
+    parts: list[str],
+    *,
+    today: date | None = None,
+    is_taken: Callable[[str], bool] = lambda name: False,
+) -> Path:
+    """Make and return `<storage>/<date>_<part>_<part>`, with -2, -3, ... behind it where the name is taken, here or
+    as `is_taken` says."""
     home = Path(storage)
     name = "_".join([(today or date.today()).isoformat(), *(safe_name(part) for part in parts)])
     try:
@@ -16,6 +24,9 @@ def new_run_folder(storage: str | Path, parts: list[str], *, today: date | None 
         number = 1
         while True:
             folder = home / (name if number == 1 else f"{name}-{number}")
+            if is_taken(folder.name):
+                number += 1
+                continue
             try:
                 # mkdir is atomic: of two studies started at once, each gets a folder of its own.
                 folder.mkdir()

@@ -25,6 +25,7 @@ class _NodeRoom:
     node: Node
     cards: list[int]
     cpus: float
+    is_there: bool = True
 
 
 @dataclass(frozen=True)
@@ -41,13 +42,21 @@ class Room:
     """What is free. Not what Ray says is free: a trial that has just ended gives its share back within seconds."""
 
     def __init__(self, hardware: Hardware, *, part: Part) -> None:
-        self._nodes = [_NodeRoom(node, [_UNITS] * node.gpus, float(node.cpus)) for node in hardware.nodes]
+        self._nodes = [_room_of(node) for node in hardware.nodes]
         self._part = part
         self._taken: dict[int, list[_Seat]] = {}
 
+    def follow(self, hardware: Hardware) -> None:
+        """Take over which machines there are now. A trial of one that is gone goes on where Ray finds room for it."""
+        now = {node.id for node in hardware.nodes}
+        known = {one.node.id for one in self._nodes}
+        for one in self._nodes:
+            one.is_there = one.node.id in now
+        self._nodes += [_room_of(node) for node in hardware.nodes if node.id not in known]
+
     def taken(self) -> list[float]:
         """Of each card, the share that is not free."""
-        return [1 - free / _UNITS for one in self._nodes for free in one.cards]
+        return [1 - free / _UNITS for one in self._nodes if one.is_there for free in one.cards]
 
     def place(self, trial: Trial) -> Trial | None:
         """A trial with the share that is now its own; None while it has to wait.
@@ -62,10 +71,12 @@ class Room:
     def take(self, number: int, share: Share, config: Baseline) -> Share | None:
         """Room for all workers of this trial until it is given back; None where there is not enough now."""
         if not share.use_gpu:
-            everywhere = range(len(self._nodes))
+            everywhere = [index for index, one in enumerate(self._nodes) if one.is_there]
             return share if self._seat(number, everywhere, share, workers=config.scaling.num_workers) else None
         parts = {
-            index: self._part(config, one.node.smallest_card_gib) for index, one in enumerate(self._nodes) if one.cards
+            index: self._part(config, one.node.smallest_card_gib)
+            for index, one in enumerate(self._nodes)
+            if one.cards and one.is_there
         }
         # On the smallest card that will do, of which it takes most: larger trials find the large ones free.
         for fraction in sorted({part for part in parts.values() if part is not None}, reverse=True):
@@ -116,3 +127,7 @@ class Room:
         self._nodes = left
         self._taken[number] = seats
         return True
+
+
+def _room_of(node: Node) -> _NodeRoom:
+    return _NodeRoom(node, [_UNITS] * node.gpus, float(node.cpus))

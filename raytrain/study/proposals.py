@@ -23,6 +23,7 @@ from raytrain.study.history import Begun
 from raytrain.study.spending import LATER, Later, Spending
 from raytrain.study.study import Study, trial_name
 from raytrain.trial.job import Job, Share, Trial
+from raytrain.trial.remote_runs import RemoteRuns
 
 log = logging.getLogger("raytrain")
 
@@ -270,6 +271,8 @@ def _clear(study: Study, number: int) -> None:
     Before the trial counts as begun: what a trial that has begun left there is its own.
     """
     shutil.rmtree(study.runs / trial_name(number), ignore_errors=True)
+    if study.remote is not None:
+        RemoteRuns(f"{study.remote}/{study.runs.name}").remove(trial_name(number))
 
 
 def _job(study: Study, number: int, config: Baseline, **given: Any) -> Job:
@@ -279,6 +282,8 @@ def _job(study: Study, number: int, config: Baseline, **given: Any) -> Job:
         whereabouts=study.inputs.whereabouts,
         storage=str(study.runs),
         name=trial_name(number),
+        remote=None if study.remote is None else f"{study.remote}/{study.runs.name}",
+        stock=study.stock,
         keep_best=None,
         score_first=number == 0,
         **given,

@@ -24,6 +24,7 @@ from raytrain.tracking.background import LaterRun
 from raytrain.tracking.content import trial_row, trial_summary
 from raytrain.trial.driver import errno_in
 from raytrain.trial.job import Trial
+from raytrain.trial.mirror import LARGE, Mirror
 from raytrain.trial.stop_request import RunsSavedError, StopRequest
 from raytrain.trial.storage import latest_checkpoint
 
@@ -42,14 +43,15 @@ class Recorder(ray.tune.Callback):
         watcher: Watcher,
         stop: StopRequest,
         free: Callable[[], object],
+        mirror: Mirror | None = None,
     ) -> None:
         """`free` gives back what trials still hold that the scheduler has stopped, and raises where Ray has died; it is
-        called now and then."""
+        called now and then. The `mirror` of a storage on S3 brings here what of a trial's checkpoint is read."""
         self._study, self._history = study, study.history
         self._projection = Projection(study.history, study.folder)
         self._open_tracked, self._on_end, self._stop = open_tracked, on_end, stop
         self._watcher = watcher
-        self._free = free
+        self._free, self._mirror = free, mirror
         self._freed_s = time.monotonic()
         self._running: dict[str, RunningTrial] = {}
         """By Tune's own id of a trial, which does not outlive this process."""
@@ -120,7 +122,7 @@ class Recorder(ray.tune.Callback):
         """Of a row, what an evaluation has shown is written down."""
         running.reports(result)
         if result.get(CHECKPOINT_PATH_KEY):
-            running.checkpoint = Path(result[CHECKPOINT_PATH_KEY])
+            running.checkpoint = running.run / Path(result[CHECKPOINT_PATH_KEY]).name
         row = running.row
         if result.get("eval_wer") is None or row.eval_wer is None:
             return
@@ -142,7 +144,9 @@ class Recorder(ray.tune.Callback):
                 raise fault
         if running.checkpoint is None:
             # Killed after its last checkpoint and before its record: the run had nothing left to keep this time.
-            running.checkpoint = latest_checkpoint(running.run)
+            running.checkpoint = self._latest(running)
+        if self._mirror is not None and running.checkpoint is not None:
+            self._mirror.bring(trial.trial_id, running.checkpoint.name, but=LARGE)
         record = running.ended(*_ending(row, error), study=folder)
         if trial.probes is not None:
             record = self._inherited(record, trial.probes)
@@ -153,6 +157,12 @@ class Recorder(ray.tune.Callback):
             sync_tree(folder / record.checkpoint, below=folder)
         self._end(record)
         running.tracked.finish(str(record.outcome), trial_summary(record, last_row=running.reported()))
+
+    def _latest(self, running: RunningTrial) -> Path | None:
+        if self._mirror is None:
+            return latest_checkpoint(running.run)
+        name = self._mirror.latest(running.run.name)
+        return None if name is None else running.run / name
 
     def _end(self, record: TrialRecord) -> None:
         self._history.end(record)

@@ -3,7 +3,7 @@
 import shutil
 import threading
 from collections.abc import Callable
-from contextlib import nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from raytrain.stopping import patiently
 from raytrain.study.packing import Room
 from raytrain.study.projection import Projection
 from raytrain.study.proposals import Proposals, Repeats
+from raytrain.study.provision import bring_best, mirrored, stocked, trains_alone
 from raytrain.study.spending import Later, Spending
 from raytrain.study.study import Study
 from raytrain.study.tidy import let_go, tidy
@@ -25,11 +26,14 @@ from raytrain.tracking.content import trial_run
 from raytrain.tracking.study_sweep import sweep_of
 from raytrain.tracking.tracked_run import TrackedRun, open_run
 from raytrain.trial import cluster
-from raytrain.trial.hardware import Hardware
+from raytrain.trial.hardware import Hardware, Machines, this_node
 from raytrain.trial.job import Share, Trial
+from raytrain.trial.mirror import Mirror
 from raytrain.trial.nursery import nursery
 from raytrain.trial.stop_request import RunsSavedError, StopRequest
 
+Drive = Callable[[dict[str, Any]], None]
+"""Runs the trial in Tune's configuration, in a process of Tune's."""
 _DRIVER_RESTARTS = 5
 """What training raises ends its trial at once; what kills a driver is the machine, and the trial goes on."""
 _FREED_WITHIN_S = 5.0
@@ -44,9 +48,20 @@ def run_study(
     address: str | None = None,
     on_end: Callable[[TrialRecord], None],
     watcher: Watcher | None = None,
+    rehearse: Drive | None = None,
 ) -> tuple[list[TrialRecord], bool]:
-    """Run what the study still lacks. The records of all its trials, and whether somebody stopped it."""
-    history, watcher = study.history, watcher or Lines()
+    """Run what the study still lacks. The records of all its trials, and whether somebody stopped it.
+
+    `rehearse` drives a trial in place of Ray Train; all else is as it is: Tune, what is proposed, what is written.
+    """
+    with cluster.joined(address):
+        return _run(stocked(study), on_end=on_end, watcher=watcher or Lines(), rehearse=rehearse)
+
+
+def _run(
+    study: Study, *, on_end: Callable[[TrialRecord], None], watcher: Watcher, rehearse: Drive | None
+) -> tuple[list[TrialRecord], bool]:
+    history = study.history
     with history.held():
         spending = Spending(study)
         proposals = Proposals(study, spending)
@@ -55,27 +70,33 @@ def run_study(
         if not (proposals.can_begin or Repeats(study, spending).can_begin):
             Projection(history, study.folder).close()
             return history.records, False
-        alone = _trains_alone(study)
-        with (
-            spending.clock.running(),
-            nursery() if alone and not _on_cards(study) else nullcontext() as forks,
-            # Ray's cleaner after several workers asks the dashboard; after one we clean up ourselves.
-            cluster.connected(address, dashboard=not alone) as hardware,
-            patiently() as asked_to_stop,
-        ):
-            goes_on = True
-            while goes_on:
-                ended = len(history.records)
-                if proposals.can_begin and not asked_to_stop.is_set():
-                    _tune(study, hardware, proposals, asked_to_stop, on_end, watcher, forks, spending)
-                # Only now is it known which trials are the best.
-                repeats = Repeats(study, spending)
-                if repeats.can_begin and not asked_to_stop.is_set():
-                    _tune(study, hardware, repeats, asked_to_stop, on_end, watcher, forks, spending)
-                # What finalists left of a budget may buy further trials, and these a further finalist.
-                proposals = Proposals(study, spending)
-                goes_on = spending.has_left_over(since=ended) and not asked_to_stop.is_set()
-        tidy(study)
+        with mirrored(study) as mirror:
+            with (
+                spending.clock.running(),
+                _nursery(study) as forks,
+                # Ray's cleaner after several workers asks the dashboard; after one we clean up ourselves.
+                cluster.connected(dashboard=not trains_alone(study)) as hardware,
+                patiently() as asked_to_stop,
+            ):
+                tune = partial(
+                    _tune, study, hardware,
+                    asked_to_stop=asked_to_stop, on_end=on_end, watcher=watcher, forks=forks, spending=spending,
+                    mirror=mirror, rehearse=rehearse,
+                )  # fmt: skip
+                goes_on = True
+                while goes_on:
+                    ended = len(history.records)
+                    if proposals.can_begin and not asked_to_stop.is_set():
+                        tune(proposals)
+                    # Only now is it known which trials are the best.
+                    repeats = Repeats(study, spending)
+                    if repeats.can_begin and not asked_to_stop.is_set():
+                        tune(repeats)
+                    # What finalists left of a budget may buy further trials, and these a further finalist.
+                    proposals = Proposals(study, spending)
+                    goes_on = spending.has_left_over(since=ended) and not asked_to_stop.is_set()
+            tidy(study, mirror)
+            bring_best(study, mirror)
         return history.records, asked_to_stop.is_set()
 
 
@@ -83,11 +104,14 @@ def _tune(
     study: Study,
     hardware: Hardware,
     proposals: Proposals | Repeats,
+    *,
     asked_to_stop: threading.Event,
     on_end: Callable[[TrialRecord], None],
     watcher: Watcher,
     forks: Path | None,
     spending: Spending,
+    mirror: Mirror | None,
+    rehearse: Drive | None,
 ) -> None:
     from ray import tune  # by now the environment is set that Ray reads as it is imported
 
@@ -108,7 +132,7 @@ def _tune(
     )
     admission = _admission(study, hardware, use_gpu=share.use_gpu)
     proposals.refuse_hopeless(admission)
-    room = Room(hardware, part=admission.part)
+    room, machines = Room(hardware, part=admission.part), Machines()
     watcher.begins(
         Machine(
             cpus=hardware.cpus,
@@ -121,7 +145,7 @@ def _tune(
 
     def ended(record: TrialRecord) -> None:
         room.give_back(record.number)
-        let_go(study, but=record)
+        let_go(study, but=record, mirror=mirror)
         spending.ends(record)
         watcher.ends(record)
         on_end(record)
@@ -131,15 +155,20 @@ def _tune(
         placed = room.place(trial)
         if placed is not None:
             # Before each start its driver sees to it, too; here a person reads what there is to say.
-            mend(study.runs / trial.trial_id, trial.config.model, may_begin_anew=True)
+            if mirror is not None:
+                mirror.mend(trial.trial_id)
+            else:
+                mend(study.runs / trial.trial_id, trial.config.model, may_begin_anew=True)
             spending.starts(placed)
         watcher.waits(None if placed is not None else trial.number)
-        return None if placed is None else placed.forked_at(forks)
+        return None if placed is None else placed.forked_at(forks).moving(cluster.is_joined())
 
     def free() -> None:
         spending.clock.tick()
         cluster.require_ray()  # it answers at once where Ray has died, and whoever asks for groups would wait
         free_abandoned()
+        if (changed := machines.changed()) is not None:
+            room.follow(changed)
 
     stop, tracking = StopRequest(study.runs, asked_to_stop, in_time=lambda: spending.is_over), Background()
     recorder = Recorder(
@@ -149,6 +178,7 @@ def _tune(
         watcher=watcher,
         stop=stop,
         free=free,
+        mirror=mirror,
     )
 
     def next_trial() -> Trial | Later | None:
@@ -170,8 +200,8 @@ def _tune(
     shutil.rmtree(study.runs / "tune", ignore_errors=True)
     try:
         tuner = tune.Tuner(
-            # Pinned to the head node and all but free: GPUs and CPUs are for its workers.
-            tune.with_resources(drive_trial, {"node:__internal_head__": 0.001}),
+            # Pinned to this machine, which sees the study's folder, and all but free: GPUs and CPUs are for workers.
+            tune.with_resources(rehearse or drive_trial, {this_node(): 0.001}),
             tune_config=tune.TuneConfig(
                 metric="objective",
                 mode="min",
@@ -179,6 +209,7 @@ def _tune(
                 scheduler=make_scheduler(proposals.scheduler, study.history.objectives()),
                 num_samples=proposals.remaining,
                 max_concurrent_trials=at_once,
+                reuse_actors=rehearse is not None,  # with Ray Train the trial after a stopped one would fail
                 trial_dirname_creator=_folder_of,
             ),
             run_config=tune.RunConfig(
@@ -199,13 +230,10 @@ def _tune(
         tracking.close(hurried=asked_to_stop.is_set())
 
 
-def _trains_alone(study: Study) -> bool:
-    """Whether every trial of the study has one worker."""
-    return study.baseline.scaling.num_workers == 1 and "scaling.num_workers" not in study.space.vary
-
-
-def _on_cards(study: Study) -> bool:
-    return study.baseline.scaling.use_gpu is not False and bool(gpus())
+def _nursery(study: Study) -> AbstractContextManager[Path | None]:
+    """On a cluster that others started trials are on other machines, and start as Ray Train starts them."""
+    on_cards = study.baseline.scaling.use_gpu is not False and bool(gpus())
+    return nullcontext() if on_cards or cluster.is_joined() or not trains_alone(study) else nursery()
 
 
 def _admission(study: Study, hardware: Hardware, *, use_gpu: bool) -> Admission:

@@ -14,6 +14,7 @@ from raytrain.config.space import SearchSpace
 from raytrain.results.description import Description
 from raytrain.study.history import History
 from raytrain.trial.inputs import Inputs
+from raytrain.trial.stock import Stock
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +25,8 @@ class Study:
     """The study's folder, as an absolute path."""
     description: Description
     inputs: Inputs
+    stock: Stock | None = None
+    """The same inputs in the storage, for nodes that do not see this machine's."""
 
     @property
     def baseline(self) -> Baseline:
@@ -46,8 +49,13 @@ class Study:
 
     @property
     def runs(self) -> Path:
-        """Where Ray Train keeps the trials' runs, a folder each."""
+        """Where Ray Train keeps the trials' runs, a folder each; with a storage on S3 what of them is wanted here."""
         return self.folder / "ray"
+
+    @property
+    def remote(self) -> str | None:
+        """The place on S3 that the study's folder is copied to, and its runs are kept below; None without one."""
+        return f"{self.baseline.storage}/{self.folder.name}" if self.baseline.is_on_s3() else None
 
 
 def trial_name(number: int) -> str:

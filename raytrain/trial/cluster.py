@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -16,6 +17,7 @@ from raytrain.errors import ClusterLost, InputError
 from raytrain.files import is_disk_fault
 from raytrain.stopping import kept_from_others, leaving_without_ado
 from raytrain.trial.hardware import Hardware, hardware_found
+from raytrain.trial.joining import asked_for, join, require_answer
 
 log = logging.getLogger("raytrain")
 
@@ -54,8 +56,6 @@ LOCAL = {
 """The same for a cluster of our own, which only this machine can reach."""
 _SAYS_NOTHING: dict[str, Any] = {"log_to_driver": False, "logging_level": "CRITICAL"}
 _DEAD = "Ray has died on this machine"
-_CONNECTS_WITHIN_S = 5.0
-_LAST_PORT = 65_535
 _LONGEST_FOLDER = 40
 """Bytes: a socket's path has at most 107, of which Ray's own part, /session_.../sockets/plasma_store, takes 64."""
 
@@ -75,6 +75,31 @@ def connected(address: str | None = None, *, dashboard: bool = True) -> Iterator
         disconnect()
 
 
+@contextmanager
+def joined(address: str | None) -> Iterator[None]:
+    """For as long as a door's work takes: the running cluster at this address (or $RAY_ADDRESS), if there is one.
+
+    Entered before anything is prepared, so that what is wrong with it is said at once; `connected` then finds it.
+    """
+    asked = asked_for(address)
+    if asked is None:
+        yield
+        return
+    require_answer(asked[0], said=asked[1])  # before Ray is imported, which takes seconds
+    with connected(address):
+        yield
+
+
+def is_joined() -> bool:
+    """Whether this process is in a cluster that others started, with machines besides this one perhaps."""
+    if "ray" not in sys.modules:  # to import it is to have its environment read
+        return False
+    import ray
+    from ray._private.worker import _global_node
+
+    return ray.is_initialized() and _global_node is not None and not _global_node.is_head()
+
+
 def connect(
     address: str | None = None, *, dashboard: bool = True, num_cpus: int | None = None, num_gpus: int | None = None
 ) -> Hardware:
@@ -83,9 +108,9 @@ def connect(
     Without the dashboard nothing of Ray's frees what a stopped trial of several workers held.
     """
     set_environment(address)
-    address = address or os.environ.get("RAY_ADDRESS")
-    if address is not None:
-        _join(address)
+    asked = asked_for(address)
+    if asked is not None:
+        join(asked[0], said=asked[1], environment=ENVIRONMENT, **_SAYS_NOTHING)
     else:
         start = partial(_start, dashboard=dashboard, num_cpus=num_cpus, num_gpus=num_gpus, folder=short_folder())
         if (fault := start()) is not None:
@@ -93,19 +118,6 @@ def connect(
             if (fault := start()) is not None:
                 raise ClusterLost(f"Ray does not start on this machine: {fault}")
     return hardware_found()
-
-
-def _join(address: str) -> None:
-    import ray
-
-    require_answer(address)
-    try:
-        with kept_from_others():
-            ray.init(address=address, runtime_env={"env_vars": ENVIRONMENT}, **_SAYS_NOTHING)
-    except ConnectionError as error:
-        raise InputError(
-            f"--address {address}: no Ray cluster answers there ({error}); start one, or leave it out"
-        ) from None
 
 
 def _start(*, dashboard: bool, num_cpus: int | None, num_gpus: int | None, folder: str | None) -> str | None:
@@ -161,22 +173,6 @@ def short_folder() -> str | None:
         f"TMPDIR or RAY_TMPDIR: {default}: too long for Ray's sockets, and {ours}: {fault}; "
         f"set RAY_TMPDIR to a folder with a path of at most {_LONGEST_FOLDER - 4} bytes"
     )
-
-
-def require_answer(address: str) -> None:
-    """Refuse an address at which nobody answers; Ray would try for minutes."""
-    if address in ("auto", "local") or "://" in address:
-        return
-    host, _, port = address.rpartition(":")
-    if not host or not port.isdecimal() or len(port) > 5 or int(port) > _LAST_PORT:
-        raise InputError(f"--address {address}: must be HOST:PORT of a Ray cluster, or auto")
-    try:
-        socket.create_connection((host, int(port)), timeout=_CONNECTS_WITHIN_S).close()
-    except (OSError, UnicodeError) as error:  # a host that no name server could be asked for
-        reason = getattr(error, "strerror", None) or error
-        raise InputError(
-            f"--address {address}: no Ray cluster answers there ({reason}); start one, or leave it out"
-        ) from None
 
 
 def require_ray() -> None:

@@ -1,7 +1,6 @@
 """A trial inside Tune: a Job in; its run on Ray Train, its rows reported to Tune, the last with an outcome, out."""
 
 import re
-from pathlib import Path
 from typing import Any
 
 import ray.tune
@@ -11,42 +10,29 @@ from ray.train.v2._internal.exceptions import WorkerHealthCheckTimeoutError
 from ray.tune.integration.ray_train import CHECKPOINT_PATH_KEY, TuneReportCallback
 
 from raytrain.results.records import WORST_OBJECTIVE, Outcome
-from raytrain.trial.abandoned import free_abandoned
+from raytrain.trial.attempts import run_to_its_end, starved
 from raytrain.trial.job import Trial
-from raytrain.trial.mend import mend
 from raytrain.trial.trainer import make_trainer
 
-_STARTS = 3
 _LONGEST_REASON = 300
-_OUT_OF_HOST_MEMORY = "running low on memory"
-"""As Ray's memory monitor says of a worker that it killed."""
 _ERRNO = re.compile(r"\[Errno (\d+)\]|\(os error (\d+)\)")
 
 
 def drive_trial(payload: dict[str, Any]) -> None:
     """What Tune runs for each trial. An exception in the training ends this trial as failed, and no other."""
     trial: Trial = payload["trial"]
-    for start in range(1, _STARTS + 1):
-        free_abandoned()  # else this run could wait for room that a killed one, its own former self even, still holds
-        try:
-            mend(Path(trial.job.storage) / trial.job.name, trial.config.model, may_begin_anew=True)
-            make_trainer(trial.job, callbacks=[_reporter(trial)]).fit()
-            return
-        except TrainingFailedError as error:
-            # A worker that died goes on from its last checkpoint; what our own code raised it would raise again.
-            starved = _OUT_OF_HOST_MEMORY in str(error)
-            if start < _STARTS and _worker_died(error) and not starved:
-                continue
-            ray.tune.report(
-                {
-                    "finished": True,
-                    "outcome": str(Outcome.OUT_OF_MEMORY if starved else Outcome.FAILED),
-                    "reason": reason(error),
-                    "errno": errno_of(_failure(error)),
-                    "objective": WORST_OBJECTIVE,
-                }
-            )
-            return
+    try:
+        run_to_its_end(trial.job, lambda job: make_trainer(job, callbacks=[_reporter(trial)]).fit())
+    except TrainingFailedError as error:
+        ray.tune.report(
+            {
+                "finished": True,
+                "outcome": str(Outcome.OUT_OF_MEMORY if starved(error) else Outcome.FAILED),
+                "reason": reason(error),
+                "errno": errno_of(_failure(error)),
+                "objective": WORST_OBJECTIVE,
+            }
+        )
 
 
 class _Reports(UserCallback):
@@ -94,10 +80,3 @@ def _failure(error: TrainingFailedError | RayError) -> Exception:
     if isinstance(error, WorkerGroupError) and error.worker_failures:
         return error.worker_failures[min(error.worker_failures)]
     return error
-
-
-def _worker_died(error: TrainingFailedError) -> bool:
-    return isinstance(error, WorkerGroupError) and all(
-        isinstance(failure, RayError) or type(failure).__module__.startswith("ray.")
-        for failure in error.worker_failures.values()
-    )

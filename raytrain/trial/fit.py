@@ -3,11 +3,13 @@
 import json
 import os
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
+from raytrain.config.baseline import Baseline
 from raytrain.errors import RunError
 from raytrain.files import is_full, sync_tree, write_text
 from raytrain.memory.footprint import Footprint
@@ -22,6 +24,8 @@ from raytrain.trial import cluster
 from raytrain.trial.inputs import Inputs
 from raytrain.trial.job import Job, Share
 from raytrain.trial.mend import mend
+from raytrain.trial.mirror import Mirror
+from raytrain.trial.stock import Stock, stock_for
 from raytrain.trial.storage import latest_checkpoint
 
 CHECKPOINTS = "checkpoints"
@@ -30,8 +34,12 @@ CHECKPOINTS = "checkpoints"
 def fit(description: Description, *, folder: Path, inputs: Inputs) -> Result:
     """Train, or go on with what the folder holds; the result as in fit.json. An interrupt leaves it resumable."""
     config = description.baseline
-    with Ledger(folder).held():
-        mend(folder / CHECKPOINTS, config.model, may_begin_anew=False)
+    remote = f"{config.storage}/{folder.name}" if config.is_on_s3() else None
+    with Ledger(folder).held(), _mirrored(folder, remote) as mirror:
+        if mirror is not None:
+            mirror.mend(CHECKPOINTS)
+        else:
+            mend(folder / CHECKPOINTS, config.model, may_begin_anew=False)
         inputs.write_listing(folder)
         description.write(folder)
         # Nothing stops a fit but its end and its person: with no trial to stop there is no need of the dashboard.
@@ -42,11 +50,16 @@ def fit(description: Description, *, folder: Path, inputs: Inputs) -> Result:
                 whereabouts=inputs.whereabouts,
                 storage=str(folder),
                 name=CHECKPOINTS,
+                remote=remote,
+                stock=_stock(config, inputs, folder),
+                may_move=cluster.is_joined(),
                 share=share,
                 keep_best=config.training.keep_best,
                 predicted_memory_gib=Footprint(inputs.corpora).predict(config).predicted_memory_gib,
             )
             result = _run(job, partial(open_run, config.tracking, fit_run(folder.name, config), folder=folder))
+            if mirror is not None:
+                mirror.bring_latest(CHECKPOINTS)
         checkpoint = latest_checkpoint(folder / CHECKPOINTS)
         result["checkpoint"] = str(checkpoint.relative_to(folder)) if checkpoint is not None else None
         if checkpoint is not None:  # fit.json says for good that it is there
@@ -54,6 +67,19 @@ def fit(description: Description, *, folder: Path, inputs: Inputs) -> Result:
         _write_texts(folder, checkpoint)
         replace(description, result=result).write(folder)
         return result
+
+
+def _stock(config: Baseline, inputs: Inputs, folder: Path) -> Stock | None:
+    pretrained = [config.model.pretrained] if config.model.pretrained is not None else []
+    if not cluster.is_joined():
+        return None
+    return stock_for(config, inputs.whereabouts, folder=folder, pretrained=pretrained)
+
+
+def _mirrored(folder: Path, remote: str | None) -> AbstractContextManager[Mirror | None]:
+    if remote is None:
+        return nullcontext()
+    return Mirror(folder, url=remote, runs=folder, names=lambda: [CHECKPOINTS]).running()
 
 
 def _run(job: Job, open_tracked: Callable[[], TrackedRun]) -> Result:

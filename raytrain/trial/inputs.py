@@ -164,8 +164,6 @@ def inputs_of(config: Baseline, *, may_share: bool = False) -> Inputs:
     A validation manifest that shares children, ids or sound with training is refused, unless the configuration allows
     it, or `may_share` does: what was begun is not refused later.
     """
-    if "://" in config.storage:
-        raise InputError(f"storage: {config.storage}: runs are kept in folders; name one that every node can reach")
     weights.check(config.model)
     if config.augmentation.noise_folder is not None and not may_share:  # what was trained is scored without it
         noise_files(config.augmentation.noise_folder)

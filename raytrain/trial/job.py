@@ -8,6 +8,7 @@ from raytrain.config.baseline import Baseline
 from raytrain.errors import InputError
 from raytrain.trial.hardware import Hardware
 from raytrain.trial.inputs import Whereabouts
+from raytrain.trial.stock import Stock
 
 # On CPU two trials with two threads each take as long as one after the other with four, and twice the memory.
 _CPU_THREADS_WORTH_HAVING = 4
@@ -88,6 +89,12 @@ class Job:
     """Score the weights as they come; once is enough for all trials of a study."""
     predicted_memory_gib: float | None = None
     """The predicted peak on a GPU, with all that is not tensors."""
+    remote: str | None = None
+    """The place on S3 that Ray Train keeps the run in, below which it has its name; None: the folder `storage`."""
+    stock: Stock | None = None
+    """Corpora and weights in the storage, for nodes that do not see the driver's; None where all of them do."""
+    may_move: bool = False
+    """Whether machines may be taken away while it runs: it then saves where it stands, and goes on elsewhere."""
     nursery: Path | None = None
     """The socket at which a worker on the study's machine has its training forked; None: it trains itself."""
 
@@ -116,6 +123,10 @@ class Trial:
     def placed(self, share: Share) -> Self:
         """The same trial with the share of the hardware that is now its own."""
         return replace(self, job=replace(self.job, share=share))
+
+    def moving(self, may_move: bool) -> Self:
+        """The same trial, on machines that may be taken away."""
+        return replace(self, job=replace(self.job, may_move=may_move))
 
     def forked_at(self, nursery: Path | None) -> Self:
         """The same trial, trained in a fork of this nursery where it trains alone and on a CPU."""

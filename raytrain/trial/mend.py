@@ -14,7 +14,7 @@ from raytrain.errors import InputError
 from raytrain.files import read_as, write_json
 from raytrain.results.records import WORST_OBJECTIVE
 from raytrain.training.checkpoint import resume_fault
-from raytrain.trial.storage import NEVER_THE_BEST, SNAPSHOT, by_step, read_snapshot
+from raytrain.trial.storage import NEVER_THE_BEST, SNAPSHOT, by_step, naming_alone, read_snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,20 +65,11 @@ def _fault(folder: Path, model: Model) -> str | None:
 
 def _write(run: Path, snapshot: dict[str, Any], kept: list[Path]) -> None:
     """Let Ray's snapshot name these checkpoints alone, the last of them as the latest."""
-    if not kept:
+    changed = naming_alone(snapshot, [folder.name for folder in kept])
+    if changed is None:
         (run / SNAPSHOT).unlink()
-        return
-    names = {folder.name for folder in kept}
-    indexed = zip(snapshot["checkpoint_results"], snapshot["checkpoint_report_indices"], strict=True)
-    left = [(one, index) for one, index in indexed if one["checkpoint_dir_name"] in names]
-    latest = next(one for one, _ in left if one["checkpoint_dir_name"] == kept[-1].name)
-    changed = {
-        "checkpoint_results": [one for one, _ in left],
-        "checkpoint_report_indices": [index for _, index in left],
-        "latest_checkpoint_result": latest,
-    }
-    if changed != {key: snapshot.get(key) for key in changed}:
-        write_json(run / SNAPSHOT, snapshot | changed)
+    elif changed != snapshot:
+        write_json(run / SNAPSHOT, changed)
 
 
 def _snapshot_of(kept: list[Path]) -> dict[str, Any]:

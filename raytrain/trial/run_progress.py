@@ -11,9 +11,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from raytrain.errors import InputError
-from raytrain.files import read_as, write_text
+from raytrain.files import as_kind, parse_json, read_as, write_text
 
 STOPPED = "stopped"
+PROGRESS = "progress.json"
+"""The file's name, in the run's folder."""
 _LEAST_S = 2.0
 """Seconds at least between two writings of one phase."""
 
@@ -45,7 +47,7 @@ class ProgressFile:
         self._phase, self._written_s = phase, now_s
         progress = RunProgress(phase=phase, examples_seen=examples_seen, examples_total=examples_total)
         with contextlib.suppress(OSError):
-            write_text(self._path, json.dumps(asdict(progress)), durable=False)
+            write_text(self._path, as_text(progress), durable=False)
 
 
 def read_progress(run: Path) -> RunProgress | None:
@@ -56,10 +58,23 @@ def read_progress(run: Path) -> RunProgress | None:
         return None
 
 
+def as_text(progress: RunProgress) -> str:
+    """The progress as its file holds it."""
+    return json.dumps(asdict(progress))
+
+
+def as_progress(raw: bytes, *, place: str) -> RunProgress | None:
+    """The progress that a file holds; None where that is something else."""
+    try:
+        return as_kind(parse_json(raw, place=place, way_out="it is written anew"), RunProgress, place=place, way_out="")
+    except InputError:
+        return None
+
+
 def forget_progress(run: Path) -> None:
     """Remove what an earlier process wrote: the run is started anew."""
     _file(run).unlink(missing_ok=True)
 
 
 def _file(run: Path) -> Path:
-    return run / "progress.json"
+    return run / PROGRESS

@@ -15,6 +15,8 @@ _LOOKED_FOR_EVERY_S = 0.25
 _SAVED_IN_TIME_WITHIN_S = 60.0
 """What runs are given where nobody kills them meanwhile: a checkpoint of medium has 9 GB."""
 _TRAINING = ("training", "scoring")
+STOP = "stop"
+"""The file's name, in the folder of all runs."""
 
 
 class RunsSavedError(KeyboardInterrupt):
@@ -71,4 +73,4 @@ def _trains(run: Path) -> bool:
 
 
 def _file(storage: Path) -> Path:
-    return storage / "stop"
+    return storage / STOP

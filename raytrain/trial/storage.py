@@ -1,5 +1,6 @@
 """A run as Ray Train keeps it: its folder in; the checkpoints that it has noted there out."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -7,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from raytrain.errors import InputError
-from raytrain.files import as_kind, read_value
+from raytrain.files import as_kind, parse_json, read_value
 
 SNAPSHOT = "checkpoint_manager_snapshot.json"
 NEVER_THE_BEST = 1e9
@@ -60,6 +61,28 @@ def read_snapshot(run: Path) -> tuple[dict[str, Any], _Snapshot] | None:
         return values, as_kind(values, _Snapshot, place=str(path), way_out=_WAY_OUT)
     except InputError:
         return None
+
+
+def parsed(raw: bytes, *, place: str) -> tuple[dict[str, Any], _Snapshot] | None:
+    """A snapshot that was read elsewhere; None where it is none."""
+    try:
+        values = parse_json(raw, place=place, way_out=_WAY_OUT)
+        return values, as_kind(values, _Snapshot, place=place, way_out=_WAY_OUT)
+    except InputError:
+        return None
+
+
+def naming_alone(snapshot: dict[str, Any], kept: Sequence[str]) -> dict[str, Any] | None:
+    """The snapshot that names these checkpoints alone, the last of them as the latest; None where there are none."""
+    if not kept:
+        return None
+    indexed = zip(snapshot["checkpoint_results"], snapshot["checkpoint_report_indices"], strict=True)
+    left = [(one, index) for one, index in indexed if one["checkpoint_dir_name"] in set(kept)]
+    return snapshot | {
+        "checkpoint_results": [one for one, _ in left],
+        "checkpoint_report_indices": [index for _, index in left],
+        "latest_checkpoint_result": next(one for one, _ in left if one["checkpoint_dir_name"] == kept[-1]),
+    }
 
 
 def by_step(folder: Path) -> tuple[int, bool]:

@@ -8,6 +8,7 @@ from ray.train.torch import TorchConfig, TorchTrainer
 from ray.util.queue import Queue
 
 from raytrain.trial.job import Job
+from raytrain.trial.remote_runs import RemoteRuns
 from raytrain.trial.run_progress import forget_progress
 from raytrain.trial.train_private import LoneTrainer
 from raytrain.trial.worker import train_worker
@@ -21,6 +22,11 @@ def make_trainer(
 ) -> TorchTrainer:
     """A trainer whose run, if one of this name is in the storage, goes on from its last checkpoint; `mend` it first."""
     forget_progress(Path(job.storage) / job.name)
+    kept_in: dict[str, Any] = {"storage_path": job.storage}
+    if job.remote is not None:
+        remote = RemoteRuns(job.remote)
+        remote.forget_progress(job.name)
+        kept_in = remote.for_ray()
     num_workers = job.config.scaling.num_workers
     resources: dict[str, float] = {"CPU": job.share.cpus}
     if job.share.use_gpu:
@@ -36,7 +42,7 @@ def make_trainer(
         ),
         "run_config": RunConfig(
             name=job.name,
-            storage_path=job.storage,
+            **kept_in,
             callbacks=callbacks or [],
             failure_config=FailureConfig(max_failures=0),
             checkpoint_config=CheckpointConfig(

@@ -20,50 +20,61 @@ from raytrain.config.constants import GIB
 from raytrain.memory.prediction import allocator_share
 from raytrain.results.records import Row
 from raytrain.training.session import Session, Watch
-from raytrain.trial.inputs import Inputs
+from raytrain.trial.inputs import Inputs, Whereabouts
 from raytrain.trial.job import Job
+from raytrain.trial.notice import TakenAway
+from raytrain.trial.post import Post, post_of
 from raytrain.trial.pulse import Pulse, watched
-from raytrain.trial.run_progress import STOPPED, ProgressFile
-from raytrain.trial.stop_request import StopLooked
-from raytrain.trial.storage import latest_checkpoint
+from raytrain.trial.run_progress import STOPPED
+from raytrain.whisper.locate import brought
 
 Report = Callable[[Row, Path | None], None]
 """Takes a row and the checkpoint that belongs to it, which is there until it returns."""
 
 
 def train_here(
-    job: Job, *, report: Report, first: bool, resume_from: Path | None, set_device: Callable[[], None] | None = None
+    job: Job,
+    *,
+    report: Report,
+    first: bool,
+    resume_from: Path | None,
+    set_device: Callable[[], None] | None = None,
+    is_leaving: Callable[[], bool] | None = None,
 ) -> None:
     """Train to the end. A run that was asked to stop saves where it stands and waits to be ended: it never returns.
 
-    `first` says whether this is rank 0, and `set_device` chooses a rank's card in the thread that trains.
+    `first` says whether this is rank 0, and `set_device` chooses a rank's card in the thread that trains. `is_leaving`
+    says whether a machine of the run will be taken away: then it saves, too, and TakenAway is raised.
     """
-    run = Path(job.storage) / job.name
     pulse = Pulse()
-    progress = ProgressFile(run) if first else None
+    post = post_of(job, tells=first)
 
     def alive(phase: str, examples_seen: int, examples_total: int) -> None:
         pulse.beat(phase, examples_seen, examples_total)
-        if progress is not None:
-            progress.tell(phase, examples_seen, examples_total)
+        post.tell(phase, examples_seen, examples_total)
 
-    train = partial(_train, job, report, alive, first=first, resume_from=resume_from, set_device=set_device)
+    def is_to_stop() -> bool:
+        return post.is_asked_to_stop() or (is_leaving is not None and is_leaving())
+
+    train = partial(_train, job, report, alive, is_to_stop, first=first, resume_from=resume_from, set_device=set_device)
     ended, saved = watched(train, pulse)
     if not ended:
-        _wait_to_be_stopped(run, progress, saved=saved)
+        leaves = is_leaving is not None and is_leaving() and not post.is_asked_to_stop()
+        _wait_to_be_stopped(post, saved=saved if first else None, leaves=leaves)
 
 
 def _train(
     job: Job,
     hand_on: Report,
     alive: Watch,
+    is_to_stop: Callable[[], bool],
     *,
     first: bool,
     resume_from: Path | None,
     set_device: Callable[[], None] | None,
-) -> tuple[bool, Path | None]:
-    """Whether the session came to its end, and the last checkpoint that it left."""
-    run, config = Path(job.storage) / job.name, job.config
+) -> tuple[bool, str | None]:
+    """Whether the session came to its end, and the name of the last checkpoint that it left."""
+    config = job.config
     # A cluster may promise more CPUs than this machine has.
     torch.set_num_threads(min(job.share.threads, len(os.sched_getaffinity(0))))
     if set_device is not None and torch.cuda.is_available():
@@ -73,14 +84,14 @@ def _train(
         logging.getLogger("raytrain").info("Ray gave this worker a GPU, but torch finds none: training on the CPU")
 
     alive("loading", 0, 0)
-    saved: Path | None = None
-    inputs = Inputs.opened(job.whereabouts)
+    saved: str | None = None
+    inputs = Inputs.opened(_at_hand(job))
     with tempfile.TemporaryDirectory(prefix="raytrain-") as workdir:
 
         def report(row: Row, checkpoint: Path | None) -> None:
             nonlocal saved
             hand_on(row, checkpoint)
-            saved = run / checkpoint.name if checkpoint is not None else saved
+            saved = checkpoint.name if checkpoint is not None else saved
 
         # A copy: whoever keeps the run may remove a checkpoint once there is a better one.
         resumed = None if resume_from is None else Path(shutil.copytree(resume_from, Path(workdir) / "resumed"))
@@ -99,17 +110,28 @@ def _train(
             predicted_memory_gib=job.predicted_memory_gib,
             scored_seed=job.whereabouts.split.seed,  # trainings with other seeds are compared on the same utterances
             watch=alive,
-            is_asked_to_stop=StopLooked(Path(job.storage)),
+            is_asked_to_stop=is_to_stop,
         ).run()
     return ended, saved
 
 
-def _wait_to_be_stopped(run: Path, progress: ProgressFile | None, *, saved: Path | None) -> NoReturn:
-    """To return would be to say that the run is over."""
-    while progress is not None and saved is not None and latest_checkpoint(run) != saved:  # Ray has yet to note it
+def _at_hand(job: Job) -> Whereabouts:
+    """Where this machine has the corpora and, for whoever looks for them, the weights."""
+    if job.stock is None:
+        return job.whereabouts
+    pretrained = job.config.model.pretrained
+    if pretrained is not None and (folder := job.stock.weights_at_hand(pretrained)) is not None:
+        brought(pretrained, folder)
+    return job.stock.corpora_at_hand(job.whereabouts)
+
+
+def _wait_to_be_stopped(post: Post, *, saved: str | None, leaves: bool) -> NoReturn:
+    """To return would be to say that the run is over. One that leaves is to go on elsewhere at once."""
+    while saved is not None and post.latest() != saved:  # Ray has yet to note it
         time.sleep(0.05)
-    if progress is not None:
-        progress.tell(STOPPED, *progress.last)
+    if leaves:
+        raise TakenAway("its machine will be taken away")
+    post.again(STOPPED)
     while True:
         time.sleep(1)
 

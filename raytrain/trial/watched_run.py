@@ -14,6 +14,7 @@ from ray.util.queue import Empty, Queue
 from raytrain.errors import RunError
 from raytrain.results.records import Row
 from raytrain.stopping import patiently
+from raytrain.trial.attempts import run_to_its_end
 from raytrain.trial.cluster import require_ray
 from raytrain.trial.driver import one_line, reason
 from raytrain.trial.job import Job
@@ -36,7 +37,10 @@ def run_watched(job: Job, *, on_row: Callable[[Row], None]) -> None:
 
     def wait_for_the_run() -> None:
         try:
-            make_trainer(job, messages=messages).fit()
+            if job.may_move:
+                run_to_its_end(job, lambda placed: make_trainer(placed, messages=messages).fit())
+            else:
+                make_trainer(job, messages=messages).fit()
         except (TrainingFailedError, RayError) as error:  # the latter where the controller itself was killed
             failures.append(error)
 

@@ -4,8 +4,11 @@ Nothing here imports torch: whoever hands the function to Ray imports this modul
 forked has no use for it.
 """
 
+import atexit
 import logging
+import shutil
 import socket
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -18,6 +21,8 @@ from ray.util.queue import Queue
 from raytrain.results.records import Row
 from raytrain.trial.forked import trained_in_a_fork
 from raytrain.trial.job import Job
+from raytrain.trial.notice import Notice
+from raytrain.trial.remote_runs import RemoteRuns
 from raytrain.trial.storage import NEVER_THE_BEST
 
 
@@ -29,13 +34,29 @@ def train_worker(payload: dict[str, Any]) -> None:
     if first and messages is not None:
         _send_words(messages)
     latest = ray.train.get_checkpoint()
-    resume_from = None if latest is None else Path(latest.path)  # runs are kept in folders
+    resume_from = None if latest is None else _here(job, Path(latest.path))
     report = partial(_report, job, messages, first=first)
     if job.nursery is not None and trained_in_a_fork(job, job.nursery, report=report, resume_from=resume_from):
         return
     from raytrain.trial.training import train_here
 
-    train_here(job, report=report, first=first, resume_from=resume_from, set_device=_card_of(job))
+    train_here(
+        job,
+        report=report,
+        first=first,
+        resume_from=resume_from,
+        set_device=_card_of(job),
+        is_leaving=Notice() if first and job.may_move else None,
+    )
+
+
+def _here(job: Job, checkpoint: Path) -> Path:
+    """The folder of a checkpoint, brought here if it is on S3; the folder ends with the process."""
+    if job.remote is None:
+        return checkpoint
+    scratch = Path(tempfile.mkdtemp(prefix="raytrain-"))
+    atexit.register(shutil.rmtree, scratch, ignore_errors=True)
+    return RemoteRuns(job.remote).bring(f"{job.name}/{checkpoint.name}", scratch / checkpoint.name)
 
 
 def _report(job: Job, messages: Queue | None, row: Row, checkpoint: Path | None, *, first: bool) -> None:

@@ -17,6 +17,7 @@ _log = logging.getLogger("raytrain")
 
 _PATTERNS = ["*.json", "*.txt", "model.safetensors", "model-*.safetensors"]
 """The files fetched of a repository: not the same weights again in the forms of other frameworks."""
+_BROUGHT: dict[str, Path] = {}
 _HUB_ANSWERS_WITHIN_S = 4.0
 _FOR_A_RUN = "train from random weights with model.pretrained=null, or take --baseline tiny"
 
@@ -24,6 +25,8 @@ _FOR_A_RUN = "train from random weights with model.pretrained=null, or take --ba
 def locate(pretrained: str, *, else_do: str = _FOR_A_RUN) -> Path:
     """The folder that holds these weights, fetched and cached if need be; InputError says what can be done
     instead, at last `else_do`."""
+    if pretrained in _BROUGHT:
+        return _complete(_BROUGHT[pretrained])
     basename = pretrained.rstrip("/").rsplit("/", 1)[-1]
     in_our_cache = our_cache() / basename
     found = _named(pretrained) or _below_models(basename) or _in_hub_cache(pretrained)
@@ -46,6 +49,11 @@ def locate(pretrained: str, *, else_do: str = _FOR_A_RUN) -> Path:
             f"{else_do}"
         )
     return found
+
+
+def brought(pretrained: str, folder: Path) -> None:
+    """Let these weights be found in this folder by this process: they were brought from another machine."""
+    _BROUGHT[pretrained] = folder
 
 
 def _named(pretrained: str) -> Path | None:

@@ -8,9 +8,9 @@ from runs import WHY, contents, debris, make_fit
 from s3_server import Server, serving
 
 from raytrain.archive import move
-from raytrain.archive.s3 import RemoteFolder
 from raytrain.archive.store import Archive
 from raytrain.errors import Damaged, InputError
+from raytrain.files.s3 import RemoteFolder
 
 WEIGHTS = "checkpoints/step-001500/model.safetensors"
 

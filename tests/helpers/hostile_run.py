@@ -139,7 +139,8 @@ def _alone() -> None:
 
 @contextmanager
 def _no_cluster(address: str | None = None, **_: Any) -> Iterator[None]:
-    from raytrain.trial.cluster import require_answer, set_environment, short_folder
+    from raytrain.trial.cluster import set_environment, short_folder
+    from raytrain.trial.joining import require_answer
 
     set_environment(address)
     if (asked := address or os.environ.get("RAY_ADDRESS")) is not None:

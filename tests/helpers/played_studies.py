@@ -121,11 +121,14 @@ def _play(
     study: Study,
     hardware: None,
     proposals: Proposals | Repeats,
+    *,
     asked_to_stop: threading.Event,
     on_end: Callable[[TrialRecord], None],
     watcher: Watcher,
     forks: None,
     spending: Spending,
+    mirror: None,
+    rehearse: None,
 ) -> None:
     """Tune, one trial after the other."""
     admission = running._admission(study, hardware, use_gpu=False)  # type: ignore[arg-type]

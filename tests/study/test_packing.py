@@ -144,3 +144,14 @@ def trial(number: int, fraction: float) -> Trial:
 def number(suggested: dict[str, Any] | str | None) -> int:
     assert isinstance(suggested, dict)
     return int(suggested["trial"].number)
+
+
+def test_a_machine_that_is_gone_takes_no_more_and_one_that_came_does() -> None:
+    room = room_of(machine(name="stays"), machine(name="goes"))
+    assert started(room, 1.0, 1.0, 1.0) == [True, True, False]
+    room.follow(Hardware((machine(name="stays"), machine(name="new"))))
+    assert room.taken() == [1.0, 0.0]
+    room.give_back(0)
+    room.give_back(1)
+    assert [room.take(number, SHARE, of(1.0)) is not None for number in (3, 4, 5)] == [True, True, False]
+    assert room.taken() == [1.0, 1.0]

@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from raytrain.errors import InputError
-from raytrain.trial.cluster import require_answer
+from raytrain.trial.joining import require_answer
 
 
 @pytest.mark.parametrize(

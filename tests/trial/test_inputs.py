@@ -10,9 +10,10 @@ from raytrain.errors import InputError
 from raytrain.trial.inputs import inputs_of
 
 
-def test_a_bucket_is_no_storage_and_the_refusal_names_the_way_out() -> None:
-    with pytest.raises(InputError, match=r"^storage: s3://bucket/runs: runs are kept in folders; name one that every"):
-        inputs_of(load_baseline("small", ["storage=s3://bucket/runs"]))
+@pytest.mark.parametrize("place", ["gs://bucket/runs", "s3://", "s3://key:secret@bucket", "s3://bucket//runs"])
+def test_what_is_neither_a_folder_nor_a_place_on_s3_is_no_storage(place: str) -> None:
+    with pytest.raises(InputError, match=r"storage=.*: what is no folder is a place on S3, as in s3://bucket/prefix"):
+        load_baseline("small", [f"storage={place}"])
 
 
 def test_noise_that_is_not_there_is_told_before_anything_is_prepared(tmp_path: Path) -> None:

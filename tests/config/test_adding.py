@@ -60,6 +60,6 @@ def test_what_a_person_adds_reddens_no_test(checkout: Path) -> None:
     insert(
         checkout / "raytrain/config/baseline.py",
         '    label_smoothing: float = Field(0.0, ge=0, lt=1)\n    """The share of wrong tokens in a target."""\n',
-        after='    """The rule by which gradients change the weights."""\n',
+        after='    """How the learning rate falls to zero after the warm-up."""\n',
     )
     assert complaints(checkout) == ""

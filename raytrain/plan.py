@@ -96,8 +96,8 @@ def _show(planned: dict[str, Any]) -> None:
     split = f"{own['batch_size']} × {own['gradient_accumulation_steps']}"
     show(f"parts      {parts} GiB, of the baseline's own {split}")
     show(
-        f"disk       {planned['checkpoint_gib']:.1f} GiB a checkpoint, {planned['run_checkpoints_gib']:.1f} a run; "
-        f"a study keeps the weights of up to {planned['study_weights']} trials, {planned['study_weights_gib']:.1f} GiB "
+        f"disk       {_size(planned['checkpoint_gib'])} a checkpoint, {_size(planned['run_checkpoints_gib'])} a run; "
+        f"a study keeps the weights of up to {planned['study_weights']} trials, {_size(planned['study_weights_gib'])} "
         "(search.keep_weights)"
     )
     if planned["gpu_memory_gib"] is not None:
@@ -159,6 +159,11 @@ def _typed(value: Any) -> str:
 def _of_one_size(rows: Sequence[dict[str, Any]]) -> list[list[dict[str, Any]]]:
     """Splits that take the same memory: of one micro-batch, those that accumulate."""
     return [list(alike) for _, alike in groupby(rows, key=lambda row: (row["batch_size"], row["step_gib"]))]
+
+
+def _size(gib: float) -> str:
+    """A size on the disk: of adapters MiB."""
+    return f"{gib:.1f} GiB" if gib >= 1 else f"{1024 * gib:.0f} MiB"
 
 
 def _span(values: Iterable[float | None]) -> str:

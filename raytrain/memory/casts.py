@@ -43,8 +43,10 @@ class Casts:
             encoder_layer = of_layers * 12 * d2 + adapters[0] / v.encoder_layers
             self.decoder_layer = of_layers * 14 * d2 + adapters[1] / v.decoder_layers
         # DoRA multiplies its matrices out for each layer's length, over an identity as wide as the layer's input.
-        identity = (16 if shape.adapter and shape.adapter.targets == "all" else 1) * d2
-        self.dora = (FLOAT_BYTES + self._s) * identity if shape.adapter and shape.adapter.dora else 0
+        into, out = (4, 1) if shape.adapter and shape.adapter.targets == "all" else (1, 1)
+        multiplied = (FLOAT_BYTES + self._s) * into * into * d2 + shape.s * into * out * d2
+        self.dora = multiplied if shape.adapter and shape.adapter.dora else 0
+        self.decoder_layer += self.dora if learning.adapts("decoder") else 0
         self.encoder_forward = in_forward
         self.at_loss = at_loss
         self.kept = self.head + stem if recomputes else encoder + decoder

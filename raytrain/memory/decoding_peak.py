@@ -55,9 +55,10 @@ def decoding_peak(shape: DecodingShape) -> Parts:
     trained = encoder_trained + decoder_trained
     # Frozen weights are copied as they are read, the token embedding by the head; what could learn once for all.
     embedding = s * v.vocab_size * v.width if half else 0
-    passing = embedding if shape.adapter is not None and shape.base_precision == "fp32" else 0
-    f = FLOAT_BYTES if shape.base_precision == "fp32" else 2
-    mel = (FLOAT_BYTES + (0 if f == FLOAT_BYTES else f)) * shape.batch_size * v.num_mel_bins * window
+    widened = shape.base_precision == "fp32" or shape.precision == "fp16"
+    passing = embedding if shape.adapter is not None and widened else 0
+    f = FLOAT_BYTES if widened else 2
+    mel = (FLOAT_BYTES + (0 if shape.base_precision == "fp32" else 2)) * shape.batch_size * v.num_mel_bins * window
     held = Parts(weights=learning.weights_bytes(), optimizer_states=learning.state_bytes() if shape.optimizer else 0)
     # A layer's input, middle and normed states, the wide linear and its GELU, and the convolutions' output; beside fc2
     # an adapter reads GELU's output in float32. Autocast keeps casts of what could learn even where nothing does.

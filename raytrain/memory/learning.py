@@ -18,8 +18,9 @@ Tensors = Mapping[tuple[int, ...], int]
 _HALF_BYTES = 2
 _LEAST_IN_8_BITS, _OPTIMIZER_BLOCK = 4096, 256
 """bitsandbytes keeps the moments of smaller tensors in float32, and for each block of larger ones a float32 scale."""
-_NF4_BLOCK = 64
-"""Weights that share a float32 scale in nf4."""
+_NF4_BLOCK, _SCALES = 64, 256
+"""Weights that share a scale in nf4, which is a byte, and how many of these share a float32 scale (QLoRA's double
+quantization)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +79,7 @@ class Learning:
         others = _HALF_BYTES * (v.parameters - quantized)
         if self.base_precision == "int8":
             return others + quantized + FLOAT_BYTES * rows
-        return others + quantized / 2 + FLOAT_BYTES * quantized / _NF4_BLOCK
+        return others + quantized * (1 / 2 + 1 / _NF4_BLOCK + FLOAT_BYTES / (_NF4_BLOCK * _SCALES))
 
     def state_bytes(self) -> float:
         """What the optimizer keeps from step to step."""

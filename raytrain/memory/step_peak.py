@@ -62,8 +62,8 @@ class _Sizes:
         stem_learns, s = not (self.frozen or self.adapted), self.s
         # The float32 mel is alive until the model returns. In fp32 it is the one that autograd keeps as well.
         self.mel_given = FLOAT_BYTES * self.mel if self.shape.half or not stem_learns else 0
-        if self.f < FLOAT_BYTES:
-            self.mel_given += self.f * self.mel  # as half precision weights read it
+        if self.shape.base_precision != "fp32":
+            self.mel_given += 2 * self.mel  # as half precision weights read it
         # The stem: mel, first convolution and its GELU at the mel's rate, second convolution at half of it.
         self.stem = s * (self.mel + 5 * self.Sd) + self.mask * self.Sd if stem_learns else 0
         # Beside a stem that is frozen its dropout leaves nothing.
@@ -124,16 +124,18 @@ class _Sizes:
             # Beside fc1: its output, what the adapter adds, their sum. Beside fc2: its input, and that in float32.
             beside_fc2 = self.f + 10 * self.s + self.widened
             working = max(working + 4 * self.s, beside_fc2)
-        working = max(working, self._scaling_of_dora())
+        working = max(working, self._scaling_of_dora()) * self.Sd
+        if self.kept_by.encoder.dora:
+            working = max(working, (self.f + self.s) * self.Sd + self._multiplied_out())
         if self.frozen:
-            working += self.f  # the layer's input, else among those kept
+            working += self.f * self.Sd  # the layer's input, else among those kept
         elif not self.recomputes:
             # The layer's input and the convolutions' output besides.
             beside = self.s + (0 if self.f == FLOAT_BYTES else self.f)
-            working = self._beside_what_is_kept() + beside if self.adapted else 0
+            working = (self._beside_what_is_kept() + beside) * self.Sd if self.adapted else 0
         return self.held().plus(
-            casts=self.casts.encoder_forward + (self.casts.dora if self.learning.adapts("encoder") else 0),
-            encoder_activations=self.mel_given + self.stem + self.encoder_layers + working * self.Sd,
+            casts=self.casts.encoder_forward,
+            encoder_activations=self.mel_given + self.stem + self.encoder_layers + working,
         )
 
     def _scaling_of_dora(self) -> float:
@@ -145,6 +147,12 @@ class _Sizes:
         dropped = FLOAT_BYTES + 2 * self.s if self.kept_by.encoder.mask else 0
         before = self.f + FLOAT_BYTES + self.s + dropped
         return before + (4 * scaling if self.kept_by.encoder.wide else 2 * self.s + scaling)
+
+    def _multiplied_out(self) -> float:
+        """Where DoRA multiplies its matrices out beside fc2, or else the last of q, k and v: those beside the layer's
+        input and output."""
+        inputs = 5 * self.s + self.widened if self.kept_by.encoder.wide else FLOAT_BYTES + 3 * self.s
+        return inputs * self.Sd + self.casts.dora
 
     def _beside_what_is_kept(self) -> float:
         """Of an encoder layer whose backward pass is prepared: nothing in full fine-tuning. With an adapter the last
@@ -220,6 +228,8 @@ class _Sizes:
                 beside = (7 * self.s + self.widened if self.shape.half else 4 * self.s) + scaled
             gradients = max(gradients, beside)
         working: float = (self.f + gradients) * self.Sd
+        if self.recomputes and self.kept_by.encoder.dora:
+            working = max(working, self.f * self.Sd + self._multiplied_out())
         if self.recomputes:
             # The layer's input is among those kept.
             working += self.encoder_layer - (FLOAT_BYTES * self.Sd if self.f == FLOAT_BYTES else 0)

@@ -49,8 +49,9 @@ class StepShape:
 
     @property
     def stream(self) -> int:
-        """Bytes of an element of the states between blocks: half precision weights make half precision states."""
-        return FLOAT_BYTES if self.base_precision == "fp32" else 2
+        """Bytes of an element of the states between blocks: bf16 weights make bf16 states, but of fp16 products, with
+        which they add up to float32."""
+        return FLOAT_BYTES if self.base_precision == "fp32" or self.precision == "fp16" else 2
 
     @property
     def learning(self) -> Learning:

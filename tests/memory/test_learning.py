@@ -76,7 +76,7 @@ def test_weights_under_an_adapter_take_what_their_precision_says() -> None:
     )
     assert (fp32, bf16) == (4, 2)
     assert 1 < int8 < 1.1  # the embeddings, norms and convolutions stay bf16, and each row has its scale
-    assert 0.5625 < nf4 < 0.7
+    assert 0.5159 < nf4 < 0.65
 
 
 def test_a_checkpoint_with_an_adapter_is_megabytes_and_a_full_one_gigabytes() -> None:

@@ -1,6 +1,7 @@
 """python -m raytrain.plan, as a person calls it."""
 
 import json
+import shlex
 import subprocess
 import sys
 from dataclasses import replace
@@ -97,6 +98,33 @@ def test_a_wrong_question_is_answered_in_one_line(arguments: list[str], message:
     assert message in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert done.stdout == ""
+
+
+def test_large_v3_on_eight_gib_is_answered_with_what_would_fit_in_words_and_in_json() -> None:
+    asked = ("--baseline", "large-v3", "--gpu-memory", "8")
+    words, result = plan(*asked).stdout, planned(*asked)
+    table = [line for line in words.splitlines() if line.startswith(" LoRA 16")]
+    assert len(table) == len(result["alternatives"]) >= 3
+    assert "model.adapter='{where: decoder}'" in words
+    assert "learns at 3e-4 to 1e-3" in words
+    row = result["alternatives"][0]
+    assert row["predicted_memory_gib"] < 8
+    assert row["change"]["model.adapter"] == {"where": "decoder"}
+    assert row["relative_flops"] < 0.5
+
+
+def test_the_best_alternative_fits_when_it_is_typed_as_it_is_told() -> None:
+    words = plan("--baseline", "large-v3", "--gpu-memory", "8").stdout
+    (told,) = [line for line in words.splitlines() if line.startswith("best")]
+    again = planned("--baseline", "large-v3", "--gpu-memory", "8", *shlex.split(told)[1:])
+    assert again["baseline"]["fits"] is True
+
+
+def test_the_disk_of_adapters_is_told_in_what_is_kept_of_them() -> None:
+    result = planned("--baseline", "large-v3-lora")
+    assert 0.1 < result["checkpoint_gib"] < 0.2
+    assert "180 MiB a checkpoint" in plan("--baseline", "large-v3-lora").stdout
+    assert result["study_weights_gib"] == pytest.approx(result["study_weights"] * 4 * 15.73e6 / 2**30, rel=0.01)
 
 
 def test_planning_loads_no_torch() -> None:

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 import torch
-from step_trace import StorageTracker
+from step_trace import StorageTracker, put_adapter
 
+from raytrain.config.adapter import Adapter
 from raytrain.config.baseline import Baseline, Model
 from raytrain.config.constants import GIB
 from raytrain.config.reader import load_baseline
@@ -129,6 +130,35 @@ def test_decoding_takes_what_is_predicted(
         num_beams=beams,
         precision=precision,
         optimizer=None,
+    )
+    assert 0.98 <= decoding_peak(shape).total / tracker.peak_bytes <= 1.08
+
+
+@pytest.mark.parametrize(
+    ("adapter", "window_s", "beams", "precision"),
+    [(Adapter(targets="all"), 20, 1, "bf16"), (Adapter(), 5, 4, "fp32"), (Adapter(where="decoder"), 2, 1, "bf16")],
+    ids=str,
+)
+def test_decoding_with_an_adapter_takes_what_is_predicted(
+    adapter: Adapter, window_s: int, beams: int, precision: str
+) -> None:
+    whisper = load(Model(variant="tiny", pretrained=None), seed=0)
+    put_adapter(whisper.model, adapter, "fp32")
+    whisper.model.eval()
+    tracker = StorageTracker()
+    with tracker, torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+        weights = [parameter.view(-1) for parameter in whisper.model.parameters()]
+        transcribe(whisper, torch.zeros(4, 80, 100 * window_s), num_beams=beams, max_new_tokens=10)
+    assert weights
+    shape = DecodingShape(
+        variant=VARIANTS["tiny"],
+        batch_size=4,
+        window_s=window_s,
+        new_tokens=10,
+        num_beams=beams,
+        precision=precision,
+        optimizer=None,
+        adapter=adapter,
     )
     assert 0.98 <= decoding_peak(shape).total / tracker.peak_bytes <= 1.08
 

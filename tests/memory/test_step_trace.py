@@ -81,7 +81,7 @@ _OF_ADAPTERS: list[Callable[[str], StepShape]] = [
     lambda variant: step(variant, 4, 5, 200, adapter=Adapter(rank=8, targets="all", dropout=0.1), dropout=0.1),
     lambda variant: step(variant, 8, 6, 448, **AGAIN, adapter=LORA, precision="fp32", accumulates=False),
 ]
-ADAPTED = [
+LEAN = [
     *(shape(variant) for variant in VARIANTS for shape in _OF_ADAPTERS),
     step("tiny", 12, 30, 25, adapter=Adapter(dora=True)),
     step("small", 4, 10, 40, **AGAIN, adapter=Adapter(dora=True, targets="all"), base_precision="bf16"),
@@ -92,6 +92,7 @@ ADAPTED = [
     step("base", 8, 10, 40, optimizer="adafactor", **AGAIN, freeze_encoder=True, precision="fp32"),
     step("base", 8, 10, 40, optimizer="adafactor"),
 ]
+"""With adapters, and with another optimizer than AdamW."""
 
 
 @pytest.mark.parametrize("shape", QUICK, ids=str)
@@ -132,7 +133,7 @@ def test_under_an_adapter_a_frozen_weight_takes_its_own_bytes_and_a_trained_one_
 def test_every_ratio_of_the_whole_grid_is_between_0_98_and_1_08_and_with_adapters_1_03() -> None:
     """int8 and nf4 need bitsandbytes' kernels, and adamw_8bit does: their bytes are counted, not traced."""
     shapes = [shape(variant) for variant in VARIANTS for shape in SHAPES]
-    rows = [compared(shape) for shape in [*shapes, *ADAPTED]]
+    rows = [compared(shape) for shape in [*shapes, *LEAN]]
     of_full, of_adapted = ([row for row in rows if (row["adapter"] is not None) is has] for has in (False, True))
     summary = {name: _spread(some) for name, some in (("full", of_full), ("adapters", of_adapted), ("all", rows))}
     SOAK_RESULT.parent.mkdir(parents=True, exist_ok=True)

@@ -23,8 +23,8 @@ from raytrain.config.section import Count, Section, Text
 FACTORS = ("scaling.num_workers", "training.batch_size", "training.gradient_accumulation_steps")
 """The keys whose product is the effective batch size."""
 MOMENTS = {"adamw": 2, "adamw_8bit": 1, "adafactor": 0}
-"""By optimizer: how many float32 numbers' room it keeps for each weight that it trains, rounded up: adamw_8bit two of a
-byte, adafactor a row and a column of each matrix. Memory is predicted from it."""
+"""By optimizer: how many float32 numbers' room it takes for each weight that it trains, rounded up to whole ones:
+adamw_8bit keeps two of a byte, adafactor a row and a column of each matrix. The probe before a run reserves as much."""
 _ON_S3 = re.compile(r"s3://[a-z0-9][a-z0-9.-]+(/[\w.=+-]+)*/?")
 
 

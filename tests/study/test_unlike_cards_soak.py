@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def test_none_is_passed_by_more_than_start_at_once(told: dict[str, Any]) -> None
 
 
 def test_the_share_of_the_cards_that_lay_idle_is_told(
-    told: dict[str, Any], record_property: pytest.RecordProperty
+    told: dict[str, Any], record_property: Callable[[str, object], None]
 ) -> None:
     """Of the two cards that eight quarters fill, from the first trial's start to the last one's."""
     starts = [one["from_s"] for one in told["held"]]

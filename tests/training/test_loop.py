@@ -175,3 +175,15 @@ def test_weights_cast_once_a_step_give_the_gradients_of_those_cast_each_time(ton
     once, each_time = gradients(bf16.one_cast_of_each_weight()), gradients(nullcontext())
     assert len(once) == len(each_time)
     torch.testing.assert_close(once, each_time, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("learns", [True, False])
+def test_the_encoder_runs_with_gradients_only_where_something_in_it_learns(tones: Corpus, learns: bool) -> None:
+    whisper = small_whisper()
+    whisper.model.get_encoder().requires_grad_(learns)
+    recorded = []
+    whisper.model.get_encoder().layers[0].register_forward_hook(
+        lambda layer, given, states: recorded.append(torch.is_grad_enabled())
+    )
+    summed_gradients(whisper, tones)
+    assert set(recorded) == {learns}

@@ -81,10 +81,6 @@ class Model(Section):
             )
         return self
 
-    def encoder_learns(self) -> bool:
-        """Whether anything in the encoder is trained, so that gradients run through it."""
-        return not self.freeze_encoder if self.adapter is None else self.adapter.where != "decoder"
-
     def text_language(self) -> str:
         """The code of the language that transcripts are in, and are scored as: translation is into English."""
         return "en" if self.task == "translate" else language_code(self.language)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from raytrain.config.adapter import Adapter
 from raytrain.config.baseline import Baseline
-from raytrain.config.space import ByBranch, Choice, Range, SearchSpace, Variation
+from raytrain.config.space import ByBranch, Choice, Range, Scalar, SearchSpace, Variation
 
 Branch = Literal["full", "adapter"]
 BRANCHES: tuple[Branch, ...] = ("full", "adapter")
@@ -56,6 +56,12 @@ def drawn_in(key: str, variation: Variation) -> list[tuple[Branch | None, Choice
 def drawn_of(key: str, variation: Variation, branch: Branch) -> Choice | Range | None:
     """What a key is drawn from in a branch; None where it is not."""
     return next((one for where, one in drawn_in(key, variation) if where in (None, branch)), None)
+
+
+def values_listed(variation: Variation) -> list[Scalar]:
+    """All values that a key may take in either branch, of those that are listed; a range lists none."""
+    parts = (part for _, part in drawn_in("", variation))
+    return [value for part in parts if isinstance(part, Choice) for value in part.values]
 
 
 def of_branch(space: SearchSpace, branch: Branch) -> SearchSpace:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from raytrain.config.baseline import Baseline
 from raytrain.config.explain import explain, known_keys, may_be_null, shown_value, unknown_key
 from raytrain.config.find import find
-from raytrain.config.section import KIND
+from raytrain.config.section import KIND, Section
 from raytrain.config.source import MAX_CHARACTERS, Location, Place, Problem, Source, read_yaml, shown_key
 from raytrain.config.space import Scalar, SearchSpace
 from raytrain.config.space_check import check_keys, check_space
@@ -55,13 +55,16 @@ def split_overrides(overrides: Iterable[str]) -> tuple[list[str], list[str]]:
     return parts
 
 
-def apply_sample(baseline: Baseline, sample: Mapping[str, Scalar], *, is_from_space: bool = False) -> Baseline:
-    """The baseline with a sample's dotted keys set; the sections that hold them are validated again.
+def apply_sample(
+    baseline: Baseline, sample: Mapping[str, Scalar | Section], *, is_from_space: bool = False
+) -> Baseline:
+    """The baseline with a sample's dotted keys set, a section's whole among them; the sections that hold them are
+    validated again.
 
     A value from a space that was checked against this baseline is valid for its key: only the rules between keys are
     then looked at again, since a study asks hundreds of times for each trial it starts.
     """
-    values: dict[str, dict[str, Scalar]] = {}
+    values: dict[str, dict[str, Scalar | Section]] = {}
     for key, value in sample.items():
         section, _, name = key.partition(".")
         values.setdefault(section, {})[name] = value
@@ -76,7 +79,7 @@ def apply_sample(baseline: Baseline, sample: Mapping[str, Scalar], *, is_from_sp
     return baseline.model_copy(update=changed)
 
 
-def _judged_sample(baseline: Baseline, sample: Mapping[str, Scalar]) -> Baseline:
+def _judged_sample(baseline: Baseline, sample: Mapping[str, Scalar | Section]) -> Baseline:
     """The same by way of the whole baseline, which names what is wrong in the words of a file's faults."""
     source = Source.named(baseline.model_dump(), "sample")
     for n, (key, value) in enumerate(sample.items(), 1):

@@ -8,10 +8,10 @@ from typing import Any
 
 from raytrain.config.baseline import FACTORS, Baseline
 from raytrain.config.branch_check import check_branches
-from raytrain.config.branches import drawn_in
+from raytrain.config.branches import values_listed
 from raytrain.config.explain import did_you_mean, known_keys, unknown_key
 from raytrain.config.source import Source
-from raytrain.config.space import Choice, Range, Scalar, SearchSpace, Variation
+from raytrain.config.space import Choice, Range, SearchSpace
 from raytrain.config.vary_check import checked
 
 _MOST_SPLITS = 4000
@@ -69,7 +69,7 @@ def check_space(source: Source, space: SearchSpace | None, *, baseline: Baseline
 def _check_rates(source: Source, space: SearchSpace, baseline: Baseline) -> None:
     """One study minimises one number: a rate of words is no rival of a rate of characters."""
     keys = [key for key in ("language", "task") if f"model.{key}" in space.vary]
-    values = [_values_of(space.vary[f"model.{key}"]) for key in keys]
+    values = [values_listed(space.vary[f"model.{key}"]) for key in keys]
     rates = {baseline.model.rate(): baseline.model.language}
     for sample in itertools.product(*values):
         model = baseline.model.model_copy(update=dict(zip(keys, sample, strict=True)))
@@ -77,11 +77,6 @@ def _check_rates(source: Source, space: SearchSpace, baseline: Baseline) -> None
     if len(rates) > 1:
         by = " and ".join(f"{language} by {rate}" for rate, language in rates.items())
         source.note(("vary", f"model.{keys[0]}"), f"is judged by two rates, {by}; make a study of each")
-
-
-def _values_of(variation: Variation) -> list[Scalar]:
-    parts = (part for _, part in drawn_in("", variation))
-    return [value for part in parts if isinstance(part, Choice) for value in part.values]
 
 
 def baseline_keys() -> list[str]:

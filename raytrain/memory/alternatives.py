@@ -11,7 +11,7 @@ from typing import Any
 
 from raytrain.config.adapter import Adapter
 from raytrain.config.baseline import Baseline, Model
-from raytrain.config.section import Section
+from raytrain.config.reader import apply_sample
 from raytrain.memory.flops import train_flops_per_clip
 from raytrain.memory.prediction import Longest, predict, step_shape
 
@@ -56,19 +56,6 @@ def alternatives(baseline: Baseline, longest: Longest, card_gib: float) -> list[
     return [row for _, row in sorted(rows, key=lambda one: one[0])][:_MOST_ROWS]
 
 
-def changed(config: Baseline, change: Mapping[str, Any]) -> Baseline:
-    """A baseline with dotted keys changed, an adapter as a whole among them; its sections are validated again."""
-    values: dict[str, dict[str, Any]] = {}
-    for key, value in change.items():
-        section, _, name = key.partition(".")
-        values.setdefault(section, {})[name] = value
-    sections: dict[str, Section] = {}
-    for name, new in values.items():
-        section = getattr(config, name)
-        sections[name] = type(section).model_validate(dict(section) | new)
-    return config.model_copy(update=sections)
-
-
 def as_json(change: Mapping[str, Any]) -> dict[str, Any]:
     """A change in JSON's own values: of an adapter the keys that differ from their defaults."""
     return {
@@ -111,9 +98,9 @@ def _that_fits(
 ) -> tuple[_Setting, Baseline, float] | None:
     """The best setting of a kind of training that fits, the baseline it is, and its peak."""
     for setting in _settings(baseline, longest):
-        config = changed(baseline, dict(kind) | _changes(baseline, setting, longest))
+        config = apply_sample(baseline, dict(kind) | _changes(baseline, setting, longest))
         fewer_at_once = min(config.evaluation.batch_size, setting.batch_size)
-        for scored in (config, changed(config, {"evaluation.batch_size": fewer_at_once})):
+        for scored in (config, apply_sample(config, {"evaluation.batch_size": fewer_at_once})):
             peak_gib = predict(scored, longest).predicted_memory_gib
             if peak_gib <= card_gib:
                 return setting, scored, peak_gib

@@ -13,7 +13,7 @@ from raytrain.config.constants import GIB
 from raytrain.config.reader import apply_sample
 from raytrain.config.space import SearchSpace
 from raytrain.errors import InputError
-from raytrain.memory.alternatives import alternatives, as_json, changed, leaner_optimizers, leaner_precisions
+from raytrain.memory.alternatives import alternatives, as_json, leaner_optimizers, leaner_precisions
 from raytrain.memory.flops import train_flops_per_clip
 from raytrain.memory.kept_weights import checkpoint_bytes, study_weights
 from raytrain.memory.prediction import (
@@ -145,7 +145,7 @@ def _changes(config: Baseline, longest: Longest, gpu: Gpu) -> Iterator[dict[str,
         *apart,
         *_smaller_variant(config, longest, gpu),
     ]:
-        after = _peak_gib(changed(config, sample), longest)
+        after = _peak_gib(apply_sample(config, sample), longest)
         if after < before - _LEAST_GAIN_GIB:
             gain = {"predicted_memory_gib": after, "gain_gib": before - after, "fits": gpu.fits(after)}
             yield {"change": as_json(sample), **gain}
@@ -202,7 +202,7 @@ def _refuse_hopeless(config: Baseline, longest: Longest, card_gib: float) -> Non
     smallest = {"model.adapter": Adapter(rank=1, where="decoder"), "model.base_precision": "nf4"}
     leanest: list[Mapping[str, Any]] = [*_reliefs(least, longest), _of_variant(least, VARIANTS["tiny"]), smallest]
     for sample in leanest:
-        least = changed(least, sample)
+        least = apply_sample(least, sample)
     least_gib = _peak_gib(least, longest)
     if least_gib > card_gib:
         raise InputError(

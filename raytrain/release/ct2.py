@@ -16,7 +16,7 @@ import numpy as np
 
 from raytrain.errors import InputError
 from raytrain.files import read_as, write_json
-from raytrain.release.runs import RAYTRAIN
+from raytrain.whisper.folders import RAYTRAIN
 from raytrain.whisper.hearing import FULL_WINDOW_S, SAMPLE_RATE, without_babble
 
 Quantization = Literal["float32", "float16", "int8"]

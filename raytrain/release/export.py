@@ -25,7 +25,7 @@ from raytrain.release.merged import heard_as, whole_weights
 from raytrain.release.model_folder import add_facts, copy_model, set_prediction, weights_bytes
 from raytrain.release.proof import prove, prove_alone, sample
 from raytrain.release.proved import Proof, Tool
-from raytrain.release.runs import RAYTRAIN, Form, KeptRun, is_archived
+from raytrain.release.runs import Form, KeptRun, is_archived
 from raytrain.release.soup import Soup, make_soup
 from raytrain.release.submission import SUBMISSION, unpacked, write_submission
 from raytrain.release.target import placed, require_free, require_space
@@ -34,7 +34,7 @@ from raytrain.results.study_results import SOUP
 from raytrain.speech.corpus import Corpus
 from raytrain.trial.inputs import inputs_of
 from raytrain.whisper.bases import base_under, recorded_base
-from raytrain.whisper.folders import is_adapter
+from raytrain.whisper.folders import RAYTRAIN, is_adapter
 from raytrain.whisper.hearing import FULL_WINDOW_S
 
 README = "README.md"

@@ -11,9 +11,10 @@ from typing import Literal
 from raytrain.config.baseline import Audio, Prediction
 from raytrain.errors import InputError
 from raytrain.files import at_home, read_as
-from raytrain.release.runs import RAYTRAIN, KeptCheckpoint, KeptRun, read_checkpoint, run_of_trial
+from raytrain.release.runs import KeptCheckpoint, KeptRun, read_checkpoint, run_of_trial
 from raytrain.results.choose import ranked_trials
 from raytrain.results.study_results import StudyResults, load_study
+from raytrain.whisper.folders import RAYTRAIN
 
 FEWEST = 2
 """Weights that an average is of, at least."""

@@ -9,9 +9,9 @@ from typing import Any
 from raytrain.config.baseline import Audio, Model
 from raytrain.errors import InputError
 from raytrain.files import read_as
-from raytrain.release.runs import RAYTRAIN, KeptRun
+from raytrain.release.runs import KeptRun
 from raytrain.whisper import weights
-from raytrain.whisper.folders import is_adapter
+from raytrain.whisper.folders import RAYTRAIN, is_adapter
 
 _OF_THE_ADAPTER = ("adapter", "base")
 
@@ -37,10 +37,9 @@ def whole_weights(folder: Path, model: Model, *, into: Path) -> Path:
     """The folder itself where it holds whole weights; else a new one, in which they are."""
     if not is_adapter(folder):
         return folder
-    whole = model.model_copy(update={"pretrained": str(folder), "base_precision": "fp32", "adapter": None})
     facts = read_as(folder / RAYTRAIN, dict[str, Any])
     window = Audio.model_validate(facts.pop("window"))
-    loaded = weights.load(whole, seed=0)
+    loaded = weights.load(heard_as(model, folder).model_copy(update={"adapter": None}), seed=0)  # merged as it loads
     extra = {name: fact for name, fact in facts.items() if name not in _OF_THE_ADAPTER}
     weights.save(loaded, into, window=window, extra=extra)
     return into

@@ -9,10 +9,9 @@ from typing import Any
 
 from raytrain.config.baseline import Prediction
 from raytrain.files import read_as, write_json
-from raytrain.release.runs import RAYTRAIN
 from raytrain.whisper.bases import base_under
 from raytrain.whisper.configs import lacking
-from raytrain.whisper.folders import ADAPTER_CONFIG, ADAPTER_WEIGHTS, described_decoding, is_adapter
+from raytrain.whisper.folders import ADAPTER_CONFIG, ADAPTER_WEIGHTS, RAYTRAIN, described_decoding, is_adapter
 from raytrain.whisper.sound import weight_files
 from raytrain.whisper.tokenizer import load_tokenizer
 from raytrain.whisper.variants import MAX_TARGET_POSITIONS

@@ -14,9 +14,9 @@ from raytrain.config.baseline import Audio, Model, Prediction
 from raytrain.config.languages import language_code, unknown_language
 from raytrain.errors import InputError
 from raytrain.files import at_home, read_as
-from raytrain.release.runs import RAYTRAIN, KeptRun, find_run
+from raytrain.release.runs import KeptRun, find_run
 from raytrain.results.description import FIT_FILE, STUDY_FILE
-from raytrain.whisper.folders import described_decoding, missing
+from raytrain.whisper.folders import RAYTRAIN, described_decoding, missing
 from raytrain.whisper.locate import locate
 from raytrain.whisper.sound import require_whisper, variant_of
 

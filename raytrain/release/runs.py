@@ -19,13 +19,12 @@ from raytrain.results.study_results import StudyResults, load_study
 from raytrain.results.transcripts import Scored, read_rows
 from raytrain.trial.storage import noted_checkpoints
 from raytrain.whisper.bases import base_under
-from raytrain.whisper.folders import is_adapter
+from raytrain.whisper.folders import RAYTRAIN, is_adapter
 from raytrain.whisper.sound import written_fault
 
 Form = Literal["hf", "submission", "ct2", "adapter"]
 """What a run is exported as: a model in Hugging Face's form, the challenge's submission, for faster-whisper, or what
 learned alone, for peft. The first three have an adapter merged."""
-RAYTRAIN = "raytrain.json"
 UTTERANCES = "utterances.jsonl"
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from raytrain.config.branches import drawn_in, is_of_adapter
-from raytrain.config.space import Choice, Range, Variation
+from raytrain.config.branches import drawn_in, is_of_adapter, values_listed
+from raytrain.config.space import Range, Variation
 from raytrain.files import write_json
 from raytrain.results.choose import ranked_trials
 from raytrain.results.description import read_description
@@ -64,8 +64,7 @@ def _distribution(allowed: Variation, seen: list[Any]) -> BaseDistribution:
     parts = [part for _, part in drawn_in("", allowed)]
     ranges = [part for part in parts if isinstance(part, Range)]
     if len(ranges) < len(parts):
-        listed = [value for part in parts if isinstance(part, Choice) for value in part.values]
-        return CategoricalDistribution(list(dict.fromkeys([*listed, *seen])))
+        return CategoricalDistribution(list(dict.fromkeys([*values_listed(allowed), *seen])))
     low, high = min(*(one.low for one in ranges), *seen), max(*(one.high for one in ranges), *seen)
     kind = IntDistribution if all(isinstance(value, int) for value in (low, high, *seen)) else FloatDistribution
     return kind(low, high, log=all(one.log for one in ranges))

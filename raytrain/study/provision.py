@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
-from raytrain.config.space import Choice
+from raytrain.config.branches import values_listed
 from raytrain.results.choose import best_trial
 from raytrain.study.study import Study
 from raytrain.trial import cluster
@@ -47,7 +47,6 @@ def bring_best(study: Study, mirror: Mirror | None) -> None:
 def _weights(study: Study) -> Iterator[str]:
     """All weights that a trial may begin from."""
     varied = study.space.vary.get("model.pretrained")
-    values = varied.values if isinstance(varied, Choice) else [study.baseline.model.pretrained]
-    for value in (*values, study.baseline.model.pretrained):
+    for value in (*(values_listed(varied) if varied else ()), study.baseline.model.pretrained):
         if isinstance(value, str):
             yield value

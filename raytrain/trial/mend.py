@@ -15,6 +15,7 @@ from raytrain.files import read_as, write_json
 from raytrain.results.records import WORST_OBJECTIVE
 from raytrain.training.checkpoint import resume_fault
 from raytrain.trial.storage import NEVER_THE_BEST, SNAPSHOT, by_step, naming_alone, read_snapshot
+from raytrain.whisper.folders import RAYTRAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ def _snapshot_of(kept: list[Path]) -> dict[str, Any]:
 def _wer(folder: Path) -> float:
     """What Ray ranks a checkpoint by."""
     try:
-        found = read_as(folder / "raytrain.json", _Scored)
+        found = read_as(folder / RAYTRAIN, _Scored)
     except InputError:
         return WORST_OBJECTIVE
     wer = found.eval_cer if found.eval_wer is None else found.eval_wer

@@ -13,11 +13,9 @@ from typing import Any
 from raytrain.config.adapter import Adapter
 from raytrain.errors import InputError
 from raytrain.files import read_as, sha256_of
-from raytrain.whisper.folders import is_adapter
+from raytrain.whisper.folders import RAYTRAIN, is_adapter
 from raytrain.whisper.locate import locate
 from raytrain.whisper.sound import weight_files
-
-_RAYTRAIN = "raytrain.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +82,12 @@ def _near(pretrained: str) -> str:
 
 
 def _recorded(folder: Path) -> _Recorded:
-    if not (folder / _RAYTRAIN).is_file():
+    if not (folder / RAYTRAIN).is_file():
         raise InputError(
-            f"{folder}: an adapter with no {_RAYTRAIN}, so that nothing says what it lies over; merge it with peft, "
+            f"{folder}: an adapter with no {RAYTRAIN}, so that nothing says what it lies over; merge it with peft, "
             "and name the merged weights"
         )
-    return read_as(folder / _RAYTRAIN, _Recorded, way_out="restore it from a copy")
+    return read_as(folder / RAYTRAIN, _Recorded, way_out="restore it from a copy")
 
 
 def _sum(file: Path) -> str:

@@ -11,6 +11,8 @@ from raytrain.files import as_kind, at_home, cache_folder, read_as, read_value
 
 ADAPTER_CONFIG, ADAPTER_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 """peft's own files, in a folder that holds an adapter in the place of weights."""
+RAYTRAIN = "raytrain.json"
+"""Ours, beside weights or an adapter."""
 _FORMS = {
     "config.json": ("config.json",),
     "model.safetensors": ("model.safetensors", "model.safetensors.index.json", ADAPTER_WEIGHTS),

@@ -20,15 +20,13 @@ from raytrain.files import read_as, write_json
 from raytrain.whisper import adapters, lean
 from raytrain.whisper.bases import Base, base_at, base_under, recorded_adapter
 from raytrain.whisper.configs import LISTS, generation_config, lacking, model_config
-from raytrain.whisper.folders import described, described_decoding, is_adapter
+from raytrain.whisper.folders import RAYTRAIN, described, described_decoding, is_adapter
 from raytrain.whisper.labels import decoder_prompt, is_multilingual
 from raytrain.whisper.locate import locate
 from raytrain.whisper.sound import fault_seen, require_variant, require_whisper, written_fault
 from raytrain.whisper.variants import VARIANTS
 
 __all__ = ["Whisper", "check", "load", "locate", "save"]
-
-_RAYTRAIN = "raytrain.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +129,7 @@ def save(whisper: Whisper, folder: Path, *, window: Audio, extra: Mapping[str, A
     spelling = whisper.tokenizer.english_spelling_normalizer
     if spelling is not None:  # what tokenizer.normalize() needs; transformers reads it and does not write it
         (folder / "normalizer.json").write_text(json.dumps(spelling), encoding="utf-8")
-    write_json(folder / _RAYTRAIN, {**extra, **facts, "source": whisper.source, "window": window.model_dump()})
+    write_json(folder / RAYTRAIN, {**extra, **facts, "source": whisper.source, "window": window.model_dump()})
 
 
 def _save_model(whisper: Whisper, folder: Path) -> dict[str, Any]:
@@ -267,9 +265,9 @@ def _refuse(folder: Path, fault: str | None) -> None:
 
 def _origin(folder: Path, pretrained: str | None) -> tuple[Literal["full", "fitted"], str | None]:
     """The window these weights were trained for and where they first came from, which our own checkpoints record."""
-    if not (folder / _RAYTRAIN).is_file():
+    if not (folder / RAYTRAIN).is_file():
         return "full", pretrained
-    recorded = read_as(folder / _RAYTRAIN, _Recorded)
+    recorded = read_as(folder / RAYTRAIN, _Recorded)
     return recorded.window.window, recorded.source
 
 

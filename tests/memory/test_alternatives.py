@@ -8,8 +8,8 @@ import pytest
 
 from raytrain.config.adapter import Adapter
 from raytrain.config.baseline import Baseline
-from raytrain.config.reader import load_baseline, load_space
-from raytrain.memory.alternatives import alternatives, changed
+from raytrain.config.reader import apply_sample, load_baseline, load_space
+from raytrain.memory.alternatives import alternatives
 from raytrain.memory.flops import train_flops_per_clip
 from raytrain.memory.planning import Gpu, plan
 from raytrain.memory.prediction import UNKNOWN, Longest, predict, step_shape
@@ -24,7 +24,7 @@ def test_every_row_fits_and_is_what_its_change_makes_of_the_baseline(name: str, 
     rows = alternatives(baseline, UNKNOWN, card_gib)
     assert 0 < len(rows) <= 8
     for row in rows:
-        config = changed(baseline, row["change"])
+        config = apply_sample(baseline, row["change"])
         assert predict(config, UNKNOWN).predicted_memory_gib == row["predicted_memory_gib"] <= card_gib
         assert config.effective_batch_size() == baseline.effective_batch_size()
         assert Baseline.model_validate(config.model_dump()) == config

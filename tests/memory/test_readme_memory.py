@@ -9,8 +9,7 @@ import pytest
 from raytrain.config.adapter import Adapter
 from raytrain.config.baseline import Baseline
 from raytrain.config.find import CHECKOUT
-from raytrain.config.reader import load_baseline
-from raytrain.memory.alternatives import changed
+from raytrain.config.reader import apply_sample, load_baseline
 from raytrain.memory.prediction import Longest, predict
 
 README = (Path(CHECKOUT) / "README.md").read_text(encoding="utf-8")
@@ -46,7 +45,7 @@ def test_every_figure_of_the_table_is_what_is_predicted(row: tuple[str, ...]) ->
             "model.gradient_checkpointing": again,
             **(adapter if lora else {}),
         }
-        config = changed(load_baseline(name), change)
+        config = apply_sample(load_baseline(name), change)
         assert figure == round(predict(config, Longest(clip_s, 25)).predicted_memory_gib, 1)
 
 
@@ -67,6 +66,6 @@ ANSWERS = [
 def test_every_answer_to_which_whisper_fits_is_what_is_predicted(
     name: str, change: dict[str, Any], clip_s: float, gib: float
 ) -> None:
-    config: Baseline = changed(load_baseline(name), change)
+    config: Baseline = apply_sample(load_baseline(name), change)
     assert round(predict(config, Longest(clip_s, 64)).predicted_memory_gib, 1) == gib
     assert str(gib) in README

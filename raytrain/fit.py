@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from raytrain.cli import Parser, cluster_faults_reported, disk_faults_reported, run_door
 from raytrain.config.absolute import absolute
+from raytrain.config.baseline import Baseline
 from raytrain.config.derived import derived
-from raytrain.config.languages import Rate
 from raytrain.config.reader import load_baseline
 from raytrain.errors import InputError
 from raytrain.files.s3 import is_taken, require_writable
@@ -81,7 +81,7 @@ def _resume(folder: Path, arguments: argparse.Namespace) -> int:
         return 0
     if description.result is not None and description.result["outcome"] != "failed":
         say(f"{folder} has ended, and nothing is left to do")
-        return _tell(description.result, folder, rate=description.baseline.model.rate(), as_json=as_json)
+        return _tell(description.result, folder, config=description.baseline, as_json=as_json)
     from raytrain.tracking.wandb_environment import require_sound
     from raytrain.trial.cluster import joined
     from raytrain.trial.inputs_again import inputs_again
@@ -111,20 +111,23 @@ def _train(description: Description, inputs: "Inputs", *, folder: Path, as_json:
     with going_on_by(resume):
         with disk_faults_reported(folder, resume=resume), cluster_faults_reported(folder, resume=resume):
             result = fit(description, folder=folder, inputs=inputs)
-        return _tell(result, folder, rate=config.model.rate(), as_json=as_json)
+        return _tell(result, folder, config=config, as_json=as_json)
 
 
 def _resume_command(folder: Path) -> str:
     return f"python -m raytrain.fit --resume {shlex.quote(str(folder))}"
 
 
-def _tell(result: Result, folder: Path, *, rate: Rate, as_json: bool) -> int:
+def _tell(result: Result, folder: Path, *, config: Baseline, as_json: bool) -> int:
+    rate = config.model.rate()
     if as_json:
         print_json({"folder": str(folder), "result": as_written(result, rate)})
     if result["outcome"] != "completed":
         say(f"{result['outcome']}: {result.get('reason')}")
         if result["outcome"] == "failed":
             say(f"to go on, once that is mended:\n{_resume_command(folder)}")
+        if result["outcome"] == "out_of_memory":
+            _tell_what_takes_less(config)
         return 1
     beside = f", CER {number_text(result.get('eval_cer'), 4)}" if rate == "WER" and "eval_cer" in result else ""
     say(
@@ -133,6 +136,16 @@ def _tell(result: Result, folder: Path, *, rate: Rate, as_json: bool) -> int:
         f"clips/s in {result.get('precision_used')}: {folder / (result.get('checkpoint') or '')}"
     )
     return 0
+
+
+def _tell_what_takes_less(config: Baseline) -> None:
+    """An adapter is among it, and a smaller Whisper. With the corpus' own lengths where it is still there."""
+    from raytrain.memory.planning import what_takes_less
+    from raytrain.speech.extent import extent_of
+
+    known = extent_of(config.data, longest_s=config.audio.max_window_s)
+    for line in what_takes_less(config, card_gib=config.scaling.gpu_memory_gib, extent=known):
+        say(f"would take less: {line}")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -14,7 +14,7 @@ from raytrain.cli import Parser, run_door
 from raytrain.config.duration import hours_of
 from raytrain.config.reader import load_baseline, load_space, split_overrides
 from raytrain.errors import InputError
-from raytrain.memory.alternatives import ADAPTER_RATES, UNPACKING
+from raytrain.memory.alternatives import ADAPTER_RATES, UNPACKING, as_typed
 from raytrain.memory.buying import buys
 from raytrain.memory.planning import Gpu, plan
 from raytrain.search.finalists import judged_seeds
@@ -76,20 +76,16 @@ def _show(planned: dict[str, Any]) -> None:
         header_style="bold",
         padding=(0, 1, 0, 0),
     )
-    for heading in _HEADINGS:
-        table.add_column(heading, justify="right", no_wrap=True)
-    for alike in _of_one_size(planned["rows"]):
-        row = alike[0]
-        table.add_row(
-            str(row["batch_size"]),
-            *(_span(one[key] for one in alike) for key in ("gradient_accumulation_steps", "effective_batch_size")),
-            f"{row['step_gib']:.2f}",
-            f"{row['predicted_memory_gib']:.2f}",
-            {True: "yes", False: "no", None: "?"}[row["fits"]],
-            *(_number(row[key]) for key in ("gpu_fraction", "side_by_side", "train_examples_per_s")),
-            _span(one["hours"] for one in alike),
-            style=None if row["fits"] is not False else "bright_black",
-        )
+    kinds = len({row["trains"] for row in planned["rows"]}) > 1  # a study that chooses between full and adapter
+    headings = ("trains", *_HEADINGS) if kinds else _HEADINGS
+    alike = _of_one_size(planned["rows"])
+    cells = [([rows[0]["trains"]] if kinds else []) + _cells(rows) for rows in alike]
+    told = [number for number in range(len(headings)) if any(row[number] != "-" for row in cells)]
+    for number in told:
+        table.add_column(headings[number], justify="left" if headings[number] == "trains" else "right", no_wrap=True)
+    for rows, row in zip(alike, cells, strict=True):
+        style = None if rows[0]["fits"] is not False else "bright_black"
+        table.add_row(*(row[number] for number in told), style=style)
     Console(markup=False).print(table)
     own = planned["baseline"]
     parts = ", ".join(f"{name.replace('_', ' ')} {gib:.2f}" for name, gib in own["parts"].items() if gib)
@@ -110,11 +106,25 @@ def _show(planned: dict[str, Any]) -> None:
     origin = " × ".join(str(value) for value in planned["changes_from"].values())
     _show_alternatives(planned)
     for change in planned["changes"]:
-        overrides = _overrides(change["change"])
+        overrides = as_typed(change["change"])
         fits = {True: ", fits", False: ", does not fit", None: ""}[change["fits"]]
         show(
             f"from {origin}: {change['predicted_memory_gib']:.2f} GiB ({change['gain_gib']:.2f} less{fits}) {overrides}"
         )
+
+
+def _cells(alike: Sequence[dict[str, Any]]) -> list[str]:
+    """A row of the table, "-" where something is not known: splits that take the same memory."""
+    row = alike[0]
+    return [
+        str(row["batch_size"]),
+        *(_span(one[key] for one in alike) for key in ("gradient_accumulation_steps", "effective_batch_size")),
+        f"{row['step_gib']:.2f}",
+        f"{row['predicted_memory_gib']:.2f}",
+        {True: "yes", False: "no", None: "-"}[row["fits"]],
+        *(_number(row[key]) for key in ("gpu_fraction", "side_by_side", "train_examples_per_s")),
+        _span(one["hours"] for one in alike),
+    ]
 
 
 def _show_alternatives(planned: dict[str, Any]) -> None:
@@ -140,25 +150,16 @@ def _show_alternatives(planned: dict[str, Any]) -> None:
         f"time       operations a clip, of the baseline's; ~ times {UNPACKING:g}, an estimate, where weights are "
         "unpacked as they are read"
     )
-    show(f"best       {_overrides(planned['alternatives'][0]['change'])}")
+    show(f"best       {as_typed(planned['alternatives'][0]['change'])}")
     if any(row["base_precision"] for row in planned["alternatives"]):
         show(f"rates      an adapter learns at {ADAPTER_RATES}, with adamw: set training.learning_rate, too")
 
 
-def _overrides(change: dict[str, Any]) -> str:
-    """A change as it is typed after a command."""
-    return " ".join(f"{key}={_typed(value)}" for key, value in change.items())
-
-
-def _typed(value: Any) -> str:
-    if isinstance(value, dict):
-        return "'{" + ", ".join(f"{key}: {_typed(one)}" for key, one in value.items()) + "}'"
-    return "null" if value is None else str(value).lower()
-
-
 def _of_one_size(rows: Sequence[dict[str, Any]]) -> list[list[dict[str, Any]]]:
     """Splits that take the same memory: of one micro-batch, those that accumulate."""
-    return [list(alike) for _, alike in groupby(rows, key=lambda row: (row["batch_size"], row["step_gib"]))]
+    return [
+        list(alike) for _, alike in groupby(rows, key=lambda row: (row["trains"], row["batch_size"], row["step_gib"]))
+    ]
 
 
 def _size(gib: float) -> str:

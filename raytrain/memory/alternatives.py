@@ -57,11 +57,22 @@ def alternatives(baseline: Baseline, longest: Longest, card_gib: float) -> list[
 
 
 def as_json(change: Mapping[str, Any]) -> dict[str, Any]:
-    """A change in JSON's own values: of an adapter the keys that differ from their defaults."""
+    """A change in JSON's own values: of an adapter its kind and the keys that differ from their defaults."""
     return {
-        key: value.model_dump(exclude_defaults=True) if isinstance(value, Adapter) else value
+        key: {"kind": value.kind} | value.model_dump(exclude_defaults=True) if isinstance(value, Adapter) else value
         for key, value in change.items()
     }
+
+
+def as_typed(change: Mapping[str, Any]) -> str:
+    """A change in JSON's own values, as it is typed after a command."""
+    return " ".join(f"{key}={_typed(value)}" for key, value in change.items())
+
+
+def _typed(value: Any) -> str:
+    if isinstance(value, dict):
+        return "'{" + ", ".join(f"{key}: {_typed(one)}" for key, one in value.items()) + "}'"
+    return "null" if value is None else str(value).lower()
 
 
 def leaner_optimizers(name: str) -> list[str]:

@@ -9,11 +9,19 @@ from typing import Any
 from raytrain.config.adapter import Adapter
 from raytrain.config.augmentation import Augmentation
 from raytrain.config.baseline import Baseline
+from raytrain.config.branches import ADAPTER, ADAPTER_KIND, Branch, in_branch
 from raytrain.config.constants import GIB
 from raytrain.config.reader import apply_sample
 from raytrain.config.space import SearchSpace
 from raytrain.errors import InputError
-from raytrain.memory.alternatives import alternatives, as_json, leaner_optimizers, leaner_precisions
+from raytrain.memory.alternatives import (
+    alternatives,
+    as_json,
+    as_typed,
+    leaner_optimizers,
+    leaner_precisions,
+    trained_in_words,
+)
 from raytrain.memory.flops import train_flops_per_clip
 from raytrain.memory.kept_weights import checkpoint_bytes, study_weights
 from raytrain.memory.prediction import (
@@ -27,10 +35,11 @@ from raytrain.memory.prediction import (
     step_shape,
 )
 from raytrain.memory.step_shape import StepShape
-from raytrain.search.axes import Axes, Sample
+from raytrain.search.axes import Axes, Listed, Sample
 from raytrain.speech.extent import Extent
 from raytrain.whisper.variants import VARIANTS, Variant
 
+_OF_AN_ADAPTER = f"{ADAPTER}.", "model.base_precision"
 _SHORTER_WINDOWS_S = (15.0, 8.0, 5.0)
 _LEAST_GAIN_GIB = 0.01
 
@@ -51,8 +60,10 @@ class Gpu:
 
 def plan(baseline: Baseline, space: SearchSpace, gpu: Gpu, *, extent: Extent | None = None) -> dict[str, Any]:
     """Everything `python -m raytrain.plan` prints, as JSON: memory in GiB, unknown numbers null."""
-    longest = Longest(extent.longest_clip_s, estimated_label_tokens(extent.longest_text_bytes)) if extent else UNKNOWN
-    splits = [apply_sample(baseline, sample) for sample in Axes(space, baseline).splits()]
+    longest = _longest_of(extent)
+    axes = Axes(space, baseline)
+    kinds = [_heaviest(baseline, axes, branch) for branch in axes.branches]
+    splits = [apply_sample(kind, sample) for kind in kinds for sample in axes.splits()]
     *rows, own = (_row(split, longest, gpu, extent, examples_of(split, space, extent)) for split in [*splits, baseline])
     fitting = [row["batch_size"] for row in rows if row["fits"]]
     smallest = min(splits, key=lambda split: _peak_gib(split, longest))
@@ -83,6 +94,31 @@ def plan(baseline: Baseline, space: SearchSpace, gpu: Gpu, *, extent: Extent | N
     }
 
 
+def what_takes_less(config: Baseline, *, card_gib: float | None, extent: Extent | None) -> list[str]:
+    """Changes to a run that found no room, a line each: what to type after its command, and the peak it would have."""
+    return [
+        f"{as_typed(one['change'])}: {one['predicted_memory_gib']:.2f} GiB ({one['gain_gib']:.2f} less)"
+        for one in _changes(config, _longest_of(extent), Gpu(card_gib=card_gib))
+    ]
+
+
+def _heaviest(baseline: Baseline, axes: Axes, branch: Branch) -> Baseline:
+    """The baseline as it would be in a branch; with the adapter that takes most of those that can be drawn."""
+    kind = in_branch(baseline, branch)
+    if branch == "adapter":
+        for axis in axes.others_in(branch):
+            if axis.key.startswith(_OF_AN_ADAPTER) and axis.key != ADAPTER_KIND:
+                values = axis.values if isinstance(axis, Listed) else (axis.high,)
+                kind = max(
+                    (apply_sample(kind, {axis.key: value}) for value in values), key=lambda one: _peak_gib(one, UNKNOWN)
+                )
+    return kind
+
+
+def _longest_of(extent: Extent | None) -> Longest:
+    return Longest(extent.longest_clip_s, estimated_label_tokens(extent.longest_text_bytes)) if extent else UNKNOWN
+
+
 def _row(split: Baseline, longest: Longest, gpu: Gpu, extent: Extent | None, examples: int | None) -> dict[str, Any]:
     prediction = predict(split, longest)
     predicted = prediction.predicted_memory_gib
@@ -90,6 +126,7 @@ def _row(split: Baseline, longest: Longest, gpu: Gpu, extent: Extent | None, exa
     flops = flops_per_clip(split, extent)
     clips_per_s = gpu.tflops * 1e12 / flops if gpu.tflops else None
     return {
+        "trains": trained_in_words(split.model),
         "batch_size": split.training.batch_size,
         "gradient_accumulation_steps": split.training.gradient_accumulation_steps,
         "effective_batch_size": split.effective_batch_size(),

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from raytrain.config.branches import branch_of, branches_drawn
 from raytrain.memory.admission import Admission, as_capped
 from raytrain.memory.footprint import Footprint
 from raytrain.results.provenance import gpus
@@ -233,7 +234,9 @@ def _tune(
 def _nursery(study: Study) -> AbstractContextManager[Path | None]:
     """On a cluster that others started trials are on other machines, and start as Ray Train starts them."""
     on_cards = study.baseline.scaling.use_gpu is not False and bool(gpus())
-    return nullcontext() if on_cards or cluster.is_joined() or not trains_alone(study) else nursery()
+    if on_cards or cluster.is_joined() or not trains_alone(study):
+        return nullcontext()
+    return nursery(adapters="adapter" in {branch_of(study.baseline), *branches_drawn(study.space.vary, study.baseline)})
 
 
 def _admission(study: Study, hardware: Hardware, *, use_gpu: bool) -> Admission:

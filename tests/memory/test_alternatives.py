@@ -1,10 +1,13 @@
 """What would fit a card, and what it costs."""
 
+import shlex
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
+from doors_here import ended_here
 
 from raytrain.config.adapter import Adapter
 from raytrain.config.baseline import Baseline
@@ -14,6 +17,7 @@ from raytrain.memory.flops import train_flops_per_clip
 from raytrain.memory.planning import Gpu, plan
 from raytrain.memory.prediction import UNKNOWN, Longest, predict, step_shape
 from raytrain.memory.step_peak import step_peak
+from raytrain.results.description import Description
 
 SHORT = Longest(8.0, 64)
 
@@ -71,6 +75,29 @@ def test_out_of_memory_advice_names_an_adapter_and_leaner_optimizers_and_under_o
     assert of_full >= {"model.adapter", "model.base_precision", "training.optimizer", "model.freeze_encoder"}
     assert of_adapted >= {"model.base_precision", "model.adapter"}
     assert "model.freeze_encoder" not in of_adapted
+
+
+def test_a_fit_that_ran_out_of_memory_says_what_would_take_less_an_adapter_among_it(tmp_path: Path) -> None:
+    last: Any = {"outcome": "out_of_memory", "reason": "a step: tried to allocate 2.00 GiB"}
+    small = load_baseline("small", ["data.train_manifest=no-longer-there.jsonl"])
+    Description(baseline_name="small", baseline=small, result=last).write(tmp_path)
+    ended = ended_here("raytrain.fit", "--resume", tmp_path)
+    assert ended.returncode == 1
+    assert "tried to allocate 2.00 GiB" in ended.stderr
+    told = [line for line in ended.stderr.splitlines() if line.startswith("would take less: ")]
+    (lora,) = (line for line in told if "model.adapter" in line)
+    overrides = shlex.split(lora.removeprefix("would take less: ").rsplit(": ", 1)[0])
+    leaner = load_baseline("small", overrides)
+    assert leaner.model.adapter is not None
+    assert f": {predict(leaner, UNKNOWN).predicted_memory_gib:.2f} GiB" in lora
+
+
+def test_a_plan_has_both_kinds_of_a_space_that_chooses_the_adapter_s_at_its_largest() -> None:
+    small = load_baseline("small")
+    rows = plan(small, load_space("full-or-adapter", baseline=small), Gpu(card_gib=8))["rows"]
+    assert [row["trains"] for row in rows] == ["all weights", "LoRA 64"]
+    largest = apply_sample(small, {"model.adapter": Adapter(rank=64, targets="all")})
+    assert rows[1]["predicted_memory_gib"] == predict(largest, UNKNOWN).predicted_memory_gib
 
 
 def _planned(name: str, gpu: Gpu) -> dict[str, Any]:

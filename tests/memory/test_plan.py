@@ -105,11 +105,11 @@ def test_large_v3_on_eight_gib_is_answered_with_what_would_fit_in_words_and_in_j
     words, result = plan(*asked).stdout, planned(*asked)
     table = [line for line in words.splitlines() if line.startswith(" LoRA 16")]
     assert len(table) == len(result["alternatives"]) >= 3
-    assert "model.adapter='{where: decoder}'" in words
+    assert "model.adapter='{kind: lora, where: decoder}'" in words
     assert "learns at 3e-4 to 1e-3" in words
     row = result["alternatives"][0]
     assert row["predicted_memory_gib"] < 8
-    assert row["change"]["model.adapter"] == {"where": "decoder"}
+    assert row["change"]["model.adapter"] == {"kind": "lora", "where": "decoder"}
     assert row["relative_flops"] < 0.5
 
 

@@ -9,15 +9,23 @@ from doors_here import ended_here
 from exported_runs import checkpoint, copy_of, edit_json, train
 from safetensors.torch import load_file, save_file
 
+from raytrain.config.baseline import Evaluation
 from raytrain.errors import InputError
-from raytrain.files import write_sums
+from raytrain.files import write_json, write_sums
 from raytrain.release.average import average_weights
 from raytrain.release.export import export
 from raytrain.release.members import of_run
-from raytrain.release.merged import whole_weights
+from raytrain.release.merged import heard_as, whole_weights
 from raytrain.release.models import find_model
 from raytrain.release.runs import find_run
+from raytrain.results.provenance import provenance
+from raytrain.speech.corpus import prepare
+from raytrain.training.evaluation import decode, joined
+from raytrain.training.precision import resolve
+from raytrain.whisper import weights
 
+MANIFEST = Path(__file__).parents[3] / "shared" / "corpus" / "child_like" / "manifest.jsonl"
+FIGURES = Path(__file__).parents[2] / "results" / "bench" / "soak-merged.json"
 ADAPTER = "model.adapter={rank: 4, targets: all}"
 
 
@@ -87,6 +95,31 @@ def test_the_mean_of_adapters_is_that_of_the_weights_they_are_merged_into(adapte
     assert done.soup is not None
     assert [step.name for step in done.soup.steps] == [f"step {one.step}" for one in run.checkpoints]
     assert any(line.startswith("with step ") for line in lines)
+
+
+@pytest.mark.soak
+@pytest.mark.skipif(not MANIFEST.is_file(), reason="needs the corpus of 600 clips")
+def test_600_clips_are_heard_the_same_merged_and_with_the_adapter_beside(tiny_en: Path, tmp_path: Path) -> None:
+    """Eight minutes of a core."""
+    steps = ("training.max_steps=12", "training.learning_rate=1e-3", "training.checkpoint_every_steps=12")
+    weights_and_data = (f"model.pretrained={tiny_en}", f"data.train_manifest={MANIFEST}", "model.adapter={rank: 16}")
+    run = find_run(train(tmp_path / "results" / "2026-01-01_600", *weights_and_data, *steps))
+    export(run, to=tmp_path / "model", form="hf", say=lambda line: None, num_proved=0)
+    corpus = prepare(MANIFEST, max_bad_share=0.0)
+    merged = run.config.model.model_copy(update={"pretrained": str(tmp_path / "model"), "adapter": None})
+    heard = []
+    for model in (heard_as(run.config.model, run.best.folder), merged):
+        whisper = weights.load(model, seed=0)
+        parts = decode(
+            whisper, corpus, range(600), audio=run.config.audio, window=run.config.audio.window,
+            evaluation=Evaluation(num_beams=1, batch_size=8), precision=resolve("fp32", device=torch.device("cpu")),
+        )  # fmt: skip
+        heard.append([joined(one) for one in parts])
+    differ = sum(beside != own for beside, own in zip(*heard, strict=True))
+    words = sum(len(text.split()) for text in heard[0])
+    write_json(FIGURES, {"clips": 600, "words": words, "differ": differ, "made": provenance([], {})["versions"]})
+    assert words > 1000
+    assert differ == 0
 
 
 def test_a_damaged_adapter_is_not_merged(adapted: Path, tmp_path: Path) -> None:

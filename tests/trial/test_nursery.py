@@ -69,7 +69,7 @@ class Kept:
     def __call__(self, row: Row, checkpoint: Path | None) -> None:
         self.rows.append(row)
         if checkpoint is not None:
-            self.weights = (checkpoint / "model.safetensors").read_bytes()
+            self.weights = next(checkpoint.glob("*model.safetensors")).read_bytes()
 
 
 def nurseries(of: int) -> list[psutil.Process]:
@@ -94,6 +94,19 @@ def test_a_fork_comes_to_the_weights_that_this_process_comes_to(forks: Path, tin
     assert forked.rows[-1].outcome is Outcome.COMPLETED
     assert forked.rows[-1].train_loss == here.rows[-1].train_loss
     assert forked.weights == here.weights != b""
+
+
+def test_a_nursery_for_adapters_has_imported_peft_before_the_first_of_them_trains(
+    tiny_en: Path, tmp_path: Path
+) -> None:
+    job, kept = job_of(tmp_path, tiny_en, "model.adapter={rank: 4}"), Kept()
+    others = nurseries(os.getpid())
+    with nursery(adapters=True) as socket:
+        assert trained_in_a_fork(job, socket, report=kept, resume_from=None)
+        (process,) = set(nurseries(os.getpid())) - set(others)
+        mapped = Path(f"/proc/{process.pid}/maps").read_text()
+    assert kept.rows[-1].outcome is Outcome.COMPLETED
+    assert "bitsandbytes" in mapped  # which peft imports
 
 
 def test_a_fork_goes_on_from_a_checkpoint_to_the_same_weights(forks: Path, tiny_en: Path, tmp_path: Path) -> None:

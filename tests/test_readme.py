@@ -13,6 +13,8 @@ from raytrain.config.reader import load_baseline
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 DOORS = sorted(set(re.findall(r"python -m (raytrain\.[a-z]+)(?![.\w])", README)))
+TO_CHANGE = re.findall(r"^\| .+ \| (`raytrain/.+`) \| (`.+`) \|$", README, flags=re.MULTILINE)
+CONTRIBUTING = (ROOT / ".github" / "CONTRIBUTING.md").read_text(encoding="utf-8")
 TREE = re.findall(r"^  ([a-z]+)/ ", README, flags=re.MULTILINE)
 SEARCHES = ["python -m raytrain.tune --baseline small", "python -m raytrain.fit --config small"]
 
@@ -27,6 +29,26 @@ def test_every_door_of_the_readme_opens(door: str) -> None:
 def test_the_tree_of_the_readme_names_every_room() -> None:
     rooms = {path.parent.name for path in (ROOT / "raytrain").glob("*/__init__.py")}
     assert set(TREE) == rooms
+
+
+@pytest.mark.parametrize(("files", "names"), TO_CHANGE, ids=lambda cell: cell[:40])
+def test_where_the_map_sends_whoever_changes_something_there_is_what_it_names(files: str, names: str) -> None:
+    named = [ROOT / path for path in re.findall(r"`(.+?)`", files)]
+    code = "".join(path.read_text(encoding="utf-8") for path in named)
+    defined = re.findall(r"`(\w+)`", names)
+    assert defined
+    assert [name for name in defined if not re.search(rf"^\s*(class |def )?{name}\b", code, re.MULTILINE)] == []
+
+
+def test_every_file_that_contributing_names_is_there_with_the_name_beside_it() -> None:
+    named = re.findall(r"`((?:raytrain|tests)/[\w/.]+)`", CONTRIBUTING)
+    assert named
+    assert [path for path in named if not (ROOT / path).exists()] == []
+    beside = re.findall(r"`([\w.]+)` \(`(raytrain/[\w/.]+)`\)", CONTRIBUTING)
+    assert {"FIGURES", "VERSION", "_state_bytes"} <= {name for name, _ in beside}
+    for name, path in beside:
+        code = (ROOT / path).read_text(encoding="utf-8")
+        assert all(re.search(rf"^(class |def )?{part}\b|^    {part}:", code, re.MULTILINE) for part in name.split("."))
 
 
 @pytest.mark.parametrize("command", SEARCHES)

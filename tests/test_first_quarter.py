@@ -1,4 +1,4 @@
-"""The README's first quarter of an hour, line by line as it stands there, from a Common Voice folder to a transcript."""
+"""The README's first quarter of an hour, as it stands there: from a Common Voice folder to a transcript."""
 
 import json
 import os

@@ -1,20 +1,24 @@
 """What all doors share: arguments, and how work ends. Work in; the process's exit status out."""
 
 import argparse
+import difflib
 import errno
 import logging
 import os
 import re
+import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
+import textwrap
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from raytrain.errors import Broken, ClusterLost, InputError, Interrupted
+from raytrain.errors import Broken, ClusterLost, InputError, Interrupted, Meant
 from raytrain.files import is_disk_fault, is_full, is_in_the_way
 from raytrain.stopping import last_words, leaving_without_ado, take_signals
-from raytrain.terminal import make_streams_bear_every_letter, say
+from raytrain.terminal import make_streams_bear_every_letter, say, show
+from raytrain.versions import version_lines
 
 _NAMES_A_SECRET = re.compile(r"(API_KEY|ACCESS_KEY|ACCESS_KEY_ID|TOKEN|SECRET|PASSWORD)$")
 _LOOKS_SECRET = re.compile(r"://[^\s/]*:\S*@|\bhf_[A-Za-z0-9]{30,}|\b(AKIA|ASIA)[A-Z0-9]{16}\b")
@@ -22,12 +26,84 @@ _LOOKS_SECRET = re.compile(r"://[^\s/]*:\S*@|\bhf_[A-Za-z0-9]{30,}|\b(AKIA|ASIA)
 _OF_A_PATH = {errno.ENAMETOOLONG, errno.ELOOP, errno.EILSEQ}
 """Only a path that was given brings them about: names of ours are short ASCII, and we make no links."""
 
+_KEYS = """keys:
+  each is explained where it stands, in baselines/small.yaml and the files of search_spaces/;
+  `--dry-run --full` shows them all as they come out"""
+
 
 class Parser(argparse.ArgumentParser):
-    """Reports a wrong argument in one line, as any other bad input."""
+    """Reports a wrong argument in one line, as any other bad input. Its help ends with an example that works."""
+
+    def __init__(
+        self,
+        *,
+        example: str = "",
+        keys: Sequence[str] = (),
+        slips: Mapping[str, str] | None = None,
+        **arguments: Any,
+    ) -> None:
+        """`keys` are what may be typed as key=value. `slips` are options that people take this door to have, and what
+        they mean: an option, a key (`scaling.gpu_memory_gib=`), or the door that has it (`raytrain.tune`)."""
+        ends = [f"example:\n  {example}" if example else "", _KEYS if keys else ""]
+        super().__init__(
+            epilog="\n\n".join(filter(None, ends)) or None,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            **arguments,
+        )
+        self._keys, self._slips = keys, slips or {}
+        if self.description:
+            self.description = textwrap.fill(self.description, 78)
+        self.add_argument("--version", action=_Versions, nargs=0, help="what a report of a fault should name")
+
+    def parse_args(self, *arguments: Any, **more: Any) -> Any:
+        _complete(self)
+        return super().parse_args(*arguments, **more)
+
+    def parse_intermixed_args(self, *arguments: Any, **more: Any) -> Any:
+        _complete(self)
+        return super().parse_intermixed_args(*arguments, **more)
 
     def error(self, message: str) -> NoReturn:
-        raise InputError(f"{self.prog}: {message}; --help lists what there is")
+        named = re.search(r"unrecognized arguments: (-\S+)", message)
+        number = re.search(r"invalid (?:int|float) value: '(\d+([.,]\d+)?).*'", message)
+        meant = None if named is None else self._meant(named[1])
+        if number is not None:
+            typed = message.rpartition(": '")[2].removesuffix("'")
+            meant = (typed,), (number[1].replace(",", ".") if "float" in message else number[1].partition(".")[0],)
+        raise InputError(f"{self.prog}: {message}; {self.prog} --help lists what there is", meant=meant)
+
+    def _meant(self, option: str) -> Meant | None:
+        """What an option that is not there was meant to be."""
+        name, _, value = option.partition("=")
+        typed = (option,)
+        if not value:  # perhaps it is the next argument
+            following = sys.argv[sys.argv.index(option) + 1 :][:1] if option in sys.argv else []
+            value = "".join(one for one in following if not one.startswith("-"))
+            typed = (option, value) if value else typed
+        if name in self._slips:
+            told = self._slips[name]
+            return typed, (f"{told}{value}",) if told.endswith("=") else (told, *([value] if value else []))
+        word = name.lstrip("-").replace("-", "_")
+        keys = [key for key in self._keys if value and key.rpartition(".")[2] == word.rpartition(".")[2]]
+        if keys:
+            return typed, (f"{word if word in keys else keys[0]}={value}",)
+        near = difflib.get_close_matches(name, self._option_string_actions, n=1)
+        return (typed, (near[0], *([value] if value else []))) if near else None
+
+
+class _Versions(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
+        for line in version_lines():
+            show(line)
+        parser.exit()
+
+
+def _complete(parser: argparse.ArgumentParser) -> None:
+    """Answer a shell that asks how the line may go on, where argcomplete is switched on in it."""
+    if "_ARGCOMPLETE" in os.environ:
+        import argcomplete
+
+        argcomplete.autocomplete(parser)
 
 
 def run_door(work: Callable[[], int | None]) -> None:
@@ -42,7 +118,7 @@ def run_door(work: Callable[[], int | None]) -> None:
         _refuse_secrets(sys.argv[1:])
         status = work() or 0
     except (InputError, Broken) as error:
-        say(str(error))
+        say(f"{error}{_meant_command(error)}")
         status = 2 if isinstance(error, InputError) else 1
     except KeyboardInterrupt as error:
         say(last_words(error.resume if isinstance(error, Interrupted) else None))
@@ -61,6 +137,35 @@ def run_door(work: Callable[[], int | None]) -> None:
             sys.stdout.flush()
         os._exit(status)
     sys.exit(status)
+
+
+def _meant_command(error: InputError | Broken) -> str:
+    """The command as it was probably meant, to be pasted."""
+    if not isinstance(error, InputError) or error.meant is None:
+        return ""
+    (typed, instead), arguments = error.meant, sys.argv[1:]
+    door = _door()
+    starts = [n for n in range(len(arguments)) if tuple(arguments[n : n + len(typed)]) == typed]
+    if starts:
+        if instead[0].startswith("raytrain."):  # another door's: it keeps its name there
+            door, instead = instead[0], typed
+        arguments[starts[0] : starts[0] + len(typed)] = instead
+    else:
+        behind = [n for n, one in enumerate(arguments) if one.startswith("--") and one.partition("=")[2] == typed[0]]
+        if not behind:
+            return ""
+        arguments[behind[0]] = f"{arguments[behind[0]].partition('=')[0]}={instead[0]}"
+    return f"{'' if str(error).endswith('?') else ';'} type {shlex.join(['python', '-m', door, *arguments])}"
+
+
+def _door() -> str:
+    """The module that was run: raytrain.tune."""
+    path = Path(sys.argv[0])
+    return (
+        sys.argv[0]
+        if path.suffix != ".py"
+        else f"raytrain.{path.parent.name if path.stem == '__main__' else path.stem}"
+    )
 
 
 def _refuse_secrets(arguments: Sequence[str]) -> None:

@@ -151,6 +151,7 @@ def _tokenizer() -> Any:
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(
+        example="python -m raytrain.data check my/manifest.jsonl",
         prog="python -m raytrain.data",
         description="A manifest made of other data; what is wrong with a manifest; its prepared corpus.",
     )

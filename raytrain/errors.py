@@ -13,6 +13,9 @@ and no error: raytrain.training has these. run_door in raytrain.cli turns errors
 is raised is a fault of ours, ends in a traceback and status 1.
 """
 
+Meant = tuple[tuple[str, ...], tuple[str, ...]]
+"""Arguments that were typed, and those that were meant."""
+
 
 class RaytrainError(Exception):
     """Any error of raytrain's own that may leave the room that raised it."""
@@ -22,7 +25,14 @@ class InputError(RaytrainError, ValueError):
     """What the person got wrong, raised anywhere: the place, the fact and the way out. Exit status 2, nothing lost.
 
     A ValueError too, so that pydantic reports one that a validator raises with the key that it is about.
+
+    `meant` are arguments as they were typed, and what was probably meant by them: the door then names the whole command
+    as it would be right.
     """
+
+    def __init__(self, message: str, *, meant: Meant | None = None) -> None:
+        super().__init__(message)
+        self.meant = meant
 
 
 class Broken(RaytrainError):

@@ -107,6 +107,7 @@ def _announce(run: KeptRun) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(
+        example="python -m raytrain.export results/RUN --to my-whisper",
         prog="python -m raytrain.export",
         description="Export a run's best weights: in Hugging Face's form, as the challenge's submission, for "
         "faster-whisper, or, where an adapter learned, the adapter alone, for peft.",

@@ -10,6 +10,7 @@ from raytrain.cli import Parser, cluster_faults_reported, disk_faults_reported, 
 from raytrain.config.absolute import absolute
 from raytrain.config.baseline import Baseline
 from raytrain.config.derived import derived
+from raytrain.config.meant import whole_keys
 from raytrain.config.reader import load_baseline
 from raytrain.errors import InputError
 from raytrain.files.s3 import is_taken, require_writable
@@ -149,7 +150,13 @@ def _tell_what_takes_less(config: Baseline) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = Parser(prog="python -m raytrain.fit", description="Fine-tune Whisper once, as one baseline says.")
+    parser = Parser(
+        example="python -m raytrain.fit --baseline small training.learning_rate=2e-5 --dry-run",
+        keys=whole_keys(Baseline),
+        slips=dict.fromkeys(("--space", "--trials", "--budget", "--demo", "--learn-from"), "raytrain.tune"),
+        prog="python -m raytrain.fit",
+        description="Fine-tune Whisper once, as one baseline says.",
+    )
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="a baseline key: training.batch_size=16")
     parser.add_argument("--config", metavar="PATH", help="a name in baselines/, or a file; small if not given")
     parser.add_argument("--resume", metavar="DIR", help="go on with a fit in results/ from its last checkpoint")

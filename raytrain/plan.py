@@ -11,8 +11,11 @@ from rich.console import Console
 from rich.table import Table
 
 from raytrain.cli import Parser, run_door
+from raytrain.config.baseline import Baseline
 from raytrain.config.duration import hours_of
+from raytrain.config.meant import whole_keys
 from raytrain.config.reader import load_baseline, load_space, split_overrides
+from raytrain.config.space import SearchSpace
 from raytrain.errors import InputError
 from raytrain.memory.alternatives import ADAPTER_RATES, UNPACKING, as_typed
 from raytrain.memory.buying import buys
@@ -178,7 +181,13 @@ def _number(value: float | None) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = Parser(prog="python -m raytrain.plan", description="Predict what fits on a card: no GPU, no weights.")
+    parser = Parser(
+        example="python -m raytrain.plan --baseline small --gpu-memory 8",
+        keys=[*whole_keys(Baseline), *whole_keys(SearchSpace)],
+        slips={"--config": "--baseline", "--trials": "search.trials="},
+        prog="python -m raytrain.plan",
+        description="Predict what fits on a card: no GPU, no weights.",
+    )
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="a key of the baseline, or of the space")
     parser.add_argument("--baseline", metavar="NAME", help="in baselines/, or a file; small if not given")
     parser.add_argument("--space", metavar="NAME", help="in search_spaces/, or a file; batching if not given")

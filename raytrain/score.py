@@ -146,6 +146,7 @@ def _show(scores: Scores) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(
+        example="python -m raytrain.score my-whisper openai/whisper-small --manifest my/test.jsonl",
         prog="python -m raytrain.score",
         description="Score runs, models or predictions on a held-out test manifest: error rates with their intervals "
         "over children, by age, length, session and source, and side by side against the first.",

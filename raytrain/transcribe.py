@@ -123,6 +123,7 @@ def _require_sense(arguments: argparse.Namespace) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(
+        example="python -m raytrain.transcribe my-whisper new.wav",
         prog="python -m raytrain.transcribe",
         description="Write down what a run or a model hears in sound files of any length, rate and channel count.",
     )

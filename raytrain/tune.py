@@ -12,6 +12,7 @@ from raytrain.cli import Parser, cluster_faults_reported, disk_faults_reported, 
 from raytrain.config.absolute import absolute, absolute_space
 from raytrain.config.baseline import Baseline
 from raytrain.config.duration import hours_of
+from raytrain.config.meant import whole_keys
 from raytrain.config.reader import load_baseline, load_space, split_overrides
 from raytrain.config.space import SearchSpace
 from raytrain.errors import InputError, Interrupted
@@ -42,7 +43,10 @@ def _tune() -> int:
         )
     earlier = _earlier(arguments)
     if arguments.trials is not None and arguments.trials < 1:
-        raise InputError(f"--trials {arguments.trials}: a study has at least 1, the baseline")
+        raise InputError(
+            f"--trials {arguments.trials}: a study has at least 1, the baseline",
+            meant=((str(arguments.trials),), ("1",)),
+        )
     if arguments.budget is not None:
         arguments.budget = hours_of(arguments.budget, place="--budget")
     folder, description = _resumed(arguments) if arguments.resume is not None else (None, _asked(arguments))
@@ -219,7 +223,13 @@ def _space_name(arguments: argparse.Namespace) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = Parser(prog="python -m raytrain.tune", description="Search around a baseline, with Ray Tune and Optuna.")
+    parser = Parser(
+        example="python -m raytrain.tune --baseline small data.train_manifest=my/manifest.jsonl --dry-run",
+        keys=[*whole_keys(Baseline), *whole_keys(SearchSpace)],
+        slips={"--config": "--baseline", "--gpu-memory": "scaling.gpu_memory_gib=", "--to": "storage="},
+        prog="python -m raytrain.tune",
+        description="Search around a baseline, with Ray Tune and Optuna.",
+    )
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="a key of the baseline, or of the space")
     parser.add_argument("--baseline", metavar="NAME", help="in baselines/, or a file; small if not given")
     parser.add_argument("--space", metavar="NAME", help="in search_spaces/, or a file; batching if not given")

@@ -180,7 +180,11 @@ def _tensorboard(archive: Archive) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = Parser(prog="python -m raytrain.archive", description="Keep runs that are over, and bring them back.")
+    parser = Parser(
+        example="python -m raytrain.archive list",
+        prog="python -m raytrain.archive",
+        description="Keep runs that are over, and bring them back.",
+    )
     parser.add_argument("--archive", type=Path, default=Path("archive"), metavar="FOLDER", help="archive/ if not given")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
 

@@ -14,7 +14,8 @@ def hours_of(text: str, *, place: str) -> float:
         is_bare = re.fullmatch(r"\d+(\.\d+)?", text.strip(), re.ASCII)
         fact = "a number without its unit" if is_bare else "no length of time"
         example = f"{text.strip()}h or {text.strip()}m" if is_bare else "8h, 2.5h, 90m or 1h30m"
-        raise InputError(f"{place} {text}: {fact}; write {example}")
+        meant = ((text,), (f"{text.strip()}h",)) if is_bare else None
+        raise InputError(f"{place} {text}: {fact}; write {example}", meant=meant)
     hours, minutes, seconds = (float(part or 0) for part in found.groups())
     total = hours + minutes / 60 + seconds / 3600
     if not 0 < total <= 100_000:

@@ -5,11 +5,12 @@ import re
 import types
 import typing
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from raytrain.config.source import Location, Problem, Source
+from raytrain.config.source import Location, Problem, Source, shown_key
 
 _WANTED = {
     "int_type": "a whole number",
@@ -41,7 +42,8 @@ def explain(error: ValidationError, source: Source, schema: type[BaseModel]) -> 
     problems = []
     for location, alternatives in _meant(by_location).items():
         placed = source.broken_rule if alternatives[0]["type"] == "value_error" else source.problem
-        problems.append(placed(location, _message(alternatives, location, schema)))
+        problem, meant = placed(location, _message(alternatives, location, schema)), _meant_value(alternatives[0])
+        problems.append(replace(problem, meant=f"{shown_key(location)}={meant}") if meant else problem)
     return problems
 
 
@@ -85,7 +87,7 @@ def unknown_key(key: object, known: Iterable[str]) -> str:
 
 def did_you_mean(word: object, known: Iterable[str]) -> str:
     """A hint at the closest known word, or nothing."""
-    near = difflib.get_close_matches(str(word)[:_SHOWN_LENGTH], list(known), n=1)
+    near = nearest(word, known)
     return f"did you mean {near[0]!r}?" if near else ""
 
 
@@ -144,6 +146,24 @@ def _message(alternatives: list[Mapping[str, Any]], location: Location, schema: 
     if wanted == ["text"] and isinstance(got, bool | int | float):
         hint = "quote it"
     return f"must be {' or '.join(wanted)}, got {shown_value(got)}" + (f"; {hint}" if hint else "")
+
+
+def _meant_value(details: Mapping[str, Any]) -> str:
+    """The value that a text was probably meant to be: a choice in other letters, a number with a comma."""
+    got = details["input"]
+    if not isinstance(got, str):
+        return ""
+    if details["type"] == "literal_error":
+        choices = re.findall(r"'([^']*)'", details["ctx"]["expected"])
+        return next(iter(nearest(got, choices)), "")
+    number = re.fullmatch(r"\d+,\d+", got) if details["type"] == "float_type" else None
+    return got.replace(",", ".") if number else ""
+
+
+def nearest(word: object, known: Iterable[str]) -> list[str]:
+    """The closest known word, whatever its case."""
+    typed, by_small = str(word)[:_SHOWN_LENGTH].lower(), {one.lower(): one for one in known}
+    return [by_small[one] for one in difflib.get_close_matches(typed, by_small, n=1)]
 
 
 def _wanted(details: Mapping[str, Any]) -> str:

@@ -22,7 +22,7 @@ def find(kind: Literal["baselines", "search_spaces"], name_or_path: str) -> Path
     for candidate in candidates:
         if _is_there(candidate):
             return candidate
-    raise InputError(_missing(kind, name_or_path, is_path, folders))
+    raise _missing(kind, name_or_path, is_path, folders)
 
 
 def shipped_folder(kind: str) -> Path:
@@ -43,7 +43,7 @@ def _is_there(path: Path) -> bool:
         return False
 
 
-def _missing(kind: str, typed: str, is_path: bool, folders: list[Path]) -> str:
+def _missing(kind: str, typed: str, is_path: bool, folders: list[Path]) -> InputError:
     names = sorted({path.stem for folder in folders for path in folder.glob("*.yaml")})
     hint = did_you_mean(Path(typed).stem, names)
     where = " or ".join(f"{folder}/" for folder in folders)
@@ -53,4 +53,8 @@ def _missing(kind: str, typed: str, is_path: bool, folders: list[Path]) -> str:
         fact = f"no such name in {where}"
     shown = typed if typed.isprintable() else ascii(typed)
     shown = shown if len(shown) <= 120 else f"{shown[:119]}…"
-    return f"{shown or repr('')}: {fact}; {hint + ' ' if hint else ''}{kind} there are: {', '.join(names) or 'none'}"
+    near = did_you_mean(Path(typed).stem, names).partition("'")[2].partition("'")[0]
+    return InputError(
+        f"{shown or repr('')}: {fact}; {kind} there are: {', '.join(names) or 'none'}{'; ' + hint if hint else ''}",
+        meant=((typed,), (near,)) if near else None,
+    )

@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from raytrain.config.baseline import Baseline
-from raytrain.config.explain import explain, known_keys, may_be_null, shown_value, unknown_key
+from raytrain.config.explain import explain, known_keys, may_be_null, shown_value
 from raytrain.config.find import find
+from raytrain.config.meant import OVERRIDE, keys_ending_in, meant_by, no_such_key, with_sign
 from raytrain.config.section import KIND, Section
 from raytrain.config.source import MAX_CHARACTERS, Location, Place, Problem, Source, read_yaml, shown_key
 from raytrain.config.space import Scalar, SearchSpace
@@ -51,7 +52,10 @@ def split_overrides(overrides: Iterable[str]) -> tuple[list[str], list[str]]:
     for text in overrides:
         section = text.partition("=")[0].partition(".")[0]
         near = difflib.get_close_matches(section, [*Baseline.model_fields, *SearchSpace.model_fields], n=1)
-        parts[bool(near) and near[0] in SearchSpace.model_fields].append(text)
+        key = text.partition("=")[0]
+        # A key without its section, too: of the space where it has one of this name and the baseline none.
+        leaf = not near and "." not in key and keys_ending_in(key, SearchSpace) and not keys_ending_in(key, Baseline)
+        parts[bool(leaf) or (bool(near) and near[0] in SearchSpace.model_fields)].append(text)
     return parts
 
 
@@ -125,10 +129,11 @@ def _read(path: Path) -> Source:
 
 def _override(source: Source, overrides: Sequence[str], schema: type[BaseModel]) -> None:
     for n, text in enumerate(overrides, 1):
-        place = Place((1, n), f"override {text if len(text) <= 120 else text[:119] + '…'}")
+        refuse_blanks(overrides[max(0, n - 2) : n + 1])
+        place = Place((1, n), f"{OVERRIDE}{text if len(text) <= 120 else text[:119] + '…'}")
         key, separator, written = text.partition("=")
         if not (key and separator):
-            source.problems.append(Problem(place, "", "must have the form key=value"))
+            source.problems.append(Problem(place, "", "must have the form key=value", with_sign(text)))
             continue
         value = read_yaml(written, file=place.text)
         if value.problems:
@@ -161,7 +166,7 @@ def _set(source: Source, location: Location, value: Any, *, place: Place, schema
             source.problems.append(Problem(place, "", f"{shown_key(location[:n])} is a value, not a section"))
             return
         if known and part not in known:
-            source.problems.append(Problem(place, "", _no_such_key(location[: n + 1], known, schema)))
+            source.problems.append(Problem(place, "", *no_such_key(location, n, known, schema, typed=place.text)))
             return
     if schema is Baseline and (other := _contradicted(source, location, value)) is not None:
         source.problems.append(Problem(place, "", f"contradicts {other.text}; leave one of the two out"))
@@ -213,12 +218,6 @@ def _is_null(tree: Any, location: Location) -> bool:
     return tree is None
 
 
-def _no_such_key(location: Location, known: list[str], schema: type[BaseModel]) -> str:
-    if schema is Baseline and len(location) == 1 and location[0] in SearchSpace.model_fields:
-        return f"{location[0]} is a search space's: give it to raytrain.tune"
-    return unknown_key(location[-1], known)
-
-
 def _judge(source: Source, schema: type[_Schema]) -> _Schema | None:
     """The value, unless the schema refuses it; why is noted."""
     try:
@@ -232,5 +231,5 @@ def _without_faults(source: Source, value: _Schema | None) -> _Schema:
     if source.problems or value is None:
         problems = sorted(source.problems, key=lambda problem: problem.place.order)
         more = [f"and {len(problems) - _MOST_SHOWN} more"] if len(problems) > _MOST_SHOWN else []
-        raise InputError("\n".join([*map(str, problems[:_MOST_SHOWN]), *more]))
+        raise InputError("\n".join([*map(str, problems[:_MOST_SHOWN]), *more]), meant=meant_by(problems))
     return value

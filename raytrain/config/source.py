@@ -57,6 +57,8 @@ class Problem:
     place: Place
     key: str
     message: str
+    meant: str = ""
+    """What an override was probably meant to be."""
 
     def __str__(self) -> str:
         line = ": ".join(part for part in (self.place.text, self.key, self.message) if part)

@@ -85,6 +85,7 @@ def _write_comparison(runs: list[ComparedRun]) -> Path:
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(
+        example="python -m raytrain.report results/STUDY",
         prog="python -m raytrain.report",
         description="Write a study's report anew from its files; with several folders, set the runs side by side.",
     )

@@ -5,7 +5,6 @@ import platform
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from importlib import metadata
 from pathlib import Path
 
 import psutil
@@ -13,11 +12,7 @@ from pydantic import with_config
 from typing_extensions import TypedDict  # typing's own is no type to pydantic before Python 3.12
 
 from raytrain.config.constants import GIB
-
-_PACKAGES = (
-    "raytrain", "ray", "torch", "transformers", "datasets", "optuna", "wandb", "jiwer", "numpy", "pyarrow",
-    "soundfile", "soxr", "tokenizers", "safetensors", "pydantic", "peft", "bitsandbytes",
-)  # fmt: skip
+from raytrain.versions import package_versions
 
 
 @with_config(extra="allow")
@@ -67,7 +62,7 @@ def provenance(command_line: Sequence[str], seeds: Mapping[str, int]) -> Provena
         "commit": _commit(),
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
-        "versions": {package: _version(package) for package in _PACKAGES},
+        "versions": package_versions(),
         "hardware": {
             "cpu": _cpu_model(),
             "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
@@ -97,13 +92,6 @@ def _commit() -> Commit | None:
         return None
     changed = _output(["git", "-C", str(checkout), "status", "--porcelain", "--untracked-files=no"])
     return {"hash": commit, "dirty": bool(changed)}
-
-
-def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 def _cpu_model() -> str:

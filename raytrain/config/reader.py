@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from raytrain.config.baseline import Baseline
 from raytrain.config.explain import explain, known_keys, may_be_null, shown_value
 from raytrain.config.find import find
-from raytrain.config.meant import OVERRIDE, keys_ending_in, meant_by, no_such_key, with_sign
+from raytrain.config.meant import OVERRIDE, keys_ending_in, meant_by, no_such_key, refuse_blanks, with_sign
 from raytrain.config.section import KIND, Section
 from raytrain.config.source import MAX_CHARACTERS, Location, Place, Problem, Source, read_yaml, shown_key
 from raytrain.config.space import Scalar, SearchSpace

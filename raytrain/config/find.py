@@ -55,6 +55,6 @@ def _missing(kind: str, typed: str, is_path: bool, folders: list[Path]) -> Input
     shown = shown if len(shown) <= 120 else f"{shown[:119]}…"
     near = did_you_mean(Path(typed).stem, names).partition("'")[2].partition("'")[0]
     return InputError(
-        f"{shown or repr('')}: {fact}; {kind} there are: {', '.join(names) or 'none'}{'; ' + hint if hint else ''}",
+        f"{shown or repr('')}: {fact}; {hint + ' ' if hint else ''}{kind} there are: {', '.join(names) or 'none'}",
         meant=((typed,), (near,)) if near else None,
     )

@@ -12,6 +12,7 @@ from raytrain.config.explain import known_keys, nearest, unknown_key
 from raytrain.config.source import Location, Problem, shown_key
 from raytrain.config.space import SearchSpace
 from raytrain.errors import InputError, Meant
+from raytrain.terminal import printable
 
 OVERRIDE = "override "
 """What the place of a typed key begins with."""
@@ -46,17 +47,21 @@ def no_such_key(
     value that was typed; nothing where nothing is near."""
     value = typed.partition("=")[2]
     if schema is Baseline and location[0] in SearchSpace.model_fields:
-        return f"{location[0]} is a search space's: give it to raytrain.tune", ""
-    if number:
-        near = nearest(location[number], known)
+        return f"{location[0]} is a search space's: give it to raytrain.tune", "raytrain.tune"
+    near = nearest(location[number], known) if number else _nearly(str(location[0]), known)
+    if number or near:
         whole = shown_key((*location[:number], *near, *location[number + 1 :]))
-        return unknown_key(location[number], known), f"{whole}={value}" if near else ""
+        return unknown_key(location[number], known), f"{whole}={value}" if near and "." in whole else ""
     keys, same = whole_keys(schema), keys_ending_in(str(location[-1]), schema)
-    close = difflib.get_close_matches(shown_key(location), keys, n=1)
-    found = same or close
+    found = same or difflib.get_close_matches(shown_key(location), keys, n=1)
     if not found:
         return unknown_key(location[0], known), ""
     return f"unknown key; did you mean {' or '.join(found)}?", f"{found[0]}={value}"
+
+
+def _nearly(typed: str, known: Sequence[str]) -> list[str]:
+    """The section with a letter or two of difference; a key without its section is no such."""
+    return difflib.get_close_matches(typed, known, n=1, cutoff=0.8)
 
 
 def refuse_blanks(around: Sequence[str]) -> None:
@@ -68,7 +73,8 @@ def refuse_blanks(around: Sequence[str]) -> None:
     elif before.endswith("=") and before != "=" and this and "=" not in this:
         torn = before, this
     if torn:
-        raise InputError(f"{OVERRIDE}{' '.join(torn)}: blanks around =; leave them out", meant=(torn, ("".join(torn),)))
+        shown = printable(" ".join(torn)[:120]).replace("\n", "\\n")
+        raise InputError(f"{OVERRIDE}{shown}: blanks around =; leave them out", meant=(torn, ("".join(torn),)))
 
 
 def with_sign(text: str) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from raytrain.config.find import CHECKOUT
 
-COPIED = ["raytrain", "tests", "baselines", "search_spaces", "README.md", "pyproject.toml"]
+COPIED = ["raytrain", "tests", "baselines", "search_spaces", "README.md", "pyproject.toml", ".github"]
 SEE_WHAT_IS_THERE = [
     "tests/config/test_baseline_refusals.py", "tests/config/test_find.py", "tests/config/test_schema.py",
     "tests/config/test_shipped.py", "tests/config/test_space.py",

@@ -14,10 +14,10 @@ from raytrain.config.meant import whole_keys
 from raytrain.config.reader import load_baseline
 from raytrain.errors import InputError
 from raytrain.files.s3 import is_taken, require_writable
-from raytrain.results.description import Description, Result, read_description
+from raytrain.results.description import STUDY_FILE, Description, Result, read_description
 from raytrain.results.provenance import command_line, provenance
 from raytrain.results.rates import as_written
-from raytrain.results.run_folder import new_run_folder
+from raytrain.results.run_folder import new_run_folder, without_date
 from raytrain.results.wording import number_text
 from raytrain.stopping import going_on_by
 from raytrain.terminal import log_to_stderr, print_json, say
@@ -48,7 +48,7 @@ def _asked() -> int:
     if config.is_on_s3():
         require_writable(config.storage, key="storage")
     if arguments.dry_run:
-        show_resolved(config, as_json=arguments.json)
+        show_resolved(config, full=arguments.full, as_json=arguments.json)
         return 0
     from raytrain.tracking.wandb_environment import require_sound
     from raytrain.trial.cluster import joined
@@ -58,7 +58,7 @@ def _asked() -> int:
     config = absolute(config)
     with joined(arguments.address):
         inputs = inputs_of(config)
-        name = Path(arguments.config or "small").stem
+        name = _name(Path(arguments.config or "small"))
         description = Description(
             baseline_name=name,
             baseline=config,
@@ -70,6 +70,12 @@ def _asked() -> int:
         return _train(description, inputs, folder=folder, as_json=arguments.json)
 
 
+def _name(config: Path) -> str:
+    """What a fit is called: after its file and, where that is a study's, after the study."""
+    study = next((folder for folder in config.absolute().parents[:2] if (folder / STUDY_FILE).is_file()), None)
+    return config.stem if study is None else f"{without_date(study.name)}_{config.stem}"
+
+
 def _resume(folder: Path, arguments: argparse.Namespace) -> int:
     as_json = arguments.json
     description = read_description(folder, to_go_on=True)
@@ -78,7 +84,7 @@ def _resume(folder: Path, arguments: argparse.Namespace) -> int:
     if description.baseline.is_on_s3():
         require_writable(description.baseline.storage, key="storage")
     if arguments.dry_run:
-        show_resolved(description.baseline, as_json=as_json)
+        show_resolved(description.baseline, full=arguments.full, as_json=as_json)
         return 0
     if description.result is not None and description.result["outcome"] != "failed":
         say(f"{folder} has ended, and nothing is left to do")
@@ -158,12 +164,15 @@ def _parser() -> argparse.ArgumentParser:
         description="Fine-tune Whisper once, as one baseline says.",
     )
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="a baseline key: training.batch_size=16")
-    parser.add_argument("--config", metavar="PATH", help="a name in baselines/, or a file; small if not given")
+    parser.add_argument(
+        "--config", "--baseline", metavar="PATH", help="a name in baselines/, or a file; small if not given"
+    )
     parser.add_argument("--resume", metavar="DIR", help="go on with a fit in results/ from its last checkpoint")
     parser.add_argument(
         "--address", metavar="ADDR", help="a running Ray cluster, HOST:PORT or auto; else one is started"
     )
-    parser.add_argument("--dry-run", action="store_true", help="print the resolved configuration and stop")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be done, and stop")
+    parser.add_argument("--full", action="store_true", help="with --dry-run: every key as it comes out, as a file")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     return parser
 

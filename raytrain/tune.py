@@ -55,7 +55,9 @@ def _tune() -> int:
         require_writable(description.baseline.storage, key="storage")
     if arguments.dry_run:
         bought = _bought(description, folder)
-        show_resolved(description.baseline, description.asked, budget=bought, as_json=arguments.json)
+        show_resolved(
+            description.baseline, description.asked, budget=bought, full=arguments.full, as_json=arguments.json
+        )
         return 0
     from raytrain.tracking.wandb_environment import require_sound
 
@@ -246,7 +248,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--address", metavar="ADDR", help="of a running Ray cluster; one is started if not given")
     parser.add_argument("--wandb-sweep", action="store_true", help="show the trials in a sweep of W&B, too")
     parser.add_argument("--demo", action="store_true", help="short for --space smoke --trials 4")
-    parser.add_argument("--dry-run", action="store_true", help="print the resolved configuration and stop")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be done, and stop")
+    parser.add_argument("--full", action="store_true", help="with --dry-run: every key as it comes out, as a file")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     return parser
 

@@ -105,9 +105,9 @@ def test_a_dry_run_of_tune_shows_small_12_times_3(door: Callable[..., Door]) -> 
 
 
 def test_a_dry_run_of_fit_prints_a_file_that_fit_reads(door: Callable[..., Door], tmp_path: Path) -> None:
-    first = door("raytrain.fit", "--config", "medium", "--dry-run").end(limit_s=20).out
+    first = door("raytrain.fit", "--config", "medium", "--dry-run", "--full").end(limit_s=20).out
     (tmp_path / "again.yaml").write_text(first, encoding="utf-8")
-    assert door("raytrain.fit", "--config", str(tmp_path / "again.yaml"), "--dry-run").end(limit_s=20).out == first
+    assert door("raytrain.fit", "--config", str(tmp_path / "again.yaml"), "--dry-run", "--full").end(limit_s=20).out == first
 
 
 def test_a_dry_run_of_a_fit_to_resume_shows_it_and_trains_nothing(door: Callable[..., Door], tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Where a run keeps its files: a storage and the parts of a name in; a new folder that sorts by date out."""
 
+import re
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -40,7 +41,12 @@ def new_run_folder(
         ) from None
 
 
+def without_date(name: str) -> str:
+    """A run folder's name without the day it was made on."""
+    return re.sub(r"^\d{4}-\d{2}-\d{2}_", "", name)
+
+
 def safe_name(part: str) -> str:
     """A name as one piece of a folder's name: no separators, no spaces, never hidden."""
-    kept = "".join(letter if letter.isalnum() or letter in "-." else "-" for letter in part)
+    kept = "".join(letter if letter.isalnum() or letter in "-._" else "-" for letter in part)
     return kept.strip("-.") or "run"

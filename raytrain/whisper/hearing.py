@@ -7,8 +7,11 @@ exported folder, where there is no raytrain: it imports nothing but numpy.
 import math
 import re
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
+
 
 SAMPLE_RATE = 16_000
 FULL_WINDOW_S = 30.0
@@ -49,7 +52,7 @@ def most_new_tokens(fitted_s: float, language: str) -> int:
     return math.ceil(_MORE_TOKENS + _TOKENS_A_SECOND.get(language, _TOKENS_A_SECOND_ELSEWHERE) * fitted_s)
 
 
-def parts(sound: np.ndarray, max_window_s: float) -> list[tuple[int, int]]:
+def parts(sound: "np.ndarray", max_window_s: float) -> list[tuple[int, int]]:
     """The parts of a clip, first sample and one past the last: as few as fit the window, cut where it is quietest.
 
     `sound` [samples] is mono at 16 kHz. A clip that fits is one part, a silent one too.
@@ -67,8 +70,10 @@ def parts(sound: np.ndarray, max_window_s: float) -> list[tuple[int, int]]:
     return list(pairwise(cuts))
 
 
-def _quietest(sound: np.ndarray, near: int, reach: int) -> int:
+def _quietest(sound: "np.ndarray", near: int, reach: int) -> int:
     """The middle of the quietest fifth of a second within reach; of several the nearest."""
+    import numpy as np  # most of what asks here how long a window is, cuts none
+
     frame, wide = round(_FRAME_S * SAMPLE_RATE), round(_PAUSE_S / _FRAME_S)
     frames = min(reach // frame, round(5 / _FRAME_S))
     around = np.asarray(sound[near - frames * frame : near + frames * frame], np.float64).reshape(-1, frame)

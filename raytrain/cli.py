@@ -12,6 +12,7 @@ import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import TracebackType
 from typing import Any, NoReturn
 
 from raytrain.errors import Broken, ClusterLost, InputError, Interrupted, Meant
@@ -75,7 +76,7 @@ class Parser(argparse.ArgumentParser):
     def _meant(self, option: str) -> Meant | None:
         """What an option that is not there was meant to be."""
         name, _, value = option.partition("=")
-        typed = (option,)
+        typed: tuple[str, ...] = (option,)
         if not value:  # perhaps it is the next argument
             following = sys.argv[sys.argv.index(option) + 1 :][:1] if option in sys.argv else []
             value = "".join(one for one in following if not one.startswith("-"))
@@ -114,6 +115,7 @@ def run_door(work: Callable[[], int | None]) -> None:
     """
     make_streams_bear_every_letter()
     take_signals()
+    sys.excepthook = _fault_of_ours
     try:
         _refuse_secrets(sys.argv[1:])
         status = work() or 0
@@ -139,23 +141,34 @@ def run_door(work: Callable[[], int | None]) -> None:
     sys.exit(status)
 
 
+def _fault_of_ours(kind: type[BaseException], error: BaseException, at: TracebackType | None) -> None:
+    """Python's own words on what nobody foresaw, and what to send us."""
+    sys.__excepthook__(kind, error, at)
+    say("a fault of raytrain's own; report it with the lines above and what python -m raytrain --version prints")
+
+
 def _meant_command(error: InputError | Broken) -> str:
     """The command as it was probably meant, to be pasted."""
     if not isinstance(error, InputError) or error.meant is None:
         return ""
     (typed, instead), arguments = error.meant, sys.argv[1:]
     door = _door()
+    if instead[0].startswith("raytrain."):  # another door's: there it is right as it is
+        return f"; type {shlex.join(['python', '-m', instead[0], *arguments])}"
     starts = [n for n in range(len(arguments)) if tuple(arguments[n : n + len(typed)]) == typed]
     if starts:
-        if instead[0].startswith("raytrain."):  # another door's: it keeps its name there
-            door, instead = instead[0], typed
         arguments[starts[0] : starts[0] + len(typed)] = instead
     else:
-        behind = [n for n, one in enumerate(arguments) if one.startswith("--") and one.partition("=")[2] == typed[0]]
+        behind = [n for n, one in enumerate(arguments) if _names(one.partition("=")[2], typed[0])]
         if not behind:
             return ""
         arguments[behind[0]] = f"{arguments[behind[0]].partition('=')[0]}={instead[0]}"
     return f"{'' if str(error).endswith('?') else ';'} type {shlex.join(['python', '-m', door, *arguments])}"
+
+
+def _names(value: str, typed: str) -> bool:
+    """Whether what stands behind a key or an option is this, or the path of it."""
+    return bool(value) and typed in (value, str(Path(value).absolute()))
 
 
 def _door() -> str:

@@ -12,12 +12,12 @@ from raytrain.config.baseline import Baseline
 from raytrain.config.derived import derived
 from raytrain.config.meant import whole_keys
 from raytrain.config.reader import load_baseline
-from raytrain.errors import InputError
+from raytrain.errors import InputError, Meant
 from raytrain.files.s3 import is_taken, require_writable
-from raytrain.results.description import STUDY_FILE, Description, Result, read_description
+from raytrain.results.description import Description, Result, read_description
 from raytrain.results.provenance import command_line, provenance
 from raytrain.results.rates import as_written
-from raytrain.results.run_folder import new_run_folder, without_date
+from raytrain.results.run_folder import name_of, new_run_folder
 from raytrain.results.wording import number_text
 from raytrain.stopping import going_on_by
 from raytrain.terminal import log_to_stderr, print_json, say
@@ -58,7 +58,7 @@ def _asked() -> int:
     config = absolute(config)
     with joined(arguments.address):
         inputs = inputs_of(config)
-        name = _name(Path(arguments.config or "small"))
+        name = name_of(Path(arguments.config or "small"))
         description = Description(
             baseline_name=name,
             baseline=config,
@@ -70,17 +70,12 @@ def _asked() -> int:
         return _train(description, inputs, folder=folder, as_json=arguments.json)
 
 
-def _name(config: Path) -> str:
-    """What a fit is called: after its file and, where that is a study's, after the study."""
-    study = next((folder for folder in config.absolute().parents[:2] if (folder / STUDY_FILE).is_file()), None)
-    return config.stem if study is None else f"{without_date(study.name)}_{config.stem}"
-
-
 def _resume(folder: Path, arguments: argparse.Namespace) -> int:
     as_json = arguments.json
     description = read_description(folder, to_go_on=True)
     if description.space is not None:
-        raise InputError(f"{folder}: a study; go on with it by python -m raytrain.tune --resume {folder}")
+        meant: Meant = ((arguments.resume,), ("raytrain.tune",))
+        raise InputError(f"{folder}: a study, not a fit", meant=meant)
     if description.baseline.is_on_s3():
         require_writable(description.baseline.storage, key="storage")
     if arguments.dry_run:

@@ -71,6 +71,7 @@ def _named(manifests: Sequence[str]) -> str:
 
 
 def _show(planned: dict[str, Any]) -> None:
+    show(_answer(planned))
     for assumption in planned["assumptions"]:
         say(f"note       {assumption}")
     table = Table(
@@ -80,17 +81,23 @@ def _show(planned: dict[str, Any]) -> None:
         padding=(0, 1, 0, 0),
     )
     kinds = len({row["trains"] for row in planned["rows"]}) > 1  # a study that chooses between full and adapter
-    headings = ("trains", *_HEADINGS) if kinds else _HEADINGS
+    headings = (*(("trains",) if kinds else ()), *_HEADINGS, "")
     alike = _of_one_size(planned["rows"])
-    cells = [([rows[0]["trains"]] if kinds else []) + _cells(rows) for rows in alike]
+    own = planned["baseline"]
+    cells = [
+        [*([rows[0]["trains"]] if kinds else []), *_cells(rows), "baseline" if any(map(own.__eq__, rows)) else "-"]
+        for rows in alike
+    ]
     told = [number for number in range(len(headings)) if any(row[number] != "-" for row in cells)]
     for number in told:
-        table.add_column(headings[number], justify="left" if headings[number] == "trains" else "right", no_wrap=True)
+        table.add_column(
+            headings[number], justify="left" if headings[number] in ("trains", "") else "right", no_wrap=True
+        )
     for rows, row in zip(alike, cells, strict=True):
         style = None if rows[0]["fits"] is not False else "bright_black"
-        table.add_row(*(row[number] for number in told), style=style)
+        marked = "bold" if row[-1] != "-" else style
+        table.add_row(*(row[number] for number in told if number < len(row) - 1), row[-1].strip("-"), style=marked)
     Console(markup=False).print(table)
-    own = planned["baseline"]
     parts = ", ".join(f"{name.replace('_', ' ')} {gib:.2f}" for name, gib in own["parts"].items() if gib)
     split = f"{own['batch_size']} × {own['gradient_accumulation_steps']}"
     show(f"parts      {parts} GiB, of the baseline's own {split}")
@@ -114,6 +121,19 @@ def _show(planned: dict[str, Any]) -> None:
         show(
             f"from {origin}: {change['predicted_memory_gib']:.2f} GiB ({change['gain_gib']:.2f} less{fits}) {overrides}"
         )
+
+
+def _answer(planned: dict[str, Any]) -> str:
+    """Whether the baseline fits, first of all."""
+    own, card_gib = planned["baseline"], planned["gpu_memory_gib"]
+    split, peak = f"{own['batch_size']} × {own['gradient_accumulation_steps']}", f"{own['predicted_memory_gib']:.1f}"
+    if card_gib is None:
+        return f"{split} takes {peak} GiB; --gpu-memory GIB says whether that fits"
+    if own["fits"]:
+        return f"{split} fits: {peak} of {card_gib:g} GiB"
+    largest = planned["largest_fitting_batch_size"]
+    way = f"the largest micro-batch that does is {largest}" if largest else "what would fit is below"
+    return f"{split} does not fit: {peak} of {card_gib:g} GiB; {way}"
 
 
 def _cells(alike: Sequence[dict[str, Any]]) -> list[str]:

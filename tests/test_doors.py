@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,8 +12,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from doors_here import ended_here
 from safetensors.torch import load_file
 
+import raytrain
 from raytrain.config.reader import load_baseline
 from raytrain.results.description import Description
 
@@ -107,7 +110,10 @@ def test_a_dry_run_of_tune_shows_small_12_times_3(door: Callable[..., Door]) -> 
 def test_a_dry_run_of_fit_prints_a_file_that_fit_reads(door: Callable[..., Door], tmp_path: Path) -> None:
     first = door("raytrain.fit", "--config", "medium", "--dry-run", "--full").end(limit_s=20).out
     (tmp_path / "again.yaml").write_text(first, encoding="utf-8")
-    assert door("raytrain.fit", "--config", str(tmp_path / "again.yaml"), "--dry-run", "--full").end(limit_s=20).out == first
+    assert (
+        door("raytrain.fit", "--config", str(tmp_path / "again.yaml"), "--dry-run", "--full").end(limit_s=20).out
+        == first
+    )
 
 
 def test_a_dry_run_of_a_fit_to_resume_shows_it_and_trains_nothing(door: Callable[..., Door], tmp_path: Path) -> None:
@@ -116,6 +122,62 @@ def test_a_dry_run_of_a_fit_to_resume_shows_it_and_trains_nothing(door: Callable
     assert (ended.status, json.loads(ended.out)["config"]["training"]["seed"]) == (0, 7)
     assert sorted(path.name for path in tmp_path.glob("*.json")) == ["fit.json"]
     assert not (tmp_path / "study.lock").exists()
+
+
+@pytest.mark.parametrize("asked", [("raytrain.fit", "--config", "tiny"), ("raytrain.tune", "--baseline", "tiny")])
+def test_a_dry_run_begins_with_what_will_happen_on_what_data_how_long_and_what_it_takes(asked: tuple[str, ...]) -> None:
+    done = ended_here(*asked, "training.max_steps=100", "--dry-run")
+    lines = [line.split(maxsplit=1) for line in done.stdout.splitlines()]
+    assert [name for name, _ in lines] == ["does", "data", "time", "memory", "disk", "more"]
+    told = dict(lines)
+    assert told["does"].startswith("trains whisper-tiny from openai/whisper-tiny.en, batch 8 × 1 = 8")
+    assert "800 clips" in told["time"]
+    assert " GiB" in told["memory"]
+    assert " GiB" in told["disk"]
+
+
+def test_a_dry_run_counts_the_lines_of_a_manifest_and_names_one_that_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "my.jsonl").write_text("{}\n" * 40)
+    there = ended_here("raytrain.fit", "data.train_manifest=my.jsonl", "--dry-run", cwd=tmp_path).stdout
+    assert "data       my.jsonl, 40 lines; scored on 10 % of the children" in there
+    missing = ended_here("raytrain.fit", "data.train_manifest=our.jsonl", "--dry-run", cwd=tmp_path).stdout
+    assert "not there yet: our.jsonl" in missing
+
+
+def test_the_door_of_doors_lists_those_that_open_and_no_other() -> None:
+    listed = re.findall(r"^  (\w+) +\S", ended_here("raytrain.__main__").stdout, flags=re.MULTILINE)
+    package = Path(raytrain.__file__).parent
+    opens = {path.stem for path in package.glob("*.py") if "run_door(" in path.read_text() and path.stem != "cli"}
+    assert set(listed) == (opens - {"__main__"}) | {path.parent.name for path in package.glob("*/__main__.py")}
+
+
+@pytest.mark.parametrize("door_name", ["raytrain.__main__", "raytrain.tune", "raytrain.archive"])
+def test_every_door_names_the_versions_that_a_report_of_a_fault_needs(door_name: str) -> None:
+    told = ended_here(door_name, "--version").stdout
+    for name in ("raytrain", "python", "torch", "transformers", "ray", "optuna", "wandb"):
+        assert re.search(rf"^{name} +\d", told, flags=re.MULTILINE)
+
+
+def test_a_fault_of_ours_ends_with_what_to_report() -> None:
+    script = "from raytrain.cli import run_door\ndef broken(): raise ZeroDivisionError('seven')\nrun_door(broken)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    *before, last = done.stderr.splitlines()
+    assert before[-1] == "ZeroDivisionError: seven"
+    assert "python -m raytrain --version" in last
+
+
+def test_a_shell_that_asks_is_told_the_options(tmp_path: Path) -> None:
+    line = "python -m raytrain.tune --learn"
+    asked = {
+        "_ARGCOMPLETE": "3",
+        "COMP_LINE": line,
+        "COMP_POINT": str(len(line)),
+        "_ARGCOMPLETE_STDOUT_FILENAME": "out",
+    }
+    command = [sys.executable, "-m", "raytrain.tune"]
+    subprocess.run(command, env=os.environ | asked, cwd=tmp_path, check=False, timeout=30)
+    assert (tmp_path / "out").read_text().strip() == "--learn-from"
 
 
 @pytest.mark.parametrize("module", ["raytrain.fit", "raytrain.tune"])

@@ -101,7 +101,7 @@ def told_as_typed() -> Iterator[None]:
         yield
     except InputError as error:
         message = re.sub(r"^model\.(pretrained|variant): ", "", str(error))
-        raise InputError(re.sub(r"model\.language(=?)", r"--language\1", message)) from None
+        raise InputError(re.sub(r"model\.language(=?)", r"--language\1", message), meant=error.meant) from None
 
 
 def _is_folder(path: Path) -> bool:

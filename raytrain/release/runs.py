@@ -15,6 +15,7 @@ from raytrain.errors import Damaged, InputError
 from raytrain.files import at_home, read_as
 from raytrain.results.description import Description, read_description
 from raytrain.results.records import HistoryRow, TrialRecord
+from raytrain.results.run_folder import meant_run
 from raytrain.results.study_results import StudyResults, load_study
 from raytrain.results.transcripts import Scored, read_rows
 from raytrain.trial.storage import noted_checkpoints
@@ -82,7 +83,8 @@ def find_run(path: Path) -> KeptRun:
     """The fit in a folder; its study's best trial; or the run of a checkpoint, with that checkpoint alone."""
     folder = at_home(path).absolute()
     if not folder.is_dir():
-        raise InputError(f"{path}: there is no such folder; name a fit, a study or a checkpoint, as in results/")
+        message = f"{path}: there is no such folder; name a fit, a study or a checkpoint, as in results/"
+        raise InputError(message, meant=meant_run(str(path)))
     if (folder / "fit.json").is_file():
         return _fit(folder, _kept_in(folder / "checkpoints"))
     if (folder / "study.json").is_file():

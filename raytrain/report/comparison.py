@@ -11,6 +11,7 @@ from raytrain.archive.summaries import summary
 from raytrain.errors import InputError
 from raytrain.results.description import Description, read_description
 from raytrain.results.rates import as_read
+from raytrain.results.run_folder import meant_run
 from raytrain.results.significance import compare, contender
 from raytrain.results.study_results import load_study
 from raytrain.results.transcripts import UtteranceCounts, read_counts, transcripts_path
@@ -51,7 +52,8 @@ class ComparedRun:
 def read_run(folder: Path) -> ComparedRun:
     """Read any folder that is a run, of ours or of another's making."""
     if not folder.is_dir():
-        raise InputError(f"{folder}: there is no such folder; name a study, a fit or an archived run")
+        message = f"{folder}: there is no such folder; name a study, a fit or an archived run"
+        raise InputError(message, meant=meant_run(str(folder)))
     found, utterances = summary(folder), folder / "utterances.jsonl"
     measured: dict[str, Any] = {}
     description = None

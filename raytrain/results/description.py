@@ -22,6 +22,7 @@ from raytrain.files import as_kind, read_value, write_json
 from raytrain.results.provenance import Provenance
 from raytrain.results.rates import as_read, as_written
 from raytrain.results.records import HistoryRow, Outcome
+from raytrain.results.run_folder import meant_run
 
 VERSION = 2
 STUDY_FILE, FIT_FILE = "study.json", "fit.json"
@@ -201,7 +202,7 @@ def read_description(folder: Path, *, to_go_on: bool = False) -> Description:
     path = next((folder / name for name in (FIT_FILE, STUDY_FILE) if (folder / name).exists()), None)
     if path is None:
         fact = f"holds neither {STUDY_FILE} nor {FIT_FILE}" if folder.is_dir() else "there is no such folder"
-        raise InputError(f"{folder}: {fact}; name the folder of a study or a fit")
+        raise InputError(f"{folder}: {fact}; name the folder of a study or a fit", meant=meant_run(str(folder)))
     values = read_value(path)
     if not isinstance(values, dict) or not isinstance(values.get("baseline"), dict) or not _is_space(values):
         raise InputError(f"{path}: not the description of a study or a fit; name a folder that raytrain made")

@@ -1,12 +1,15 @@
 """Where a run keeps its files: a storage and the parts of a name in; a new folder that sorts by date out."""
 
+import difflib
 import re
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
-from raytrain.errors import InputError
+from raytrain.errors import InputError, Meant
 from raytrain.files import make_folder, sync_folder
+
+_DATE = r"^\d{4}-\d{2}-\d{2}_"
 
 
 def new_run_folder(
@@ -41,9 +44,23 @@ def new_run_folder(
         ) from None
 
 
-def without_date(name: str) -> str:
-    """A run folder's name without the day it was made on."""
-    return re.sub(r"^\d{4}-\d{2}-\d{2}_", "", name)
+def meant_run(typed: str) -> Meant | None:
+    """The run in results/ that a folder which is not there probably meant."""
+    name, home = Path(typed).name, Path("results")
+    try:
+        there = sorted(folder.name for folder in home.iterdir() if folder.is_dir())
+    except OSError:
+        return None
+    near = [name] if name in there else difflib.get_close_matches(name, there, n=1)
+    return ((typed,), (str(home / near[0]),)) if near else None
+
+
+def name_of(config: Path) -> str:
+    """What a fit is called: after its file and, where that is a study's, after the study."""
+    study = next((folder for folder in config.absolute().parents[:2] if (folder / "study.json").is_file()), None)
+    if study is None:
+        return config.stem
+    return f"{re.sub(_DATE, '', study.name)}_{config.stem}"
 
 
 def safe_name(part: str) -> str:

@@ -23,6 +23,7 @@ from raytrain.files import read_as, write_json
 from raytrain.results.description import Description, read_description
 from raytrain.results.ledger import Ledger
 from raytrain.results.records import Outcome, TrialRecord
+from raytrain.results.run_folder import meant_run
 from raytrain.search.encoding import Tried
 from raytrain.search.objectives import objective_of
 
@@ -84,7 +85,8 @@ def require_studies(folders: Sequence[Path]) -> list[Path]:
     """The folders that are studies' with trials that ended; InputError where one is not there, or none is a study."""
     for folder in folders:
         if not folder.exists():
-            raise InputError(f"--learn-from {folder}: there is no such folder; name those of earlier studies")
+            message = f"--learn-from {folder}: there is no such folder; name those of earlier studies"
+            raise InputError(message, meant=meant_run(str(folder)))
     studies = [folder for folder in folders if (folder / "study.json").is_file()]
     if not studies:
         raise InputError(f"--learn-from {folders[0]}: holds no study.json; name the folder of an earlier study")

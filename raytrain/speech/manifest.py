@@ -4,6 +4,7 @@ import json
 import math
 import os
 import re
+import shlex
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from raytrain.config.constants import AGE_BUCKETS
-from raytrain.errors import InputError
+from raytrain.errors import InputError, Meant
 from raytrain.files import at_home
 from raytrain.speech.ages import bucket_of
 from raytrain.speech.manifest_file import MOST_LINE_BYTES, numbered_lines
@@ -63,10 +64,19 @@ def manifest_path(name_or_path: str | Path) -> Path:
         message = "no such manifest; give a JSON-lines file, or `demo` for the packaged corpus"
         raise InputError(f"{name_or_path}: {message}") from None
     if stat.S_ISDIR(mode):
-        raise InputError(f"{name_or_path}: is a folder; name the manifest inside it, such as {path / 'manifest.jsonl'}")
+        raise _is_folder(str(name_or_path), path)
     if not stat.S_ISREG(mode):
         raise InputError(f"{name_or_path}: a pipe or a device; a manifest is read more than once: write it to a file")
     return path
+
+
+def _is_folder(typed: str, folder: Path) -> InputError:
+    inside = sorted(folder.glob("*.jsonl"))
+    if inside:
+        meant: Meant = ((typed,), (str(Path(typed) / inside[0].name),))
+        return InputError(f"{typed}: is a folder; name the manifest inside it, such as {inside[0]}", meant=meant)
+    made = f"python -m raytrain.data import {shlex.quote(typed)} --to FOLDER makes one of what datasets or Kaldi read"
+    return InputError(f"{typed}: is a folder, and holds no manifest; {made}")
 
 
 def has_transcripts(path: Path) -> bool:

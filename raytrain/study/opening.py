@@ -9,11 +9,12 @@ from raytrain.config.baseline import Baseline
 from raytrain.config.dump import by_dotted_key
 from raytrain.config.reader import change
 from raytrain.config.space import SearchSpace
-from raytrain.errors import InputError
+from raytrain.errors import InputError, Meant
 from raytrain.results.clock import ran_s
 from raytrain.results.description import Description, read_description
 from raytrain.results.ledger import Ledger
 from raytrain.results.records import Outcome
+from raytrain.results.run_folder import meant_run
 from raytrain.study.history import History
 
 _MAY_CHANGE = {
@@ -29,10 +30,12 @@ def find_study(name_or_folder: str) -> tuple[Path, Description]:
         if folder.is_dir():
             description = read_description(folder, to_go_on=True)
             if description.space is None:
-                raise InputError(f"{folder}: a fit; go on with it by python -m raytrain.fit --resume {folder}")
+                meant: Meant = ((name_or_folder,), ("raytrain.fit",))
+                raise InputError(f"{folder}: a fit, not a study", meant=meant)
             _require_readable(folder, description)
             return folder.absolute(), description
-    raise InputError(f"{name_or_folder}: no such study; name its folder, as in --resume results/NAME")
+    message = f"{name_or_folder}: no such study; name its folder, as in --resume results/NAME"
+    raise InputError(message, meant=meant_run(name_or_folder))
 
 
 def _require_readable(folder: Path, description: Description) -> None:

@@ -4,9 +4,9 @@ Done in the driver, so that bad input is reported at once and the corpus is prep
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Self, cast
 
@@ -164,10 +164,12 @@ def inputs_of(config: Baseline, *, may_share: bool = False) -> Inputs:
     A validation manifest that shares children, ids or sound with training is refused, unless the configuration allows
     it, or `may_share` does: what was begun is not refused later.
     """
-    weights.check(config.model)
-    if config.augmentation.noise_folder is not None and not may_share:  # what was trained is scored without it
-        noise_files(config.augmentation.noise_folder)
-    data = config.data
+    data, sources = config.data, [*config.data.train_sources(), *config.data.validation_sources()]
+    noise = config.augmentation.noise_folder
+    looked_for: list[Callable[[], object]] = [partial(weights.check, config.model)]
+    if noise is not None and not may_share:  # what was trained is scored without it
+        looked_for.append(partial(noise_files, noise))
+    _all_there([*looked_for, *(partial(manifest_path, one.manifest) for one in sources)])
     train, scored = (_prepared(sources, data) for sources in (data.train_sources(), data.validation_sources()))
     also = _prepared(config.evaluation.also_sources(), data)
     corpus, validation = join(train), join(scored) if scored else None
@@ -196,6 +198,20 @@ def inputs_of(config: Baseline, *, may_share: bool = False) -> Inputs:
             "leave them out of one of the two, or set data.allow_shared_children=true, and every output says so"
         )
     return inputs
+
+
+def _all_there(looked_for: Sequence[Callable[[], object]]) -> None:
+    """Look for all of it: what is missing is told at once, a line each."""
+    faults: list[InputError] = []
+    for look in looked_for:
+        try:
+            look()
+        except InputError as error:
+            faults.append(error)
+    if len(faults) == 1:
+        raise faults[0]
+    if faults:
+        raise InputError("\n".join(dict.fromkeys(map(str, faults))))
 
 
 def _prepared(sources: Sequence[Named], data: DataSection) -> dict[str, PreparedCorpus]:

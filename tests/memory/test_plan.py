@@ -144,3 +144,18 @@ def test_the_english_only_twin_of_a_size_is_no_smaller_variant(monkeypatch: pyte
     gpu = planning.Gpu(card_gib=None)
     (sample,) = planning._smaller_variant(load_baseline("small"), UNKNOWN, gpu)
     assert sample == {"model.variant": "base", "model.pretrained": "openai/whisper-base"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "answer"),
+    [
+        (("--gpu-memory", "8"), "12 × 3 fits: 6.1 of 8 GiB"),
+        (("--gpu-memory", "6"), "12 × 3 does not fit: 6.1 of 6 GiB; the largest micro-batch that does is 12"),
+        ((), "12 × 3 takes 6.1 GiB; --gpu-memory GIB says whether that fits"),
+    ],
+)
+def test_a_plan_begins_with_the_answer_and_marks_the_baseline_s_own_row(asked: tuple[str, ...], answer: str) -> None:
+    first, *table = plan("--baseline", "small", *asked).stdout.splitlines()
+    assert first == answer
+    (own,) = (line for line in table if line.rstrip().endswith("baseline"))
+    assert own.split()[0] == "12"

@@ -7,7 +7,7 @@ import pytest
 
 from raytrain.errors import InputError
 from raytrain.files import read_value, write_json
-from raytrain.results.run_folder import new_run_folder
+from raytrain.results.run_folder import name_of, new_run_folder
 
 NEW_YEAR = date(2026, 1, 1)
 
@@ -54,3 +54,14 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, content: str | None
     path.write_bytes(content.encode("latin-1")) if content is not None else None
     with pytest.raises(InputError, match=rf"study\.json: .*{fact}"):
         read_value(path)
+
+
+def test_a_fit_is_named_after_its_file_and_one_of_a_study_s_best_after_the_study(tmp_path: Path) -> None:
+    study = tmp_path / "2026-11-28_small_batching"
+    (study / "front").mkdir(parents=True)
+    (study / "study.json").write_text("{}")
+    names = [
+        name_of(path) for path in (Path("small"), Path("my/mine.yaml"), study / "best.yaml", study / "front/t.yaml")
+    ]
+    assert names == ["small", "mine", "small_batching_best", "small_batching_t"]
+    assert new_run_folder(tmp_path, [names[2]]).name.endswith("_small_batching_best")

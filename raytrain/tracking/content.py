@@ -14,6 +14,7 @@ from typing import Any, Literal
 from raytrain.config.baseline import Baseline
 from raytrain.config.dump import by_dotted_key, flat
 from raytrain.config.languages import Rate
+from raytrain.report.spent import spent_on
 from raytrain.results.records import Row, TrialRecord
 from raytrain.results.study_results import StudyResults, outcomes
 
@@ -114,6 +115,10 @@ def study_summary(study: StudyResults) -> dict[str, Any]:
             summary |= {"difference": found.difference, "difference_low": found.low, "difference_high": found.high}
     if study.baseline is not None:
         summary["baseline_eval_wer"] = study.baseline.eval_wer
+    spent = spent_on(study)
+    summary["hours"] = spent.hours
+    if (money := spent.money(spent.hours)) is not None:
+        summary["money"] = money
     return summary
 
 

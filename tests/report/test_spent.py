@@ -15,6 +15,7 @@ from raytrain.results.description import Description
 from raytrain.results.ledger import Ledger
 from raytrain.results.records import Outcome
 from raytrain.results.study_results import StudyResults, load_study
+from raytrain.tracking.content import study_summary
 
 
 def studied(folder: Path, *trials: dict[str, Any], hours: float | None = None, **search: Any) -> StudyResults:
@@ -40,6 +41,7 @@ def test_hours_are_parted_among_what_ran_at_once_and_add_up(tmp_path: Path) -> N
     assert hours == {"completed": (1, 0.5), "pruned": (1, 0.5), "finalists again": (1, 1.0), "beside trials": (0, 1.0)}
     assert spent.money(spent.hours) == pytest.approx(6.0)
     assert spent_sentence(spent) == "3 h spent, which cost 6.00"
+    assert {name: study_summary(study)[name] for name in ("hours", "money")} == {"hours": 3.0, "money": 6.0}
 
 
 def test_without_a_price_no_money_is_told(tmp_path: Path) -> None:

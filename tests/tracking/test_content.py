@@ -8,6 +8,7 @@ from test_published_study import BASELINE, SPACE, trial
 
 from raytrain.config.dump import by_dotted_key, flat
 from raytrain.config.reader import apply_sample
+from raytrain.report.spent import spent_on
 from raytrain.report.write import write_report
 from raytrain.results.description import Description
 from raytrain.results.ledger import Ledger
@@ -84,6 +85,7 @@ def test_a_study_s_own_run_has_the_settings_of_its_baseline_and_its_space(study:
 def test_a_study_s_summary_has_verdict_counts_winner_and_baseline(study: StudyResults) -> None:
     summary = study_summary(study)
     assert summary.pop("verdict") == study.verdict.sentence
+    assert summary.pop("hours") == spent_on(study).hours
     assert summary == {
         "finding": str(study.verdict.finding), "trials": 2, "trials_completed": 1, "trials_diverged": 1,
         "best_trial": 0, "eval_wer": 0.3, "baseline_eval_wer": 0.3,

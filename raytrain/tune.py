@@ -55,9 +55,9 @@ def _tune() -> int:
         require_writable(description.baseline.storage, key="storage")
     if arguments.dry_run:
         bought = _bought(description, folder)
-        show_resolved(
-            description.baseline, description.asked, budget=bought, full=arguments.full, as_json=arguments.json
-        )
+        ended = 0 if folder is None else sum(one.finalist_of is None for one in Ledger(folder).read())
+        baseline, space = description.baseline, description.asked
+        show_resolved(baseline, space, budget=bought, ended=ended, full=arguments.full, as_json=arguments.json)
         return 0
     from raytrain.tracking.wandb_environment import require_sound
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 from doors_here import ended_here
 from safetensors.torch import load_file
+from studies import made_study
 
 import raytrain
 from raytrain.config.reader import load_baseline
@@ -131,7 +132,7 @@ def test_a_dry_run_begins_with_what_will_happen_on_what_data_how_long_and_what_i
     assert [name for name, _ in lines] == ["does", "data", "time", "memory", "disk", "more"]
     told = dict(lines)
     assert told["does"].startswith("trains whisper-tiny from openai/whisper-tiny.en, batch 8 × 1 = 8")
-    assert "800 clips" in told["time"]
+    assert "about 300 clips" in told["time"]  # two epochs of three quarters of the demo's 200
     assert " GiB" in told["memory"]
     assert " GiB" in told["disk"]
 
@@ -139,9 +140,23 @@ def test_a_dry_run_begins_with_what_will_happen_on_what_data_how_long_and_what_i
 def test_a_dry_run_counts_the_lines_of_a_manifest_and_names_one_that_is_missing(tmp_path: Path) -> None:
     (tmp_path / "my.jsonl").write_text("{}\n" * 40)
     there = ended_here("raytrain.fit", "data.train_manifest=my.jsonl", "--dry-run", cwd=tmp_path).stdout
-    assert "data       my.jsonl, 40 lines; scored on 10 % of the children" in there
+    assert "data       my.jsonl (40 lines); scored on 10 % of the children, who do not train" in there
     missing = ended_here("raytrain.fit", "data.train_manifest=our.jsonl", "--dry-run", cwd=tmp_path).stdout
-    assert "not there yet: our.jsonl" in missing
+    assert "our.jsonl (no manifest yet)" in missing
+
+
+def test_a_dry_run_of_a_study_says_what_the_largest_draw_takes_and_counts_finalists_and_what_has_ended(
+    tmp_path: Path,
+) -> None:
+    begun = ended_here("raytrain.tune", "--trials", "4", "training.max_steps=10", "--dry-run").stdout
+    assert "6.1 GiB of a GPU for the baseline, predicted for clips of 30 s; up to 8.7 for what else is drawn" in begun
+    assert "about 360 clips a trial, 10 trainings, 6 of them of finalists" in begun
+    study = made_study(tmp_path / "study", trials=3)
+    assert re.search(
+        r": 3 of \d+ trials have ended", ended_here("raytrain.tune", "--resume", study, "--dry-run").stdout
+    )
+    on_cpu = ended_here("raytrain.tune", "scaling.use_gpu=false", "--dry-run").stdout
+    assert "memory     no GPU" in on_cpu
 
 
 def test_the_door_of_doors_lists_those_that_open_and_no_other() -> None:

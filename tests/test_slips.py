@@ -68,9 +68,10 @@ def test_a_slip_is_told_in_a_line_and_the_command_in_it_works(typed: str, desk: 
 
 def test_all_that_is_missing_is_told_at_once(desk: Path) -> None:
     asked = ("model.pretrained=./no-weights", "data.train_manifest=no-clips.jsonl", "augmentation.noise_probability=1")
-    refused = ended_here("raytrain.fit", *asked, "augmentation.noise_folder=no-noise", cwd=desk)
+    further = ("augmentation.noise_folder=no-noise", "evaluation.also={adult: no-adults.jsonl}")
+    refused = ended_here("raytrain.fit", *asked, *further, cwd=desk)
     assert refused.returncode == 2
-    places = ("no-weights", "no-noise", "no-clips.jsonl")
+    places = ("no-weights", "no-noise", "no-clips.jsonl", "no-adults.jsonl")
     assert [name for name, line in zip(places, refused.stderr.splitlines(), strict=True) if name not in line] == []
 
 

@@ -164,7 +164,9 @@ def inputs_of(config: Baseline, *, may_share: bool = False) -> Inputs:
     A validation manifest that shares children, ids or sound with training is refused, unless the configuration allows
     it, or `may_share` does: what was begun is not refused later.
     """
-    data, sources = config.data, [*config.data.train_sources(), *config.data.validation_sources()]
+    data, sources = config.data, [
+        *config.data.train_sources(), *config.data.validation_sources(), *config.evaluation.also_sources(),
+    ]  # fmt: skip
     noise = config.augmentation.noise_folder
     looked_for: list[Callable[[], object]] = [partial(weights.check, config.model)]
     if noise is not None and not may_share:  # what was trained is scored without it

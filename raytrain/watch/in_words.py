@@ -1,0 +1,150 @@
+"""What a fit or a study would do, before anything runs: a baseline and a space in; a few lines out.
+
+What it does, on what data, how long, with how much memory and disk. Of the data only lines are counted.
+"""
+
+from typing import Any
+
+from raytrain.config.baseline import Baseline
+from raytrain.config.constants import GIB
+from raytrain.config.reader import apply_sample
+from raytrain.config.space import SearchSpace
+from raytrain.errors import InputError
+from raytrain.memory.flops import train_flops_per_clip
+from raytrain.memory.kept_weights import checkpoint_bytes, study_weights
+from raytrain.memory.prediction import UNKNOWN, predict, step_shape
+from raytrain.memory.speed import SUSTAINED_SHARE, data_sheet_tflops
+from raytrain.results.provenance import gpus
+from raytrain.results.wording import duration_text, key_name, short, split_text
+from raytrain.search.axes import Axes
+from raytrain.search.finalists import further_seeds
+from raytrain.speech.manifest import manifest_path
+from raytrain.speech.manifest_file import count_lines
+
+
+def in_words(
+    baseline: Baseline, space: SearchSpace | None, *, budget: dict[str, Any] | None, ended: int
+) -> dict[str, str]:
+    """The lines by their names; `ended` trials of the study are over already."""
+    return {
+        "does": _work(baseline, space, ended),
+        "data": _data(baseline),
+        "time": _time(baseline, space, ended),
+        "memory": _memory(baseline, space),
+        "disk": _disk(baseline, space),
+        **({} if budget is None else {"budget": budget["said"]}),
+    }
+
+
+def _work(baseline: Baseline, space: SearchSpace | None, ended: int) -> str:
+    weights = baseline.model.pretrained or "random weights"
+    one = (
+        f"whisper-{baseline.model.variant} from {weights}, batch {split_text(baseline)} = "
+        f"{baseline.effective_batch_size()}, learning rate {short(baseline.training.learning_rate)}"
+    )
+    if space is None:
+        return f"trains {one}"
+    number, again = space.search.trials, further_seeds(space.search, baseline)
+    repeats = f"; the best {space.search.finalists} are trained again" if again and space.search.finalists else ""
+    if ended:
+        return f"goes on with a study around {one}: {ended} of {number} trials have ended{repeats}"
+    others = f", then {number - 1} more with other {_listed(space)}" if number > 1 else ""
+    return f"trains {one}{others}{repeats}"
+
+
+def _listed(space: SearchSpace) -> str:
+    *others, last = [key_name(key) for key in space.vary]
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+def _data(baseline: Baseline) -> str:
+    """What is there, with its lines, and what is not."""
+    data = baseline.data
+    names = [source.manifest for source in data.train_sources()]
+    told = ", ".join(_with_lines(name) for name in names)
+    if names == ["demo"]:
+        told = f"{_with_lines('demo')}, synthetic; for yours data.train_manifest=PATH"
+    apart = [_with_lines(source.manifest) for source in data.validation_sources()]
+    scored = ", ".join(apart) if apart else f"{100 * data.validation_ratio:.3g} % of the children, who do not train"
+    return f"{told}; scored on {scored}"
+
+
+def _with_lines(manifest: str) -> str:
+    try:
+        lines = count_lines(manifest_path(manifest))
+    except (InputError, OSError):
+        return f"{manifest} (no manifest yet)"
+    return f"{manifest} ({lines} line{'' if lines == 1 else 's'})"
+
+
+def _lines(baseline: Baseline) -> float | None:
+    """Of all manifests, by how often an epoch hears each; None where one is not there."""
+    try:
+        found = [one.weight * count_lines(manifest_path(one.manifest)) for one in baseline.data.train_sources()]
+    except (InputError, OSError):
+        return None
+    return sum(found)
+
+
+def _examples(baseline: Baseline, space: SearchSpace | None) -> int | None:
+    """About how many clips a run trains on at most, going by the lines of its manifests."""
+    training, lines = baseline.training, _lines(baseline)
+    if space is not None and space.budget.examples is not None:
+        return space.budget.examples
+    bounds = [] if training.max_steps is None else [training.max_steps * baseline.effective_batch_size()]
+    if training.num_epochs is not None and lines is not None:
+        share = 1.0 if baseline.data.validation_manifest else 1 - baseline.data.validation_ratio
+        bounds.append(round(training.num_epochs * lines * share))
+    return min(bounds, default=None)
+
+
+def _time(baseline: Baseline, space: SearchSpace | None, ended: int) -> str:
+    examples = _examples(baseline, space)
+    if examples is None:
+        return "follows from the number of clips; known once the data are there"
+    trainings, each = 1, f"{examples} clips"
+    if space is not None:
+        again = space.search.finalists * further_seeds(space.search, baseline)
+        trainings = max(0, space.search.trials - ended) + again
+        each = f"{examples} clips a trial, {trainings} trainings" + (f", {again} of them of finalists" if again else "")
+    cards = [] if baseline.scaling.use_gpu is False else [card["name"] for card in gpus()]
+    peak = data_sheet_tflops(cards)
+    if peak is None:
+        return f"about {each}; how long that takes is told once the first has run (raytrain.plan --gpu-tflops N)"
+    flops = train_flops_per_clip(step_shape(baseline, UNKNOWN))
+    seconds = trainings * examples * flops / (peak * SUSTAINED_SHARE * 1e12)
+    longest = f"{baseline.audio.max_window_s:g} s"
+    return f"about {each}; up to {duration_text(seconds)} on {cards[0]}, were all clips {longest} long and none stopped"
+
+
+def _memory(baseline: Baseline, space: SearchSpace | None) -> str:
+    if baseline.scaling.use_gpu is False:
+        return "no GPU: what a CPU takes is not predicted"
+    card_gib, longest = baseline.scaling.gpu_memory_gib, f"clips of {baseline.audio.max_window_s:g} s"
+    own_gib = predict(baseline, UNKNOWN).predicted_memory_gib
+    of = f"of {card_gib:g} GiB" if card_gib is not None else "GiB of a GPU"
+    said = f"{own_gib:.1f} {of} for the baseline, predicted for {longest}"
+    most_gib = own_gib if space is None else _most_gib(baseline, space)
+    if most_gib <= own_gib:
+        return said
+    return f"{said}; up to {most_gib:.1f} for what else is drawn, of which nothing is started that does not fit"
+
+
+def _most_gib(baseline: Baseline, space: SearchSpace) -> float:
+    splits = list(Axes(space, baseline).splits())
+    largest = max((sample.get("training.batch_size", 0) for sample in splits), default=0)
+    of_it = [sample for sample in splits if sample.get("training.batch_size", 0) == largest]
+    return max(
+        predict(apply_sample(baseline, sample), UNKNOWN).predicted_memory_gib for sample in (of_it[0], of_it[-1])
+    )
+
+
+def _disk(baseline: Baseline, space: SearchSpace | None) -> str:
+    run_gib = (baseline.training.keep_best + 1) * checkpoint_bytes(baseline) / GIB
+    if space is None:
+        return f"up to {run_gib:.2g} GiB of checkpoints in {baseline.storage}"
+    kept = study_weights(baseline, space)
+    return (
+        f"up to {kept['study_weights_gib']:.2g} GiB for the weights of {kept['study_weights']} trials "
+        f"(search.keep_weights) and {run_gib:.2g} GiB for each that runs, in {baseline.storage}"
+    )

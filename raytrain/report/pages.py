@@ -17,10 +17,10 @@ from raytrain.report.figures.catalogue import figures_of
 from raytrain.report.figures.learning_curves import curves_of_runs
 from raytrain.report.figures.model_rates import rates_by_age
 from raytrain.report.front import about_front, front_table
+from raytrain.report.next_steps import commands
 from raytrain.report.score_tables import group_tables, overall_table, score_notes
 from raytrain.report.spent import spent_on, spent_rows
 from raytrain.report.statements import (
-    commands,
     cost,
     facts,
     memory_name,

@@ -1,6 +1,5 @@
 """A study's results in; the sentences, facts and commands that its report gives, as plain values, out."""
 
-import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeGuard
 
@@ -137,24 +136,6 @@ def cost(study: StudyResults) -> str:
 def cards_taken(record: TrialRecord) -> float:
     """How many GPUs all workers of a trial held; 0 on a CPU."""
     return (record.gpu_fraction or 0.0) * record.config.scaling.num_workers
-
-
-def commands(study: StudyResults) -> list[tuple[str, str]]:
-    """Commands to go on with, and what each is for: train with the best values, search again as here."""
-    name = shlex.quote(f"{study.description.baseline.home()}/{study.folder.name}")
-    line, train = study.description.provenance.get("command_line"), f"python -m raytrain.fit --config {name}"
-    offered = [
-        (study.best, "Train with the best values", f"{train}/best.yaml"),
-        (study.front, "Train with another trial of the front", f"{train}/front/TRIAL.yaml"),
-        (
-            sum(one.checkpoint is not None for one in study.records) > 1,
-            "Average the best trials' weights, where that is better",
-            f"python -m raytrain.export {name} --soup 5 --to FOLDER",
-        ),
-        (line, "Repeat this study", shlex.join(line or [])),
-        (True, "Go on with it, with more trials", f"python -m raytrain.tune --resume {name} --trials N"),
-    ]
-    return [(what, command) for possible, what, command in offered if possible]
 
 
 def provenance_lines(study: StudyResults) -> list[tuple[str, str]]:

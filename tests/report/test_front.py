@@ -10,7 +10,7 @@ from studies import SPACE, made_study
 
 from raytrain.config.reader import load_baseline
 from raytrain.report.front import front_lines, front_table, write_front
-from raytrain.report.statements import commands
+from raytrain.report.next_steps import commands
 from raytrain.report.write import write_report
 from raytrain.results.choose import measures, undominated
 from raytrain.results.description import read_description

@@ -98,13 +98,11 @@ def _which(study: StudyResults) -> str:
         return f"{kept}."
     ours, theirs = _values(best, baseline), _values(baseline, best)
     differing = [name for name in ours if ours[name] != theirs[name]]
-    told = f"{', '.join(ours[name] for name in differing)}; the baseline has " + ", ".join(
-        theirs[name].removeprefix(f"{name} ") for name in differing
-    )
-    if not differing:
-        told = f"{kept[4:]}, as the baseline"
+    told = ", ".join(ours[name] for name in differing) or "the baseline's own values"
     if study.verdict.finding is Finding.NOT_DISTINGUISHABLE:
         return f"{kept}. Trial {best.number} scored lower, but not surely: {told}."
+    if differing:
+        told += f"; the baseline has {', '.join(theirs[name].removeprefix(f'{name} ') for name in differing)}"
     lowest = " scored lowest" if study.verdict.finding is Finding.TOO_LITTLE_DATA else ""
     return f"Trial {best.number}{lowest}: {told}."
 
@@ -155,7 +153,7 @@ def _costs(study: StudyResults) -> str:
     other = None if baseline is None or _is_baseline(study) else baseline
     parts = [
         _beside("{} GiB of memory", peak_memory_gib(best), peak_memory_gib(other) if other else None, digits=2),
-        _beside("{} s for 1,000 clips of training", _seconds(best), _seconds(other) if other else None, digits=1),
+        _beside("{} s to train on 1,000 clips", _seconds(best), _seconds(other) if other else None, digits=1),
     ]
     told = ", ".join(part for part in parts if part)
     # Where the baseline is to be kept, nobody knows otherwise of which of the two this is told.
@@ -175,7 +173,7 @@ def _beside(form: str, ours: float | None, theirs: float | None, *, digits: int)
     if not theirs:
         return told
     change = f"{(ours / theirs - 1) * 100:+.0f} %".replace("-", "−")
-    return f"{told} ({change} against the baseline's {theirs:.{digits}f})"
+    return f"{told} (baseline {theirs:.{digits}f}, {change})"
 
 
 def _is_baseline(study: StudyResults) -> bool:

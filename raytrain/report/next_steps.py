@@ -17,6 +17,7 @@ from raytrain.results.wording import split_text
 from raytrain.search.finalists import missing_repeats
 
 _DOOR = ["python", "-m", "raytrain.tune"]
+_FINALISTS = 3
 _HIGHEST_RATIO = 0.5
 """Of children to score: beyond that more are heard than learnt from."""
 
@@ -124,7 +125,10 @@ def _with_more_data(study: StudyResults, needed: Needed | None, place: str) -> S
     overrides, lacking = [], []
     if judged.comparison.num_seeds < 2:
         # The training that makes a finalist is one of search.seeds, and does not judge it.
-        overrides += [f"search.finalists={max(1, description.asked.search.finalists)}", f"search.seeds={seeds + 1}"]
+        overrides += [
+            f"search.finalists={description.asked.search.finalists or _FINALISTS}",
+            f"search.seeds={seeds + 1}",
+        ]
         lacking.append(f"{seeds} further seeds for each finalist")
     if judged.comparison.num_children < MIN_CHILDREN:
         ratio = _ratio(study, children)

@@ -11,7 +11,9 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from raytrain.report.answers import answers
 from raytrain.report.comparison import ComparedRun, caveats, comparisons, rows
+from raytrain.report.edges import edges
 from raytrain.report.edits import aligned, marked
 from raytrain.report.figures.catalogue import figures_of
 from raytrain.report.figures.learning_curves import curves_of_runs
@@ -51,6 +53,8 @@ def study_pages(study: StudyResults) -> dict[str, str]:
         title=study.folder.name,
         caveats=study.description.caveats(),
         tone=_TONE.get(study.verdict.finding, "open"),
+        answers=answers(study),
+        edges=edges(study),
         warnings=warnings(study),
         facts=facts(study),
         about_front=about_front(study.rate),

@@ -12,6 +12,7 @@ from making import config, record, utterances
 from studies import SPACE
 
 from raytrain.report.answers import Answers, answers
+from raytrain.report.statements import facts
 from raytrain.results.description import Description
 from raytrain.results.ledger import Ledger
 from raytrain.results.records import TrialRecord
@@ -83,8 +84,7 @@ def test_a_winner_is_told_from_the_weights_as_published_to_its_export(tmp_path: 
     assert told.how_sure.endswith("2 seeds): better.")
     assert told.would_take == ""
     assert told.costs == (
-        "4.50 GiB of memory (−25 % against the baseline's 6.00), "
-        "25.0 s for 1,000 clips of training (+25 % against the baseline's 20.0)."
+        "4.50 GiB of memory (baseline 6.00, −25 %), 25.0 s to train on 1,000 clips (baseline 20.0, +25 %)."
     )
     assert told.next.words == "Keep 8 × 1: export its weights."
     place = "results/2026-01-01_small_full"
@@ -94,6 +94,9 @@ def test_a_winner_is_told_from_the_weights_as_published_to_its_export(tmp_path: 
 def test_what_judges_is_what_is_told_not_the_training_that_was_chosen_for_its_luck(tmp_path: Path) -> None:
     told = answered(tmp_path, BASELINE, replace(OTHER, eval_wer=0.05), wers=[0.3, 0.2])
     assert 0.15 < told.rates["best"] < 0.25
+    rows = {fact.name: fact.best for fact in facts(load_study(tmp_path / "2026-01-01_small_full"))}
+    assert rows["WER, mean of 2 further trainings"] == f"{told.rates['best']:.3f}"
+    assert rows["WER"] == "0.050"
 
 
 def test_fine_tuning_that_makes_it_worse_did_not_help(tmp_path: Path) -> None:
@@ -129,7 +132,7 @@ def test_a_baseline_that_nothing_beats_is_the_answer(tmp_path: Path) -> None:
     told = answered(tmp_path, BASELINE, replace(OTHER, eval_wer=0.4), finalists=0)
     assert told.which == "The baseline: 12 × 3, learning rate 1e-5."
     assert "best" not in told.rates
-    assert told.costs == "6.00 GiB of memory, 20.0 s for 1,000 clips of training."
+    assert told.costs == "6.00 GiB of memory, 20.0 s to train on 1,000 clips."
     assert told.next.words == "Keep 12 × 3: train with it."
     assert told.next.command == "python -m raytrain.fit --config results/2026-01-01_small_full/best.yaml"
 
@@ -140,7 +143,7 @@ def test_one_seed_is_asked_anew_with_seeds_in_place_of_its_own(tmp_path: Path) -
     assert re.fullmatch(lucky, told.would_take)
     assert told.next.words == "Ask again with 3 further seeds for each finalist."
     assert shlex.split(told.next.command) == [
-        *LINE[:5], "--learn-from", "results/2026-01-01_small_full", "search.seed=1", "search.finalists=1",
+        *LINE[:5], "--learn-from", "results/2026-01-01_small_full", "search.seed=1", "search.finalists=3",
         "search.seeds=4",
     ]  # fmt: skip
 

@@ -156,7 +156,7 @@ def test_too_few_children_are_asked_for_by_the_share_that_makes_them_enough(tmp_
     (ratio,) = [part for part in told.next.command.split() if part.startswith("data.validation_ratio=")]
     children = int(told.next.words.split()[-3])
     assert children >= 8
-    assert float(ratio.partition("=")[2]) * 40 >= children
+    assert float(ratio.partition("=")[2]) * 40 >= children + 1  # a share is of clips, and children are not all as long
 
 
 def test_a_study_that_is_not_over_goes_on(tmp_path: Path) -> None:

@@ -294,6 +294,24 @@ def test_the_page_works_in_a_real_browser(study: Path, width: int, dark: bool) -
     assert wers(seen) == sorted(wers(seen))
 
 
+@pytest.mark.soak  # a browser
+@pytest.mark.parametrize(("width", "height"), [(1280, 900), (390, 844)])
+@pytest.mark.parametrize(("trials", "children"), [(5, 5), (20, 24)])
+def test_the_answers_stand_on_the_first_screen(
+    tmp_path: Path, width: int, height: int, trials: int, children: int
+) -> None:
+    """Too few children and one seed make the longest answers: what would tell, and a command of four lines."""
+    folder = made_study(tmp_path / "2026-01-01_small_batching", trials=trials, children=children)
+    found = read_description(folder)
+    asked = found.asked.search.model_copy(update={"trials": 1, "finalists": 0})
+    data = {**found.data, "train_children": [f"t{n}" for n in range(30)], "validation_children": ["v"] * children}
+    replace(found, space=found.asked.model_copy(update={"search": asked}), data=data).write(folder)
+    write_report(folder)
+    seen = look_at(folder / "report.html", width=width, dark=False, ask=QUESTIONS)
+    assert seen.answers["answered at"] <= height
+    assert seen.answers["page width"] <= width
+
+
 def wers(seen: Seen) -> list[float]:
     """The numbers of the sorted column; dashes stand last."""
     numbers = [text for text in seen.answers["sorted"] if text != "–"]

@@ -170,6 +170,11 @@ def test_missing_trainings_of_finalists_are_named(tmp_path: Path) -> None:
     assert told.next.words == "Go on: 4 trainings of finalists are missing."
 
 
+def test_a_search_that_came_to_its_finalists_is_over_though_its_space_had_fewer_trials(tmp_path: Path) -> None:
+    told = answered(tmp_path, BASELINE, OTHER, wers=[0.3, 0.2], trials=20)
+    assert told.next.words == "Keep 8 × 1: train with it."
+
+
 def test_random_weights_are_replaced(tmp_path: Path) -> None:
     told = answered(tmp_path, BASELINE, OTHER, pretrained=None)
     assert told.helped == "The weights were random at the start: there was nothing to help."

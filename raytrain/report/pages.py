@@ -11,16 +11,18 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from raytrain.report.answers import answers
 from raytrain.report.comparison import ComparedRun, caveats, comparisons, rows
+from raytrain.report.edges import edges
 from raytrain.report.edits import aligned, marked
 from raytrain.report.figures.catalogue import figures_of
 from raytrain.report.figures.learning_curves import curves_of_runs
 from raytrain.report.figures.model_rates import rates_by_age
 from raytrain.report.front import about_front, front_table
+from raytrain.report.next_steps import commands
 from raytrain.report.score_tables import group_tables, overall_table, score_notes
 from raytrain.report.spent import spent_on, spent_rows
 from raytrain.report.statements import (
-    commands,
     cost,
     facts,
     memory_name,
@@ -51,6 +53,8 @@ def study_pages(study: StudyResults) -> dict[str, str]:
         title=study.folder.name,
         caveats=study.description.caveats(),
         tone=_TONE.get(study.verdict.finding, "open"),
+        answers=answers(study),
+        edges=edges(study),
         warnings=warnings(study),
         facts=facts(study),
         about_front=about_front(study.rate),

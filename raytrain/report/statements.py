@@ -1,13 +1,10 @@
 """A study's results in; the sentences, facts and commands that its report gives, as plain values, out."""
 
-import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, TypeGuard
+from typing import Any, NamedTuple
 
 from raytrain.config.baseline import Data
-from raytrain.config.branches import branch_of, drawn_of
 from raytrain.config.languages import language_name, normaliser_of
-from raytrain.config.space import Choice, Range
 from raytrain.report.edits import number_edits
 from raytrain.report.table import product_text
 from raytrain.results.choose import peak_memory_gib
@@ -17,7 +14,7 @@ from raytrain.results.records import Outcome, TrialRecord, also_at
 from raytrain.results.study_results import StudyResults
 from raytrain.results.transcripts import Scored, counts
 from raytrain.results.word_errors import WordErrors
-from raytrain.results.wording import NOTHING, duration_text, key_name, number_text, short, signed, trained_text
+from raytrain.results.wording import NOTHING, duration_text, number_text, short, signed, trained_text
 
 
 class Fact(NamedTuple):
@@ -42,6 +39,7 @@ def facts(study: StudyResults) -> list[Fact]:
         Fact("batch × accumulation = effective", *map(product_text, both)),
         Fact("learning rate", *(short(one.config.training.learning_rate) for one in both)),
         *([Fact("trained", *(trained_text(one.config) for one in both))] if _adapted(both) else []),
+        *_repeated(study),
         _measured(rate, *(one.eval_wer for one in both), digits=3),
         *([_measured("CER", *(one.eval_cer for one in both), digits=3)] if rate != "CER" else []),
         *(
@@ -55,12 +53,25 @@ def facts(study: StudyResults) -> list[Fact]:
             for name, wer in published_also(study).items()
         ),
         _measured(f"{memory_name(both)}, GiB", *map(peak_memory_gib, both), digits=2),
-        _measured("predicted GPU memory, GiB", *(one.predicted_memory_gib for one in both), digits=2),
+        *(
+            [_measured("predicted GPU memory, GiB", *(one.predicted_memory_gib for one in both), digits=2)]
+            if on_gpu(study.records)
+            else []
+        ),
         _measured("clips/s in training", *(one.train_examples_per_s for one in both), digits=1),
         Fact("clips trained on", *(str(one.examples_seen) for one in both)),
         Fact("time", *(duration_text(one.wall_s) for one in both)),
     ]
     return [fact for fact in found if (fact.best, fact.baseline) != (NOTHING, NOTHING)]
+
+
+def _repeated(study: StudyResults) -> list[Fact]:
+    """The means of the further trainings, by which finalists are judged; all else is of the search's own."""
+    judged, best = study.verdict.judged, study.best
+    if judged is None or judged.comparison.num_seeds < 2 or "baseline" in (study.roles(best) if best else []):
+        return []
+    name = f"{study.rate}, mean of {judged.comparison.num_seeds} further trainings"
+    return [_measured(name, judged.wer, judged.baseline_wer, digits=3)]
 
 
 def published_also(study: StudyResults) -> dict[str, float]:
@@ -108,21 +119,23 @@ def memory_name(records: Iterable[TrialRecord]) -> str:
     return "peak memory reserved" if reserved else "peak memory resident"
 
 
+def on_gpu(records: Iterable[TrialRecord]) -> bool:
+    """Whether a GPU trained any of them: a memory predicted on one says nothing of another machine."""
+    return any(one.gpu_fraction is not None or one.peak_memory_reserved_gib is not None for one in records)
+
+
 def warnings(study: StudyResults) -> list[str]:
-    """What a reader should doubt: a best value at the edge of its range, trials lost, a limit that nobody measured."""
-    sample = {} if study.best is None else study.best.sample
+    """What a reader should doubt: trials lost, a limit that the baseline itself breaks."""
     missed = [name for name, by in (study.baseline.over if study.baseline else {}).items() if by > 0]
-    branch = branch_of(study.best.config if study.best else study.description.baseline)
-    drawn = {key: part for key, asked in study.vary.items() if (part := drawn_of(key, asked, branch)) is not None}
-    found = [_at_edge(key, value, drawn[key]) for key, value in sample.items() if key in drawn]
+    found = []
     for outcome, fact in (
         (Outcome.FAILED, "failed by a fault, not by their values; see reasons."),
         (Outcome.OUT_OF_MEMORY, "ran out of memory; a smaller limit proposes fewer such."),
     ):
         number = sum(record.outcome is outcome for record in study.records)
-        found.append(f"{number} of {len(study.records)} trials {fact}" if number else None)
-    found += [f"The baseline itself breaks keep.{name}; no trial that does can be the best." for name in missed]
-    return [sentence for sentence in found if sentence is not None]
+        if number:
+            found.append(f"{number} of {len(study.records)} trials {fact}")
+    return found + [f"The baseline itself breaks keep.{name}; no trial that does can be the best." for name in missed]
 
 
 def cost(study: StudyResults) -> str:
@@ -137,24 +150,6 @@ def cost(study: StudyResults) -> str:
 def cards_taken(record: TrialRecord) -> float:
     """How many GPUs all workers of a trial held; 0 on a CPU."""
     return (record.gpu_fraction or 0.0) * record.config.scaling.num_workers
-
-
-def commands(study: StudyResults) -> list[tuple[str, str]]:
-    """Commands to go on with, and what each is for: train with the best values, search again as here."""
-    name = shlex.quote(f"{study.description.baseline.home()}/{study.folder.name}")
-    line, train = study.description.provenance.get("command_line"), f"python -m raytrain.fit --config {name}"
-    offered = [
-        (study.best, "Train with the best values", f"{train}/best.yaml"),
-        (study.front, "Train with another trial of the front", f"{train}/front/TRIAL.yaml"),
-        (
-            sum(one.checkpoint is not None for one in study.records) > 1,
-            "Average the best trials' weights, where that is better",
-            f"python -m raytrain.export {name} --soup 5 --to FOLDER",
-        ),
-        (line, "Repeat this study", shlex.join(line or [])),
-        (True, "Go on with it, with more trials", f"python -m raytrain.tune --resume {name} --trials N"),
-    ]
-    return [(what, command) for possible, what, command in offered if possible]
 
 
 def provenance_lines(study: StudyResults) -> list[tuple[str, str]]:
@@ -173,7 +168,12 @@ def provenance_lines(study: StudyResults) -> list[tuple[str, str]]:
         ("language", language_name(description.baseline.model.text_language())),
         ("scored by", scored_by(study)),
         ("training data", _manifests(description.baseline.data)),
-        *((key.replace("_", " "), _counted(value)) for key, value in description.data.items()),
+        # What is true or false of the data the caveats say, in words.
+        *(
+            (key.replace("_", " "), _counted(value))
+            for key, value in description.data.items()
+            if not isinstance(value, bool)
+        ),
         ("commit", commit.get("hash", NOTHING) + (", with changes not committed" if commit.get("dirty") else "")),
         ("hardware", f"{hardware.get('cpu', NOTHING)}, {hardware.get('cores', NOTHING)} cores"),
         ("GPUs", ", ".join(gpus) or "none"),
@@ -196,27 +196,6 @@ def _measured(name: str, best: float | None, baseline: float | None, *, digits: 
     return Fact(name, number_text(best, digits), number_text(baseline, digits), difference)
 
 
-def _at_edge(key: str, value: Any, allowed: Choice | Range) -> str | None:
-    """A sentence where the best value is the lowest or highest that could be drawn."""
-    if not _is_number(value):
-        return None
-    if isinstance(allowed, Choice):
-        numbers = [one for one in allowed.values if _is_number(one)]
-        low, high, log = min(numbers, default=0), max(numbers, default=0), False
-    else:
-        low, high, log = allowed.low, allowed.high, allowed.log
-    if low == high:
-        return None
-    # A continuous draw hits an end with probability nought: the last fiftieth counts as the end.
-    near = 0.02 * (high - low)
-    ends = (low * (high / low) ** 0.02, high * (low / high) ** 0.02) if log else (low + near, high - near)
-    # Nothing lies below no weight decay, or below one utterance.
-    bottom = low == 0 or (low == 1 and isinstance(low, int))
-    end = "upper" if value >= ends[1] else "lower" if value <= ends[0] and not bottom else None
-    where = f"is at the {end} end of its range, {short(low)} to {short(high)}: widen it."
-    return None if end is None else f"The best {key_name(key)}, {short(value)}, {where}"
-
-
 def _adapted(records: Iterable[TrialRecord]) -> bool:
     return any(record.config.model.adapter is not None for record in records)
 
@@ -228,10 +207,6 @@ def _manifests(data: Data) -> str:
     weights = (f", {one.weight:g} times an epoch" if one.weight != 1 else "" for one in data.train_sources())
     told = zip(data.train_sources(), weights, strict=True)
     return "; ".join(f"{one.name}: {one.manifest}{often}" for one, often in told)
-
-
-def _is_number(value: Any) -> TypeGuard[int | float]:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _counted(value: Any) -> str:

@@ -15,7 +15,7 @@ from raytrain.results.study_results import StudyResults
 from raytrain.results.wording import number_text, short, split_text, trained_text
 from raytrain.terminal import printable
 
-_HEADINGS = ("trial", "batch × accumulation = effective", "learning rate")
+_TRAINED_WITH = ("batch × accumulation = effective", "learning rate")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,23 +78,29 @@ def table_of(
     headings: Sequence[str],
     cells: Callable[[TrialRecord], list[Cell]],
 ) -> TrialTable:
-    """A table of these trials: which each is and what it was trained with, then the cells under these headings."""
+    """A table of these trials: which each is and the first of its cells under these headings, which a narrow window
+    shows without scrolling; then what it was trained with, and the other cells."""
     marks = [", ".join(study.roles(record)) for record in records]
     # In a study that trains all weights in every trial it says nothing.
     adapted = any(record.config.model.adapter is not None for record in records)
     trained = [[Cell(text=trained_text(record.config))] if adapted else [] for record in records]
-    rows = [
-        [*_first_cells(record, mark), *told, *cells(record)]
-        for record, mark, told in zip(records, marks, trained, strict=True)
-    ]
-    return TrialTable(headings=[*_HEADINGS, *(["trained"] if adapted else []), *headings], rows=rows, marks=marks)
+    rows = []
+    for record, mark, told in zip(records, marks, trained, strict=True):
+        first, *others = cells(record)
+        rows.append([_which(record, mark), first, *_trained_with(record), *told, *others])
+    first_heading, *others_headings = headings
+    told_headings = [*_TRAINED_WITH, *(["trained"] if adapted else [])]
+    return TrialTable(headings=["trial", first_heading, *told_headings, *others_headings], rows=rows, marks=marks)
 
 
-def _first_cells(record: TrialRecord, mark: str) -> list[Cell]:
-    rate = record.config.training.learning_rate
+def _which(record: TrialRecord, mark: str) -> Cell:
     again = "" if record.finalist_of is None else f" (seed {record.seed} of {record.finalist_of})"
+    return Cell(text=f"{record.number}{f' ({mark})' if mark else ''}{again}", value=record.number)
+
+
+def _trained_with(record: TrialRecord) -> list[Cell]:
+    rate = record.config.training.learning_rate
     return [
-        Cell(text=f"{record.number}{f' ({mark})' if mark else ''}{again}", value=record.number),
         Cell(text=product_text(record), value=record.effective_batch_size),
         Cell(text=short(rate), value=rate),
     ]

@@ -81,3 +81,8 @@ def within_limit(record: TrialRecord, memory_limit_gib: float | None) -> bool:
     if any(missed > 0 for missed in record.over.values()):
         return False
     return memory_limit_gib is None or peak is None or peak <= memory_limit_gib
+
+
+def is_own_training(record: TrialRecord) -> bool:
+    """Whether it is a training of the search's, to its end: neither a finalist's repeat nor a probe that inherited."""
+    return record.outcome is Outcome.COMPLETED and record.finalist_of is None and record.inherited_from is None

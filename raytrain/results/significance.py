@@ -55,6 +55,10 @@ class Comparison:
     high: float
     num_seeds: int
     num_children: int
+    child_variance: float = 0.0
+    """What the difference would vary by from child to child, as a variance: over n children it varies by an n-th."""
+    seed_variance: float = 0.0
+    """The variance of one training's WER over seeds; 0 where all were trained once, and nothing is known of it."""
 
 
 def contender(name: str, trainings: Sequence[UtteranceCounts]) -> Contender:
@@ -107,18 +111,26 @@ def compare(
             high=float(difference + width * error) if error else float(difference),
             num_seeds=min(one.num_seeds, baseline.num_seeds),
             num_children=children,
+            child_variance=float(over_children * children),
+            seed_variance=float(luck),
         )
-        for one, difference, error in zip(contenders, differences[0], errors, strict=True)
+        for one, difference, over_children, error in zip(contenders, differences[0], spread[0], errors, strict=True)
     ]
 
 
 def interval(one: Contender) -> tuple[float, float] | None:
     """The 95 % interval of a WER over children; None where they are too few for one, or say nothing that is counted."""
-    if one.num_children < 2 or not one.words.sum():
-        return None
-    nothing = replace(one, name="no errors", edits=np.zeros((1, one.num_children)))
-    (found,) = compare([replace(one, edits=one.edits.mean(axis=0, keepdims=True))], nothing)
-    return (max(found.low, 0.0), found.high) if math.isfinite(found.low) and math.isfinite(found.high) else None
+    return intervals([one])[0]
+
+
+def intervals(several: Sequence[Contender]) -> list[tuple[float, float] | None]:
+    """The 95 % interval of each WER over the same children, wide enough for all at once; None as for one."""
+    if not several or several[0].num_children < 2 or not several[0].words.sum():
+        return [None] * len(several)
+    nothing = replace(several[0], name="no errors", edits=np.zeros((1, several[0].num_children)))
+    found = compare([replace(one, edits=one.edits.mean(axis=0, keepdims=True)) for one in several], nothing)
+    known = [math.isfinite(one.low) and math.isfinite(one.high) for one in found]
+    return [(max(one.low, 0.0), one.high) if is_known else None for one, is_known in zip(found, known, strict=True)]
 
 
 def _luck(contenders: Sequence[Contender]) -> tuple[float, int]:

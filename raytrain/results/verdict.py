@@ -27,6 +27,16 @@ class Finding(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Judged:
+    """What the sentence is about: the configuration chosen, by the trainings that judge it."""
+
+    comparison: Comparison
+    wer: float
+    """Their mean, as the baseline's below; both by the same number of seeds where there were repeats."""
+    baseline_wer: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Verdict:
     """What can be said of the winner, in one sentence, and what that rests on."""
 
@@ -37,6 +47,8 @@ class Verdict:
     baseline: TrialRecord | None
     comparisons: dict[str, Comparison] = field(default_factory=dict)
     """By trial_id, each configuration against the baseline."""
+    judged: Judged | None = None
+    """None where the baseline is the best, or nothing could be compared."""
 
 
 def verdict(records: Sequence[TrialRecord], folder: Path, *, memory_limit_gib: float | None = None) -> Verdict:
@@ -49,6 +61,7 @@ def verdict(records: Sequence[TrialRecord], folder: Path, *, memory_limit_gib: f
     reference = contenders.pop(baseline.trial_id, None)
     comparisons: dict[str, Comparison] = {}
     preferred: TrialRecord | None = None
+    judged: Judged | None = None
     if reference is not None and contenders:
         comparisons = dict(zip(contenders, compare(list(contenders.values()), reference), strict=True))
         if reference.num_seeds > 1:
@@ -64,10 +77,16 @@ def verdict(records: Sequence[TrialRecord], folder: Path, *, memory_limit_gib: f
         finding, sentence = Finding.TOO_LITTLE_DATA, _without_utterances(best, baseline)
     else:
         rate = baseline.config.model.rate()
-        lead = f"{label(best)}: {rate} {contenders[trained].wer:.3f} against the baseline's {reference.wer:.3f}"
-        finding, sentence = _judged(lead, comparisons[trained], keep=split_text(baseline.config))
+        judged = Judged(comparison=comparisons[trained], wer=contenders[trained].wer, baseline_wer=reference.wer)
+        lead = f"{label(best)}: {rate} {judged.wer:.3f} against the baseline's {judged.baseline_wer:.3f}"
+        finding, sentence = _judged(lead, judged.comparison, keep=split_text(baseline.config))
     return Verdict(
-        finding=finding, sentence=sentence, best=preferred or best, baseline=baseline, comparisons=comparisons
+        finding=finding,
+        sentence=sentence,
+        best=preferred or best,
+        baseline=baseline,
+        comparisons=comparisons,
+        judged=judged,
     )
 
 

@@ -4,15 +4,27 @@ import re
 from pathlib import Path
 
 import pytest
-from making import config, record
+from making import config, record, utterances
 from studies import SPACE
 
 from raytrain.report.edits import AlignedWord, aligned, marked
+from raytrain.report.figures.best_and_baseline import wer_by_age
+from raytrain.report.figures.by_child import wer_by_child
+from raytrain.report.figures.learning_curves import learning_curves
 from raytrain.report.figures.scales import Doublings, Scale, spanning, tick_text
-from raytrain.report.figures.trial_scatters import wer_against_memory
+from raytrain.report.figures.trial_marks import set_apart
+from raytrain.report.figures.trial_scatters import (
+    speed_by_micro_batch,
+    wer_against_effective_batch,
+    wer_against_memory,
+)
+from raytrain.report.figures.varied_values import parallel_values
 from raytrain.results.description import Description
 from raytrain.results.ledger import Ledger
-from raytrain.results.study_results import load_study
+from raytrain.results.records import Outcome, TrialRecord
+from raytrain.results.significance import contender, interval, intervals
+from raytrain.results.study_results import StudyResults, load_study
+from raytrain.results.transcripts import UtteranceCounts, read_counts, transcripts_path
 
 
 def test_a_scale_lays_its_ends_on_its_pixels() -> None:
@@ -93,3 +105,103 @@ def test_memory_goes_from_left_to_right_and_wer_from_bottom_to_top(tmp_path: Pat
     assert places["2"][0] == places["4"][0] < places["3"][0]  # 2, 2 and 4 GiB
     assert places["2"][1] == places["3"][1] > places["4"][1]  # SVG counts downwards: 0.28 lies above 0.25
     assert re.search(r'class="axis" x="[^"]*" y="[^"]*" text-anchor="middle">peak memory reserved, GiB<', figure.svg)
+
+
+def scored_study(folder: Path, *trials: TrialRecord, children: int = 20) -> StudyResults:
+    Description(baseline_name="a", baseline=config(), space_name="b", space=SPACE).write(folder)
+    for one in trials:
+        if one.eval_wer is not None:
+            utterances(folder, one.number, wer=one.eval_wer, children=children)
+        Ledger(folder).append(one)
+    return load_study(folder)
+
+
+def test_a_line_at_an_effective_batch_is_the_interval_of_the_wer_that_it_is_drawn_at(tmp_path: Path) -> None:
+    study = scored_study(tmp_path, record(0, eval_wer=0.3), record(1, eval_wer=0.2, effective_batch_size=8))
+    figure = wer_against_effective_batch(study)
+    assert figure is not None
+    lines = re.findall(r'class="whisker" d="M([\d.]+) ([\d.]+)V([\d.]+)"', figure.svg)
+    counted = [read_counts(transcripts_path(tmp_path, number)) for number in (0, 1)]
+    ends = intervals([contender("", [one]) for one in counted if one is not None])
+    assert len(lines) == len(ends) == 2
+    # On one axis, pixels of two lines are one linear map of the four ends.
+    heights = [float(up) for _, *pair in lines for up in pair]
+    values = [end for pair in ends if pair is not None for end in pair]
+    slope = (heights[1] - heights[0]) / (values[1] - values[0])
+    assert slope < 0
+    assert [heights[0] + slope * (value - values[0]) for value in values] == pytest.approx(heights, abs=0.3)
+
+
+def test_too_few_children_have_no_interval(tmp_path: Path) -> None:
+    study = scored_study(tmp_path, record(0, eval_wer=0.3), record(1, eval_wer=0.2), children=6)
+    for figure in (wer_against_effective_batch(study), wer_by_age(study)):
+        assert figure is not None
+        assert "95 %" not in figure.caption
+        assert "95 %" not in figure.svg
+
+
+def test_marks_that_would_lie_on_each_other_stand_side_by_side() -> None:
+    trials = [record(number) for number in range(4)]
+    places = [(one, 100.0, 50.0) for one in trials] + [(record(9), 100.0, 90.0)]
+    apart = set_apart(places, key=lambda one: one.number == 2)
+    assert [one.number for one, *_ in apart] == [0, 1, 2, 3, 9]
+    assert sorted(x for _, x, y in apart if y == 50.0) == [82.0, 91.0, 100.0, 109.0]
+    assert apart[2][1] == 100.0  # what matters most stays where it is
+    assert apart[4][1:] == (100.0, 90.0)
+
+
+def test_trials_of_one_micro_batch_and_speed_are_all_seen(tmp_path: Path) -> None:
+    figure = speed_by_micro_batch(scored_study(tmp_path, *(record(n, train_examples_per_s=2.0) for n in range(3))))
+    assert figure is not None
+    assert len(set(re.findall(r'class="mark [^"]*" d="M([\d.]+) ', "".join(figure.parts)))) == 3
+
+
+def test_a_trial_that_was_stopped_at_its_first_evaluation_is_seen_among_the_curves(tmp_path: Path) -> None:
+    rows = [{"step": at, "examples_seen": 100 * at, "eval_wer": 0.5 - 0.01 * at} for at in range(10)]
+    stopped = record(1, eval_wer=0.45, outcome=Outcome.PRUNED, history=rows[4:5])
+    figure = learning_curves(scored_study(tmp_path, record(0, eval_wer=0.3, history=rows), stopped))
+    assert figure is not None
+    assert 'class="mark pruned"' in figure.svg
+    assert "pruned" in [words for _, words in figure.key]
+
+
+def test_wer_by_age_has_an_interval_for_each_of_the_two(tmp_path: Path) -> None:
+    study = scored_study(tmp_path, record(0, eval_wer=0.3), record(1, eval_wer=0.2), children=40)
+    figure = wer_by_age(study)
+    assert figure is not None
+    assert figure.svg.count('class="line joint"') == 2 * 4
+    low, high = re.findall(r"best, age 3-4\nWER [\d.]+, 95 % ([\d.]+) to ([\d.]+) on", figure.svg)[0]
+    rows = [row for row in study.utterances(study.best) if row["age_bucket"] == "3-4"]
+    ends = interval(contender("", [UtteranceCounts.of(rows)]))
+    assert ends is not None
+    assert (low, high) == (f"{ends[0]:.3f}", f"{ends[1]:.3f}")
+
+
+def test_children_are_shown_by_their_place_and_never_by_name(tmp_path: Path) -> None:
+    study = scored_study(tmp_path, record(0, eval_wer=0.3), record(1, eval_wer=0.2), children=12)
+    figure = wer_by_child(study)
+    assert figure is not None
+    assert not re.search(r"\bc\d\d\b", figure.svg + figure.caption)
+    told = re.findall(r"child (\d+), best\nWER ([\d.]+)", figure.svg)
+    assert [int(place) for place, _ in told] == list(range(1, 13))
+    rates = [float(wer) for _, wer in told]
+    assert rates == sorted(rates)
+    assert len(re.findall(r"child \d+, baseline\n", figure.svg)) == 12
+
+
+def test_of_very_many_children_an_even_choice_is_drawn(tmp_path: Path) -> None:
+    study = scored_study(tmp_path, record(0, eval_wer=0.3), record(1, eval_wer=0.2), children=300)
+    figure = wer_by_child(study)
+    assert figure is not None
+    assert figure.caption.endswith("Drawn are 100 of them.")
+    assert len(re.findall(r"child \d+, best\n", figure.svg)) == 100
+
+
+@pytest.mark.parametrize(("trials", "is_drawn"), [(7, False), (8, True)])
+def test_values_side_by_side_are_drawn_from_eight_trials_on(tmp_path: Path, trials: int, is_drawn: bool) -> None:
+    made = [
+        record(number, eval_wer=0.2, config=config(1 + number), sample={"training.batch_size": 1 + number})
+        for number in range(trials)
+    ]
+    repeat = record(99, eval_wer=0.2, config=config(3), finalist_of="t002")
+    assert (parallel_values(scored_study(tmp_path, *made, repeat)) is not None) == is_drawn

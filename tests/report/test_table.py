@@ -25,13 +25,13 @@ def study(*records: TrialRecord) -> StudyResults:
 def test_the_table_has_a_row_a_trial_and_marks_baseline_and_best() -> None:
     table = trial_table(study(BASELINE, LOST, BEST))
     assert table.headings == [
-        "trial", "batch × accumulation = effective", "learning rate", "WER", "WER 3-4", "WER 5-7", "peak memory GiB",
+        "trial", "WER", "batch × accumulation = effective", "learning rate", "WER 3-4", "WER 5-7", "peak memory GiB",
         "clips/s", "outcome",
     ]  # fmt: skip
     assert [[cell.text for cell in row] for row in table.rows] == [
-        ["0 (baseline)", "12 × 3 = 36", "1e-5", "0.200", "0.400", "0.250", "3.00", "2.5", "completed"],
-        ["1", "48 × 2 = 96", "1e-5", "–", "–", "–", "–", "–", "out_of_memory"],
-        ["2 (best)", "8 × 5 = 40", "1.6e-5", "0.150", "–", "–", "6.12", "–", "completed"],
+        ["0 (baseline)", "0.200", "12 × 3 = 36", "1e-5", "0.400", "0.250", "3.00", "2.5", "completed"],
+        ["1", "–", "48 × 2 = 96", "1e-5", "–", "–", "–", "–", "out_of_memory"],
+        ["2 (best)", "0.150", "8 × 5 = 40", "1.6e-5", "–", "–", "6.12", "–", "completed"],
     ]
     assert table.marks == ["baseline", "", "best"]
 

@@ -2,6 +2,7 @@
 
 from raytrain.report.figures.best_and_baseline import wer_by_age, wer_by_length, wer_by_source
 from raytrain.report.figures.bought import best_against_hours
+from raytrain.report.figures.by_child import wer_by_child
 from raytrain.report.figures.hours import gpu_occupancy, hours
 from raytrain.report.figures.learning_curves import learning_curves
 from raytrain.report.figures.marks import Figure
@@ -25,9 +26,10 @@ FIGURES = (
     wer_by_age,
     wer_by_source,
     wer_by_length,
+    wer_by_child,
     importance,
-    parallel_values,
     best_against_hours,
+    parallel_values,
     hours,
     gpu_occupancy,
 )

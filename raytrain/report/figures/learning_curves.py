@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from raytrain.report.comparison import ComparedRun, shared_rate
 from raytrain.report.figures.marks import Figure, axes, key_line, key_mark, line, mark
 from raytrain.report.figures.scales import PLOT_X, PLOT_Y, spanning
-from raytrain.report.figures.trial_marks import rank, role, tip, trial_mark, wer_scale
+from raytrain.report.figures.trial_marks import outcome_key, rank, role, tip, trial_mark, wer_scale
+from raytrain.results.records import Outcome, TrialRecord
 from raytrain.results.study_results import StudyResults
 
 _SHAPES = ("circle", "diamond", "square", "triangle", "star", "cross")
@@ -29,10 +30,19 @@ def learning_curves(study: StudyResults) -> Figure | None:
     for one, points in sorted(curves, key=lambda curve: rank(study, curve[0])):
         places, marked = [(x.at(seen), y.at(wer)) for seen, wer in points], role(study, one)
         parts.append(line(places, kind=marked or "other", tip=tip(one)))
-        parts += [trial_mark(study, one, *places[-1])] * bool(marked)
+        # One that was stopped at its first evaluation is a point, and no line would show it.
+        parts += [trial_mark(study, one, *places[-1])] * bool(marked or _stopped(one) or len(places) == 1)
     key = [(key_line("best"), "best"), (key_line("baseline"), "baseline"), (key_line("other"), "other trials")]
+    stopped = [one for one, _ in curves if _stopped(one) and not role(study, one)]
+    key += outcome_key(study, stopped)
     caption = "By clips trained on, the clock that is fair across batch sizes."
+    if stopped:
+        caption += " A mark is where a trial was stopped."
     return Figure(title="Learning curves", caption=caption, parts=parts, key=key)
+
+
+def _stopped(one: TrialRecord) -> bool:
+    return one.outcome is not Outcome.COMPLETED
 
 
 def curves_of_runs(runs: Sequence[ComparedRun]) -> Figure | None:

@@ -1,6 +1,8 @@
 """A trial in a chart: its record in; its mark, its place in the legend and what it says when pointed at out."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from raytrain.report.figures.marks import key_mark, mark
 from raytrain.report.figures.scales import PLOT_Y, Scale, spanning
@@ -9,6 +11,11 @@ from raytrain.results.records import Outcome, TrialRecord
 from raytrain.results.study_results import StudyResults
 from raytrain.results.wording import number_text, trial_title
 
+Place = tuple[TrialRecord, float, float]
+"""A trial and the pixel that its mark is drawn around."""
+_APART = 9.0
+"""Pixels between two marks, so that each is seen."""
+_MOVES = (0.0, -9.0, 9.0, -18.0, 18.0)
 _ROLES = {"best": "star", "baseline": "diamond"}
 _SHAPES = {
     Outcome.COMPLETED: "circle",
@@ -20,7 +27,7 @@ _SHAPES = {
 }
 
 
-def trial_marks(study: StudyResults, places: Sequence[tuple[TrialRecord, float, float]]) -> list[str]:
+def trial_marks(study: StudyResults, places: Sequence[Place]) -> list[str]:
     """The marks of trials, those that matter most on top."""
     return [trial_mark(study, *place) for place in sorted(places, key=lambda place: rank(study, place[0]))]
 
@@ -55,8 +62,11 @@ def tip(one: TrialRecord) -> str:
     """What a trial's mark says when pointed at, a line each."""
     lines = [trial_title(one), f"{one.config.model.rate()} {number_text(one.eval_wer, 3)}, {one.outcome}"]
     peak, predicted = peak_memory_gib(one), one.predicted_memory_gib
-    if peak is not None or predicted is not None:
-        lines.append(f"memory {number_text(peak, 2)} GiB, predicted on a GPU {number_text(predicted, 2)}")
+    on_gpu = one.gpu_fraction is not None or one.peak_memory_reserved_gib is not None
+    if predicted is not None and (on_gpu or one.outcome is Outcome.NOT_STARTED):
+        lines.append(f"memory {number_text(peak, 2)} GiB, predicted {number_text(predicted, 2)}")
+    elif peak is not None:
+        lines.append(f"memory {number_text(peak, 2)} GiB")
     if one.train_examples_per_s is not None:
         lines.append(f"{one.train_examples_per_s:.1f} clips/s, {one.examples_seen} clips")
     return "\n".join(lines)
@@ -68,3 +78,20 @@ def wer_scale(wers: Sequence[float], *, also: Sequence[float] = ()) -> Scale:
     middle = ordered[len(ordered) // 2]
     kept = [wer for wer in ordered if wer <= 2.5 * middle] or ordered
     return spanning([*kept, *(end for end in also if 0 <= end <= 3 * middle)], PLOT_Y)
+
+
+def set_apart(places: Sequence[Place], *, key: Callable[[TrialRecord], Any]) -> list[Place]:
+    """Marks that would lie on each other moved sideways, by a few pixels to the left and to the right in turn; those
+    of trials with the highest key stay where they are. In the order given."""
+    taken: list[tuple[float, float]] = []
+    moved: dict[int, Place] = {}
+    for number in sorted(range(len(places)), key=lambda number: key(places[number][0]), reverse=True):
+        one, x, y = places[number]
+        free = next((x + by for by in _MOVES if _is_free(x + by, y, taken)), x)
+        taken.append((free, y))
+        moved[number] = (one, free, y)
+    return [moved[number] for number in range(len(places))]
+
+
+def _is_free(x: float, y: float, taken: Sequence[tuple[float, float]]) -> bool:
+    return all(math.hypot(x - other_x, y - other_y) >= _APART for other_x, other_y in taken)

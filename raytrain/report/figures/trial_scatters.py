@@ -6,13 +6,14 @@ from itertools import pairwise
 
 from raytrain.report.figures.marks import Figure, axes, key_line, line, text
 from raytrain.report.figures.scales import PLOT_X, PLOT_Y, Scale, spanning
-from raytrain.report.figures.trial_marks import outcome_key, trial_marks, wer_scale
-from raytrain.report.statements import memory_name
-from raytrain.results.choose import peak_memory_gib, undominated
+from raytrain.report.figures.trial_marks import Place, outcome_key, rank, set_apart, trial_marks, wer_scale
+from raytrain.report.statements import memory_name, on_gpu
+from raytrain.results.choose import is_own_training, peak_memory_gib, undominated
 from raytrain.results.records import Outcome, TrialRecord
+from raytrain.results.significance import contender, intervals
 from raytrain.results.study_results import StudyResults
-
-_Point = tuple[TrialRecord, float, float]
+from raytrain.results.transcripts import read_counts, transcripts_path
+from raytrain.results.verdict import MIN_CHILDREN
 
 
 def wer_against_memory(study: StudyResults) -> Figure | None:
@@ -36,7 +37,7 @@ def wer_against_memory(study: StudyResults) -> Figure | None:
     return _scatter(
         study, points, x=x, y=y, labels=labels, title=title,
         caption="Lower and further left is better. The stairs join the completed trials that no other beats in both.",
-        behind=behind, behind_key=[(key_line("front"), "Pareto front")],
+        behind=lambda _: behind, behind_key=[(key_line("front"), "Pareto front")],
     )  # fmt: skip
 
 
@@ -45,32 +46,39 @@ def wer_against_effective_batch(study: StudyResults) -> Figure | None:
     points = [(one, float(one.effective_batch_size), one.eval_wer or 0.0) for one in study.scored()]
     if not points:
         return None
-    whiskers = _whiskers(study, points)
+    known = _intervals(study, points)
     x = spanning([size for _, size, _ in points], PLOT_X, doublings=True)
-    y = wer_scale([wer for *_, wer in points], also=[end for _, *ends in whiskers for end in ends])
+    y = wer_scale([wer for *_, wer in points], also=[end for ends in known.values() for end in ends])
     caption = "What the quality of a model depends on is the effective batch, not how it is split."
-    if whiskers:
+    if known:
         caption += (
-            " Lines: the 95 % interval of the difference to the baseline, for the best trial of each size; children "
-            "resampled, and wide enough for all trials at once."
+            f" Lines: the 95 % interval of the {study.rate} itself over children, for the best trial of each size, for "
+            "all sizes at once. Where two overlap something may differ all the same: the verdict pairs the children."
         )
-    behind = [
-        f'<path class="whisker" d="M{x.at(size):.1f} {y.at(low):.1f}V{y.at(high):.1f}"/>'
-        for size, low, high in whiskers
-    ]
+
+    def behind(places: Sequence[Place]) -> list[str]:
+        return [
+            f'<path class="whisker" d="M{across:.1f} {y.at(ends[0]):.1f}V{y.at(ends[1]):.1f}"/>'
+            for one, across, _ in places
+            if (ends := known.get(one.trial_id)) is not None
+        ]
+
     return _scatter(
         study, points, x=x, y=y, labels=("effective batch size, utterances a step", study.rate),
-        title=f"Effective batch size against {study.rate}", caption=caption, behind=behind,
+        title=f"Effective batch size against {study.rate}", caption=caption, behind=behind, is_apart=True,
     )  # fmt: skip
 
 
 def memory_by_micro_batch(study: StudyResults) -> Figure | None:
-    """What a split of the batch costs in memory; of a trial that was never measured, what it was predicted to cost."""
+    """What a split of the batch costs in memory; of a trial that no GPU measured, what it was predicted to cost."""
+    caption = "The micro-batch decides what must fit in memory; accumulation makes up the effective batch."
+    predicted = on_gpu(study.records)
+    if predicted:
+        caption += " Squares did not fit, or were predicted not to: they stand at their prediction."
     return _by_micro_batch(
-        study, lambda one: peak_memory_gib(one) or one.predicted_memory_gib, title="Memory by micro-batch",
-        label=f"{memory_name(study.records)}, GiB", limit=study.description.memory_limit_gib,
-        caption="The micro-batch decides what must fit on the card; accumulation makes up the effective batch. "
-        "Squares did not fit, or were predicted not to: they stand at their prediction.",
+        study, lambda one: peak_memory_gib(one) or (one.predicted_memory_gib if predicted else None),
+        title="Memory by micro-batch", label=f"{memory_name(study.records)}, GiB",
+        limit=study.description.memory_limit_gib, caption=caption,
     )  # fmt: skip
 
 
@@ -97,7 +105,7 @@ def predicted_against_measured(study: StudyResults) -> Figure | None:
     diagonal = line([(x.at(x.low), y.at(x.low)), (x.at(x.high), y.at(x.high))], kind="front")
     return _scatter(
         study, points, x=x, y=y, labels=("predicted, GiB", f"{memory_name(study.records)}, GiB"),
-        title="Predicted against measured memory", behind=[diagonal], caption_in_markdown=True,
+        title="Predicted against measured memory", behind=lambda _: [diagonal], caption_in_markdown=True,
         caption=f"Memory predicted over measured: {ratios[0]:.2f} to {ratios[-1]:.2f}, median "
         f"{ratios[len(ratios) // 2]:.2f}. Above the dashed line a trial needed more than predicted.",
     )  # fmt: skip
@@ -129,35 +137,40 @@ def _by_micro_batch(
     behind += [line([(x.at(size), y.at(value)) for size, value in split], kind="split") for split in splits]
     return _scatter(
         study, points, x=x, y=y, labels=("micro-batch, utterances at a time", label), title=title, caption=caption,
-        behind=behind, behind_key=[(key_line("split"), "splits of one effective batch")] if splits else [],
+        behind=lambda _: behind, behind_key=[(key_line("split"), "splits of one effective batch")] if splits else [],
+        is_apart=True,
     )  # fmt: skip
 
 
 def _scatter(
     study: StudyResults,
-    points: Sequence[_Point],
+    points: Sequence[Place],
     *,
     x: Scale,
     y: Scale,
     labels: tuple[str, str],
     title: str,
     caption: str,
-    behind: Sequence[str] = (),
+    behind: Callable[[Sequence[Place]], Sequence[str]] = lambda _: (),
     behind_key: Sequence[tuple[str, str]] = (),
     caption_in_markdown: bool = False,
+    is_apart: bool = False,
 ) -> Figure:
-    """A chart of its axes, what lies behind the trials, and a mark for each trial."""
+    """A chart of its axes, what lies behind the trials, by their pixels, and a mark for each trial; where many share an
+    x, those that would hide each other `is_apart` sets side by side."""
     places = [(one, x.at(across), y.at(up)) for one, across, up in points]
+    if is_apart:
+        places = set_apart(places, key=lambda one: rank(study, one))
     return Figure(
         title=title,
         caption=caption,
-        parts=[axes(x, y, x_label=labels[0], y_label=labels[1]), *behind, *trial_marks(study, places)],
+        parts=[axes(x, y, x_label=labels[0], y_label=labels[1]), *behind(places), *trial_marks(study, places)],
         key=[*outcome_key(study, [one for one, *_ in points]), *behind_key],
         caption_in_markdown=caption_in_markdown,
     )
 
 
-def _splits(points: Sequence[_Point]) -> list[list[tuple[float, float]]]:
+def _splits(points: Sequence[Place]) -> list[list[tuple[float, float]]]:
     """Of each effective batch that was split in several ways, the mean value by micro-batch."""
     values: dict[int, dict[float, list[float]]] = defaultdict(lambda: defaultdict(list))
     for one, size, value in points:
@@ -168,14 +181,21 @@ def _splits(points: Sequence[_Point]) -> list[list[tuple[float, float]]]:
     return [split for split in means if len(split) > 1]
 
 
-def _whiskers(study: StudyResults, points: Sequence[_Point]) -> list[tuple[float, float, float]]:
-    """For the lowest WER of each effective size: the interval of its difference, laid around its WER."""
+def _intervals(study: StudyResults, points: Sequence[Place]) -> dict[str, tuple[float, float]]:
+    """By trial_id, for the lowest WER of each effective size among the search's own trainings: its own interval."""
+    trained = [place for place in points if is_own_training(place[0])]
     lowest: dict[float, tuple[TrialRecord, float]] = {}
-    for one, size, wer in points:
-        if one.trial_id in study.verdict.comparisons and (size not in lowest or wer < lowest[size][1]):
+    for one, size, wer in trained:
+        if size not in lowest or wer < lowest[size][1]:
             lowest[size] = (one, wer)
-    found = [(size, wer, study.verdict.comparisons[one.trial_id]) for size, (one, wer) in lowest.items()]
-    return [(size, wer + one.low - one.difference, wer + one.high - one.difference) for size, wer, one in found]
+    scored = {one.trial_id: read_counts(transcripts_path(study.folder, one.number)) for one, _ in lowest.values()}
+    first = next((rows for rows in scored.values() if rows is not None), None)
+    paired = {
+        of: rows for of, rows in scored.items() if rows is not None and first is not None and rows.pairs_with(first)
+    }
+    several = [contender(trial_id, [rows]) for trial_id, rows in paired.items()]
+    found = intervals([one for one in several if one.num_children >= MIN_CHILDREN])
+    return {of: ends for of, ends in zip(paired, found, strict=False) if ends is not None}
 
 
 def _stairs(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

@@ -25,13 +25,15 @@ from raytrain.results.study_results import StudyResults, varied_keys
 from raytrain.results.wording import key_name
 
 _ROW = 52
+_ENOUGH = 8
+"""Trials from which on lines show more than the table does."""
 
 
 def parallel_values(study: StudyResults) -> Figure | None:
     """Every completed trial's values, on an axis for each varied key, coloured by WER."""
-    shown = [one for one in study.scored() if one.outcome is Outcome.COMPLETED]
+    shown = [one for one in study.scored() if one.outcome is Outcome.COMPLETED and one.finalist_of is None]
     keys = [key for key in varied_keys(study) if len({str(one.config.value_at(key)) for one in shown}) > 1]
-    if len(shown) < 2 or not keys:
+    if len(shown) < _ENOUGH or not keys:
         return None
     measures: list[tuple[str, Callable[[TrialRecord], Any], bool]] = []
     for varied in keys:

@@ -131,12 +131,10 @@ def _memory(baseline: Baseline, space: SearchSpace | None) -> str:
 
 
 def _most_gib(baseline: Baseline, space: SearchSpace) -> float:
-    splits = list(Axes(space, baseline).splits())
-    largest = max((sample.get("training.batch_size", 0) for sample in splits), default=0)
-    of_it = [sample for sample in splits if sample.get("training.batch_size", 0) == largest]
-    return max(
-        predict(apply_sample(baseline, sample), UNKNOWN).predicted_memory_gib for sample in (of_it[0], of_it[-1])
-    )
+    drawn = [apply_sample(baseline, sample) for sample in Axes(space, baseline).splits()]
+    largest = max(one.training.batch_size for one in drawn)
+    of_it = [one for one in drawn if one.training.batch_size == largest]  # alone, and where gradients are added up
+    return max(predict(one, UNKNOWN).predicted_memory_gib for one in (of_it[0], of_it[-1]))
 
 
 def _disk(baseline: Baseline, space: SearchSpace | None) -> str:

@@ -51,7 +51,7 @@ class Parser(argparse.ArgumentParser):
             formatter_class=argparse.RawDescriptionHelpFormatter,
             **arguments,
         )
-        self._keys, self._slips = keys, slips or {}
+        self._example, self._keys, self._slips = example, keys, slips or {}
         if self.description:
             self.description = textwrap.fill(self.description, 78)
         self.add_argument("--version", action=_Versions, nargs=0, help="what a report of a fault should name")
@@ -71,7 +71,10 @@ class Parser(argparse.ArgumentParser):
         if number is not None:
             typed = message.rpartition(": '")[2].removesuffix("'")
             meant = (typed,), (number[1].replace(",", ".") if "float" in message else number[1].partition(".")[0],)
-        raise InputError(f"{self.prog}: {message}; {self.prog} --help lists what there is", meant=meant)
+        way_out = f"{self.prog} --help lists what there is"
+        if "are required" in message and self._example:
+            way_out = f"as in {self._example}"
+        raise InputError(f"{self.prog}: {message}; {way_out}", meant=meant)
 
     def _meant(self, option: str) -> Meant | None:
         """What an option that is not there was meant to be."""

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from safetensors.torch import load_file
 from studies import made_study
 
 import raytrain
+from raytrain.__main__ import DOORS
 from raytrain.config.reader import load_baseline
 from raytrain.results.description import Description
 
@@ -164,6 +166,16 @@ def test_the_door_of_doors_lists_those_that_open_and_no_other() -> None:
     package = Path(raytrain.__file__).parent
     opens = {path.stem for path in package.glob("*.py") if "run_door(" in path.read_text() and path.stem != "cli"}
     assert set(listed) == (opens - {"__main__"}) | {path.parent.name for path in package.glob("*/__main__.py")}
+
+
+@pytest.mark.parametrize("name", DOORS)
+def test_every_door_s_help_ends_with_an_example_that_it_takes(name: str) -> None:
+    helped = ended_here(f"raytrain.{name}", "--help")
+    assert helped.returncode == 0
+    example = helped.stdout.partition("example:\n")[2].splitlines()[0].strip()
+    assert example.startswith(f"python -m raytrain.{name} ")
+    taken = ended_here(f"raytrain.{name}", *shlex.split(example)[3:], "--no-such-option")
+    assert f"unrecognized arguments: --no-such-option; python -m raytrain.{name}" in taken.stderr
 
 
 @pytest.mark.parametrize("door_name", ["raytrain.__main__", "raytrain.tune", "raytrain.archive"])

@@ -80,6 +80,11 @@ def test_a_folder_of_sounds_is_sent_to_what_makes_a_manifest(tmp_path: Path) -> 
     assert f"python -m raytrain.data import {tmp_path} --to FOLDER" in refused.stderr
 
 
+def test_what_is_missing_from_the_line_is_shown_in_a_whole_one() -> None:
+    refused = ended_here("raytrain.export", "results/mine")
+    assert "required: --to; as in python -m raytrain.export results/RUN --to my-whisper" in refused.stderr
+
+
 def test_two_faults_at_once_name_no_command_that_mends_one() -> None:
     refused = ended_here("raytrain.fit", "lr=1e-5", "batch_size=4", "--dry-run")
     assert len(refused.stderr.splitlines()) == 2

@@ -9,7 +9,11 @@ SEARCH_PARTS = ("surfaces", "stopping", "learned", "equivalents", "budget", "bra
 
 def bench_parser() -> argparse.ArgumentParser:
     """The parser of the door: the kind of measurement is `kind`."""
-    parser = Parser(prog="python -m raytrain.bench", description="Measure, and write what was found to results/bench/.")
+    parser = Parser(
+        example="python -m raytrain.bench step --json",
+        prog="python -m raytrain.bench",
+        description="Measure, and write what was found to results/bench/.",
+    )
     kinds = parser.add_subparsers(dest="kind", required=True, metavar="KIND", parser_class=Parser)
     kinds.add_parser("memory", help="predicted against measured GPU memory, over a grid of steps")
     search = kinds.add_parser("search", help="our sampler against stock Optuna, random and grid, on rehearsed surfaces")

@@ -6,6 +6,7 @@ every evaluation.batch_size.
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
@@ -20,8 +21,9 @@ from raytrain.results.transcripts import Scored
 from raytrain.results.word_errors import WordErrors
 from raytrain.speech.audio import SAMPLE_RATE
 from raytrain.speech.corpus import Corpus
-from raytrain.speech.log_mel import log_mel_of, side_by_side
+from raytrain.speech.log_mel import Sounds, log_mel_of, side_by_side
 from raytrain.speech.scoring import scored_row
+from raytrain.training.advance import in_advance
 from raytrain.training.distributed import gather, rank, run_on_all_or_none, world_size
 from raytrain.training.precision import Precision
 from raytrain.whisper.decoding import Emitted, transcribe, transcribe_together
@@ -142,11 +144,14 @@ def decode(
     def mine() -> list[tuple[int, Heard]]:
         rows: list[tuple[int, Heard]] = []
         samples = 0
-        for batch in batches:
-            before_batch()
-            rows += decoder.decode(batch)
-            samples += sum(piece.end - piece.start for piece in batch)
-            progress(samples / SAMPLE_RATE)
+        # What a GPU hears next is put side by side while it decodes.
+        depth = 1 if precision.device.type == "cuda" else 0
+        with closing(in_advance(decoder.sounds, batches, depth=depth)) as prepared:
+            for batch, sounds in prepared:
+                before_batch()
+                rows += decoder.decode(batch, sounds())
+                samples += sum(piece.end - piece.start for piece in batch)
+                progress(samples / SAMPLE_RATE)
         return rows
 
     try:
@@ -192,11 +197,18 @@ class _Decoder:
         window_s = fitted_s if self.window == "fitted" else FULL_WINDOW_S
         return _Piece(index, start, end, window_s, min(most, self.max_new_tokens))
 
-    def decode(self, batch: list[_Piece]) -> list[tuple[int, Heard]]:
+    def sounds(self, batch: list[_Piece]) -> list[Sounds]:
+        """The pieces of each window, in the order of the batch."""
+        return [self._side_by_side(list(pieces)) for _, pieces in groupby(batch, key=attrgetter("window_s"))]
+
+    def decode(self, batch: list[_Piece], sounds: list[Sounds]) -> list[tuple[int, Heard]]:
         """Of each piece its clip, and what was heard in it."""
-        windows = [list(pieces) for _, pieces in groupby(batch, key=attrgetter("window_s"))]
+        model, device = self.whisper.model, self.precision.device
         with torch.no_grad():
-            mels = [self._mel(pieces) for pieces in windows]
+            mels = [
+                log_mel_of(window.on(device), num_mel_bins=model.config.num_mel_bins).to(model.dtype)
+                for window in sounds
+            ]
         with torch.no_grad(), self.precision.autocast():
             if self.num_beams == 1:
                 rows = transcribe_together(self.whisper, mels, [piece.max_new_tokens for piece in batch])
@@ -205,12 +217,9 @@ class _Decoder:
                 rows = transcribe(self.whisper, mel, num_beams=self.num_beams, max_new_tokens=most)
         return [(piece.index, self._heard(piece, row)) for piece, row in zip(batch, rows, strict=True)]
 
-    def _mel(self, pieces: list[_Piece]) -> torch.Tensor:
-        """Log-mels [clips, bins, frames] of pieces of one window, made on the device."""
-        model, device = self.whisper.model, self.precision.device
+    def _side_by_side(self, pieces: list[_Piece]) -> Sounds:
         sounds = [self.clips.audio(piece.index)[piece.start : piece.end] for piece in pieces]
-        window = side_by_side(sounds, frames=frames(pieces[0].window_s), pinned=device.type == "cuda")
-        return log_mel_of(window.on(device), num_mel_bins=model.config.num_mel_bins).to(model.dtype)
+        return side_by_side(sounds, frames=frames(pieces[0].window_s), pinned=self.precision.device.type == "cuda")
 
     def _heard(self, piece: _Piece, row: Emitted) -> Heard:
         text = self.whisper.tokenizer.decode(row.tokens, skip_special_tokens=True).strip()

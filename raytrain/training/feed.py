@@ -7,9 +7,7 @@ The effective batch is split here, after it was drawn. What the whole of it deci
 label tokens) is taken from all of it, on every rank, so that the split changes nothing but rounding.
 """
 
-from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Self
@@ -21,6 +19,7 @@ from raytrain.config.baseline import Baseline, Model
 from raytrain.speech.batches import BatchPlan, EffectiveBatch
 from raytrain.speech.corpus import Corpus
 from raytrain.speech.log_mel import Sounds, side_by_side
+from raytrain.training.advance import in_advance
 from raytrain.training.augment import augmented_log_mel
 from raytrain.training.distributed import rank, run_on_all_or_none
 from raytrain.training.perturb import Perturbed
@@ -212,15 +211,5 @@ def ahead(
 
     At depth 0 each is made when it is asked for, as suits a CPU that has no core to spare. The values are the same.
     """
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="feed") as thread:
-        waiting: deque[Future[StepData]] = deque()
-        for step in steps:
-            waiting.append(thread.submit(feed, step))
-            if len(waiting) > depth:
-                yield _first(waiting, device)
-        while waiting:
-            yield _first(waiting, device)
-
-
-def _first(waiting: deque[Future[StepData]], device: torch.device) -> StepData:
-    return run_on_all_or_none(waiting.popleft().result, doing="preparing a batch", device=device)
+    for _, made in in_advance(feed, steps, depth=depth):
+        yield run_on_all_or_none(made, doing="preparing a batch", device=device)

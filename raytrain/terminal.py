@@ -6,11 +6,16 @@ import json
 import logging
 import os
 import sys
+import textwrap
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-_PLAIN = str.maketrans({"×": "x", "−": "-", "…": "...", "·": "|", "–": "-", "█": "#", "░": "."})
+_PLAIN = str.maketrans({"×": "x", "−": "-", "…": "...", "·": "|", "–": "-", "█": "#", "▒": "=", "░": ".", "→": "->"})
 """Our own signs, for a terminal that is ASCII."""
+_LABEL = 11
+"""Columns before the text of a line that begins with what it is about."""
+_NARROWEST = 40
 
 
 def make_streams_bear_every_letter() -> None:
@@ -36,6 +41,42 @@ def say(text: str) -> None:
         print(printable(text), file=sys.stderr, flush=True)
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+
+
+def tell(label: str, text: str) -> None:
+    """A sentence, with what it is about in front of it."""
+    tell_line(f"{label:<{_LABEL - 1}} {text}")
+
+
+def tell_line(line: str) -> None:
+    """A line of words: a terminal has it broken between words alone, and the rest set in."""
+    columns = _columns()
+    if columns is not None:
+        line = textwrap.fill(
+            line, columns, subsequent_indent=" " * _LABEL, break_long_words=False, break_on_hyphens=False
+        )
+    say(line)
+
+
+def tell_command(command: str, *, label: str = "") -> None:
+    """A line to be copied: it is never broken by us, and what a terminal breaks it copies whole."""
+    say(f"{label:<{_LABEL - 1}} {command}")
+
+
+def here(path: Path) -> str:
+    """A path as it is typed in the folder that one works in: from there, where it lies below it, else whole."""
+    with suppress(OSError, ValueError):
+        below = str(path.relative_to(Path.cwd()))
+        return str(path) if below.startswith("-") else below
+    return str(path)
+
+
+def _columns() -> int | None:
+    """Of the terminal on stderr; None where there is none."""
+    with suppress(OSError, ValueError, AttributeError):
+        if sys.stderr.isatty():
+            return max(os.get_terminal_size(sys.stderr.fileno()).columns, _NARROWEST)
+    return None
 
 
 def show(text: str) -> None:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from raytrain.cli import Parser, cluster_faults_reported, disk_faults_reported, run_door
 from raytrain.config.absolute import absolute
-from raytrain.config.baseline import Baseline
 from raytrain.config.reader import load_baseline
 from raytrain.errors import InputError
 from raytrain.files.s3 import is_taken, require_writable
@@ -80,7 +79,7 @@ def _resume(folder: Path, arguments: argparse.Namespace) -> int:
         return 0
     if description.result is not None and description.result["outcome"] != "failed":
         say(f"{here(folder)} has ended, and nothing is left to do")
-        return _tell(description.result, folder, config=description.baseline, as_json=as_json)
+        return _tell(description.result, folder, description=description, as_json=as_json)
     from raytrain.tracking.wandb_environment import require_sound
     from raytrain.trial.cluster import joined
     from raytrain.trial.inputs_again import inputs_again
@@ -101,23 +100,22 @@ def _train(description: Description, inputs: "Inputs", *, folder: Path, as_json:
     with going_on_by(resume):
         with disk_faults_reported(folder, resume=resume), cluster_faults_reported(folder, resume=resume):
             result = fit(description, folder=folder, inputs=inputs)
-        return _tell(result, folder, config=description.baseline, as_json=as_json)
+        return _tell(result, folder, description=description, as_json=as_json)
 
 
 def _resume_command(folder: Path) -> str:
     return f"python -m raytrain.fit --resume {shlex.quote(here(folder))}"
 
 
-def _tell(result: Result, folder: Path, *, config: Baseline, as_json: bool) -> int:
-    rate = config.model.rate()
+def _tell(result: Result, folder: Path, *, description: Description, as_json: bool) -> int:
     if as_json:
-        print_json({"folder": str(folder), "result": as_written(result, rate)})
+        print_json({"folder": str(folder), "result": as_written(result, description.baseline.model.rate())})
     if result["outcome"] != "completed":
         say(f"{result['outcome']}: {result.get('reason')}")
         if result["outcome"] == "failed":
             say(f"to go on, once that is mended:\n{_resume_command(folder)}")
         return 1
-    fit_words(result, folder, config=config)
+    fit_words(result, folder, description=description)
     return 0
 
 

@@ -5,6 +5,7 @@ import io
 import json
 import logging
 import os
+import re
 import sys
 import textwrap
 from contextlib import suppress
@@ -16,6 +17,8 @@ _PLAIN = str.maketrans({"×": "x", "−": "-", "…": "...", "·": "|", "–": "
 _LABEL = 11
 """Columns before the text of a line that begins with what it is about."""
 _NARROWEST = 40
+_TOGETHER = re.compile(r" (?=[×=→] )|(?<= [×=→]) |(?<=\d) (?=(?:GiB|MiB|min|s|h)\b|%)")
+"""Spaces that no line ends at: in 8 × 1 = 8, before a unit."""
 
 
 def make_streams_bear_every_letter() -> None:
@@ -52,9 +55,10 @@ def tell_line(line: str) -> None:
     """A line of words: a terminal has it broken between words alone, and the rest set in."""
     columns = _columns()
     if columns is not None:
+        together = _TOGETHER.sub("\u00a0", line)
         line = textwrap.fill(
-            line, columns, subsequent_indent=" " * _LABEL, break_long_words=False, break_on_hyphens=False
-        )
+            together, columns, subsequent_indent=" " * _LABEL, break_long_words=False, break_on_hyphens=False
+        ).replace("\u00a0", " ")
     say(line)
 
 

@@ -16,7 +16,7 @@ from raytrain.config.space import ByBranch, Choice, Range
 from raytrain.memory.buying import buys
 from raytrain.memory.kept_weights import checkpoint_bytes, study_weights
 from raytrain.results.description import Description
-from raytrain.results.wording import hours_text, short, size_text, split_text, trained_text, value_text
+from raytrain.results.wording import duration_text, short, size_text, trained_text, value_text
 from raytrain.search.finalists import further_seeds, judged_seeds
 from raytrain.study.projection import FILE_NAME, database_url
 from raytrain.study.study import Study
@@ -32,7 +32,7 @@ def announce(study: Study, *, sweep: str | None) -> None:
     """Say what a study searches, on what data, where, and where to look at it."""
     baseline, space = study.baseline, study.space
     tell("study", here(study.folder))
-    split = f"{split_text(baseline)} = {baseline.effective_batch_size()} clips a step"
+    split = f"{_split(baseline)} a step"
     rate = f"learning rate {short(baseline.training.learning_rate)}{_trained(baseline)}"
     tell("baseline", f"{_described(study.description)}, {split}, {rate}")
     for key, drawn in space.vary.items():
@@ -61,7 +61,7 @@ def announce_fit(description: Description, inputs: Inputs, *, folder: Path) -> N
     config = description.baseline
     numbers, epochs = derived(config, inputs.examples_an_epoch), config.training.num_epochs
     tell("fit", here(folder))
-    length = f"{numbers['steps']} steps of {split_text(config)} = {numbers['effective_batch_size']} clips"
+    length = f"{numbers['steps']} steps of {_split(config)}"
     bounded = epochs is None or numbers["steps"] < epochs * numbers["steps_per_epoch"]
     whole = "" if bounded else f", {epochs} epoch{'s' if epochs != 1 else ''}"
     rate = f"learning rate {short(config.training.learning_rate)}{_trained(config)}"
@@ -82,6 +82,14 @@ def _described(description: Description) -> str:
     )
 
 
+def _split(config: Baseline) -> str:
+    """As in batch size 12 × accumulation 3 = 36 clips."""
+    training, workers = config.training, config.scaling.num_workers
+    of_workers = f" × {workers} workers" if workers > 1 else ""
+    split = f"batch size {training.batch_size} × accumulation {training.gradient_accumulation_steps}{of_workers}"
+    return f"{split} = {config.effective_batch_size()} clips"
+
+
 def _trained(config: Baseline) -> str:
     return "" if config.model.adapter is None else f", {trained_text(config)}"
 
@@ -97,10 +105,13 @@ def _data(description: Description, inputs: Inputs, *, seeds: int | None) -> Non
     data = description.baseline.data
     trains, scores = _names(data.train_sources()), _names(data.validation_sources())
     scored = inputs.corpus if inputs.validation_corpus is None else inputs.validation_corpus
-    train_h = float(inputs.corpus.durations_s[inputs.split.train].sum()) / 3600
-    score_h = float(scored.durations_s[inputs.split.validation].sum()) / 3600
+    train_s = float(inputs.corpus.durations_s[inputs.split.train].sum())
+    score_s = float(scored.durations_s[inputs.split.validation].sum())
     of_another = f" of {scores}" if scores else ""
-    tell("data", f"{trains}: {hours_text(train_h)} of sound to train on, {hours_text(score_h)}{of_another} to score")
+    tell(
+        "data",
+        f"{trains}: {duration_text(train_s)} of sound to train on, {duration_text(score_s)}{of_another} to score",
+    )
     for line in inputs.halves.lines(seeds=seeds):
         tell_line(line)
     for caveat in description.caveats():

@@ -10,7 +10,9 @@ from rich.table import Table
 from raytrain.archive.checksums import FILE_NAME as MANIFEST
 from raytrain.cli import Parser, run_door
 from raytrain.files import write_text
+from raytrain.report.answers import answers
 from raytrain.report.comparison import ComparedRun, caveats, comparisons, read_run, rows
+from raytrain.report.edges import edges
 from raytrain.report.pages import comparison_pages
 from raytrain.report.table import print_trials
 from raytrain.report.write import write_report
@@ -58,7 +60,22 @@ def _renewed(folder: Path) -> StudyResults:
 def _print_study(study: StudyResults) -> None:
     for caveat in study.description.caveats():
         say(caveat)
-    say(study.verdict.sentence)
+    told = answers(study)
+    lines = {
+        "result": f"{told.chain}. {told.helped}" if told.chain else told.helped,
+        "which": told.which,
+        "verdict": f"{told.how_sure} {told.would_take}".rstrip(),
+        "costs": told.costs,
+        "next": told.next.words,
+        "": told.next.command,
+    }
+    for name, line in lines.items():
+        if line:
+            say(f"{name:<10} {line}")
+    for sentence, command in edges(study):
+        say(f"{'note':<10} {sentence}")
+        if command is not None:
+            say(f"{'':<10} {command}")
     print_trials(study)
 
 

@@ -144,10 +144,11 @@ def _anew(study: StudyResults, overrides: Sequence[str], words: str, place: str)
 
 
 def _ratio(study: StudyResults, children: int) -> float | None:
-    """The share of children that makes so many of them validation's; None where more than half would be."""
+    """The share that makes so many children validation's, and one more, since it is of clips that a share is taken;
+    None where more than half would be."""
     data = study.description.data
     known = len(data.get("train_children") or []) + len(data.get("validation_children") or [])
-    ratio = math.ceil(100 * children / known) / 100 if known else 1.0
+    ratio = math.ceil(100 * (children + 1) / known) / 100 if known else 1.0
     return ratio if ratio <= _HIGHEST_RATIO else None
 
 

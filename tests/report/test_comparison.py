@@ -12,9 +12,11 @@ from making import config, utterances
 from studies import made_study
 
 from raytrain.errors import InputError
+from raytrain.report.answers import answers
 from raytrain.report.comparison import ComparedRun, caveats, comparisons, read_run, rows
 from raytrain.report.pages import comparison_pages
 from raytrain.results.description import Description
+from raytrain.results.study_results import load_study
 
 
 def made_fit(folder: Path, *, wer: float, children: int = 24) -> Path:
@@ -86,6 +88,9 @@ def test_the_door_makes_a_study_s_report_anew(tmp_path: Path) -> None:
     done = report("study", cwd=tmp_path)
     assert done.returncode == 0
     assert done.stderr.startswith("The data are synthetic")
+    told = answers(load_study(tmp_path / "study"))
+    for answer in (told.chain, told.which, told.how_sure, told.costs, told.next.command):
+        assert answer in done.stderr
     assert "0 (baseline" in done.stdout
     assert (tmp_path / "study" / "report.html").exists()
 

@@ -13,7 +13,11 @@ from raytrain.report.figures.by_child import wer_by_child
 from raytrain.report.figures.learning_curves import learning_curves
 from raytrain.report.figures.scales import Doublings, Scale, spanning, tick_text
 from raytrain.report.figures.trial_marks import set_apart
-from raytrain.report.figures.trial_scatters import wer_against_effective_batch, wer_against_memory
+from raytrain.report.figures.trial_scatters import (
+    speed_by_micro_batch,
+    wer_against_effective_batch,
+    wer_against_memory,
+)
 from raytrain.report.figures.varied_values import parallel_values
 from raytrain.results.description import Description
 from raytrain.results.ledger import Ledger
@@ -144,6 +148,12 @@ def test_marks_that_would_lie_on_each_other_stand_side_by_side() -> None:
     assert sorted(x for _, x, y in apart if y == 50.0) == [82.0, 91.0, 100.0, 109.0]
     assert apart[2][1] == 100.0  # what matters most stays where it is
     assert apart[4][1:] == (100.0, 90.0)
+
+
+def test_trials_of_one_micro_batch_and_speed_are_all_seen(tmp_path: Path) -> None:
+    figure = speed_by_micro_batch(scored_study(tmp_path, *(record(n, train_examples_per_s=2.0) for n in range(3))))
+    assert figure is not None
+    assert len(set(re.findall(r'class="mark [^"]*" d="M([\d.]+) ', "".join(figure.parts)))) == 3
 
 
 def test_a_trial_that_was_stopped_at_its_first_evaluation_is_seen_among_the_curves(tmp_path: Path) -> None:

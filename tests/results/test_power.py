@@ -76,11 +76,18 @@ def test_what_is_asked_for_tells_the_difference_about_four_times_in_five() -> No
 
 
 def test_a_study_that_could_not_tell_is_asked_for_more_than_it_had() -> None:
-    random = np.random.default_rng(3)
-    best, baseline = pair(12, 2, difference=0.01, random=random)
-    (weak,) = compare([best], baseline, resamples=2000)
+    """By the normal curve alone 14 children would do; few seeds make this interval 3.5 standard errors wide."""
+    weak = Comparison(
+        difference=-0.03, low=-0.065, high=0.005, num_seeds=3, num_children=16, child_variance=16 * 0.01**2
+    )  # fmt: skip
     enough = needed(weak)
-    assert weak.low < 0 < weak.high
     assert enough is not None
-    assert enough.children > 12 or enough.seeds > 2
-    assert weak.child_variance == pytest.approx(2 * 0.05**2, rel=0.8)
+    assert enough.children == math.ceil((3.5 + 0.841621) ** 2 * 16 * 0.01**2 / 0.03**2)
+    assert enough.children > 16
+
+
+def test_a_comparison_says_how_far_children_and_seeds_differ() -> None:
+    best, baseline = pair(400, 30, difference=0.01, random=np.random.default_rng(3))
+    (one,) = compare([best], baseline, resamples=200)
+    assert one.child_variance == pytest.approx(2 * 0.05**2, rel=0.2)
+    assert one.seed_variance == pytest.approx(0.01**2, rel=0.4)

@@ -31,7 +31,7 @@ def wer_by_child(study: StudyResults) -> Figure | None:
     parts = [axes(x, y, x_label="children, from the best understood on", y_label=study.rate)]
     for place, child in shown:
         if child in other:
-            parts.append(line([(x.at(place), y.at(one[child].wer)) for one in (other, best)], kind="joint"))
+            parts.append(line([(x.at(place), y.at(one[child].wer)) for one in (other, best)], kind="split"))
     for place, child in shown:
         for shape, who, one in (("diamond", "baseline", other.get(child)), ("star", "best", best[child])):
             if one is not None:

@@ -32,20 +32,3 @@ def test_a_person_sees_what_was_recorded(name: str, seen: Path) -> None:
 def test_each_kind_of_run_was_recorded_in_each_size() -> None:
     kinds = ("study", "interrupted", "fit", "refusal")
     assert sorted(f"{kind}-{columns}x{rows}.txt" for kind in kinds for columns, rows in staged_doors.SIZES) == NAMES
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_no_line_but_a_command_is_broken_within_a_word(name: str) -> None:
-    """A terminal breaks where its columns end; what we break ends before that."""
-    lines = (GOLDEN / name).read_text(encoding="utf-8").splitlines()
-    columns = int(name.rpartition("-")[2].partition("x")[0])
-    full = [line for line in lines if len(line) == columns and not line.lstrip().startswith(("python -m", "---"))]
-    assert all(_continues_a_command(lines, lines.index(line)) or line.endswith((".", "─")) for line in full)
-
-
-def _continues_a_command(lines: list[str], number: int) -> bool:
-    """Whether all lines from a command on are full."""
-    full = len(max(lines, key=len))
-    while number and len(lines[number]) == full and not lines[number].lstrip().startswith("python -m"):
-        number -= 1
-    return lines[number].lstrip().startswith("python -m")

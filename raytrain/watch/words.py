@@ -28,7 +28,7 @@ def trial_line(record: TrialRecord) -> str:
     rate = short(record.config.training.learning_rate)
     adapter = "" if record.config.model.adapter is None else f", {trained_text(record.config)}"
     return (
-        f"trial {record.number}{again}: {product_text(record)}, learning rate {rate}{adapter}: "
+        f"trial {record.number}{again}: {product_text(record)}, lr {rate}{adapter}: "
         f"{wer}{record.outcome}{reason} after {record.examples_seen} clips in {record.wall_s:.0f} s"
     )
 

@@ -31,6 +31,9 @@ _KEYS = """keys:
   each is explained where it stands, in baselines/small.yaml and the files of search_spaces/;
   `--dry-run --full` shows them all as they come out"""
 
+TO_REPORT = "if it is raytrain's own fault: report it with {file} and what python -m raytrain --version prints"
+"""Of a run that failed; the file has the reason."""
+
 
 class Parser(argparse.ArgumentParser):
     """Reports a wrong argument in one line, as any other bad input. Its help ends with an example that works."""

@@ -6,21 +6,20 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from raytrain.cli import Parser, cluster_faults_reported, disk_faults_reported, run_door
+from raytrain.cli import TO_REPORT, Parser, cluster_faults_reported, disk_faults_reported, run_door
 from raytrain.config.absolute import absolute
 from raytrain.config.baseline import Baseline
-from raytrain.config.derived import derived
 from raytrain.config.meant import whole_keys
 from raytrain.config.reader import load_baseline
 from raytrain.errors import InputError, Meant
 from raytrain.files.s3 import is_taken, require_writable
-from raytrain.results.description import Description, Result, read_description
+from raytrain.results.description import FIT_FILE, Description, Result, read_description
 from raytrain.results.provenance import command_line, provenance
 from raytrain.results.rates import as_written
 from raytrain.results.run_folder import name_of, new_run_folder
-from raytrain.results.wording import number_text
 from raytrain.stopping import going_on_by
-from raytrain.terminal import log_to_stderr, print_json, say
+from raytrain.terminal import here, log_to_stderr, print_json, say
+from raytrain.watch.fit_words import fit_words
 from raytrain.watch.resolved import show_resolved
 from raytrain.whisper.spoken import require_spoken
 
@@ -82,8 +81,8 @@ def _resume(folder: Path, arguments: argparse.Namespace) -> int:
         show_resolved(description.baseline, full=arguments.full, as_json=as_json)
         return 0
     if description.result is not None and description.result["outcome"] != "failed":
-        say(f"{folder} has ended, and nothing is left to do")
-        return _tell(description.result, folder, config=description.baseline, as_json=as_json)
+        say(f"{here(folder)} has ended, and nothing is left to do")
+        return _tell(description.result, folder, description=description, as_json=as_json)
     from raytrain.tracking.wandb_environment import require_sound
     from raytrain.trial.cluster import joined
     from raytrain.trial.inputs_again import inputs_again
@@ -96,47 +95,33 @@ def _resume(folder: Path, arguments: argparse.Namespace) -> int:
 
 def _train(description: Description, inputs: "Inputs", *, folder: Path, as_json: bool) -> int:
     from raytrain.trial.fit import fit
+    from raytrain.watch.beginning import announce_fit
 
     log_to_stderr()
-    config = description.baseline
-    numbers = derived(config, inputs.examples_an_epoch)
-    say(f"{folder}")
-    say(
-        f"whisper-{config.model.variant} from {config.model.pretrained or 'random weights'}, "
-        f"{numbers['steps']} steps of {numbers['effective_batch_size']}"
-    )
-    for line in inputs.halves.lines():
-        say(line)
-    for caveat in description.caveats():
-        say(caveat)
+    announce_fit(description, inputs, folder=folder)
     resume = _resume_command(folder)
     with going_on_by(resume):
         with disk_faults_reported(folder, resume=resume), cluster_faults_reported(folder, resume=resume):
             result = fit(description, folder=folder, inputs=inputs)
-        return _tell(result, folder, config=config, as_json=as_json)
+        return _tell(result, folder, description=description, as_json=as_json)
 
 
 def _resume_command(folder: Path) -> str:
-    return f"python -m raytrain.fit --resume {shlex.quote(str(folder))}"
+    return f"python -m raytrain.fit --resume {shlex.quote(here(folder))}"
 
 
-def _tell(result: Result, folder: Path, *, config: Baseline, as_json: bool) -> int:
-    rate = config.model.rate()
+def _tell(result: Result, folder: Path, *, description: Description, as_json: bool) -> int:
     if as_json:
-        print_json({"folder": str(folder), "result": as_written(result, rate)})
+        print_json({"folder": str(folder), "result": as_written(result, description.baseline.model.rate())})
     if result["outcome"] != "completed":
         say(f"{result['outcome']}: {result.get('reason')}")
         if result["outcome"] == "failed":
             say(f"to go on, once that is mended:\n{_resume_command(folder)}")
+            say(TO_REPORT.format(file=here(folder / FIT_FILE)))
         if result["outcome"] == "out_of_memory":
-            _tell_what_takes_less(config)
+            _tell_what_takes_less(description.baseline)
         return 1
-    beside = f", CER {number_text(result.get('eval_cer'), 4)}" if rate == "WER" and "eval_cer" in result else ""
-    say(
-        f"{rate} {number_text(result.get('eval_wer'), 4)}{beside} after {result.get('step')} steps "
-        f"(best {number_text(result.get('best_eval_wer'), 4)}), {number_text(result.get('train_examples_per_s'), 1)} "
-        f"clips/s in {result.get('precision_used')}: {folder / (result.get('checkpoint') or '')}"
-    )
+    fit_words(result, folder, description=description)
     return 0
 
 

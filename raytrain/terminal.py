@@ -5,12 +5,20 @@ import io
 import json
 import logging
 import os
+import re
 import sys
+import textwrap
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-_PLAIN = str.maketrans({"×": "x", "−": "-", "…": "...", "·": "|", "–": "-", "█": "#", "░": "."})
+_PLAIN = str.maketrans({"×": "x", "−": "-", "…": "...", "·": "|", "–": "-", "█": "#", "▒": "=", "░": ".", "→": "->"})
 """Our own signs, for a terminal that is ASCII."""
+_LABEL = 11
+"""Columns before the text of a line that begins with what it is about."""
+_NARROWEST = 40
+_TOGETHER = re.compile(r" (?=[×=→] )|(?<= [×=→]) |(?<=\d) (?=(?:GiB|MiB|min|s|h)\b|%)")
+"""Spaces that no line ends at: in 8 × 1 = 8, before a unit."""
 
 
 def make_streams_bear_every_letter() -> None:
@@ -36,6 +44,43 @@ def say(text: str) -> None:
         print(printable(text), file=sys.stderr, flush=True)
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+
+
+def tell(label: str, text: str) -> None:
+    """A sentence, with what it is about in front of it."""
+    tell_line(f"{label:<{_LABEL - 1}} {text}")
+
+
+def tell_line(line: str) -> None:
+    """A line of words: a terminal has it broken between words alone, and the rest set in."""
+    columns = _columns()
+    if columns is not None:
+        together = _TOGETHER.sub("\u00a0", line)
+        line = textwrap.fill(
+            together, columns, subsequent_indent=" " * _LABEL, break_long_words=False, break_on_hyphens=False
+        ).replace("\u00a0", " ")
+    say(line)
+
+
+def tell_command(command: str, *, label: str = "") -> None:
+    """A line to be copied: it is never broken by us, and what a terminal breaks it copies whole."""
+    say(f"{label:<{_LABEL - 1}} {command}")
+
+
+def here(path: Path) -> str:
+    """A path as it is typed in the folder that one works in: from there, where it lies below it, else whole."""
+    with suppress(OSError, ValueError):
+        below = str(path.relative_to(Path.cwd()))
+        return str(path) if below.startswith("-") else below
+    return str(path)
+
+
+def _columns() -> int | None:
+    """Of the terminal on stderr; None where there is none."""
+    with suppress(OSError, ValueError, AttributeError):
+        if sys.stderr.isatty():
+            return max(os.get_terminal_size(sys.stderr.fileno()).columns, _NARROWEST)
+    return None
 
 
 def show(text: str) -> None:

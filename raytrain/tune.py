@@ -24,7 +24,7 @@ from raytrain.results.provenance import command_line, provenance
 from raytrain.results.records import TrialRecord
 from raytrain.results.run_folder import new_run_folder
 from raytrain.stopping import going_on_by
-from raytrain.terminal import log_to_stderr, print_json, say
+from raytrain.terminal import here, log_to_stderr, print_json
 from raytrain.watch.resolved import show_resolved
 from raytrain.whisper.spoken import require_spoken
 
@@ -144,8 +144,9 @@ def _search(
     from raytrain.trial.inputs import inputs_of
     from raytrain.trial.inputs_again import inputs_again
     from raytrain.trial.mirror import copy_small_files
+    from raytrain.watch.beginning import announce
     from raytrain.watch.live import watched
-    from raytrain.watch.words import announce, trial_line
+    from raytrain.watch.words import tell_trial, where_it_stands
 
     log_to_stderr()
     if folder is not None:
@@ -175,8 +176,9 @@ def _search(
     resume = _resume_command(folder)
     with going_on_by(resume), disk_faults_reported(folder, resume=resume):
         with cluster_faults_reported(folder, resume=resume), watched(study) as watcher:
-            records, interrupted = run_study(study, on_end=lambda record: say(trial_line(record)), watcher=watcher)
+            records, interrupted = run_study(study, on_end=tell_trial, watcher=watcher)
         if interrupted:
+            where_it_stands(study, records)
             raise Interrupted(resume)
         status = _finish(description, folder, records, as_json=arguments.json)
         if study.remote is not None:
@@ -185,7 +187,7 @@ def _search(
 
 
 def _resume_command(folder: Path) -> str:
-    return f"python -m raytrain.tune --resume {shlex.quote(str(folder))}"
+    return f"python -m raytrain.tune --resume {shlex.quote(here(folder))}"
 
 
 def _finish(description: Description, folder: Path, records: list[TrialRecord], *, as_json: bool) -> int:

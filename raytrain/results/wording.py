@@ -90,6 +90,11 @@ def hours_text(hours: float) -> str:
     return f"{short(60 * hours)} min" if hours >= 1 / 30 else f"{3600 * hours:.0f} s"
 
 
+def size_text(gib: float) -> str:
+    """A size on the disk in GiB, or where it is less than one in MiB: adapters are small."""
+    return f"{gib:.1f} GiB" if gib >= 1 else f"{1024 * gib:.0f} MiB"
+
+
 def length_text(seconds: float | None) -> str:
     """The range that a clip's duration falls in, as in "2–4 s"."""
     if seconds is None or not math.isfinite(seconds):

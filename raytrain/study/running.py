@@ -13,6 +13,8 @@ from raytrain.tracking.tracked_run import TrackedRun
 from raytrain.trial.job import Trial
 from raytrain.trial.run_progress import RunProgress
 
+NOT_AT_WORK = ("starting", "loading")
+"""The phases before anything is trained or scored."""
 _OF_A_PROBE = {one.name for one in fields(Taken)} | {"finished", "outcome", "reason", "errno"}
 
 
@@ -34,6 +36,8 @@ class RunningTrial:
     """The most it may train on; the worker knows it to the step."""
     started_at: str = field(default_factory=utc_now)
     started_s: float = field(default_factory=time.monotonic)
+    took_to_start_s: float | None = None
+    """Until its worker trained or scored; None where that is not so yet."""
 
     @property
     def number(self) -> int:
@@ -58,6 +62,8 @@ class RunningTrial:
     def is_at(self, progress: RunProgress) -> None:
         """Take over what its worker says; never back behind what an evaluation reported."""
         self.phase = progress.phase
+        if self.took_to_start_s is None and self.phase not in NOT_AT_WORK:
+            self.took_to_start_s = time.monotonic() - self.started_s
         self.examples_seen = max(self.examples_seen, progress.examples_seen)
         self.examples_total = progress.examples_total or self.examples_total
 

@@ -49,6 +49,7 @@ class Lines(Watcher):
     """Where nothing can be drawn: a line an evaluation."""
 
     def scored(self, trial: RunningTrial) -> None:
+        super().scored(trial)
         if not trial.row.finished:
             rate = trial.trial.config.model.rate()
             log.info("trial %d: %d examples, %s %.4f", trial.number, trial.row.examples_seen, rate, trial.row.eval_wer)

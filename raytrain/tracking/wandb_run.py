@@ -7,12 +7,14 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import quote
 
 import wandb
 
 from raytrain.config.baseline import Tracking
 from raytrain.errors import InputError
 from raytrain.tracking.content import RunContent, flat_summary
+from raytrain.tracking.page import keep_page
 from raytrain.tracking.wandb_private import UNPROMISED_SETTINGS, find_key, stop_telemetry, unlink_service_log
 
 log = logging.getLogger("raytrain")
@@ -67,6 +69,7 @@ class WandbRun:
         if mode != "disabled":
             self._run = _open(self._arguments, mode=mode, sweep_id=self._sweep_id)
             unlink_service_log(self._run)
+            self._keep_page(self._run)
 
     def log(self, row: Mapping[str, float], *, examples_seen: int) -> None:
         """Send one row at this step."""
@@ -88,6 +91,15 @@ class WandbRun:
         if self._run is None:
             return f"W&B: {first_line(error)}; going on without it"
         return f"W&B: {first_line(error)} {self._run.id} is whole on disk; send it later with `{_resend(self._run)}`"
+
+    def _keep_page(self, run: wandb.Run) -> None:
+        """Write down, and say, where the runs of this folder are seen: a study's as a group."""
+        if run.offline:
+            return
+        group = self._arguments["group"]
+        address = run.url if group is None else f"{run.project_url}/groups/{quote(group, safe='')}"
+        if address and keep_page(Path(self._arguments["dir"]), address):
+            log.info("tracked    %s", address)
 
     def _finish(self, run: wandb.Run, outcome: str, summary: Mapping[str, Any]) -> None:
         # Nested values cannot be sorted by on a dashboard: the summary stays flat.

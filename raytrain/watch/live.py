@@ -8,20 +8,24 @@ from contextlib import contextmanager
 from rich.columns import Columns
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 from raytrain.results.wording import duration_text, hours_text, short, signed, split_text, trial_title
+from raytrain.study.running import NOT_AT_WORK, RunningTrial
 from raytrain.study.spending import Spending
 from raytrain.study.study import Study
-from raytrain.study.watcher import Lines, RunningTrial, Watcher
-from raytrain.watch.study_progress import StudyProgress
+from raytrain.study.watcher import Watcher
+from raytrain.watch.study_progress import PlainProgress, StudyProgress
 
 _DRAWN_A_SECOND = 2
 _MOST_CARDS = 8
 _MOST_TRIALS = 12
-_NARROW, _WIDE = 76, 110
+_LABELS = 9
+"""Columns of the view before what it says."""
+_BARS = {"training": "█", "scoring": "▒"}
+"""What is done, by what a trial is doing: bars tell that without colours, too."""
+_NARROW, _WIDE = 80, 110
 """Columns: with less than the first a trial goes without its bar, from the second on it has memory and time, too."""
 
 
@@ -29,7 +33,7 @@ _NARROW, _WIDE = 76, 110
 def watched(study: Study) -> Iterator[Watcher]:
     """Yield what follows the study: a live view where stderr is a terminal, else one line an evaluation."""
     if not sys.stderr.isatty() or Console(stderr=True).is_dumb_terminal:
-        yield Lines()
+        yield PlainProgress.of(study)
         return
     progress = StudyProgress.of(study)
     with live_view(progress):
@@ -40,7 +44,8 @@ def watched(study: Study) -> Iterator[Watcher]:
 def live_view(progress: StudyProgress) -> Iterator[None]:
     """Draw it on stderr for as long as the block runs; what is printed meanwhile stands above. The cursor comes back
     whatever ends the block."""
-    console = Console(stderr=True, markup=False)
+    # Soft: what stands above is broken by us or by nobody, so that a path or a command can be copied.
+    console = Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
 
     def draw() -> RenderableType:
         progress.refresh()
@@ -64,7 +69,9 @@ def view(progress: StudyProgress, *, now_s: float, width: int) -> RenderableType
     facts.add_row("trials", _trials(progress))
     facts.add_row(progress.rate, _wer(progress))
     facts.add_row("memory", _memory(progress))
-    facts.add_row("GPUs", _cards(progress))
+    facts.add_row("GPUs" if progress.machine is not None and progress.machine.taken() else "device", _cards(progress))
+    if progress.tracked:
+        facts.add_row("tracked", _tracked(progress, width))
     facts.add_row("time", _time(progress, now_s))
     spending = None if progress.machine is None else progress.machine.spending
     if spending is not None and (spending.budget_s is not None or spending.price_per_hour is not None):
@@ -120,7 +127,7 @@ def _cards(progress: StudyProgress) -> RenderableType:
         return "Ray is starting"
     taken = progress.machine.taken()
     if not taken:
-        return f"none; training on {progress.machine.cpus} CPU cores"
+        return f"{progress.machine.cpus} CPU cores, no GPU"
     if len(taken) > _MOST_CARDS:
         return f"{sum(taken):.2f} of {len(taken)} taken"
     return Columns([_card(number, share) for number, share in enumerate(taken)], padding=(0, 3))
@@ -133,14 +140,19 @@ def _card(number: int, share: float) -> Text:
     )
 
 
+def _tracked(progress: StudyProgress, width: int) -> str:
+    """Whole, or not at all: part of an address can be opened by nobody."""
+    where, _, rest = progress.tracked.partition(": ")
+    fits = len(progress.tracked) + _LABELS <= width
+    return progress.tracked if fits or not rest else f"{where}, as said above"
+
+
 def _time(progress: StudyProgress, now_s: float) -> Text:
     if progress.machine is not None and progress.machine.stops():
         return Text("stopping: each trial is left where it can go on", "bold yellow")
     left_s = progress.seconds_left(now_s)
     left = (
-        "time left unknown until clips have been trained on"
-        if left_s is None
-        else f"about {duration_text(left_s)} left"
+        "time left known once a trial has trained on clips" if left_s is None else f"about {duration_text(left_s)} left"
     )
     return Text(f"{duration_text(now_s - progress.began_s)} so far, {left}")
 
@@ -161,12 +173,10 @@ def _running(trials: list[RunningTrial], *, now_s: float, width: int) -> Table:
     shown = Table.grid(padding=(0, 2))
     for trial in trials:
         rate = trial.trial.config.training.learning_rate
-        done = f"{trial.examples_seen}/{trial.examples_total}"
+        done = f"{trial.examples_seen}/{trial.examples_total} clips"
         wer = f"{trial.trial.config.model.rate()} {trial.row.eval_wer:.3f}" if trial.row.eval_wer is not None else ""
         peak = trial.peak_memory_gib
-        bar = ProgressBar(
-            total=max(trial.examples_total, 1), completed=trial.examples_seen, width=24 if width >= _WIDE else 10
-        )
+        bar = _bar(trial, columns=24 if width >= _WIDE else 10)
         cells: list[RenderableType] = [
             Text(f"trial {trial.number}", "bold"),
             split_text(trial.trial.config),
@@ -180,6 +190,14 @@ def _running(trials: list[RunningTrial], *, now_s: float, width: int) -> Table:
     for column in shown.columns:
         column.no_wrap, column.overflow = True, "ellipsis"
     return shown
+
+
+def _bar(trial: RunningTrial, *, columns: int) -> Text:
+    """How far a trial is."""
+    if trial.phase in NOT_AT_WORK:
+        return Text("-" * columns, "bright_black")
+    full = min(columns, round(columns * trial.examples_seen / max(trial.examples_total, 1)))
+    return Text.assemble((_BARS.get(trial.phase, "█") * full, "cyan"), ("░" * (columns - full), "bright_black"))
 
 
 def _more(running: list[RunningTrial]) -> list[str]:

@@ -8,9 +8,13 @@ from raytrain.config.languages import Rate
 from raytrain.results.choose import baseline_trial, best_trial, peak_memory_gib
 from raytrain.results.ledger import Ledger
 from raytrain.results.records import Outcome, TrialRecord
+from raytrain.results.wording import duration_text
 from raytrain.search.finalists import further_seeds
+from raytrain.study.running import NOT_AT_WORK, RunningTrial
 from raytrain.study.study import Study
-from raytrain.study.watcher import Machine, RunningTrial, Watcher
+from raytrain.study.watcher import Lines, Machine, Watcher
+from raytrain.terminal import tell
+from raytrain.tracking.whereabouts import where_tracked
 from raytrain.trial.run_progress import read_progress
 
 
@@ -31,6 +35,12 @@ class StudyProgress(Watcher):
     waiting: int | None = None
     machine: Machine | None = None
     began_s: float = field(default_factory=time.monotonic)
+    owes_forecast: bool = False
+    """Whether to say how long the study will take, once a trial tells."""
+    tracked: str = ""
+    """Where the trials are tracked, in words; "" where they are not."""
+    took_to_start_s: dict[int, float] = field(default_factory=dict)
+    """Of the trials that began and ended in this process, by number."""
     earlier: int = field(init=False)
     """Of those that have ended, how many had before this process began."""
 
@@ -40,14 +50,16 @@ class StudyProgress(Watcher):
     @classmethod
     def of(cls, study: Study) -> Self:
         """The progress of a study that begins or goes on, with the trials that have ended before."""
-        search = study.space.search
+        search, tracked = study.space.search, where_tracked(study.baseline.tracking, study.folder)
         return cls(
             trials=search.trials,
             repeats=(search.finalists + 1) * further_seeds(search, study.baseline),
             budget_examples=study.budget_examples,
             memory_limit_gib=study.description.memory_limit_gib,
             rate=study.baseline.model.rate(),
+            tracked="" if tracked is None else tracked.words,
             ended=Ledger(study.folder).read(),
+            owes_forecast=True,
         )
 
     def begins(self, machine: Machine) -> None:
@@ -59,9 +71,24 @@ class StudyProgress(Watcher):
     def starts(self, trial: RunningTrial) -> None:
         self.running[trial.number] = trial
 
+    def scored(self, trial: RunningTrial) -> None:
+        super().scored(trial)
+        self._forecast()
+
     def ends(self, record: TrialRecord) -> None:
-        self.running.pop(record.number, None)
+        trial = self.running.pop(record.number, None)
+        if trial is not None and trial.took_to_start_s is not None:
+            self.took_to_start_s[record.number] = trial.took_to_start_s
         self.ended.append(record)
+        self._forecast()
+
+    def _forecast(self) -> None:
+        """Said once, and it stays above the view."""
+        left_s = self.seconds_left(time.monotonic()) if self.owes_forecast else None
+        if left_s:
+            self.owes_forecast = False
+            by = "the trials that have ended" if self._trained() else "trial 0 so far"
+            tell("time", f"about {duration_text(left_s)} for what is left, going by {by}")
 
     def refresh(self) -> None:
         """Take over what the workers have written of how far they are."""
@@ -101,20 +128,31 @@ class StudyProgress(Watcher):
         return max(0, self.trials - (len(begun) - repeats)), max(0, self.repeats - repeats)
 
     def seconds_left(self, now_s: float) -> float | None:
-        """Going by how long clips took so far, and by how far trials came; None while nothing has been trained on."""
+        """Going by how long clips took so far, by how long trials took to start, and by how far they came; None while
+        nothing has been trained on."""
         pace_s = self._seconds_per_example(now_s)
         if pace_s is None:
             return None
-        trials, repeats = self.to_come()
-        running = sum(self._rest(trial) for trial in list(self.running.values()))
-        examples = running + trials * self._expected(0) + repeats * self.budget_examples
-        return examples * pace_s / self._side_by_side(now_s)
+        start_s, running, (trials, repeats) = self._start_s(), list(self.running.values()), self.to_come()
+        left_s = sum(max(0.0, start_s - (now_s - one.started_s)) for one in running if one.phase in NOT_AT_WORK)
+        left_s += sum(self._rest(one) for one in running) * pace_s
+        left_s += trials * (start_s + self._expected(0) * pace_s) + repeats * (start_s + self.budget_examples * pace_s)
+        return left_s / self._side_by_side(now_s)
+
+    def _start_s(self) -> float:
+        """How long a trial took on average until it trained or scored."""
+        running = [one.took_to_start_s for one in list(self.running.values())]
+        known = [*self.took_to_start_s.values(), *(seconds for seconds in running if seconds is not None)]
+        return sum(known) / len(known) if known else 0.0
 
     def _seconds_per_example(self, now_s: float) -> float | None:
-        """Of a trial by itself, its start and its evaluations counted in."""
-        spans = [(one.wall_s, one.examples_seen) for one in self._trained()]
+        """Of a trial by itself once it has started, its evaluations counted in."""
+        spans = [(one.wall_s - self.took_to_start_s.get(one.number, 0.0), one.examples_seen) for one in self._trained()]
         if not spans:  # one that goes on after a restart had its clips before
-            spans = [(now_s - one.started_s, one.examples_seen) for one in list(self.running.values())]
+            spans = [
+                (now_s - one.started_s - (one.took_to_start_s or 0.0), one.examples_seen)
+                for one in list(self.running.values())
+            ]
         examples = sum(seen for _, seen in spans)
         return sum(seconds for seconds, seen in spans if seen) / examples if examples else None
 
@@ -137,3 +175,7 @@ class StudyProgress(Watcher):
         busy = sum(one.wall_s for one in self.ended[self.earlier :])
         busy += sum(now_s - one.started_s for one in list(self.running.values()))
         return max(1.0, busy / max(now_s - self.began_s, 1.0))
+
+
+class PlainProgress(Lines, StudyProgress):
+    """Where nothing can be drawn: a line an evaluation, and the forecast."""

@@ -65,6 +65,7 @@ def test_a_study_none_of_whose_trials_is_completed_says_so_with_status_1(tiny_en
     done = resumed(tmp_path)
     assert done.returncode == 1
     assert f"no trial was completed (failed: ValueError: why); see {tmp_path / 'trials.jsonl'}" in done.stderr
+    assert f"report it with {tmp_path / 'trials.jsonl'} and what python -m raytrain --version prints" in done.stderr
 
 
 def gone_on_with(tiny_en: Path, folder: Path, patched: pytest.MonkeyPatch, *, ran_s: float, records: int) -> int:
@@ -100,5 +101,5 @@ def test_where_no_further_trial_can_end_in_time_no_cluster_is_started_for_it(
     assert gone_on_with(tiny_en, tmp_path, monkeypatch, ran_s=70.0, records=1) == 0
     said = capsys.readouterr().err
     assert "budget     70 s of 100 s spent; in what is left no further trial can end\n" in said
-    assert said.splitlines()[-1] == f"go on      python -m raytrain.tune --resume {tmp_path} --budget 1h"
+    assert said.splitlines()[-1].strip() == f"python -m raytrain.tune --resume {tmp_path} --budget 1h"
     assert not (tmp_path / "ray").exists()

@@ -19,6 +19,7 @@ from raytrain.report.write import write_report
 from raytrain.results.description import Description
 from raytrain.results.ledger import Ledger
 from raytrain.results.records import Outcome
+from raytrain.tracking.page import page_of
 from raytrain.tracking.published_study import publish_study
 
 ENDS = {
@@ -85,6 +86,16 @@ def test_a_study_s_runs_are_found_by_its_group(ended: WandbServer) -> None:
     found = reader(ended).runs(f"{ENTITY}/raytrain", filters={"group": "study"})
     assert {run.id for run in found} == set(ENDS)
     assert not list(reader(ended).runs(f"{ENTITY}/raytrain", filters={"state": "running"}))
+
+
+def test_the_address_of_a_study_s_page_is_written_down_as_its_first_run_opens(
+    server: WandbServer, tmp_path: Path
+) -> None:
+    track(tmp_path, [{"run_id": "t1", "outcome": "completed", "rows": rows(0)}], **server.environment)
+    page = page_of(tmp_path)
+    assert page is not None
+    assert page.endswith(f"/{ENTITY}/raytrain/groups/study")
+    assert page.startswith(read(server, "t1").url.partition(f"/{ENTITY}/")[0])
 
 
 def test_a_resumed_run_goes_on_where_it_was_and_no_row_stands_twice(server: WandbServer, tmp_path: Path) -> None:

@@ -13,9 +13,16 @@ from running_studies import BEGAN_S, ended, machine, running, studied
 from raytrain.results.records import Outcome, Row
 from raytrain.study.spending import Spending, Told
 from raytrain.study.study import Study
-from raytrain.terminal import make_streams_bear_every_letter
-from raytrain.watch.live import view
+from raytrain.terminal import make_streams_bear_every_letter, say
+from raytrain.watch.live import live_view, view
 from raytrain.watch.study_progress import StudyProgress
+
+
+class Terminal(io.StringIO):
+    """Keeps what is written to it."""
+
+    def isatty(self) -> bool:
+        return True
 
 
 def drawn(study: StudyProgress, *, width: int = 160, now_s: float = BEGAN_S + 60) -> str:
@@ -88,12 +95,12 @@ def test_each_card_shows_the_share_that_is_taken() -> None:
 
 def test_without_a_card_it_says_what_trains() -> None:
     study = studied(running(0), ended(1, peak_memory_resident_gib=2.0), machine=machine())
-    assert "none; training on 16 CPU cores" in line(drawn(study), "GPUs")
+    assert line(drawn(study), "device").endswith("16 CPU cores, no GPU")
     assert "peak 2.00 GiB resident" in line(drawn(study), "memory")
 
 
 def test_the_time_left_is_an_estimate_or_unknown() -> None:
-    assert "60 s so far, time left unknown" in line(drawn(studied(running(0))), "time")
+    assert "60 s so far, time left known once a trial has trained" in line(drawn(studied(running(0))), "time")
     assert "60 s so far, about 16 min left" in line(drawn(studied(running(0, examples_seen=600))), "time")
 
 
@@ -104,7 +111,43 @@ def test_a_stop_that_was_asked_for_is_said() -> None:
 
 def test_a_running_trial_shows_how_far_it_is_and_its_last_wer() -> None:
     shown = drawn(studied(running(3, examples_seen=480, phase="training", row=Row(eval_wer=0.1812))))
-    assert "480/1000  WER 0.181" in line(shown, "trial 3")
+    assert "480/1000 clips  WER 0.181" in line(shown, "trial 3")
+
+
+def test_bars_tell_without_colours_what_a_trial_does() -> None:
+    phases = ("starting", "loading", "training", "scoring")
+    trials = [running(number, examples_seen=500, phase=phase) for number, phase in enumerate(phases)]
+    shown = drawn(studied(*trials), width=100)
+    assert [line(shown, f"trial {number}").split()[8] for number in range(4)] == [
+        "-" * 10, "-" * 10, "█████░░░░░", "▒▒▒▒▒░░░░░",
+    ]  # fmt: skip
+
+
+def test_where_trials_are_tracked_stands_whole_or_is_said_to_stand_above() -> None:
+    page = "W&B online: https://wandb.example/somebody/raytrain/groups/a-study"
+    assert line(drawn(studied(running(0), tracked=page), width=80), "tracked").endswith(page)
+    narrow = line(drawn(studied(running(0), tracked=page), width=60), "tracked")
+    assert narrow.removeprefix("tracked").strip() == "W&B online, as said above"
+    assert "tracked" not in drawn(studied(running(0)))
+
+
+@pytest.mark.parametrize("text", ["/a/long/path" * 12, "python -m raytrain.tune --resume " + "a b " * 40])
+def test_what_is_said_above_the_view_is_broken_by_nobody(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it is written to the terminal, which copies whole what it has broken itself."""
+    stream = Terminal()
+    monkeypatch.setattr("sys.stderr", stream)
+    monkeypatch.setenv("COLUMNS", "60")
+    with live_view(studied(running(0), memory_limit_gib=8.0, tracked="W&B offline: results/a-study/wandb")):
+        say(text)
+    assert f"{text}\n" in stream.getvalue()
+
+
+def test_the_view_keeps_to_its_width_on_a_console_that_breaks_no_lines() -> None:
+    stream = io.StringIO()
+    console = Console(file=stream, width=40, soft_wrap=True, color_system=None, _environ={})
+    console.print(view(studied(ended(0), ended(1, eval_wer=0.153)), now_s=BEGAN_S + 60, width=40))
+    assert "against the" in stream.getvalue()
+    assert max(map(len, stream.getvalue().splitlines())) <= 40
 
 
 @pytest.mark.parametrize("width", [60, 80, 160])

@@ -1,5 +1,6 @@
 """What a running study comes to: counts, the best, the peak, and the time left."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -84,3 +85,34 @@ def test_a_probe_says_nothing_of_the_pace() -> None:
 def test_what_ended_before_a_restart_says_nothing_of_how_many_run_at_once() -> None:
     study = studied(running(2, examples_seen=500), ended=[ended(0), ended(1)])
     assert study.seconds_left(BEGAN_S + 50) == pytest.approx((500 + 7 * 1000) * 0.1)
+
+
+def test_the_time_left_goes_on_while_a_trial_starts() -> None:
+    """A trial takes 20 s to start and 80 s for its clips; the second has been starting for 5, then 15, then 25 s."""
+    study = studied(running(0, took_to_start_s=20.0))
+    study.ends(ended(0))
+    study.starts(running(1, started_s=BEGAN_S + 100))
+    assert [study.seconds_left(BEGAN_S + 100 + passed) for passed in (5, 15, 25)] == pytest.approx(
+        [15 + 80 + 8 * 100, 5 + 80 + 8 * 100, 80 + 8 * 100]
+    )
+    study.running[1].phase = "training"
+    assert study.seconds_left(BEGAN_S + 121) == pytest.approx(80 + 8 * 100)
+
+
+def test_a_trial_has_started_once_its_worker_trains_or_scores(tmp_path: Path) -> None:
+    study = studied(running(0, run=tmp_path, started_s=time.monotonic() - 30))
+    for phase, known in (("loading", False), ("scoring", True)):
+        ProgressFile(tmp_path).tell(phase, 0, 960)
+        study.refresh()
+        assert (study.running[0].took_to_start_s is not None) == known
+    assert study.running[0].took_to_start_s == pytest.approx(30, abs=5)
+
+
+def test_how_long_it_will_take_is_said_once_as_soon_as_a_trial_tells(capsys: pytest.CaptureFixture[str]) -> None:
+    study = studied(running(0, started_s=time.monotonic() - 50), owes_forecast=True)
+    study.scored(study.running[0])
+    assert capsys.readouterr().err == ""
+    study.running[0].examples_seen = 500
+    for _ in range(2):
+        study.scored(study.running[0])
+    assert capsys.readouterr().err == "time       about 16 min for what is left, going by trial 0 so far\n"

@@ -261,19 +261,23 @@ def _provenance() -> Provenance:
 
 def _scale(arguments: argparse.Namespace) -> Measured:
     from raytrain.benchmarks.scale import LIMIT, measure_scale
+    from raytrain.benchmarks.scale_alone import measure_alone
 
+    path = Path(arguments.out)
+    result = read_as(path, dict[str, Any]) if path.exists() else {}
+    measure, kind = (measure_alone, "without_ray") if arguments.without_ray else (measure_scale, "studies")
     rows = []
     for trials in arguments.trials:
         with tempfile.TemporaryDirectory(prefix="raytrain-scale-") as folder:
-            rows.append(measure_scale(trials, folder=Path(folder) / "study"))
+            rows.append(measure(trials, folder=Path(folder) / "study"))
         row = rows[-1]
-        say(
-            f"{trials} trials: {row['ratio']:g} of the ideal time, {row['cpu_ms_per_trial']:g} CPU ms a trial, "
-            f"{row['grown_mib']:g} MiB more, gone on with in {row['resumed_s']:g} s"
+        added = (
+            "" if arguments.without_ray else f", {row['added_s']:g} s between two, resumed in {row['resumed_s']:g} s"
         )
+        say(f"{trials} trials: {row['cpu_ms_per_trial']:g} CPU ms a trial, {row['grown_mib']:g} MiB more{added}")
     return (
-        Path(arguments.out),
-        {"limit": LIMIT, "studies": rows, "provenance": _provenance()},
+        path,
+        result | {"limit": LIMIT, kind: rows, "provenance": _provenance()},
         f"studies of {' and '.join(str(one['trials']) for one in rows)} trials",
     )
 

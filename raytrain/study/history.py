@@ -7,7 +7,7 @@ stands on the scheduler's rungs. Nothing else is read back.
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -109,9 +109,10 @@ class History:
             return self._next
 
     def trial(self, number: int) -> Begun | None:
-        """The trial of this number, if it was started."""
+        """The trial of this number as it is now, if it was started."""
         with self._followed():
-            return self._begun.get(number)
+            found = self._begun.get(number)
+            return None if found is None else replace(found)
 
     def begun(self) -> list[Begun]:
         """Every trial that was started, by number; what one that goes on reports is added to it."""
@@ -194,9 +195,10 @@ class History:
             )  # fmt: skip
         elif one.event == "scored" and one.examples_seen is not None and one.objective is not None:
             self._scored[one.number, one.examples_seen] = None
-            if one.number in self._begun:
-                # A run that goes on is reported once more where it was scored last; one that breaks off, as the worst.
-                self._begun[one.number].objectives.setdefault(one.examples_seen, one.objective)
+            begun = self._begun.get(one.number)
+            # A run that goes on is reported once more where it was scored last; one that breaks off, as the worst.
+            if begun is not None and one.examples_seen not in begun.objectives:
+                begun.objectives = begun.objectives | {one.examples_seen: one.objective}  # another thread reads it
 
     def _take(self, record: TrialRecord) -> None:
         # A study of version 1 has a ledger and no events.

@@ -61,5 +61,4 @@ def calls_of_a_trial(study: Study) -> float:
 
 def test_a_trial_costs_its_driver_no_more_after_340_than_after_170(tmp_path: Path) -> None:
     calls = [calls_of_a_trial(after(trials, tmp_path / str(trials))) for trials in (170, 340)]
-    print(calls)
     assert calls[1] < 1.2 * calls[0]

@@ -15,6 +15,7 @@ from raytrain.config.reader import load_baseline
 from raytrain.results.records import Outcome
 from raytrain.results.transcripts import transcripts_path
 from raytrain.study import recorder as recording
+from raytrain.study.meanwhile import Meanwhile
 from raytrain.study.recorder import Recorder
 from raytrain.study.study import Study
 from raytrain.study.watcher import Watcher
@@ -160,3 +161,23 @@ def test_what_stopped_trials_hold_is_given_back_now_and_then(
     monkeypatch.setattr(recording, "_FREES_EVERY_S", 0.0)
     recorder.on_step_end(0, [])
     assert freed.is_set()
+
+
+def test_what_shows_the_study_is_done_once_for_all_who_asked_meanwhile() -> None:
+    begun, goes_on, done = threading.Event(), threading.Event(), []
+
+    def work() -> None:
+        begun.set()
+        goes_on.wait()
+        done.append("once")
+
+    shows = Meanwhile(work)
+    shows.ask()
+    begun.wait()
+    for _ in range(10):
+        shows.ask()
+    begun.clear()
+    goes_on.set()
+    begun.wait()
+    shows.close()
+    assert done == ["once", "once"]

@@ -122,10 +122,11 @@ class Recorder(ray.tune.Callback):
         self._projection.close()
 
     def _take_over(self, running: RunningTrial, result: dict[str, Any]) -> None:
-        """Of a row, what an evaluation has shown is written down."""
-        running.reports(result)
+        """Of a row, what an evaluation has shown is written down; one that was saved between two has shown nothing."""
         if result.get(CHECKPOINT_PATH_KEY):
             running.checkpoint = running.run / Path(result[CHECKPOINT_PATH_KEY]).name
+        if result.get("eval_wer") is not None or result.get("finished"):
+            running.reports(result)
         row = running.row
         if result.get("eval_wer") is None or row.eval_wer is None:
             return

@@ -70,10 +70,9 @@ def _require_left_alone(there: RemoteFolder, *, quiet_s: float, wait: Callable[[
     passed_s = max(0.0, (datetime.now(UTC) - told).total_seconds())
     if passed_s >= quiet_s:
         return
-    say(
-        f"{there.url}: its clock was written {passed_s:.0f} s ago; seeing for {quiet_s - passed_s:.0f} s whether it runs"
-    )
-    wait(quiet_s - passed_s)
+    rest_s = quiet_s - passed_s
+    say(f"{there.url}: its clock was written {passed_s:.0f} s ago; seeing for {rest_s:.0f} s whether it goes on")
+    wait(rest_s)
     if there.read(CLOCK) != clock:
         raise InputError(f"{there.url}: another process runs it; wait until that has ended, or stop it there")
 

@@ -54,12 +54,13 @@ class Taken:
         self._marks: list[tuple[int, float, float]] = []
         self.started_s: float | None = None
         """When the first trial started: all that a driver imports is there, and Ray."""
+        self.started_cpu_s = 0.0
         self.base_mib = 0.0
 
     def starts(self) -> None:
         if self.started_s is None:
-            self.started_s, self.base_mib = time.monotonic(), resident_mib()
-            self._marks.append((0, used_cpu_s(), self.base_mib))
+            self.started_s, self.started_cpu_s, self.base_mib = time.monotonic(), used_cpu_s(), resident_mib()
+            self._marks.append((0, self.started_cpu_s, self.base_mib))
 
     def ends(self, ended: int) -> None:
         if ended in (_SETTLED, ended // self._every * self._every):
@@ -105,13 +106,13 @@ def measure_scale(trials: int, *, folder: Path, slots: int = SLOTS, trial_s: flo
     study = rehearsed_study(folder, trials=trials, slots=slots)
     cluster.connect(num_cpus=slots, num_gpus=slots)
     try:
-        taken = Taken(trials)
+        taken, began_s = Taken(trials), time.monotonic()
         with counted_syncs() as syncs:
             records, _ = run_study(study, on_end=lambda record: None, watcher=_Starts(taken), rehearse=pretend(trial_s))
         ended_s = time.monotonic()
         if sorted(record.number for record in records) != list(range(trials)):
             raise RuntimeError(f"{trials} trials were asked for, and {len(records)} are in the ledger")
-        resumed_s = _resumed_s(study, trials=trials + 1, trial_s=trial_s)
+        resumed = _resumed(study, trials=trials + 1, trial_s=trial_s)
     finally:
         cluster.disconnect()
     seconds = ended_s - (taken.started_s or ended_s)
@@ -130,7 +131,8 @@ def measure_scale(trials: int, *, folder: Path, slots: int = SLOTS, trial_s: flo
         "proposals_per_s": round(trials / seconds, 2),
         **taken.told(),
         "load": round(os.getloadavg()[0] / (os.cpu_count() or 1), 1),
-        "resumed_s": round(resumed_s, 2),
+        "starts_s": round((taken.started_s or ended_s) - began_s, 2),
+        **resumed,
         "syncs": syncs[0],
         "bytes": sizes(folder),
     }
@@ -202,14 +204,18 @@ def _lasts_s(record: TrialRecord, trial_s: float) -> float:
     return trial_s * max(1, len(record.history)) / RUNGS
 
 
-def _resumed_s(study: Study, *, trials: int, trial_s: float) -> float:
-    """From the start of a process's work on a study that goes on, to its first trial's start."""
+def _resumed(study: Study, *, trials: int, trial_s: float) -> dict[str, float]:
+    """From the start of a process's work on a study that goes on, to its first trial's start: seconds of the wall, in
+    which Ray starts processes, too, and of this process's CPU."""
     search = study.space.search.model_copy(update={"trials": trials})
     space = study.space.model_copy(update={"search": search})
     again = replace(study, description=replace(study.description, space=space))
-    taken, began_s = Taken(trials), time.monotonic()
+    taken, began_s, began_cpu_s = Taken(trials), time.monotonic(), used_cpu_s()
     run_study(again, on_end=lambda record: None, watcher=_Starts(taken), rehearse=pretend(trial_s))
-    return (taken.started_s or time.monotonic()) - began_s
+    return {
+        "resumed_s": round((taken.started_s or time.monotonic()) - began_s, 2),
+        "resumed_cpu_s": round(taken.started_cpu_s - began_cpu_s, 2),
+    }
 
 
 def resident_mib() -> float:

@@ -18,6 +18,7 @@ from typing import Any
 
 import psutil
 
+from raytrain.config.baseline import Baseline
 from raytrain.config.reader import load_baseline, load_space
 from raytrain.results.description import Description
 from raytrain.results.records import Outcome, TrialRecord
@@ -194,10 +195,15 @@ def reported(trial: Trial, rung: int) -> dict[str, Any]:
     """What a trial tells at a rung, from 1 to RUNGS."""
     config, finished = trial.config, rung == RUNGS
     seen = (trial.job.end_at_examples or 100) * rung // RUNGS
-    rate, dropout = config.training.learning_rate, config.model.dropout
-    wer = 0.15 + 0.05 * abs(math.log10(rate / 3e-5)) + 0.2 * abs(dropout - 0.1) + 2 / (seen + 10)
+    wer = wer_of(config, seen=seen)
     ends = {"finished": True, "outcome": str(Outcome.COMPLETED)} if finished else {}
     return {"step": seen // 8, "examples_seen": seen, "eval_wer": wer, "best_eval_wer": wer, "objective": wer, **ends}
+
+
+def wer_of(config: Baseline, *, seen: int) -> float:
+    """What the surface of these rehearsals says after so many examples."""
+    rate, dropout = config.training.learning_rate, config.model.dropout
+    return 0.15 + 0.05 * abs(math.log10(rate / 3e-5)) + 0.2 * abs(dropout - 0.1) + 2 / (seen + 10)
 
 
 def _lasts_s(record: TrialRecord, trial_s: float) -> float:

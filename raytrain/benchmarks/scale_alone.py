@@ -11,22 +11,31 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from raytrain.benchmarks.scale import RUNGS, SLOTS, Taken, counted_syncs, rehearsed_study, reported, sizes
+import numpy as np
+
+from raytrain.benchmarks.scale import RUNGS, SLOTS, Taken, counted_syncs, rehearsed_study, reported, sizes, wer_of
+from raytrain.config.reader import apply_sample
+from raytrain.files import AppendedLines
 from raytrain.memory.admission import Admission
 from raytrain.memory.footprint import Footprint
+from raytrain.results.records import Outcome, TrialRecord, utc_now
+from raytrain.search.axes import Sample
 from raytrain.study.projection import Projection
 from raytrain.study.proposals import Proposals
 from raytrain.study.spending import Spending
-from raytrain.study.study import Study
+from raytrain.study.study import Study, trial_name
 from raytrain.study.watcher import Watcher
 from raytrain.tracking.background import Background, LaterRun
 from raytrain.tracking.tracked_run import TrackedRun
 from raytrain.trial.job import Share, Trial
 
 
-def measure_alone(trials: int, *, folder: Path, slots: int = SLOTS) -> dict[str, Any]:
-    """Figures of the driver's own work over so many trials, `slots` at once, and in each tenth of them."""
-    study = rehearsed_study(folder, trials=trials, slots=slots)
+def measure_alone(trials: int, *, before: int = 0, folder: Path, slots: int = SLOTS) -> dict[str, Any]:
+    """Figures of the driver's own work over so many trials, `slots` at once, and in each tenth of them; in a study in
+    which so many have ended `before`, and which has its view of them."""
+    study = rehearsed_study(folder, trials=before + trials, slots=slots)
+    lay_out(study, before)
+    Projection(study.history, folder).close()
     taken, began_s = Taken(trials), time.monotonic()
     taken.starts()
     with counted_syncs() as syncs:
@@ -37,6 +46,7 @@ def measure_alone(trials: int, *, folder: Path, slots: int = SLOTS) -> dict[str,
     Proposals(again, Spending(again))
     Projection(again.history, folder).close()
     return {
+        "before": before,
         "trials": trials,
         "slots": slots,
         "seconds": round(seconds, 1),
@@ -45,6 +55,36 @@ def measure_alone(trials: int, *, folder: Path, slots: int = SLOTS) -> dict[str,
         "syncs": syncs[0],
         "bytes": sizes(folder),
     }
+
+
+def lay_out(study: Study, trials: int) -> None:
+    """Write down a baseline and trials at random as if they had been trained to their end."""
+    random = np.random.default_rng(0)
+    samples = [study.history.axes.baseline_sample] + [
+        {
+            "training.learning_rate": float(10 ** random.uniform(-6, -3)),
+            "model.dropout": float(random.uniform(0, 0.3)),
+            "training.weight_decay": float(random.uniform(0, 0.1)),
+        }
+        for _ in range(trials - 1)
+    ]
+    events = AppendedLines(study.folder / "events.jsonl", parse=lambda values, place: values)
+    events.extend(
+        {"event": "started", "number": number, "at": utc_now(), "sample": sample}
+        for number, sample in enumerate(samples[:trials])
+    )
+    ledger = AppendedLines(study.folder / "trials.jsonl", parse=lambda values, place: values)
+    ledger.extend(_ended(study, number, sample).as_dict() for number, sample in enumerate(samples[:trials]))
+
+
+def _ended(study: Study, number: int, sample: Sample) -> TrialRecord:
+    config = apply_sample(study.baseline, sample, is_from_space=True)
+    wer = wer_of(config, seen=100)
+    return TrialRecord(
+        trial_id=trial_name(number), number=number, sample=sample if number else {}, config=config,
+        effective_batch_size=config.effective_batch_size(), outcome=Outcome.COMPLETED, eval_wer=wer, best_eval_wer=wer,
+        examples_seen=100, seed=config.training.seed, started_at=utc_now(), ended_at=utc_now(), wall_s=60.0,
+    )  # fmt: skip
 
 
 def drive(study: Study, *, slots: int, on_end: Callable[[int], None] = lambda ended: None) -> None:

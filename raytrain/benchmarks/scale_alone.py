@@ -1,7 +1,7 @@
 """A study of many trials without Ray: its proposals, scheduler, recorder and files, one trial's word after the other.
 
-What the driver of a study does for a trial by itself, that is, and how it grows with the trials before it. Tune's part,
-which it has in any study, and Ray's are left out: ten thousand trials take minutes.
+What the driver of a study does for a trial by itself, that is, and how it grows with the trials before it, which may be
+laid out as if they had ended. Tune's part and Ray's are left out.
 """
 
 import threading

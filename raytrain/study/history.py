@@ -9,11 +9,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from optuna.trial import TrialState
 
-from raytrain.files import START, AppendedLines, ProcessLock, as_kind
+from raytrain.files import START, AppendedLines, ProcessLock
 from raytrain.results.description import Description
 from raytrain.results.early_end import DONE, Prospect
 from raytrain.results.ledger import Ledger
@@ -22,27 +22,9 @@ from raytrain.search.axes import Axes, Sample
 from raytrain.search.encoding import Tried
 from raytrain.search.finalists import Repeat
 from raytrain.search.objectives import constraints_of, measures_of, objective_of
+from raytrain.study.events import Event, as_event
 
 _STATES = {Outcome.PRUNED: TrialState.PRUNED, Outcome.FAILED: TrialState.FAIL}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Event:
-    """A line of events.jsonl."""
-
-    event: Literal["started", "scored", "done"]
-    number: int
-    at: str
-    """ISO 8601 in UTC."""
-    sample: Sample | None = None
-    """The values drawn, of a trial that started."""
-    finalist_of: str | None = None
-    """The trial_id that a training with another seed repeats."""
-    seed: int | None = None
-    examples_seen: int | None = None
-    objective: float | None = None
-    prospect: dict[str, Any] | None = None
-    """Of a search that is done before its trials are: what the trial of this number and further ones were worth."""
 
 
 @dataclass(kw_only=True)
@@ -66,7 +48,7 @@ class History:
 
     def __init__(self, folder: Path, description: Description) -> None:
         self.ledger = Ledger(folder)
-        self._events = AppendedLines(folder / "events.jsonl", parse=_event)
+        self._events = AppendedLines(folder / "events.jsonl", parse=as_event)
         self.axes = Axes(description.asked, description.baseline)
         self.rate = description.baseline.model.rate()
         self.is_pareto, self._limit_gib = description.is_pareto, description.memory_limit_gib
@@ -252,8 +234,3 @@ def _evaluations(record: TrialRecord) -> dict[int, float]:
     rows = [(row.get("examples_seen"), row.get("eval_wer")) for row in record.history]
     found = {seen: min(wer, WORST_OBJECTIVE) for seen, wer in rows if seen and wer is not None}
     return found or ({record.examples_seen: objective_of(record)} if record.outcome is Outcome.PRUNED else {})
-
-
-def _event(values: dict[str, Any], place: str) -> Event:
-    way_out = "restore the line, or take it out"
-    return as_kind(values, Event, place=f"{place}: not an event of a study", way_out=way_out, extra="forbid")

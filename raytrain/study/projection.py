@@ -151,7 +151,8 @@ class Projection:
     def _renew(self, number: int, trial: Begun | None) -> None:
         """Bring one trial that was running when it was last shown up to date."""
         assert self._study is not None
-        assert trial is not None
+        if trial is None:
+            raise NotThisStudy(f"trial {number} runs, and nothing is known of it")
         shown = self._running[number]
         for name, objective in self._evaluations(trial).items():
             if name in shown.evaluations:

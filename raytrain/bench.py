@@ -261,21 +261,31 @@ def _provenance() -> Provenance:
 
 def _scale(arguments: argparse.Namespace) -> Measured:
     from raytrain.benchmarks.scale import LIMIT, measure_scale
+    from raytrain.benchmarks.scale_alone import measure_alone
 
-    rows = []
+    path = Path(arguments.out)
+    result = read_as(path, dict[str, Any]) if path.exists() else {}
+    kind, rows = "without_ray" if arguments.without_ray else "studies", []
     for trials in arguments.trials:
-        with tempfile.TemporaryDirectory(prefix="raytrain-scale-") as folder:
-            rows.append(measure_scale(trials, folder=Path(folder) / "study"))
+        with tempfile.TemporaryDirectory(prefix="raytrain-scale-") as made:
+            folder = Path(made) / "study"
+            if arguments.without_ray:
+                rows.append(measure_alone(trials, before=arguments.before, folder=folder))
+            else:
+                rows.append(measure_scale(trials, folder=folder))
         row = rows[-1]
-        say(
-            f"{trials} trials: {row['ratio']:g} of the ideal time, {row['cpu_ms_per_trial']:g} CPU ms a trial, "
-            f"{row['grown_mib']:g} MiB more, gone on with in {row['resumed_s']:g} s"
-        )
+        say(f"{trials} trials: {row['cpu_ms_per_trial']:g} CPU ms a trial, {row['grown_mib']:g} MiB more")
     return (
-        Path(arguments.out),
-        {"limit": LIMIT, "studies": rows, "provenance": _provenance()},
+        path,
+        result | {"limit": LIMIT, kind: [*_others(result.get(kind, []), rows), *rows], "provenance": _provenance()},
         f"studies of {' and '.join(str(one['trials']) for one in rows)} trials",
     )
+
+
+def _others(before: list[dict[str, Any]], now: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of studies of other sizes, measured earlier."""
+    sizes = [(one.get("before"), one["trials"]) for one in now]
+    return [one for one in before if (one.get("before"), one["trials"]) not in sizes]
 
 
 _MEASURES: dict[str, Callable[[argparse.Namespace], Measured]] = {

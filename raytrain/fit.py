@@ -41,7 +41,7 @@ def _asked() -> int:
     if arguments.resume is not None:
         if arguments.overrides or arguments.config:
             raise InputError("--resume goes on with the fit's own configuration; leave out --config and key=value")
-        return _resume(Path(arguments.resume).absolute(), arguments)
+        return _resume(_here(arguments), arguments)
     config = load_baseline(arguments.config or "small", arguments.overrides)
     require_spoken(config.model)
     if config.is_on_s3():
@@ -67,6 +67,18 @@ def _asked() -> int:
         is_there = partial(is_taken, config.storage)
         folder = new_run_folder(config.home(), [name], is_taken=is_there).absolute()
         return _train(description, inputs, folder=folder, as_json=arguments.json)
+
+
+def _here(arguments: argparse.Namespace) -> Path:
+    """The fit to be gone on with; one that is named by its copies on S3 has its folder here again from now on."""
+    named: str = arguments.resume
+    if "://" not in named:
+        return Path(named).absolute()
+    if arguments.dry_run:
+        raise InputError(f"--resume {named} --dry-run: a fit is first brought here, which a dry run does not do")
+    from raytrain.trial.taken_up import take_up
+
+    return take_up(named).absolute()
 
 
 def _resume(folder: Path, arguments: argparse.Namespace) -> int:

@@ -106,7 +106,7 @@ def _asked(arguments: argparse.Namespace) -> Description:
 def _resumed(arguments: argparse.Namespace) -> tuple[Path, Description]:
     from raytrain.study.opening import changed, find_study, refuse_another
 
-    folder, begun = find_study(arguments.resume)
+    folder, begun = find_study(_here(arguments))
     for_baseline, for_space = split_overrides(arguments.overrides)
     if arguments.baseline:
         refuse_another(folder, begun, baseline=load_baseline(arguments.baseline, for_baseline))
@@ -115,6 +115,18 @@ def _resumed(arguments: argparse.Namespace) -> tuple[Path, Description]:
         baseline = description.baseline
         refuse_another(folder, begun, space=load_space(_space_name(arguments), for_space, baseline=baseline))
     return folder, description
+
+
+def _here(arguments: argparse.Namespace) -> str:
+    """The study to be gone on with; one that is named by its copies on S3 has its folder here again from now on."""
+    named: str = arguments.resume
+    if "://" not in named:
+        return named
+    if arguments.dry_run:
+        raise InputError(f"--resume {named} --dry-run: a study is first brought here, which a dry run does not do")
+    from raytrain.trial.taken_up import take_up
+
+    return str(take_up(named))
 
 
 def _bought(description: Description, folder: Path | None) -> dict[str, Any] | None:
@@ -239,7 +251,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--space", metavar="NAME", help="in search_spaces/, or a file; batching if not given")
     parser.add_argument("--trials", type=int, metavar="N", help="of the whole study, the baseline among them")
     parser.add_argument("--budget", metavar="TIME", help="that it may run, as in 8h or 90m; with --resume from now on")
-    parser.add_argument("--resume", metavar="STUDY", help="go on with a study; more --trials or --budget extend it")
+    parser.add_argument(
+        "--resume",
+        metavar="STUDY",
+        help="go on with a study, by its folder or its place on S3; more --trials or --budget extend it",
+    )
     parser.add_argument(
         "--learn-from",
         nargs="+",

@@ -53,6 +53,8 @@ def bench_parser() -> argparse.ArgumentParser:
     study.add_argument("--out", help="the file that is written; results/bench/study.json if not given")
     scale = kinds.add_parser("scale", help="what the driver of a study of many trials takes, which train nothing")
     scale.add_argument("--trials", nargs="+", type=_number, default=[100, 1000], help="of each study: 100 1000")
+    scale.add_argument("--without-ray", action="store_true", help="the driver's own work alone")
+    scale.add_argument("--before", type=_number, default=0, help="with --without-ray: trials that have ended already")
     scale.add_argument("--out", default="results/bench/scale.json", help="the file that is written")
     gpu = kinds.add_parser("gpu", help="all that only a GPU can show, in nine minutes: checks, speed, caps, memory")
     gpu.add_argument("--model", help="weights; of a variant's name, random ones; small if not given, on a CPU tiny")

@@ -188,6 +188,9 @@ class Training(Section):
     """Checkpoints kept, the best by WER; the latest is kept besides."""
     checkpoint_every_steps: Count = 1000
     """Optimizer steps between checkpoints; a run goes on from its latest."""
+    save_every_minutes: float | None = Field(30.0, gt=0)
+    """Minutes after which a run that had no checkpoint since saves where it stands, without being scored: the most that
+    a machine's death costs; null: never between two checkpoints."""
 
     @model_validator(mode="after")
     def _the_run_has_an_end(self) -> Self:

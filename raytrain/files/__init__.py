@@ -1,6 +1,6 @@
 """Files that survive a kill, a power cut and a second process: whole writes, appended lines, locks, disk faults."""
 
-from raytrain.files.appended import AppendedLines
+from raytrain.files.appended import START, AppendedLines, Mark
 from raytrain.files.cache import cache_folder
 from raytrain.files.faults import is_disk_fault, is_full, is_in_the_way
 from raytrain.files.hashed import sha256_of
@@ -21,8 +21,10 @@ from raytrain.files.whole import (
 )
 
 __all__ = [
+    "START",
     "SUMS",
     "AppendedLines",
+    "Mark",
     "ProcessLock",
     "as_kind",
     "at_home",

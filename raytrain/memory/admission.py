@@ -3,7 +3,8 @@
 Where a card is not known and no limit is set nothing is refused, and every trial has a card of its own.
 """
 
-from collections.abc import Iterable
+import math
+from collections.abc import Sequence
 
 from raytrain.config.baseline import Baseline
 from raytrain.memory.fitting import Peak, largest_launchable_gib, upper_factor
@@ -26,6 +27,8 @@ class Admission:
             bounds.append((limit_gib, 0.0, f"search.memory_limit_gib is {limit_gib:.4g}"))
         self._bound = min(bounds, default=None)
         self._peaks: list[Peak] = []
+        self._num_learnt = 0
+        self._go_by_peaks()
 
     @property
     def refuses(self) -> bool:
@@ -50,7 +53,7 @@ class Admission:
         if self._bound is None:
             return True
         reserved_gib = self._footprint.predict(config).reserved_gib
-        return reserved_gib <= largest_launchable_gib(self._peaks, limit_gib=self._bound[0])
+        return reserved_gib <= self._launchable_gib
 
     def part(self, config: Baseline, card_gib: float | None) -> float | None:
         """The share that a worker gets of a card of this size, with as much room as the trials so far say that a
@@ -61,14 +64,24 @@ class Admission:
         card_gib = as_capped(card_gib, config)
         if card_gib is None:
             return 1.0
-        margin = max(FRACTION_MARGIN, upper_factor(self._peaks))
+        margin = max(FRACTION_MARGIN, self._upper_factor)
         own = gpu_fraction(self.predicted_gib(config), card_gib=card_gib, margin=margin)
         # NCCL, which several workers talk by, refuses two on one card.
         return own if scaling.num_workers == 1 or own is None else 1.0
 
-    def learn(self, records: Iterable[TrialRecord]) -> None:
-        """Go by all trials that have ended so far."""
-        self._peaks = [peak for record in records if (peak := self._peak(record)) is not None]
+    def learn(self, records: Sequence[TrialRecord]) -> None:
+        """Go by all trials of a study that have ended so far, to which some may have been added."""
+        if len(records) == self._num_learnt:
+            return
+        added = records[self._num_learnt :]
+        self._peaks += [peak for record in added if (peak := self._peak(record)) is not None]
+        self._num_learnt = len(records)
+        self._go_by_peaks()
+
+    def _go_by_peaks(self) -> None:
+        self._upper_factor = upper_factor(self._peaks)
+        most_gib = math.inf if self._bound is None else self._bound[0]
+        self._launchable_gib = largest_launchable_gib(self._peaks, limit_gib=most_gib)
 
     def _peak(self, record: TrialRecord) -> Peak | None:
         if record.predicted_memory_gib is None:

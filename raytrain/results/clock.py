@@ -15,11 +15,12 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from raytrain.files import AppendedLines, as_kind
+from raytrain.files import AppendedLines, as_kind, parse_json
 from raytrain.results.records import Moment, Outcome, TrialRecord, utc_now
 
 FILE_NAME = "clock.jsonl"
 _TOLD_EVERY_S = 30.0
+_WAY_OUT = "restore the line, or take it out"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +94,18 @@ def ran_s(folder: Path, records: Sequence[TrialRecord]) -> float:
     return clock.ran_s if clock.is_kept else sum(end - begin for begin, end, _ in stretches(records))
 
 
+def last_tick(lines: bytes) -> datetime | None:
+    """When a clock was last written, going by a copy of its lines; None where it has none that is whole."""
+    whole = lines.split(b"\n")[:-1]
+    if not whole:
+        return None
+    place = FILE_NAME
+    values = as_kind(
+        parse_json(whole[-1], place=place, way_out=_WAY_OUT), dict[str, Any], place=place, way_out=_WAY_OUT
+    )
+    return datetime.fromisoformat(_tick(values, place).at)
+
+
 def stretches(records: Sequence[TrialRecord]) -> list[tuple[float, float, list[TrialRecord]]]:
     """The time in which trials ran, cut where one begins or ends: from, to, in seconds, and which ran then."""
     spans = [
@@ -118,5 +131,4 @@ def _sum_of_starts(ticks: Sequence[Tick]) -> float:
 
 
 def _tick(values: dict[str, Any], place: str) -> Tick:
-    way_out = "restore the line, or take it out"
-    return as_kind(values, Tick, place=f"{place}: not a line of a study's clock", way_out=way_out, extra="forbid")
+    return as_kind(values, Tick, place=f"{place}: not a line of a study's clock", way_out=_WAY_OUT, extra="forbid")

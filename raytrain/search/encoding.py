@@ -3,6 +3,7 @@
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
@@ -10,6 +11,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from raytrain.config.branches import ADAPTER_KIND, Branch
 from raytrain.search.axes import MICRO_BATCH, Axes, Axis, Listed, Sample
+from raytrain.search.identity import Identity, identity, others_of
 
 _SIZE, _MICRO = "effective_batch_size", "micro_batch_size"
 
@@ -28,6 +30,16 @@ class Tried:
     """By how much a limit was missed (GiB); not above 0 where it was kept; None where there is no limit."""
     was_trained: bool = False
     """To its end, by itself or by its equivalent: what splits the same effective batch otherwise needs no training."""
+
+    @cached_property
+    def identity(self) -> Identity:
+        """What it has alike with every sample that is the same."""
+        return identity(self.sample)
+
+    @cached_property
+    def others(self) -> Identity:
+        """The same without the factors of its effective batch."""
+        return identity(others_of(self.sample))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,10 +17,20 @@ _PROBE_EVALUATIONS = 2
 """Batches of evaluation: as many as show its memory."""
 
 
-def equivalent(config: Baseline, records: Sequence[TrialRecord]) -> TrialRecord | None:
-    """The trial that was trained to its end with the same effective batch, and all else but its split the same."""
-    wanted = _in_one_piece(config)
-    return next((one for one in records if _is_whole(one) and _in_one_piece(one.config) == wanted), None)
+class Equivalents:
+    """Finds the trial that was trained to its end with the same effective batch, all else but its split the same."""
+
+    def __init__(self) -> None:
+        self._by_training: dict[str, TrialRecord] = {}
+        self._num_known = 0
+
+    def find(self, config: Baseline, records: Sequence[TrialRecord]) -> TrialRecord | None:
+        """Of a study's records, to which some may have been added since it was asked last, the first; None without."""
+        for record in records[self._num_known :]:
+            if _is_whole(record):
+                self._by_training.setdefault(_training(record.config), record)
+        self._num_known = len(records)
+        return self._by_training.get(_training(config))
 
 
 def probe_of(config: Baseline, *, budget_examples: int) -> tuple[Baseline, int]:
@@ -57,7 +67,7 @@ def _is_whole(record: TrialRecord) -> bool:
     return trained and record.inherited_from is None and record.finalist_of is None
 
 
-def _in_one_piece(config: Baseline) -> Baseline:
+def _training(config: Baseline) -> str:
     """The same run with its effective batch as one micro-batch: equal for all that split one training otherwise."""
     whole = dict.fromkeys(FACTORS, 1) | {"training.batch_size": config.effective_batch_size()}
-    return apply_sample(config, whole, is_from_space=True)
+    return apply_sample(config, whole, is_from_space=True).model_dump_json()

@@ -16,9 +16,10 @@ from raytrain.config.branches import ADAPTER_KIND, RATE, Branch
 from raytrain.search.axes import MICRO_BATCH, Axes, Axis, Listed, Sample
 from raytrain.search.coordinates import Points
 from raytrain.search.encoding import Wanted
+from raytrain.search.identity import others_of
 from raytrain.search.knowledge import Knowledge
 from raytrain.search.posterior import Posterior, below
-from raytrain.search.splits import Splits, others_of
+from raytrain.search.splits import Splits
 
 _ANYWHERE, _NEARBY = 500, 300
 _AROUND = 3
@@ -139,7 +140,7 @@ def _nearby(axes: Axes, sizes: Sequence[float], about: Sample, near: float, rand
         elif place is None or (isinstance(axis, Listed) and not axis.ordered):
             others[axis.key] = _at(axis, random.random())
         else:
-            others[axis.key] = _at(axis, float(np.clip(place + near * random.standard_normal(), 0, 1)))
+            others[axis.key] = _at(axis, min(max(place + near * random.standard_normal(), 0.0), 1.0))
     logs = np.log(sizes)
     wanted = math.log(axes.effective_batch_size(about)) + near * (logs[-1] - logs[0]) * random.standard_normal()
     return Wanted(size=sizes[int(np.abs(logs - wanted).argmin())], micro_batch=None, others=others)
@@ -168,4 +169,4 @@ def _place(axis: Axis, value: Any) -> float | None:
         return float((np.searchsorted(numbers, value) + 0.5) / len(numbers))
     low, high = (axis.low, axis.high) if not axis.log else (math.log(axis.low), math.log(axis.high))
     value = math.log(max(value, axis.low)) if axis.log else value
-    return float(np.clip((value - low) / (high - low), 0, 1)) if high > low else 0.5
+    return float(min(max((value - low) / (high - low), 0.0), 1.0)) if high > low else 0.5

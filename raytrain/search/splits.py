@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from raytrain.config.baseline import FACTORS
 from raytrain.config.space import Search
 from raytrain.search.axes import MICRO_BATCH, Axes, Listed, Sample
 from raytrain.search.encoding import Tried, Wanted
+from raytrain.search.identity import Identity, identity, others_of
 
 _SAME_SIZE = 0.05
 """Effective batches that differ by less, as a share, are drawn as one: most have a single split of their own."""
@@ -33,13 +33,13 @@ class Splits:
         is_listed = all(isinstance(axis, Listed) for axis in axes.others)
         self._may_repeat = search.reuse_equivalent and bool(axes.factors) and is_listed
         self._random = np.random.default_rng(seed)
-        self._seen = {identity(one.sample) for one in tried}
-        self._begun = {training(axes, one.sample) for one in tried}
+        self._seen = {one.identity for one in tried}
+        self._begun = {_training_of(axes, one) for one in tried}
         self._trained: dict[Any, set[int]] = defaultdict(set)
         """Effective batches by all other values."""
         for one in tried:
             if one.was_trained:
-                self._trained[identity(others_of(one.sample))].add(axes.effective_batch_size(one.sample))
+                self._trained[one.others].add(axes.effective_batch_size(one.sample))
 
     def complete(self, wanted: Wanted) -> Sample | None:
         """A whole sample, about as was wanted."""
@@ -83,7 +83,7 @@ class Splits:
 
     def _new(self, fitting: Sequence[Sample]) -> list[Sample]:
         """Rather of a size that was not begun with these values yet."""
-        return [sample for sample in fitting if training(self._axes, sample) not in self._begun]
+        return [sample for sample in fitting if _training(self._axes, sample) not in self._begun]
 
     def _about_the_first(self, samples: Sequence[Sample], *, within: float = _SAME_SIZE) -> list[Sample]:
         """Those whose effective batch is about that of the first, which is the nearest to the drawn."""
@@ -100,24 +100,17 @@ def once_each(axes: Axes, tried: Sequence[Tried]) -> list[Tried]:
     """Of trials that share a training the one that keeps the limit best: a WER seen twice would look twice as sure."""
     chosen: dict[Any, Tried] = {}
     for one in tried:
-        key = training(axes, one.sample) if one.was_trained else identity(one.sample)
+        key = _training_of(axes, one) if one.was_trained else one.identity
         known = chosen.get(key)
         if known is None or (one.violation or 0.0) < (known.violation or 0.0):
             chosen[key] = one
     return list(chosen.values())
 
 
-def identity(sample: Sample) -> tuple[tuple[str, Any], ...]:
-    """What two samples have alike that are one: a rate handed down as its logarithm differs in its last digit."""
-    alike = ((key, f"{value:.9g}" if isinstance(value, float) else value) for key, value in sample.items())
-    return tuple(sorted(alike))
-
-
-def training(axes: Axes, sample: Sample) -> tuple[tuple[str, Any], ...]:
+def _training(axes: Axes, sample: Sample) -> tuple[Identity, int]:
     """What is the same for all splits of one effective batch."""
-    return identity({**others_of(sample), "effective_batch_size": axes.effective_batch_size(sample)})
+    return identity(others_of(sample)), axes.effective_batch_size(sample)
 
 
-def others_of(sample: Sample) -> Sample:
-    """All that is not a factor of the effective batch."""
-    return {key: value for key, value in sample.items() if key not in FACTORS}
+def _training_of(axes: Axes, one: Tried) -> tuple[Identity, int]:
+    return one.others, axes.effective_batch_size(one.sample)

@@ -4,14 +4,16 @@ Whatever a study is to do next follows from these two files: what the sampler le
 stands on the scheduler's rungs. Nothing else is read back.
 """
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from optuna.trial import TrialState
 
-from raytrain.files import AppendedLines, ProcessLock, as_kind
+from raytrain.files import START, AppendedLines, ProcessLock
 from raytrain.results.description import Description
 from raytrain.results.early_end import DONE, Prospect
 from raytrain.results.ledger import Ledger
@@ -20,27 +22,9 @@ from raytrain.search.axes import Axes, Sample
 from raytrain.search.encoding import Tried
 from raytrain.search.finalists import Repeat
 from raytrain.search.objectives import constraints_of, measures_of, objective_of
+from raytrain.study.events import Event, as_event
 
 _STATES = {Outcome.PRUNED: TrialState.PRUNED, Outcome.FAILED: TrialState.FAIL}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Event:
-    """A line of events.jsonl."""
-
-    event: Literal["started", "scored", "done"]
-    number: int
-    at: str
-    """ISO 8601 in UTC."""
-    sample: Sample | None = None
-    """The values drawn, of a trial that started."""
-    finalist_of: str | None = None
-    """The trial_id that a training with another seed repeats."""
-    seed: int | None = None
-    examples_seen: int | None = None
-    objective: float | None = None
-    prospect: dict[str, Any] | None = None
-    """Of a search that is done before its trials are: what the trial of this number and further ones were worth."""
 
 
 @dataclass(kw_only=True)
@@ -64,10 +48,12 @@ class History:
 
     def __init__(self, folder: Path, description: Description) -> None:
         self.ledger = Ledger(folder)
-        self._events = AppendedLines(folder / "events.jsonl", parse=_event)
+        self._events = AppendedLines(folder / "events.jsonl", parse=as_event)
         self.axes = Axes(description.asked, description.baseline)
         self.rate = description.baseline.model.rate()
         self.is_pareto, self._limit_gib = description.is_pareto, description.memory_limit_gib
+        self._one_follows = threading.RLock()
+        self._forget()
 
     def held(self) -> ProcessLock:
         """Keep the study for this process as long as the block runs."""
@@ -101,33 +87,19 @@ class History:
     @property
     def next_number(self) -> int:
         """The number of the trial that is started next."""
-        return max((trial.number + 1 for trial in self.begun()), default=0)
+        with self._followed():
+            return self._next
+
+    def trial(self, number: int) -> Begun | None:
+        """The trial of this number as it is now, if it was started."""
+        with self._followed():
+            found = self._begun.get(number)
+            return None if found is None else replace(found)
 
     def begun(self) -> list[Begun]:
-        """Every trial that was started, by number."""
-        found: dict[int, Begun] = {}
-        for one in self._events.read():
-            if one.event == "started":
-                found[one.number] = Begun(
-                    number=one.number, sample=one.sample or {}, finalist_of=one.finalist_of, seed=one.seed,
-                    started_at=one.at,
-                )  # fmt: skip
-            elif one.number in found and one.examples_seen is not None and one.objective is not None:
-                # A run that goes on is reported once more where it was scored last; one that breaks off, as the worst.
-                found[one.number].objectives.setdefault(one.examples_seen, one.objective)
-        for record in self.records:
-            # A study of version 1 has a ledger and no events.
-            trial = found.setdefault(
-                record.number,
-                Begun(number=record.number, sample=record.sample, finalist_of=record.finalist_of, seed=record.seed),
-            )
-            trial.record = record
-            trial.objectives = trial.objectives or _evaluations(record)
-        if found:  # a study of version 1 may have been killed while only its baseline had not ended
-            found.setdefault(0, Begun(number=0, sample=self.axes.baseline_sample))
-        for trial in found.values():
-            trial.sample = trial.sample or self.axes.baseline_sample
-        return [found[number] for number in sorted(found)]
+        """Every trial that was started, by number; what one that goes on reports is added to it."""
+        with self._followed():
+            return [self._begun[number] for number in sorted(self._begun)]
 
     def tried(self) -> list[Tried]:
         """All that the search started, for the sampler to learn from."""
@@ -148,14 +120,14 @@ class History:
             if trial.finalist_of is None
             for examples_seen, objective in trial.objectives.items()
         }
-        written = dict.fromkeys((one.number, one.examples_seen) for one in self._events.read())
-        places = {one: place for place, one in enumerate(written)}
+        with self._followed():
+            places = {one: place for place, one in enumerate(self._scored)}
         return dict(sorted(found.items(), key=lambda one: places.get(one[0], -1)))
 
     def was_scored(self, number: int, *, examples_seen: int) -> bool:
         """Whether this evaluation of a trial is written down already."""
-        asked = ("scored", number, examples_seen)
-        return any((one.event, one.number, one.examples_seen) == asked for one in self._events.read())
+        with self._followed():
+            return (number, examples_seen) in self._scored
 
     def values_of(self, record: TrialRecord) -> Sequence[float]:
         """What a sampler minimises, one finite number a direction."""
@@ -165,10 +137,73 @@ class History:
         """By name, by how much a trial broke what it has to keep; not above 0 where it kept it."""
         return constraints_of(record, self._limit_gib, is_pareto=self.is_pareto)
 
+    def _forget(self) -> None:
+        self._begun: dict[int, Begun] = {}
+        self._next = 0
+        self._scored: dict[tuple[int, int], None] = {}
+        """Evaluations that are written down, as (number, examples seen), in their order."""
+        self._ended: dict[int, Tried] = {}
+        """What the sampler is told of trials that have ended, by number."""
+        self._events_until, self._records_until = START, START
+
+    @contextmanager
+    def _followed(self) -> Iterator[None]:
+        """With what was written since the last time: a driver asks often, and what it takes must not grow with trials.
+
+        A thread beside the study's own asks, too.
+        """
+        with self._one_follows:
+            events, events_until = self._events.read_on(self._events_until)
+            records, records_until = self.ledger.read_on(self._records_until)
+            if not (events_until.goes_on_from(self._events_until) and records_until.goes_on_from(self._records_until)):
+                self._forget()
+                (events, events_until), (records, records_until) = self._events.read_on(), self.ledger.read_on()
+            self._events_until, self._records_until = events_until, records_until
+            for event in events:
+                self._follow(event)
+            for record in records:
+                self._take(record)
+            if self._begun and 0 not in self._begun:
+                # A study of version 1 may have been killed while only its baseline had not ended.
+                self._begun[0] = Begun(number=0, sample=self.axes.baseline_sample)
+            yield
+
+    def _follow(self, one: Event) -> None:
+        if one.event == "started":
+            self._next = max(self._next, one.number + 1)
+            self._begun[one.number] = Begun(
+                number=one.number, sample=one.sample or self.axes.baseline_sample, finalist_of=one.finalist_of,
+                seed=one.seed, started_at=one.at,
+            )  # fmt: skip
+        elif one.event == "scored" and one.examples_seen is not None and one.objective is not None:
+            self._scored[one.number, one.examples_seen] = None
+            begun = self._begun.get(one.number)
+            # A run that goes on is reported once more where it was scored last; one that breaks off, as the worst.
+            if begun is not None and one.examples_seen not in begun.objectives:
+                begun.objectives = begun.objectives | {one.examples_seen: one.objective}  # another thread reads it
+
+    def _take(self, record: TrialRecord) -> None:
+        # A study of version 1 has a ledger and no events.
+        trial = self._begun.setdefault(
+            record.number,
+            Begun(
+                number=record.number, sample=record.sample or self.axes.baseline_sample,
+                finalist_of=record.finalist_of, seed=record.seed,
+            ),
+        )  # fmt: skip
+        self._next = max(self._next, record.number + 1)
+        trial.record = record
+        trial.objectives = trial.objectives or _evaluations(record)
+
     def _tried(self, trial: Begun) -> Tried:
         record = trial.record
         if record is None:
             return Tried(sample=trial.sample, state=TrialState.RUNNING, intermediate=trial.objectives)
+        if trial.number not in self._ended:
+            self._ended[trial.number] = self._tried_to_its_end(trial, record)
+        return self._ended[trial.number]
+
+    def _tried_to_its_end(self, trial: Begun, record: TrialRecord) -> Tried:
         state = state_of(record)
         return Tried(
             sample=trial.sample,
@@ -199,8 +234,3 @@ def _evaluations(record: TrialRecord) -> dict[int, float]:
     rows = [(row.get("examples_seen"), row.get("eval_wer")) for row in record.history]
     found = {seen: min(wer, WORST_OBJECTIVE) for seen, wer in rows if seen and wer is not None}
     return found or ({record.examples_seen: objective_of(record)} if record.outcome is Outcome.PRUNED else {})
-
-
-def _event(values: dict[str, Any], place: str) -> Event:
-    way_out = "restore the line, or take it out"
-    return as_kind(values, Event, place=f"{place}: not an event of a study", way_out=way_out, extra="forbid")

@@ -7,6 +7,7 @@ import logging
 import os
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -15,7 +16,7 @@ import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
-from sqlalchemy import URL
+from sqlalchemy import URL, event
 from sqlalchemy.exc import SQLAlchemyError
 
 from raytrain.results.choose import MEASURES, measure_names
@@ -34,6 +35,16 @@ class NotThisStudy(Exception):
 _FAULTS = (NotThisStudy, SQLAlchemyError, optuna.exceptions.OptunaError, OSError, RuntimeError, ValueError, KeyError)
 
 
+@dataclass
+class _Shown:
+    """A trial in the file."""
+
+    trial_id: int
+    """Optuna's own id of it."""
+    evaluations: set[str | int]
+    """The names under which its evaluations are shown."""
+
+
 class Projection:
     """Shows one study's history. `follow` is called whenever that has grown."""
 
@@ -41,6 +52,10 @@ class Projection:
         self._history, self._folder = history, folder
         self._study: optuna.Study | None = None
         self._is_given_up = False
+        self._shown_in: tuple[int, int] | None = None
+        self._running: dict[int, _Shown] = {}
+        """Trials that are shown as running, by number."""
+        self._num_shown = 0
         self._distributions = _distributions(history.axes)
 
     def follow(self) -> None:
@@ -67,61 +82,99 @@ class Projection:
         return True
 
     def _catch_up(self) -> None:
-        if not (self._folder / FILE_NAME).is_file():
+        """Everything is compared once; from then on only what runs, and what is new."""
+        if self._study is None or self._file() != self._shown_in:
+            self._load()
+        for number in list(self._running):
+            self._renew(number, self._history.trial(number))
+        for number in range(self._num_shown, self._history.next_number):
+            self._add(self._history.trial(number))
+
+    def _load(self) -> None:
+        if self._file() is None:
             raise NotThisStudy("there is no file")
-        if self._study is None:
-            self._study = optuna.load_study(study_name=None, storage=self._url())
-        shown = self._study.get_trials(deepcopy=False)
-        trials = self._trials()
-        if len(shown) > len(trials):
-            raise NotThisStudy(f"it shows {len(shown)} trials of {len(trials)}")
-        for one, trial in zip(shown, trials, strict=False):
-            self._renew(one, trial)
-        for trial in trials[len(shown) :]:
-            self._study.add_trial(self._as_optuna(trial))
+        self._study = optuna.load_study(study_name=None, storage=self._opened())
+        shown, num_trials = self._study.get_trials(deepcopy=False), self._history.next_number
+        if len(shown) > num_trials:
+            raise NotThisStudy(f"it shows {len(shown)} trials of {num_trials}")
+        for one in shown:
+            self._require_same(one, self._history.trial(one.number))
+            if not one.state.is_finished():
+                seen: set[str | int] = {*one.intermediate_values}
+                seen |= {name for name in one.user_attrs if name.startswith(_WER_AT)}
+                self._running[one.number] = _Shown(one._trial_id, seen)
+        self._num_shown = len(shown)
 
     def _make_anew(self) -> None:
         for path in self._folder.glob(f"{FILE_NAME}*"):
             path.unlink()
         directions = [StudyDirection.MINIMIZE] * (len(MEASURES) if self._history.is_pareto else 1)
-        study = optuna.create_study(storage=self._url(), study_name=self._folder.name, directions=directions)
+        study = optuna.create_study(storage=self._opened(), study_name=self._folder.name, directions=directions)
         if self._history.is_pareto:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
                 study.set_metric_names(list(measure_names(self._history.rate)))
-        study.add_trials([self._as_optuna(trial) for trial in self._trials()])
         self._study = study
+        self._catch_up()
 
-    def _trials(self) -> list[Begun | None]:
-        """By number, since Optuna's numbers have no gaps; None for one that an old study lost the sample of."""
-        by_number = {trial.number: trial for trial in self._history.begun()}
-        return [by_number.get(number) for number in range(max(by_number, default=-1) + 1)]
+    def _opened(self) -> optuna.storages.RDBStorage:
+        self._storage = optuna.storages.RDBStorage(database_url(self._folder))
+        event.listen(self._storage.engine, "connect", _leave_to_the_system)
+        self._storage.engine.dispose()  # connections from now on are as was said
+        self._shown_in, self._running, self._num_shown = self._file(), {}, 0
+        return self._storage
 
-    def _renew(self, shown: FrozenTrial, trial: Begun | None) -> None:
-        """Bring one trial that is shown up to date."""
+    def _file(self) -> tuple[int, int] | None:
+        """Which file it is: one that was put in its place in between is another."""
+        path = self._folder / FILE_NAME
+        return (path.stat().st_dev, path.stat().st_ino) if path.is_file() else None
+
+    def _require_same(self, shown: FrozenTrial, trial: Begun | None) -> None:
         state = _state(trial)
         if shown.params != self._params(trial):
             raise NotThisStudy(f"trial {shown.number} has another sample")
-        if shown.state.is_finished():
-            if shown.state != state or (state == TrialState.COMPLETE and shown.values != self._values(trial)):
-                raise NotThisStudy(f"trial {shown.number} is {shown.state.name}, and ended otherwise")
-            return
-        if trial is None:
-            raise NotThisStudy(f"trial {shown.number} runs, and nothing is known of it")
+        if not shown.state.is_finished():
+            if trial is None:
+                raise NotThisStudy(f"trial {shown.number} runs, and nothing is known of it")
+        elif shown.state != state or (state == TrialState.COMPLETE and shown.values != self._values(trial)):
+            raise NotThisStudy(f"trial {shown.number} is {shown.state.name}, and ended otherwise")
+
+    def _add(self, trial: Begun | None) -> None:
+        """Numbers have no gaps in Optuna: a trial of which nothing is known, of an old study, has its own, too."""
         assert self._study is not None
-        handle = Trial(self._study, shown._trial_id)
-        for seen, objective in sorted(trial.objectives.items()):
-            if self._history.is_pareto:  # Optuna has no reports, and no pruning, where there are several objectives
-                if f"{_WER_AT}{seen}" not in shown.user_attrs:
-                    handle.set_user_attr(f"{_WER_AT}{seen}", objective)
-            elif seen not in shown.intermediate_values:
-                handle.report(objective, seen)
+        one = self._as_optuna(trial)
+        trial_id = self._storage.create_new_trial(self._study._study_id, template_trial=one)
+        if trial is not None and not one.state.is_finished():
+            self._running[trial.number] = _Shown(trial_id, set(self._evaluations(trial)))
+        self._num_shown += 1
+
+    def _renew(self, number: int, trial: Begun | None) -> None:
+        """Bring one trial that was running when it was last shown up to date."""
+        assert self._study is not None
+        if trial is None:
+            raise NotThisStudy(f"trial {number} runs, and nothing is known of it")
+        shown = self._running[number]
+        for name, objective in self._evaluations(trial).items():
+            if name in shown.evaluations:
+                continue
+            if isinstance(name, str):  # Optuna has no reports, and no pruning, where there are several objectives
+                self._storage.set_trial_user_attr(shown.trial_id, name, objective)
+            else:
+                self._storage.set_trial_intermediate_value(shown.trial_id, name, objective)
+            shown.evaluations.add(name)
         if trial.record is None:
             return
-        for name, violation in self._history.constraints_of(trial.record).items():
-            handle.set_constraint(name, violation)
+        handle = Trial(self._study, shown.trial_id)
+        for constraint, violation in self._history.constraints_of(trial.record).items():
+            handle.set_constraint(constraint, violation)
         handle.set_user_attr(_OUTCOME, str(trial.record.outcome))
-        self._study.tell(shown.number, self._values(trial), state=state)
+        self._study.tell(number, self._values(trial), state=_state(trial))
+        del self._running[number]
+
+    def _evaluations(self, trial: Begun) -> dict[str | int, float]:
+        """Objectives by the name under which each is shown, in the order of examples seen."""
+        by_seen = sorted(trial.objectives.items())
+        return {f"{_WER_AT}{seen}" if self._history.is_pareto else seen: objective for seen, objective in by_seen}
 
     def _as_optuna(self, trial: Begun | None) -> FrozenTrial:
         """A whole trial, as it is now."""
@@ -155,8 +208,10 @@ class Projection:
             return None
         return list(self._history.values_of(trial.record))
 
-    def _url(self) -> str:
-        return database_url(self._folder)
+
+def _leave_to_the_system(connection: Any, _: Any) -> None:
+    """Wait for no disk, several times an event: a file that a power cut tears is made anew."""
+    connection.execute("PRAGMA synchronous=OFF")
 
 
 def database_url(folder: Path) -> str:

@@ -14,7 +14,7 @@ from raytrain.results.early_end import early_end
 from raytrain.results.records import Outcome
 from raytrain.search.axes import Sample
 from raytrain.search.borrowed import read_borrowed
-from raytrain.search.equivalents import equivalent, probe_of
+from raytrain.search.equivalents import Equivalents, probe_of
 from raytrain.search.finalists import Repeat, further_seeds, missing_repeats
 from raytrain.search.resolve import resolve, rungs
 from raytrain.search.sampler import propose
@@ -33,7 +33,7 @@ class Proposals:
 
     def __init__(self, study: Study, spending: Spending) -> None:
         self._study, self._history, self._spending = study, study.history, spending
-        self._borrowed = read_borrowed(study.folder)
+        self._borrowed, self._equivalents = read_borrowed(study.folder), Equivalents()
         self._unfinished = [trial for trial in self._history.unfinished() if trial.finalist_of is None]
         self.scheduler = study.space.scheduler
         launched = [record for record in self._history.records if record.outcome is not Outcome.NOT_STARTED]
@@ -128,7 +128,7 @@ class Proposals:
         config = self._study.baseline if number == 0 else self._resolved(sample)
         trained = None
         if number and self._study.space.search.reuse_equivalent:
-            trained = equivalent(config, self._history.records)
+            trained = self._equivalents.find(config, self._history.records)
         run, budget = config, self._study.budget_examples
         if trained is not None:
             run, budget = probe_of(config, budget_examples=budget)
@@ -174,7 +174,9 @@ class Proposals:
         """Whether there is time for it, or where it would only be probed, for that."""
         if self._spending.buys(config):
             return True
-        if not self._study.space.search.reuse_equivalent or equivalent(config, self._history.records) is None:
+        if not self._study.space.search.reuse_equivalent:
+            return False
+        if self._equivalents.find(config, self._history.records) is None:
             return False
         run, examples = probe_of(config, budget_examples=self._study.budget_examples)
         return self._spending.buys(run, examples=examples)

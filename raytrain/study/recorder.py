@@ -16,6 +16,7 @@ from raytrain.results.records import Outcome, Row, TrialRecord
 from raytrain.results.transcripts import transcripts_path
 from raytrain.search.equivalents import inherit
 from raytrain.search.objectives import over
+from raytrain.study.meanwhile import Meanwhile
 from raytrain.study.projection import Projection
 from raytrain.study.running import RunningTrial, record_of
 from raytrain.study.study import Study
@@ -49,6 +50,7 @@ class Recorder(ray.tune.Callback):
         called now and then. The `mirror` of a storage on S3 brings here what of a trial's checkpoint is read."""
         self._study, self._history = study, study.history
         self._projection = Projection(study.history, study.folder)
+        self._shows = Meanwhile(self._projection.follow)
         self._open_tracked, self._on_end, self._stop = open_tracked, on_end, stop
         self._watcher = watcher
         self._free, self._mirror = free, mirror
@@ -73,7 +75,7 @@ class Recorder(ray.tune.Callback):
             tracked=self._open_tracked(begun),
             examples_total=begun.job.end_at_examples or 0,
         )
-        self._projection.follow()
+        self._shows.ask()
         self._watcher.starts(self._running[trial.trial_id])
 
     def on_trial_result(
@@ -116,13 +118,15 @@ class Recorder(ray.tune.Callback):
         for running in self._running.values():
             running.tracked.finish("interrupted", {})
         self._running.clear()
+        self._shows.close()
         self._projection.close()
 
     def _take_over(self, running: RunningTrial, result: dict[str, Any]) -> None:
-        """Of a row, what an evaluation has shown is written down."""
-        running.reports(result)
+        """Of a row, what an evaluation has shown is written down; one that was saved between two has shown nothing."""
         if result.get(CHECKPOINT_PATH_KEY):
             running.checkpoint = running.run / Path(result[CHECKPOINT_PATH_KEY]).name
+        if result.get("eval_wer") is not None or result.get("finished"):
+            running.reports(result)
         row = running.row
         if result.get("eval_wer") is None or row.eval_wer is None:
             return
@@ -132,7 +136,7 @@ class Recorder(ray.tune.Callback):
         running.tracked.log(trial_row(row, predicted_memory_gib=running.trial.job.predicted_memory_gib))
         if row.examples_seen:
             self._history.score(running.number, examples_seen=row.examples_seen, objective=row.objective)
-            self._projection.follow()
+            self._shows.ask()
         self._watcher.scored(running)
 
     def _record(self, running: RunningTrial, error: str | None) -> None:
@@ -166,7 +170,7 @@ class Recorder(ray.tune.Callback):
 
     def _end(self, record: TrialRecord) -> None:
         self._history.end(record)
-        self._projection.follow()
+        self._shows.ask()
         self._on_end(record)
 
     def _inherited(self, probed: TrialRecord, trial_id: str) -> TrialRecord:

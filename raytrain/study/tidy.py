@@ -19,10 +19,12 @@ def let_go(study: Study, *, but: TrialRecord, mirror: Mirror | None = None) -> N
         return
     kept = {record.trial_id for record in _kept(study)} | {but.trial_id}
     for record in study.history.records:
-        if record.checkpoint is not None and record.trial_id not in kept:
-            shutil.rmtree(study.runs / record.trial_id, ignore_errors=True)
+        run = study.runs / record.trial_id
+        # What is here of a run on S3 goes last: one that is gone here is not asked for there again, trial after trial.
+        if record.checkpoint is not None and record.trial_id not in kept and run.is_dir():
             if mirror is not None:
                 mirror.remove(record.trial_id)
+            shutil.rmtree(run, ignore_errors=True)
 
 
 def tidy(study: Study, mirror: Mirror | None = None) -> None:

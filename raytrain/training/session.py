@@ -52,6 +52,10 @@ _LOG_EVERY_S = 10.0
 _WAIT_WORTH_SAYING = 0.05
 
 
+_GOES_ON, _SAVES, _STOPS = 0, 1, 2
+"""What is done after a step, besides what is due there."""
+
+
 class _Stopped(Exception):
     """The run was asked to stop, and has saved what is to be saved."""
 
@@ -204,7 +208,7 @@ class Session:
             depth=_STEPS_AHEAD_OF_A_GPU if device.type == "cuda" else 0,
             device=device,
         )
-        logged = time.monotonic()
+        logged = self._saved_s = time.monotonic()
         with contextlib.closing(feed):
             for progress in self._train(feed):
                 examples_seen = self._plan.examples_after(progress.step)
@@ -215,13 +219,16 @@ class Session:
                 if time.monotonic() - logged >= _LOG_EVERY_S:
                     logged = time.monotonic()
                     self._say_progress(progress.train_loss)
-                asked = rank() == 0 and self.is_asked_to_stop()
-                if max_over_ranks([float(asked)], device=device)[0]:  # all of them report, or none
+                wish = self._wish() if rank() == 0 else _GOES_ON
+                wish = int(max_over_ranks([wish], device=device)[0])  # all of them report, or none
+                if wish == _STOPS:
                     self._stop_at(progress.step)
                 if self._milestones.is_scored(progress.step):
                     self._score_and_keep(progress.step)
                     if self._rows.last.finished:
                         return
+                elif wish == _SAVES:
+                    self._save_between(progress.step)
 
     def _score_and_keep(self, step: int, *, kept: int = 0) -> None:
         """`kept` is the step whose checkpoint this run goes on from."""
@@ -235,11 +242,22 @@ class Session:
             self._rows.finished(Outcome.COMPLETED)
         self.report(self._rows.last, self._keep(step))
 
+    def _wish(self) -> int:
+        if self.is_asked_to_stop():
+            return _STOPS
+        minutes = self.config.training.save_every_minutes
+        is_time = minutes is not None and time.monotonic() - self._saved_s >= 60 * minutes
+        return _SAVES if is_time else _GOES_ON
+
     def _stop_at(self, step: int) -> NoReturn:
-        """Save what was trained, unscored: scoring may take longer than there is."""
+        """Scoring may take longer than there is."""
+        self._save_between(step)
+        raise _Stopped
+
+    def _save_between(self, step: int) -> None:
+        """Save what was trained, unscored."""
         checkpoint = self._save(step, utterances=[], since_scored=self._rows.since_scored()) if rank() == 0 else None
         self.report(replace(self._rows.last, eval_wer=None, eval_cer=None), checkpoint)
-        raise _Stopped
 
     def _before_batch(self) -> None:
         self._show("scoring")
@@ -329,6 +347,7 @@ class Session:
         return self._save(step, utterances=self._utterances)
 
     def _save(self, step: int, *, utterances: Sequence[Scored], since_scored: dict[str, float] | None = None) -> Path:
+        self._saved_s = time.monotonic()
         return save_checkpoint(
             # Another name: the run that goes on scores this very step, and Ray then removes this checkpoint.
             self.workdir / f"step-{step:06}{'' if since_scored is None else '-unscored'}",

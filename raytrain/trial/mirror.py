@@ -26,7 +26,7 @@ _log = logging.getLogger("raytrain")
 _EVERY_S = 3.0
 _HURRIED_S = 0.5
 _COPIES_EVERY_S = 30.0
-_NOT_COPIED = {"ray", "checkpoints", "wandb", "tensorboard"}
+NOT_COPIED = {"ray", "checkpoints", "wandb", "tensorboard"}
 """What is large or not the run's own; checkpoints are on S3 as it is."""
 _DATABASE = "optuna.db"
 STATE = "training_state.pt"
@@ -161,7 +161,7 @@ def copy_small_files(folder: Path, url: str) -> None:
 
 def _small_files(folder: Path) -> Iterator[Path]:
     for top in sorted(folder.iterdir()):
-        if top.name in _NOT_COPIED or top.name.startswith((_DATABASE, ".")):
+        if top.name in NOT_COPIED or top.name.startswith((_DATABASE, ".")):
             continue
         yield from [top] if top.is_file() else (path for path in sorted(top.rglob("*")) if path.is_file())
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -124,3 +125,27 @@ def test_a_file_that_was_replaced_is_read_from_its_start(tmp_path: Path) -> None
 def test_a_folder_in_the_place_of_the_file_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="a folder, in the place of a file; remove it"):
         lines_at(tmp_path).read()
+
+
+def test_who_reads_on_from_a_mark_is_given_what_was_added_and_of_another_file_all_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    lines = AppendedLines(path, parse=lambda values, place: values["number"])
+    lines.append({"number": 0})
+    found, mark = lines.read_on()
+    lines_at(path).append({"number": 1})
+    added, further = lines.read_on(mark)
+    assert (found, added, further.goes_on_from(mark)) == ([0], [1], True)
+    path.write_text('{"number": 7}\n')
+    anew, last = lines.read_on(further)
+    assert (anew, last.goes_on_from(further)) == ([7], False)
+
+
+def test_threads_that_read_while_another_appends_see_each_row_once(tmp_path: Path) -> None:
+    lines = AppendedLines(tmp_path / "events.jsonl", parse=lambda values, place: values["number"])
+    with ThreadPoolExecutor(4) as pool:
+        seen = [pool.submit(lambda: [lines.read() for _ in range(50)]) for _ in range(3)]
+        for number in range(100):
+            lines.append({"number": number})
+        read = [rows for one in seen for rows in one.result()]
+    assert all(rows == list(range(len(rows))) for rows in [*read, lines.read()])
+    assert len(lines.read()) == 100

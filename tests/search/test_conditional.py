@@ -14,12 +14,13 @@ from raytrain.results.records import WORST_OBJECTIVE
 from raytrain.search.axes import Axes, Sample
 from raytrain.search.coordinates import Coordinates
 from raytrain.search.encoding import Tried, distributions, encoded
+from raytrain.search.identity import identity
 from raytrain.search.improvement import candidates
 from raytrain.search.kernel import Kernel
 from raytrain.search.knowledge import knowledge
 from raytrain.search.resolve import resolve
 from raytrain.search.sampler import propose
-from raytrain.search.splits import Splits, identity
+from raytrain.search.splits import Splits
 from raytrain.search.stopping import prospect
 
 KIND, RANK, TARGETS = "model.adapter.kind", "model.adapter.rank", "model.adapter.targets"

@@ -9,7 +9,7 @@ from ended_trials import record
 from raytrain.config.baseline import Baseline
 from raytrain.config.reader import apply_sample, load_baseline
 from raytrain.results.records import Outcome, TrialRecord
-from raytrain.search.equivalents import equivalent, inherit, probe_of
+from raytrain.search.equivalents import Equivalents, inherit, probe_of
 
 BATCH, ACCUMULATION = "training.batch_size", "training.gradient_accumulation_steps"
 SMALL = load_baseline("small")  # 12 × 3, with dropout
@@ -36,29 +36,29 @@ def probed(config: Baseline = SMALL, **fields: Any) -> TrialRecord:
 
 
 def test_another_split_of_a_trained_effective_batch_is_equivalent() -> None:
-    assert equivalent(split(6, 6), [TRAINED]) == TRAINED
-    assert equivalent(split(6, 3, **{"scaling.num_workers": 2}), [TRAINED]) == TRAINED
+    assert Equivalents().find(split(6, 6), [TRAINED]) == TRAINED
+    assert Equivalents().find(split(6, 3, **{"scaling.num_workers": 2}), [TRAINED]) == TRAINED
 
 
 @pytest.mark.parametrize(
     "other", [split(6, 5), split(6, 6, **{"training.learning_rate": 3e-5}), split(6, 6, **{"scaling.use_gpu": False})]
 )
 def test_another_effective_batch_or_rate_or_device_is_not(other: Baseline) -> None:
-    assert equivalent(other, [TRAINED]) is None
+    assert Equivalents().find(other, [TRAINED]) is None
 
 
 @pytest.mark.parametrize("fields", [{"inherited_from": "trial-0000"}, {"finalist_of": "trial-0000"}])
 def test_neither_a_copy_nor_a_repeat_is_inherited_from(fields: dict[str, Any]) -> None:
-    assert equivalent(split(6, 6), [record(1, SMALL, eval_wer=0.2, **fields)]) is None
+    assert Equivalents().find(split(6, 6), [record(1, SMALL, eval_wer=0.2, **fields)]) is None
 
 
 @pytest.mark.parametrize("outcome", [Outcome.PRUNED, Outcome.DIVERGED, Outcome.OUT_OF_MEMORY, Outcome.FAILED])
 def test_only_what_was_trained_to_its_end_is_inherited_from(outcome: Outcome) -> None:
-    assert equivalent(split(6, 6), [record(1, SMALL, eval_wer=0.2, outcome=outcome)]) is None
+    assert Equivalents().find(split(6, 6), [record(1, SMALL, eval_wer=0.2, outcome=outcome)]) is None
 
 
 def test_a_record_read_from_the_ledger_is_recognised() -> None:
-    assert equivalent(split(36, 1), [TrialRecord.from_dict(TRAINED.as_dict(), "")]) == TRAINED
+    assert Equivalents().find(split(36, 1), [TrialRecord.from_dict(TRAINED.as_dict(), "")]) == TRAINED
 
 
 def test_a_probe_is_a_few_steps_and_a_short_evaluation_of_the_same_run() -> None:

@@ -13,9 +13,10 @@ from raytrain.config.reader import load_baseline
 from raytrain.config.space import Search, SearchSpace
 from raytrain.search.axes import Axes, Sample
 from raytrain.search.encoding import Tried, Wanted
+from raytrain.search.identity import identity
 from raytrain.search.optuna_samplers import _GENERATION, _history, _num_good
 from raytrain.search.sampler import propose, to_learn_from
-from raytrain.search.splits import Splits, identity
+from raytrain.search.splits import Splits
 
 BATCH, ACCUMULATION, RATE = "training.batch_size", "training.gradient_accumulation_steps", "training.learning_rate"
 SMALL = load_baseline("small")

@@ -4,6 +4,7 @@ import json
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 from ended_trials import record
 from histories import BATCH, TINY, description, history
@@ -231,3 +232,32 @@ def test_a_repeat_of_a_trial_whose_line_was_taken_out_is_not_gone_on_with(tmp_pa
     kept.repeat(Repeat(finalist=record(3, TINY), seed=43))
     study = Study(folder=tmp_path, description=description(), inputs=None)  # type: ignore[arg-type]
     assert Repeats(study, Spending(study)).remaining == 0
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_study_that_is_followed_is_at_every_moment_as_one_that_is_opened_anew(seed: int, tmp_path: Path) -> None:
+    random, followed = np.random.default_rng(seed), history(tmp_path)
+    followed.start(followed.axes.baseline_sample)
+    for step in range(40):
+        running = [one.number for one in followed.unfinished()]
+        if not running or random.random() < 0.3:
+            followed.start({BATCH: int(random.choice([2, 4]))})
+        elif random.random() < 0.6:
+            followed.score(int(random.choice(running)), examples_seen=100 * int(random.integers(1, 4)), objective=step)
+        else:
+            followed.end(record(int(random.choice(running)), TINY, eval_wer=0.3))
+        anew = history(tmp_path)
+        assert followed.begun() == anew.begun()
+        assert (followed.tried(), followed.objectives()) == (anew.tried(), anew.objectives())
+        assert followed.next_number == anew.next_number
+
+
+def test_a_ledger_that_was_put_back_from_a_copy_is_followed_from_its_start(tmp_path: Path) -> None:
+    kept = history(tmp_path)
+    kept.start(kept.axes.baseline_sample)
+    before = (tmp_path / "trials.jsonl", (tmp_path / "events.jsonl").read_bytes())
+    kept.end(record(0, TINY, eval_wer=0.3))
+    assert kept.unfinished() == []
+    before[0].unlink()
+    (tmp_path / "events.jsonl").write_bytes(before[1])
+    assert [one.number for one in kept.unfinished()] == [0]

@@ -15,6 +15,7 @@ from raytrain.config.reader import load_baseline
 from raytrain.results.records import Outcome
 from raytrain.results.transcripts import transcripts_path
 from raytrain.study import recorder as recording
+from raytrain.study.meanwhile import Meanwhile
 from raytrain.study.recorder import Recorder
 from raytrain.study.study import Study
 from raytrain.study.watcher import Watcher
@@ -160,3 +161,39 @@ def test_what_stopped_trials_hold_is_given_back_now_and_then(
     monkeypatch.setattr(recording, "_FREES_EVERY_S", 0.0)
     recorder.on_step_end(0, [])
     assert freed.is_set()
+
+
+def test_what_shows_the_study_is_done_once_for_all_who_asked_meanwhile() -> None:
+    begun, goes_on, done = threading.Event(), threading.Event(), []
+
+    def work() -> None:
+        begun.set()
+        goes_on.wait()
+        done.append("once")
+
+    shows = Meanwhile(work)
+    shows.ask()
+    begun.wait()
+    for _ in range(10):
+        shows.ask()
+    begun.clear()
+    goes_on.set()
+    begun.wait()
+    shows.close()
+    assert done == ["once", "once"]
+
+
+def test_what_was_saved_between_two_evaluations_leaves_the_last_one_s_row_and_is_what_is_kept(
+    recorder: Recorder, study: Study
+) -> None:
+    trial = started(recorder, 0)
+    recorder.on_trial_result(0, [trial], trial, {"eval_wer": 0.3, "objective": 0.3, "examples_seen": 8, "step": 1})
+    saved = {"eval_wer": None, "examples_seen": 16, "step": 2, "checkpoint_path": "/there/step-000002-unscored"}
+    recorder.on_trial_result(0, [trial], trial, saved)
+    recorder.on_trial_result(0, [trial], trial, {"finished": True, "outcome": "diverged", "objective": 10.0})
+    recorder.on_trial_complete(0, [trial], trial)
+    recorder.on_step_end(0, [trial])
+    (line,) = study.history.records
+    assert (line.eval_wer, line.outcome) == (0.3, Outcome.DIVERGED)
+    (begun,) = study.history.begun()
+    assert begun.objectives == {8: 0.3}

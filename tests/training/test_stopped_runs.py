@@ -98,3 +98,25 @@ def test_what_was_stopped_in_the_midst_of_its_scoring_is_scored_first_when_it_go
     resumed = Run(config, tones, tmp_path / "resumed", asked=lambda: False, resume_from=stopped.kept[0])
     assert resumed.rows[0].step == 2
     assert resumed.rows[0].eval_wer is not None
+
+
+@pytest.mark.parametrize("step", [1, 3])
+def test_a_run_that_saves_as_time_passes_is_bit_equal_and_so_is_one_that_goes_on_from_there(
+    step: int, config: Baseline, tones: Corpus, straight: Run, tmp_path: Path
+) -> None:
+    training = config.training.model_copy(update={"save_every_minutes": 1e-9})
+    saves = Run(config.model_copy(update={"training": training}), tones, tmp_path / "saves", asked=lambda: False)
+    between = {path.name: path for path in saves.kept if path.name.endswith("-unscored")}
+    assert list(between) == ["step-000001-unscored", "step-000003-unscored"]  # 2, 4 and 5 are scored
+    resumed = Run(
+        config, tones, tmp_path / "resumed", asked=lambda: False, resume_from=between[f"step-{step:06}-unscored"]
+    )
+    theirs = load_file(straight.kept[-1] / "model.safetensors")
+    for run in (saves, resumed):
+        ours = load_file(run.kept[-1] / "model.safetensors")
+        assert all((ours[name] == theirs[name]).all() for name in theirs)
+        assert run.history() == straight.history()
+
+
+def test_a_run_whose_time_has_not_come_saves_nothing_between(straight: Run) -> None:
+    assert [path.name for path in straight.kept] == ["step-000005"]

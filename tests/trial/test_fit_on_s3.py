@@ -14,6 +14,7 @@ from raytrain.files.s3 import RemoteFolder
 from raytrain.results.description import Description, read_description
 from raytrain.trial.fit import fit
 from raytrain.trial.inputs import inputs_of
+from raytrain.trial.taken_up import take_up
 
 COMMON = (
     "training.max_steps=2", "training.checkpoint_every_steps=1", "training.precision=fp32", "training.keep_best=2",
@@ -60,11 +61,14 @@ def test_all_its_checkpoints_and_a_copy_of_what_is_small_lie_on_s3(trained: tupl
     assert there_told == json.loads((folder / "fit.json").read_text())
 
 
-def test_it_goes_on_from_what_lies_there_to_the_same_end(trained: tuple[Path, dict[str, Any]]) -> None:
-    folder, first = trained
-    before = (folder / first["checkpoint"] / "model.safetensors").read_bytes()
-    shutil.rmtree(folder / "checkpoints")
-    RemoteFolder(f"s3://runs/here/{folder.name}").delete_below("checkpoints/step-000002")
+def test_one_whose_folder_is_lost_goes_on_from_what_lies_there_to_the_same_end(
+    trained: tuple[Path, dict[str, Any]],
+) -> None:
+    lost, first = trained
+    before = (lost / first["checkpoint"] / "model.safetensors").read_bytes()
+    shutil.rmtree(lost)
+    RemoteFolder(f"s3://runs/here/{lost.name}").delete_below("checkpoints/step-000002")
+    folder = take_up(f"s3://runs/here/{lost.name}", home=lost.parent)
     description = read_description(folder)
     again = fit(description, folder=folder, inputs=inputs_of(description.baseline))
     assert (again["outcome"], [row["step"] for row in again["history"]]) == ("completed", [0, 1, 2])

@@ -3,7 +3,8 @@
 import shlex
 import sys
 
-from raytrain.cli import Parser, run_door
+from raytrain.arguments import Parser
+from raytrain.cli import run_door
 from raytrain.errors import InputError
 from raytrain.terminal import show
 

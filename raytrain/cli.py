@@ -1,25 +1,20 @@
-"""What all doors share: arguments, and how work ends. Work in; the process's exit status out."""
+"""How the work of a door ends, whichever it is. Work in; the process's exit status out."""
 
-import argparse
-import difflib
 import errno
 import logging
 import os
 import re
 import shlex
 import sys
-import textwrap
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NoReturn
 
-from raytrain.errors import Broken, ClusterLost, InputError, Interrupted, Meant
+from raytrain.errors import Broken, ClusterLost, InputError, Interrupted
 from raytrain.files import is_disk_fault, is_full, is_in_the_way
 from raytrain.stopping import last_words, leaving_without_ado, take_signals
-from raytrain.terminal import make_streams_bear_every_letter, say, show
-from raytrain.versions import version_lines
+from raytrain.terminal import make_streams_bear_every_letter, say
 
 _NAMES_A_SECRET = re.compile(r"(API_KEY|ACCESS_KEY|ACCESS_KEY_ID|TOKEN|SECRET|PASSWORD)$")
 _LOOKS_SECRET = re.compile(r"://[^\s/]*:\S*@|\bhf_[A-Za-z0-9]{30,}|\b(AKIA|ASIA)[A-Z0-9]{16}\b")
@@ -27,90 +22,8 @@ _LOOKS_SECRET = re.compile(r"://[^\s/]*:\S*@|\bhf_[A-Za-z0-9]{30,}|\b(AKIA|ASIA)
 _OF_A_PATH = {errno.ENAMETOOLONG, errno.ELOOP, errno.EILSEQ}
 """Only a path that was given brings them about: names of ours are short ASCII, and we make no links."""
 
-_KEYS = """keys:
-  each is explained where it stands, in baselines/small.yaml and the files of search_spaces/;
-  `--dry-run --full` shows them all as they come out"""
-
 TO_REPORT = "if it is raytrain's own fault: report it with {file} and what python -m raytrain --version prints"
 """Of a run that failed; the file has the reason."""
-
-
-class Parser(argparse.ArgumentParser):
-    """Reports a wrong argument in one line, as any other bad input. Its help ends with an example that works."""
-
-    def __init__(
-        self,
-        *,
-        example: str = "",
-        keys: Sequence[str] = (),
-        slips: Mapping[str, str] | None = None,
-        **arguments: Any,
-    ) -> None:
-        """`keys` are what may be typed as key=value. `slips` are options that people take this door to have, and what
-        they mean: an option, a key (`scaling.gpu_memory_gib=`), or the door that has it (`raytrain.tune`)."""
-        ends = [f"example:\n  {example}" if example else "", _KEYS if keys else ""]
-        super().__init__(
-            epilog="\n\n".join(filter(None, ends)) or None,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            **arguments,
-        )
-        self._example, self._keys, self._slips = example, keys, slips or {}
-        if self.description:
-            self.description = textwrap.fill(self.description, 78)
-        self.add_argument("--version", action=_Versions, nargs=0, help="what a report of a fault should name")
-
-    def parse_args(self, *arguments: Any, **more: Any) -> Any:
-        _complete(self)
-        return super().parse_args(*arguments, **more)
-
-    def parse_intermixed_args(self, *arguments: Any, **more: Any) -> Any:
-        _complete(self)
-        return super().parse_intermixed_args(*arguments, **more)
-
-    def error(self, message: str) -> NoReturn:
-        named = re.search(r"unrecognized arguments: (-\S+)", message)
-        number = re.search(r"invalid (?:int|float) value: '(\d+([.,]\d+)?).*'", message)
-        meant = None if named is None else self._meant(named[1])
-        if number is not None:
-            typed = message.rpartition(": '")[2].removesuffix("'")
-            meant = (typed,), (number[1].replace(",", ".") if "float" in message else number[1].partition(".")[0],)
-        way_out = f"{self.prog} --help lists what there is"
-        if "are required" in message and self._example:
-            way_out = f"as in {self._example}"
-        raise InputError(f"{self.prog}: {message}; {way_out}", meant=meant)
-
-    def _meant(self, option: str) -> Meant | None:
-        """What an option that is not there was meant to be."""
-        name, _, value = option.partition("=")
-        typed: tuple[str, ...] = (option,)
-        if not value:  # perhaps it is the next argument
-            following = sys.argv[sys.argv.index(option) + 1 :][:1] if option in sys.argv else []
-            value = "".join(one for one in following if not one.startswith("-"))
-            typed = (option, value) if value else typed
-        if name in self._slips:
-            told = self._slips[name]
-            return typed, (f"{told}{value}",) if told.endswith("=") else (told, *([value] if value else []))
-        word = name.lstrip("-").replace("-", "_")
-        keys = [key for key in self._keys if value and key.rpartition(".")[2] == word.rpartition(".")[2]]
-        if keys:
-            return typed, (f"{word if word in keys else keys[0]}={value}",)
-        near = difflib.get_close_matches(name, self._option_string_actions, n=1)
-        return (typed, (near[0], *([value] if value else []))) if near else None
-
-
-class _Versions(argparse.Action):
-    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
-        for line in version_lines():
-            show(line)
-        parser.exit()
-
-
-def _complete(parser: argparse.ArgumentParser) -> None:
-    """Answer a shell that asks how the line may go on, where argcomplete is switched on in it."""
-    if "_ARGCOMPLETE" in os.environ:
-        import argcomplete
-
-        argcomplete.autocomplete(parser)
 
 
 def run_door(work: Callable[[], int | None]) -> None:

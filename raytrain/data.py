@@ -6,7 +6,8 @@ import sys
 from functools import cache
 from typing import Any
 
-from raytrain.cli import Parser, run_door
+from raytrain.arguments import Parser
+from raytrain.cli import run_door
 from raytrain.config.constants import GIB
 from raytrain.config.reader import load_baseline
 from raytrain.errors import InputError, Interrupted
@@ -151,9 +152,9 @@ def _tokenizer() -> Any:
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(
-        example="python -m raytrain.data check my/manifest.jsonl",
         prog="python -m raytrain.data",
         description="A manifest made of other data; what is wrong with a manifest; its prepared corpus.",
+        example="python -m raytrain.data check my/manifest.jsonl",
     )
     commands = parser.add_subparsers(required=True, metavar="{import,check,prepare}", parser_class=Parser)
     importing = commands.add_parser("import", help="make a manifest of a table, a data set or a Kaldi directory")

@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-from raytrain.cli import Parser, run_door
+from raytrain.arguments import Parser
+from raytrain.cli import run_door
 from raytrain.config.reader import apply_sample
 from raytrain.errors import InputError
 from raytrain.release.ct2 import PROVED, Quantization, require_ct2
@@ -107,10 +108,10 @@ def _announce(run: KeptRun) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(
-        example="python -m raytrain.export results/RUN --to my-whisper",
         prog="python -m raytrain.export",
         description="Export a run's best weights: in Hugging Face's form, as the challenge's submission, for "
         "faster-whisper, or, where an adapter learned, the adapter alone, for peft.",
+        example="python -m raytrain.export results/RUN --to my-whisper",
     )
     parser.add_argument("run", metavar="RUN", help="a fit's folder, a study's (its best trial), or a checkpoint's")
     parser.add_argument("--to", required=True, metavar="FOLDER", help="a new folder, or an empty one")

@@ -6,7 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from raytrain.cli import TO_REPORT, Parser, cluster_faults_reported, disk_faults_reported, run_door
+from raytrain.arguments import Parser
+from raytrain.cli import TO_REPORT, cluster_faults_reported, disk_faults_reported, run_door
 from raytrain.config.absolute import absolute
 from raytrain.config.baseline import Baseline
 from raytrain.config.meant import whole_keys
@@ -149,11 +150,11 @@ def _tell_what_takes_less(config: Baseline) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(
+        prog="python -m raytrain.fit",
+        description="Fine-tune Whisper once, as one baseline says.",
         example="python -m raytrain.fit --baseline small training.learning_rate=2e-5 --dry-run",
         keys=whole_keys(Baseline),
         slips=dict.fromkeys(("--space", "--trials", "--budget", "--demo", "--learn-from"), "raytrain.tune"),
-        prog="python -m raytrain.fit",
-        description="Fine-tune Whisper once, as one baseline says.",
     )
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="a baseline key: training.batch_size=16")
     parser.add_argument(

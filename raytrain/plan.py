@@ -10,7 +10,8 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from raytrain.cli import Parser, run_door
+from raytrain.arguments import Parser
+from raytrain.cli import run_door
 from raytrain.config.baseline import Baseline
 from raytrain.config.duration import hours_of
 from raytrain.config.meant import whole_keys
@@ -202,11 +203,11 @@ def _number(value: float | None) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(
+        prog="python -m raytrain.plan",
+        description="Predict what fits on a card: no GPU, no weights.",
         example="python -m raytrain.plan --baseline small --gpu-memory 8",
         keys=[*whole_keys(Baseline), *whole_keys(SearchSpace)],
         slips={"--config": "--baseline", "--trials": "search.trials="},
-        prog="python -m raytrain.plan",
-        description="Predict what fits on a card: no GPU, no weights.",
     )
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="a key of the baseline, or of the space")
     parser.add_argument("--baseline", metavar="NAME", help="in baselines/, or a file; small if not given")

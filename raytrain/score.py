@@ -10,7 +10,8 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from raytrain.cli import Parser, disk_faults_reported, run_door
+from raytrain.arguments import Parser
+from raytrain.cli import disk_faults_reported, run_door
 from raytrain.config.languages import language_code, unknown_language
 from raytrain.errors import InputError
 from raytrain.files import at_home
@@ -146,10 +147,10 @@ def _show(scores: Scores) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(
-        example="python -m raytrain.score my-whisper openai/whisper-small --manifest my/test.jsonl",
         prog="python -m raytrain.score",
         description="Score runs, models or predictions on a held-out test manifest: error rates with their intervals "
         "over children, by age, length, session and source, and side by side against the first.",
+        example="python -m raytrain.score my-whisper openai/whisper-small --manifest my/test.jsonl",
     )
     parser.add_argument(
         "models", nargs="+", metavar="RUN|MODEL|PREDICTIONS",

@@ -8,7 +8,8 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from raytrain.cli import Parser, disk_faults_reported, run_door
+from raytrain.arguments import Parser
+from raytrain.cli import disk_faults_reported, run_door
 from raytrain.config.languages import unknown_language
 from raytrain.errors import InputError
 from raytrain.files import at_home, write_text
@@ -123,9 +124,9 @@ def _require_sense(arguments: argparse.Namespace) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(
-        example="python -m raytrain.transcribe my-whisper new.wav",
         prog="python -m raytrain.transcribe",
         description="Write down what a run or a model hears in sound files of any length, rate and channel count.",
+        example="python -m raytrain.transcribe my-whisper new.wav",
     )
     parser.add_argument(
         "model", metavar="RUN|MODEL",

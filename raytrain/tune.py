@@ -8,7 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from raytrain.cli import Parser, cluster_faults_reported, disk_faults_reported, run_door
+from raytrain.arguments import Parser
+from raytrain.cli import cluster_faults_reported, disk_faults_reported, run_door
 from raytrain.config.absolute import absolute, absolute_space
 from raytrain.config.baseline import Baseline
 from raytrain.config.duration import hours_of
@@ -240,11 +241,11 @@ def _space_name(arguments: argparse.Namespace) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(
+        prog="python -m raytrain.tune",
+        description="Search around a baseline, with Ray Tune and Optuna.",
         example="python -m raytrain.tune --baseline small data.train_manifest=my/manifest.jsonl --dry-run",
         keys=[*whole_keys(Baseline), *whole_keys(SearchSpace)],
         slips={"--config": "--baseline", "--gpu-memory": "scaling.gpu_memory_gib=", "--to": "storage="},
-        prog="python -m raytrain.tune",
-        description="Search around a baseline, with Ray Tune and Optuna.",
     )
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="a key of the baseline, or of the space")
     parser.add_argument("--baseline", metavar="NAME", help="in baselines/, or a file; small if not given")

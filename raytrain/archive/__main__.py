@@ -14,7 +14,8 @@ from raytrain.archive.index import restored, what
 from raytrain.archive.store import Archive
 from raytrain.archive.summaries import summary_or_fault
 from raytrain.archive.tree import one_line
-from raytrain.cli import Parser, run_door
+from raytrain.arguments import Parser
+from raytrain.cli import run_door
 from raytrain.errors import Damaged, InputError, Interrupted
 from raytrain.results.rates import as_written
 from raytrain.terminal import print_json, say, show
@@ -181,9 +182,9 @@ def _tensorboard(archive: Archive) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(
-        example="python -m raytrain.archive list",
         prog="python -m raytrain.archive",
         description="Keep runs that are over, and bring them back.",
+        example="python -m raytrain.archive list",
     )
     parser.add_argument("--archive", type=Path, default=Path("archive"), metavar="FOLDER", help="archive/ if not given")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)

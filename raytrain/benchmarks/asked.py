@@ -2,7 +2,7 @@
 
 import argparse
 
-from raytrain.cli import Parser
+from raytrain.arguments import Parser
 
 SEARCH_PARTS = ("surfaces", "stopping", "learned", "equivalents", "budget", "branches", "optuna_gp")
 
@@ -10,9 +10,9 @@ SEARCH_PARTS = ("surfaces", "stopping", "learned", "equivalents", "budget", "bra
 def bench_parser() -> argparse.ArgumentParser:
     """The parser of the door: the kind of measurement is `kind`."""
     parser = Parser(
-        example="python -m raytrain.bench step --json",
         prog="python -m raytrain.bench",
         description="Measure, and write what was found to results/bench/.",
+        example="python -m raytrain.bench step --json",
     )
     kinds = parser.add_subparsers(dest="kind", required=True, metavar="KIND", parser_class=Parser)
     kinds.add_parser("memory", help="predicted against measured GPU memory, over a grid of steps")

@@ -8,7 +8,8 @@ from rich.console import Console
 from rich.table import Table
 
 from raytrain.archive.checksums import FILE_NAME as MANIFEST
-from raytrain.cli import Parser, run_door
+from raytrain.arguments import Parser
+from raytrain.cli import run_door
 from raytrain.files import write_text
 from raytrain.report.answers import answers
 from raytrain.report.comparison import ComparedRun, caveats, comparisons, read_run, rows
@@ -102,9 +103,9 @@ def _write_comparison(runs: list[ComparedRun]) -> Path:
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(
-        example="python -m raytrain.report results/STUDY",
         prog="python -m raytrain.report",
         description="Write a study's report anew from its files; with several folders, set the runs side by side.",
+        example="python -m raytrain.report results/STUDY",
     )
     parser.add_argument("folders", nargs="+", metavar="FOLDER", help="a study, a fit, or an archived run")
     parser.add_argument("--open", action="store_true", help="show the page in the browser")

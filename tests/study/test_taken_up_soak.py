@@ -26,7 +26,7 @@ SPACE = (
 
 @pytest.fixture(scope="module")
 def s3(ray_cluster: None) -> Iterator[None]:
-    with s3_at_hand("runs", at=place()):
+    with s3_at_hand("lost", at=place()):
         yield
 
 
@@ -39,7 +39,7 @@ def asked(folder: Path, tiny_en: Path, *, trials: int) -> Study:
     folder.mkdir(parents=True)
     return small_study(
         folder, tiny_en,
-        baseline=("storage=s3://runs/here", "training.max_steps=2"), space=(*SPACE, f"search.trials={trials}"),
+        baseline=("storage=s3://lost/soak", "training.max_steps=2"), space=(*SPACE, f"search.trials={trials}"),
     )  # fmt: skip
 
 

@@ -54,13 +54,13 @@ def test_without_a_number_all_weights_stay_and_no_state(tmp_path: Path) -> None:
 
 def test_what_went_from_s3_is_not_asked_for_there_again(tmp_path: Path) -> None:
     study = study_of(tmp_path, [0.5, 0.4, 0.3, 0.2], keep_weights=1)
-    with s3_at_hand("runs") as requests:
-        mirror = Mirror(tmp_path, url="s3://runs/study", runs=study.runs, names=list)
+    with s3_at_hand("tidied") as requests:
+        mirror = Mirror(tmp_path, url="s3://tidied/study", runs=study.runs, names=list)
         for number in range(4):
             name = f"ray/{trial_name(number)}/step-000001/model.safetensors"
-            RemoteFolder("s3://runs/study").put(name, tmp_path / name)
+            RemoteFolder("s3://tidied/study").put(name, tmp_path / name)
         let_go(study, but=study.history.records[-1], mirror=mirror)
-        left = {name.split("/")[1] for name in RemoteFolder("s3://runs/study").sizes()}
+        left = {name.split("/")[1] for name in RemoteFolder("s3://tidied/study").sizes()}
         assert left == {"trial-0000", "trial-0003"}
         requests.clear()
         let_go(study, but=study.history.records[-1], mirror=mirror)

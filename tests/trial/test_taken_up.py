@@ -20,13 +20,13 @@ from raytrain.study.opening import find_study
 from raytrain.trial.mirror import LARGE, copy_small_files
 from raytrain.trial.taken_up import take_up
 
-URL = "s3://runs/here/study"
+URL = "s3://lost/here/study"
 CHECKPOINT = "ray/trial-0000/step-000002"
 
 
 @pytest.fixture
 def requests() -> Iterator[list[str]]:
-    with s3_at_hand("runs") as found:
+    with s3_at_hand("lost") as found:
         yield found
 
 
@@ -36,7 +36,7 @@ def lost(requests: list[str], tmp_path: Path) -> dict[str, bytes]:
     folder = tmp_path / "lost" / "study"
     checkpoint = folder / CHECKPOINT
     checkpoint.mkdir(parents=True)
-    baseline = load_baseline("tiny", ["storage=s3://runs/here"])
+    baseline = load_baseline("tiny", ["storage=s3://lost/here"])
     space = load_space("smoke", [], baseline=baseline)
     description = Description(baseline_name="tiny", baseline=baseline, space_name="smoke", space=space)
     description.write(folder)
@@ -117,10 +117,10 @@ def test_a_study_that_runs_is_left_alone_and_one_that_stands_still_is_not(
 @pytest.mark.parametrize(
     ("url", "fact"),
     [
-        ("s3://runs", "a bucket; name the study in it"),
-        ("s3://runs/here/nothing", "holds neither study.json nor fit.json"),
+        ("s3://lost", "a bucket; name the study in it"),
+        ("s3://lost/here/nothing", "holds neither study.json nor fit.json"),
         ("s3://nowhere/here/study", "nowhere"),
-        ("gs://runs/here/study", "not a place on S3"),
+        ("gs://lost/here/study", "not a place on S3"),
     ],
 )
 def test_what_is_no_study_on_s3_is_refused_in_a_line(requests: list[str], tmp_path: Path, url: str, fact: str) -> None:
@@ -133,9 +133,9 @@ def test_copies_that_were_moved_are_refused_since_its_checkpoints_are_looked_for
     lost: dict[str, bytes], tmp_path: Path
 ) -> None:
     for name, content in lost.items():
-        RemoteFolder("s3://runs/moved/study").write(name, content)
+        RemoteFolder("s3://lost/moved/study").write(name, content)
     with pytest.raises(InputError, match=f"was kept at {URL}"):
-        taken_up(tmp_path, "s3://runs/moved/study")
+        taken_up(tmp_path, "s3://lost/moved/study")
     assert not list(tmp_path.glob("results/*"))
 
 

@@ -39,7 +39,10 @@ def announce(study: Study, *, sweep: str | None) -> None:
         branches = {"full": ", full", "adapter": ", adapter"} if isinstance(drawn, ByBranch) else {}
         for branch, part in drawn_in(key, drawn):
             tell("vary", f"{key}{branches.get(str(branch), '')}: {_choices(part)}")
-    tell("trials", f"{space.search.trials}, the baseline first; each trains on {study.budget_examples} clips at most")
+    tell(
+        "trials",
+        f"{space.search.trials}, the baseline first; each trains on about {study.budget_examples} clips at most",
+    )
     again = further_seeds(space.search, baseline)
     if again:
         further = "another seed" if again == 1 else f"{again} more seeds"

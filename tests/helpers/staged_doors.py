@@ -141,7 +141,7 @@ def _study(moments: Moments, *, interrupted: bool = False) -> None:
         _on_this_day(patched)
         patched.setattr(published_study, "publish_study", lambda *_, **__: None)
         patched.setattr(cluster, "connected", _no_cluster)
-        patched.setattr(running, "nursery", nullcontext)
+        patched.setattr(running, "nursery", lambda **_: nullcontext())
         patched.setattr(running, "_tune", partial(_play, stage=stage))
         with unshown():
             tune.main()

@@ -115,7 +115,8 @@ class _Said(logging.Handler):
     """Logs bare lines through `say`: a live view that has taken stderr meanwhile lets them stand above it."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        say(self.format(record))
+        line = self.format(record)
+        (say if "`" in line or "python -m" in line else tell_line)(line)  # what is to be copied is not broken
 
 
 def log_to_stderr() -> None:

@@ -25,7 +25,7 @@ from raytrain.results.provenance import command_line, provenance
 from raytrain.results.records import TrialRecord
 from raytrain.results.run_folder import new_run_folder
 from raytrain.stopping import going_on_by
-from raytrain.terminal import here, log_to_stderr, print_json
+from raytrain.terminal import here, log_to_stderr, print_json, tell
 from raytrain.watch.resolved import show_resolved
 from raytrain.whisper.spoken import require_spoken
 
@@ -191,7 +191,7 @@ def _search(
         with cluster_faults_reported(folder, resume=resume), watched(study) as watcher:
             records, interrupted = run_study(study, on_end=tell_trial, watcher=watcher)
         if interrupted:
-            where_it_stands(study, records)
+            tell("stopped", where_it_stands(study, records) or "before the first trial began")
             raise Interrupted(resume)
         status = _finish(description, folder, records, as_json=arguments.json)
         if study.remote is not None:

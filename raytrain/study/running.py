@@ -38,6 +38,8 @@ class RunningTrial:
     started_s: float = field(default_factory=time.monotonic)
     took_to_start_s: float | None = None
     """Until its worker trained or scored; None where that is not so yet."""
+    took_to_train_s: float | None = None
+    """Until it trained: where the weights are scored first as they come, that is over."""
 
     @property
     def number(self) -> int:
@@ -64,6 +66,8 @@ class RunningTrial:
         self.phase = progress.phase
         if self.took_to_start_s is None and self.phase not in NOT_AT_WORK:
             self.took_to_start_s = time.monotonic() - self.started_s
+        if self.took_to_train_s is None and self.phase == "training":
+            self.took_to_train_s = time.monotonic() - self.started_s
         self.examples_seen = max(self.examples_seen, progress.examples_seen)
         self.examples_total = progress.examples_total or self.examples_total
 

@@ -23,6 +23,7 @@ from raytrain.study.study import Study
 from raytrain.terminal import here, tell, tell_command, tell_line
 from raytrain.tracking.whereabouts import where_tracked
 from raytrain.trial.inputs import Inputs
+from raytrain.watch.words import where_it_stands
 
 _WRITTEN_AT_ONCE = 2
 """Checkpoints that a trial has while it writes one: that, and the one before."""
@@ -39,7 +40,12 @@ def announce(study: Study, *, sweep: str | None) -> None:
         branches = {"full": ", full", "adapter": ", adapter"} if isinstance(drawn, ByBranch) else {}
         for branch, part in drawn_in(key, drawn):
             tell("vary", f"{key}{branches.get(str(branch), '')}: {_choices(part)}")
-    tell("trials", f"{space.search.trials}, the baseline first; each trains on {study.budget_examples} clips at most")
+    tell(
+        "trials",
+        f"{space.search.trials}, the baseline first; each trains on about {study.budget_examples} clips at most",
+    )
+    if stands := where_it_stands(study, study.history.records):
+        tell("so far", stands)
     again = further_seeds(space.search, baseline)
     if again:
         further = "another seed" if again == 1 else f"{again} more seeds"

@@ -39,8 +39,8 @@ class StudyProgress(Watcher):
     """Whether to say how long the study will take, once a trial tells."""
     tracked: str = ""
     """Where the trials are tracked, in words; "" where they are not."""
-    took_to_start_s: dict[int, float] = field(default_factory=dict)
-    """Of the trials that began and ended in this process, by number."""
+    seen: dict[int, RunningTrial] = field(default_factory=dict)
+    """The trials that began and ended in this process, by number."""
     earlier: int = field(init=False)
     """Of those that have ended, how many had before this process began."""
 
@@ -77,8 +77,8 @@ class StudyProgress(Watcher):
 
     def ends(self, record: TrialRecord) -> None:
         trial = self.running.pop(record.number, None)
-        if trial is not None and trial.took_to_start_s is not None:
-            self.took_to_start_s[record.number] = trial.took_to_start_s
+        if trial is not None:
+            self.seen[record.number] = trial
         self.ended.append(record)
         self._forecast()
 
@@ -141,20 +141,21 @@ class StudyProgress(Watcher):
 
     def _start_s(self) -> float:
         """How long a trial took on average until it trained or scored."""
-        running = [one.took_to_start_s for one in list(self.running.values())]
-        known = [*self.took_to_start_s.values(), *(seconds for seconds in running if seconds is not None)]
-        return sum(known) / len(known) if known else 0.0
+        known = [one.took_to_start_s for one in [*self.seen.values(), *self.running.values()]]
+        taken = [seconds for seconds in known if seconds is not None]
+        return sum(taken) / len(taken) if taken else 0.0
 
     def _seconds_per_example(self, now_s: float) -> float | None:
-        """Of a trial by itself once it has started, its evaluations counted in."""
-        spans = [(one.wall_s - self.took_to_start_s.get(one.number, 0.0), one.examples_seen) for one in self._trained()]
+        """Of a trial by itself once it trains, its evaluations counted in."""
+        spans = [(one.wall_s - self._before_training_s(one.number), one.examples_seen) for one in self._trained()]
         if not spans:  # one that goes on after a restart had its clips before
-            spans = [
-                (now_s - one.started_s - (one.took_to_start_s or 0.0), one.examples_seen)
-                for one in list(self.running.values())
-            ]
+            running = list(self.running.values())
+            spans = [(now_s - one.started_s - (one.took_to_train_s or 0.0), one.examples_seen) for one in running]
         examples = sum(seen for _, seen in spans)
         return sum(seconds for seconds, seen in spans if seen) / examples if examples else None
+
+    def _before_training_s(self, number: int) -> float:
+        return (self.seen[number].took_to_train_s or 0.0) if number in self.seen else 0.0
 
     def _rest(self, trial: RunningTrial) -> float:
         total = trial.examples_total

@@ -65,12 +65,14 @@ def last_words(found: StudyResults, records: Sequence[TrialRecord]) -> None:
     tell_command(said.next.command)
 
 
-def where_it_stands(study: Study, records: Sequence[TrialRecord]) -> None:
-    """Say of a study that was stopped what it has, and what it will go on with."""
+def where_it_stands(study: Study, records: Sequence[TrialRecord]) -> str:
+    """What a study has that was stopped, and what it goes on with; "" of one that has just begun."""
     begun = {trial.number for trial in study.history.unfinished()}
+    if not records and not begun:
+        return ""
     searched = sum(record.finalist_of is None for record in records)
     of_them = f"{searched} of {study.space.search.trials} trials have ended"
-    tell("stopped", f"{of_them}; {_named(begun)} where it can go on" if begun else of_them)
+    return f"{of_them}; {_named(begun)} where it can go on" if begun else of_them
 
 
 def _of_the_budget(found: StudyResults, begun: set[int], *, more: bool) -> None:

@@ -13,8 +13,10 @@ import signal
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -74,6 +76,38 @@ class Clock:
         return self.now_s
 
 
+class Draws:
+    """Counts how often the view is drawn."""
+
+    def __init__(self, view: Callable[..., Any]) -> None:
+        self._view, self._number = view, 0
+
+    def view(self, *given: Any, **named: Any) -> Any:
+        self._number += 1
+        return self._view(*given, **named)
+
+    def wait(self) -> None:
+        """Until all that is so now has been drawn and written: the next view but one is begun after that."""
+        wanted = self._number + 2
+        while self._number < wanted:
+            time.sleep(0.02)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What a played study runs by."""
+
+    moments: Moments
+    clock: Clock
+    draws: Draws
+    interrupted: bool
+
+    def here(self, name: str) -> None:
+        """The terminal is looked at now."""
+        self.draws.wait()
+        self.moments.here(name)
+
+
 def main(folder: Path) -> None:
     """Record all of it."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -99,15 +133,16 @@ def _refusal(moments: Moments) -> None:
 
 def _study(moments: Moments, *, interrupted: bool = False) -> None:
     sys.argv = ["raytrain.tune", *_STUDY]
-    clock = Clock()
+    stage = Stage(moments, Clock(), Draws(live.view), interrupted)
     with pytest.MonkeyPatch.context() as patched:
         for module in (running_trial, live, study_progress):
-            patched.setattr(module, "time", clock)
+            patched.setattr(module, "time", stage.clock)
+        patched.setattr(live, "view", stage.draws.view)
         _on_this_day(patched)
         patched.setattr(published_study, "publish_study", lambda *_, **__: None)
         patched.setattr(cluster, "connected", _no_cluster)
-        patched.setattr(running, "nursery", nullcontext)
-        patched.setattr(running, "_tune", partial(_play, moments=moments, clock=clock, interrupted=interrupted))
+        patched.setattr(running, "nursery", lambda **_: nullcontext())
+        patched.setattr(running, "_tune", partial(_play, stage=stage))
         with unshown():
             tune.main()
 
@@ -162,14 +197,12 @@ def _play(
     asked_to_stop: threading.Event,
     on_end: Callable[..., None],
     watcher: Watcher,
-    moments: Moments,
-    clock: Clock,
-    interrupted: bool,
+    stage: Stage,
     **_: Any,
 ) -> None:
     """Two trials, one after the other."""
     assert isinstance(watcher, StudyProgress)
-    watcher.began_s = clock.now_s
+    watcher.began_s = stage.clock.now_s
     watcher.begins(Machine(cpus=2, card_gib=None, taken=lambda: (), stops=asked_to_stop.is_set))
 
     def ended(record: Any) -> None:
@@ -187,50 +220,44 @@ def _play(
     try:
         for _trial in range(proposals.remaining):
             trial = proposals.next(_SHARE, running._admission(study, hardware, use_gpu=False))  # type: ignore[arg-type]
-            if not isinstance(trial, Trial) or not _run(recorder, study, trial, moments, clock, interrupted):
+            if not isinstance(trial, Trial) or not _run(recorder, study, trial, stage):
                 break
     finally:
         recorder.close()
 
 
-def _run(recorder: Recorder, study: Study, trial: Trial, moments: Moments, clock: Clock, interrupted: bool) -> bool:
+def _run(recorder: Recorder, study: Study, trial: Trial, stage: Stage) -> bool:
     """One trial; whether it came to its end."""
-    tune_trial = TuneTrial("drive_trial", stub=True, config={"trial": trial})
+    tune_trial, clock = TuneTrial("drive_trial", stub=True, config={"trial": trial}), stage.clock
     recorder.on_trial_start(0, [tune_trial], tune_trial)
     recorder._running[tune_trial.trial_id].started_s = clock.now_s
     run = study.runs / trial.trial_id
     run.mkdir(parents=True, exist_ok=True)
     worker = ProgressFile(run)
     clock.now_s += 12
-    if trial.number and not interrupted:
-        moments.here("trial 1 starts")
+    if trial.number and not stage.interrupted:
+        stage.here("trial 1 starts")
     worker.tell("training", 0, 96)
-    _drawn()
+    stage.draws.wait()
     clock.now_s += 6
     for place, seen in enumerate(_EVALUATED_AT):
         worker.tell("training", seen - 16, 96)
-        _drawn()
-        if interrupted and (trial.number, place) == (1, 1):
+        if stage.interrupted and (trial.number, place) == (1, 1):
             os.kill(os.getpid(), signal.SIGINT)
-            moments.here("somebody has pressed Ctrl-C")
+            stage.here("somebody has pressed Ctrl-C")
             return False
-        if place and not trial.number and not interrupted:
-            moments.here("trial 0 trains")
+        if place and not trial.number and not stage.interrupted:
+            stage.here("trial 0 trains")
         worker.tell("scoring", seen, 96)
         clock.now_s += 9
-        if place and trial.number and not interrupted:
-            moments.here("trial 1 is scored")
+        if place and trial.number and not stage.interrupted:
+            stage.here("trial 1 is scored")
         recorder.on_trial_result(0, [tune_trial], tune_trial, _row(run, trial, place))
         recorder.on_step_end(0, [tune_trial])
         clock.now_s += 8
     recorder.on_trial_complete(0, [tune_trial], tune_trial)
     recorder.on_step_end(0, [tune_trial])
     return True
-
-
-def _drawn() -> None:
-    """Wait until the view has taken over what the worker says."""
-    threading.Event().wait(0.7)
 
 
 def _row(run: Path, trial: Trial, place: int) -> dict[str, Any]:

@@ -18,8 +18,6 @@ from pathlib import Path
 import pyte
 
 LIMIT_S = 120.0
-_STILL_S = 1.2
-"""A view is drawn twice a second: what has stood for so long is all of it."""
 
 
 class Moments:
@@ -29,7 +27,7 @@ class Moments:
         self._folder = folder
 
     def here(self, name: str) -> None:
-        """In the work: wait."""
+        """In the work, once all is written that is to be seen: wait."""
         (self._folder / f"{name}.reached").touch()
         ends_s = time.monotonic() + LIMIT_S
         while not (self._folder / f"{name}.seen").exists() and time.monotonic() < ends_s:
@@ -67,24 +65,17 @@ def recorded(work: Callable[[Moments], None], *, columns: int, rows: int, folder
         fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         os._exit(_status(work, moments))
     screen = pyte.HistoryScreen(columns, rows, history=2000, ratio=0.5)
-    stream, found, heard_s = pyte.ByteStream(screen), Recording(), time.monotonic()
-    ends_s = heard_s + LIMIT_S
+    stream, found, ends_s = pyte.ByteStream(screen), Recording(), time.monotonic() + LIMIT_S
     while time.monotonic() < ends_s:
+        name = moments.reached()  # asked before the terminal: what the work wrote before is in there
         if select.select([terminal], [], [], 0.1)[0]:
             try:
-                written = os.read(terminal, 65536)
+                stream.feed(os.read(terminal, 65536))
             except OSError:  # the work has ended
                 break
-            before = list(screen.display)
-            stream.feed(written)
-            heard_s = time.monotonic() if before != screen.display else heard_s
-        name = moments.reached()
-        if name is None:
-            heard_s = max(heard_s, time.monotonic())
-        elif time.monotonic() - heard_s > _STILL_S:
+        elif name is not None:
             found.moments[name] = _text(screen.display)
             moments.seen(name)
-            heard_s = time.monotonic()
     os.close(terminal)
     found.status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
     scrolled = ["".join(line[column].data for column in range(columns)) for line in screen.history.top]

@@ -87,6 +87,7 @@ def test_a_budget_that_ended_within_the_baseline_says_so_with_the_way_on_and_sta
 ) -> None:
     assert gone_on_with(tiny_en, tmp_path, monkeypatch, ran_s=101.0, records=0) == 1
     said = capsys.readouterr().err.splitlines()
+    assert "so far     0 of 5 trials have ended; trial 0 stands where it can go on" in said
     assert said[-4:] == [
         "budget     101 s of 100 s spent",
         "saved      where trial 0 stands, to be gone on with",
@@ -100,6 +101,7 @@ def test_where_no_further_trial_can_end_in_time_no_cluster_is_started_for_it(
 ) -> None:
     assert gone_on_with(tiny_en, tmp_path, monkeypatch, ran_s=70.0, records=1) == 0
     said = capsys.readouterr().err
+    assert "so far     1 of 5 trials have ended\n" in said
     assert "budget     70 s of 100 s spent; in what is left no further trial can end\n" in said
     assert said.splitlines()[-1].strip() == f"python -m raytrain.tune --resume {tmp_path} --budget 1h"
     assert not (tmp_path / "ray").exists()

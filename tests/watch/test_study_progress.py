@@ -89,7 +89,7 @@ def test_what_ended_before_a_restart_says_nothing_of_how_many_run_at_once() -> N
 
 def test_the_time_left_goes_on_while_a_trial_starts() -> None:
     """A trial takes 20 s to start and 80 s for its clips; the second has been starting for 5, then 15, then 25 s."""
-    study = studied(running(0, took_to_start_s=20.0))
+    study = studied(running(0, took_to_start_s=20.0, took_to_train_s=20.0))
     study.ends(ended(0))
     study.starts(running(1, started_s=BEGAN_S + 100))
     assert [study.seconds_left(BEGAN_S + 100 + passed) for passed in (5, 15, 25)] == pytest.approx(
@@ -99,13 +99,20 @@ def test_the_time_left_goes_on_while_a_trial_starts() -> None:
     assert study.seconds_left(BEGAN_S + 121) == pytest.approx(80 + 8 * 100)
 
 
-def test_a_trial_has_started_once_its_worker_trains_or_scores(tmp_path: Path) -> None:
+def test_scoring_the_weights_as_they_came_is_no_part_of_what_other_trials_take() -> None:
+    """The baseline starts in 20 s, scores for 30 s, and trains on 500 clips in 50 s: nine others have 1000 each."""
+    study = studied(running(0, took_to_start_s=20.0, took_to_train_s=50.0, examples_seen=500, phase="training"))
+    assert study.seconds_left(BEGAN_S + 100) == pytest.approx(50 + 9 * (20 + 100))
+
+
+def test_a_trial_has_started_once_its_worker_trains_or_scores_and_trains_once_it_trains(tmp_path: Path) -> None:
     study = studied(running(0, run=tmp_path, started_s=time.monotonic() - 30))
-    for phase, known in (("loading", False), ("scoring", True)):
+    for phase, known in (("loading", []), ("scoring", ["start"]), ("training", ["start", "train"])):
         ProgressFile(tmp_path).tell(phase, 0, 960)
         study.refresh()
-        assert (study.running[0].took_to_start_s is not None) == known
-    assert study.running[0].took_to_start_s == pytest.approx(30, abs=5)
+        taken = {"start": study.running[0].took_to_start_s, "train": study.running[0].took_to_train_s}
+        assert [name for name, seconds in taken.items() if seconds is not None] == known
+    assert list(taken.values()) == pytest.approx([30, 30], abs=5)
 
 
 def test_how_long_it_will_take_is_said_once_as_soon_as_a_trial_tells(capsys: pytest.CaptureFixture[str]) -> None:

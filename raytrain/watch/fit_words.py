@@ -28,8 +28,8 @@ def fit_words(result: Result, folder: Path, *, description: Description) -> None
     if config.model.pretrained is None:
         tell("next", "The weights were random at the start: train published ones with model.pretrained=NAME.")
         return
-    wer, search = result.get("eval_wer"), _as_search(description)
-    if before is not None and wer is not None and wer >= before and search:
+    best, search = result.get("best_eval_wer"), _as_search(description)
+    if before is not None and best is not None and best >= before and search:
         tell("next", "Training did not help: search for settings that do.")
         tell_command(search)
         return

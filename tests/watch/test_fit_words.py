@@ -15,12 +15,16 @@ ASKED = ["python", "-m", "raytrain.fit", "--config", "tiny", "training.learning_
 
 
 def said(
-    capsys: pytest.CaptureFixture[str], *overrides: str, before: float | None = 0.371, command: list[str] = ASKED
+    capsys: pytest.CaptureFixture[str],
+    *overrides: str,
+    before: float | None = 0.371,
+    last: float = 0.15,
+    command: list[str] = ASKED,
 ) -> list[str]:
-    """What is said of a fit in the working folder that ended at a WER of 0.15."""
+    """What is said of a fit in the working folder that ended at a WER of 0.15, or that was the best it had."""
     row: Any = {"step": 0, "examples_seen": 0, "eval_wer": before}
     result: Result = {
-        "outcome": Outcome.COMPLETED, "step": 38, "eval_wer": 0.15, "eval_cer": 0.08, "best_eval_wer": 0.15,
+        "outcome": Outcome.COMPLETED, "step": 38, "eval_wer": last, "eval_cer": 0.08, "best_eval_wer": 0.15,
         "train_examples_per_s": 5.5, "precision_used": "fp32", "checkpoint": "checkpoints/step-000038",
         "history": [row] if before is not None else [],
     }  # fmt: skip
@@ -46,6 +50,10 @@ def test_a_fit_that_did_not_help_is_not_exported_but_searched_around(capsys: pyt
         "next       Training did not help: search for settings that do.",
         "           python -m raytrain.tune --baseline tiny training.learning_rate=2e-5",
     ]
+
+
+def test_a_fit_that_was_better_in_between_helped(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "raytrain.export" in said(capsys, before=0.2, last=0.25)[-2]
 
 
 @pytest.mark.parametrize(("before", "command"), [(None, ASKED), (0.1, ["raytrain", "from", "elsewhere"])])

@@ -1,5 +1,6 @@
 """What tests of several rooms share. Weights are real; `raytrain.whisper.weights` knows where they are looked for."""
 
+import logging
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,3 +51,16 @@ def ray_cluster() -> Iterator[None]:
         cluster.connect(num_cpus=4, num_gpus=1)
     yield
     cluster.disconnect()
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_they_were() -> Iterator[None]:
+    """A door that is called in this process shows raytrain's lines on stderr, and hands no line on; the next test
+    captures them."""
+    logger = logging.getLogger("raytrain")
+    level, propagates, handlers = logger.level, logger.propagate, list(logger.handlers)
+    yield
+    logger.setLevel(level)
+    logger.propagate = propagates
+    for one in set(logger.handlers) - set(handlers):
+        logger.removeHandler(one)

@@ -10,6 +10,7 @@ import numpy
 import psutil
 import pytest
 
+from raytrain import versions
 from raytrain.results import provenance as of_results
 from raytrain.results.provenance import command_line, gpus, provenance
 
@@ -98,7 +99,7 @@ def test_without_a_driver_or_with_one_that_fails_there_are_no_cards(
 
 
 def test_a_package_that_is_not_installed_has_no_version(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(of_results, "_PACKAGES", ("numpy", "no-such-package"))
+    monkeypatch.setattr(versions, "_PACKAGES", ("numpy", "no-such-package"))
     assert provenance([], {})["versions"] == {"numpy": numpy.__version__, "no-such-package": None}
 
 

@@ -21,6 +21,7 @@ from raytrain.errors import InputError
 from raytrain.memory.alternatives import ADAPTER_RATES, UNPACKING, as_typed
 from raytrain.memory.buying import buys
 from raytrain.memory.planning import Gpu, plan
+from raytrain.results.wording import size_text
 from raytrain.search.finalists import judged_seeds
 from raytrain.speech.extent import extent_of
 from raytrain.speech.halves import halves_of
@@ -102,11 +103,9 @@ def _show(planned: dict[str, Any]) -> None:
     parts = ", ".join(f"{name.replace('_', ' ')} {gib:.2f}" for name, gib in own["parts"].items() if gib)
     split = f"{own['batch_size']} × {own['gradient_accumulation_steps']}"
     show(f"parts      {parts} GiB, of the baseline's own {split}")
-    show(
-        f"disk       {_size(planned['checkpoint_gib'])} a checkpoint, {_size(planned['run_checkpoints_gib'])} a run; "
-        f"a study keeps the weights of up to {planned['study_weights']} trials, {_size(planned['study_weights_gib'])} "
-        "(search.keep_weights)"
-    )
+    one, run, study = (size_text(planned[f"{what}_gib"]) for what in ("checkpoint", "run_checkpoints", "study_weights"))
+    kept = f"a study keeps the weights of up to {planned['study_weights']} trials, {study} (search.keep_weights)"
+    show(f"disk       {one} a checkpoint, {run} a run; {kept}")
     if planned["gpu_memory_gib"] is not None:
         largest = planned["largest_fitting_batch_size"]
         verdict = f"largest micro-batch: {largest}" if largest else "nothing fits as it is; what would change that:"
@@ -184,11 +183,6 @@ def _of_one_size(rows: Sequence[dict[str, Any]]) -> list[list[dict[str, Any]]]:
     return [
         list(alike) for _, alike in groupby(rows, key=lambda row: (row["trains"], row["batch_size"], row["step_gib"]))
     ]
-
-
-def _size(gib: float) -> str:
-    """A size on the disk: of adapters MiB."""
-    return f"{gib:.1f} GiB" if gib >= 1 else f"{1024 * gib:.0f} MiB"
 
 
 def _span(values: Iterable[float | None]) -> str:

@@ -122,7 +122,7 @@ def _with_more_data(study: StudyResults, needed: Needed | None, place: str) -> S
     if judged is None:
         return Step(words="Go on with trials whose utterances are kept.", command=more_trials(study, place))
     seeds, children = (3, MIN_CHILDREN) if needed is None else (needed.seeds, needed.children)
-    overrides, lacking = [], []
+    overrides, lacking, told = [], [], ""
     if judged.comparison.num_seeds < 2:
         # The training that makes a finalist is one of search.seeds, and does not judge it.
         overrides += [
@@ -131,11 +131,14 @@ def _with_more_data(study: StudyResults, needed: Needed | None, place: str) -> S
         ]
         lacking.append(f"{seeds} further seeds for each finalist")
     if judged.comparison.num_children < MIN_CHILDREN:
-        ratio = _ratio(study, children)
-        if data.validation_manifest is None and ratio is not None:
+        ratio = _ratio(study, children) if data.validation_manifest is None else None
+        if ratio is None:
+            told = f" {children} validation children are more than these recordings have."
+        else:
             overrides.append(f"data.validation_ratio={ratio:g}")
-        lacking.append(f"{children} validation children")
-    return _anew(study, overrides, f"Ask again with {' and '.join(lacking)}.", place)
+            lacking.append(f"{children} validation children")
+    again = f"Ask again with {' and '.join(lacking)}." if lacking else "Ask again with more children."
+    return _anew(study, overrides, f"{again}{told}", place)
 
 
 def _anew(study: StudyResults, overrides: Sequence[str], words: str, place: str) -> Step:

@@ -15,7 +15,10 @@ from raytrain.versions import version_lines
 
 _KEYS = """keys:
   each is explained where it stands, in baselines/small.yaml and the files of search_spaces/;
-  `--dry-run --full` shows them all as they come out"""
+  python -m raytrain.tune --dry-run --full shows them all as they come out"""
+
+_SAY_LITTLE = {"name", "kind"}
+"""Keys of which nobody thinks who types such an option."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -35,6 +38,7 @@ class Parser(argparse.ArgumentParser):
         super().__init__(
             epilog="\n\n".join(filter(None, ends)) or None,
             formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,  # --wandb is no short form of --wandb-sweep
             **arguments,
         )
         self._example, self._keys, self._slips = example, keys, slips or {}
@@ -60,7 +64,7 @@ class Parser(argparse.ArgumentParser):
         way_out = f"{self.prog} --help lists what there is"
         if "are required" in message and self._example:
             way_out = f"as in {self._example}"
-        raise InputError(f"{self.prog}: {message}; {way_out}", meant=meant)
+        raise InputError(f"{self.prog}: {message}{'' if meant else f'; {way_out}'}", meant=meant)
 
     def _meant(self, option: str) -> Meant | None:
         """What an option that is not there was meant to be."""
@@ -72,12 +76,16 @@ class Parser(argparse.ArgumentParser):
             typed = (option, value) if value else typed
         if name in self._slips:
             told = self._slips[name]
+            if "=" in told and not told.endswith("="):
+                return (option,), (told,)
             return typed, (f"{told}{value}",) if told.endswith("=") else (told, *([value] if value else []))
         word = name.lstrip("-").replace("-", "_")
-        keys = [key for key in self._keys if value and key.rpartition(".")[2] == word.rpartition(".")[2]]
+        leaf = word.rpartition(".")[2]
+        keys = [key for key in self._keys if value and key.rpartition(".")[2] == leaf and leaf not in _SAY_LITTLE]
         if keys:
             return typed, (f"{word if word in keys else keys[0]}={value}",)
-        near = difflib.get_close_matches(name, self._option_string_actions, n=1)
+        known = [one for one in self._option_string_actions if one not in ("--help", "-h", "--version")]
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.7)
         return (typed, (near[0], *([value] if value else []))) if near else None
 
 

@@ -10,7 +10,7 @@ from raytrain.arguments import Parser
 from raytrain.cli import TO_REPORT, cluster_faults_reported, disk_faults_reported, run_door
 from raytrain.config.absolute import absolute
 from raytrain.config.baseline import Baseline
-from raytrain.config.meant import whole_keys
+from raytrain.config.meant import OPTIONS, whole_keys
 from raytrain.config.reader import load_baseline
 from raytrain.errors import InputError, Meant
 from raytrain.files.s3 import is_taken, require_writable
@@ -39,6 +39,8 @@ def _fit() -> int:
 
 def _asked() -> int:
     arguments = _parser().parse_intermixed_args()
+    if arguments.full and not arguments.dry_run:
+        raise InputError("--full shows what --dry-run would do", meant=(("--full",), ("--dry-run", "--full")))
     if arguments.resume is not None:
         if arguments.overrides or arguments.config:
             raise InputError("--resume goes on with the fit's own configuration; leave out --config and key=value")
@@ -154,7 +156,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Fine-tune Whisper once, as one baseline says.",
         example="python -m raytrain.fit --baseline small training.learning_rate=2e-5 --dry-run",
         keys=whole_keys(Baseline),
-        slips=dict.fromkeys(("--space", "--trials", "--budget", "--demo", "--learn-from"), "raytrain.tune"),
+        slips=OPTIONS | dict.fromkeys(("--space", "--trials", "--budget", "--demo", "--learn-from"), "raytrain.tune"),
     )
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="a baseline key: training.batch_size=16")
     parser.add_argument(

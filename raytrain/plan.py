@@ -14,7 +14,7 @@ from raytrain.arguments import Parser
 from raytrain.cli import run_door
 from raytrain.config.baseline import Baseline
 from raytrain.config.duration import hours_of
-from raytrain.config.meant import whole_keys
+from raytrain.config.meant import OPTIONS, whole_keys
 from raytrain.config.reader import load_baseline, load_space, split_overrides
 from raytrain.config.space import SearchSpace
 from raytrain.errors import InputError
@@ -115,7 +115,7 @@ def _show(planned: dict[str, Any]) -> None:
         show(f"budget     {planned['budget']['said']}")
     origin = " × ".join(str(value) for value in planned["changes_from"].values())
     _show_alternatives(planned)
-    for change in planned["changes"]:
+    for change in planned["changes"] if own["fits"] is not True else ():
         overrides = as_typed(change["change"])
         fits = {True: ", fits", False: ", does not fit", None: ""}[change["fits"]]
         show(
@@ -201,7 +201,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Predict what fits on a card: no GPU, no weights.",
         example="python -m raytrain.plan --baseline small --gpu-memory 8",
         keys=[*whole_keys(Baseline), *whole_keys(SearchSpace)],
-        slips={"--config": "--baseline", "--trials": "search.trials="},
+        slips=OPTIONS | {"--config": "--baseline", "--trials": "search.trials="},
     )
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="a key of the baseline, or of the space")
     parser.add_argument("--baseline", metavar="NAME", help="in baselines/, or a file; small if not given")

@@ -13,7 +13,7 @@ from raytrain.cli import cluster_faults_reported, disk_faults_reported, run_door
 from raytrain.config.absolute import absolute, absolute_space
 from raytrain.config.baseline import Baseline
 from raytrain.config.duration import hours_of
-from raytrain.config.meant import whole_keys
+from raytrain.config.meant import OPTIONS, whole_keys
 from raytrain.config.reader import load_baseline, load_space, split_overrides
 from raytrain.config.space import SearchSpace
 from raytrain.errors import InputError, Interrupted
@@ -36,6 +36,8 @@ def main() -> None:
 
 def _tune() -> int:
     arguments = _parser().parse_intermixed_args()
+    if arguments.full and not arguments.dry_run:
+        raise InputError("--full shows what --dry-run would do", meant=(("--full",), ("--dry-run", "--full")))
     if arguments.demo and arguments.space is not None:
         raise InputError("--demo means --space smoke; leave one of the two out")
     if arguments.learn_from and arguments.resume is not None:
@@ -245,7 +247,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Search around a baseline, with Ray Tune and Optuna.",
         example="python -m raytrain.tune --baseline small data.train_manifest=my/manifest.jsonl --dry-run",
         keys=[*whole_keys(Baseline), *whole_keys(SearchSpace)],
-        slips={"--config": "--baseline", "--gpu-memory": "scaling.gpu_memory_gib=", "--to": "storage="},
+        slips=OPTIONS | {"--config": "--baseline", "--gpu-memory": "scaling.gpu_memory_gib=", "--to": "storage="},
     )
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="a key of the baseline, or of the space")
     parser.add_argument("--baseline", metavar="NAME", help="in baselines/, or a file; small if not given")

@@ -144,7 +144,9 @@ def test_a_dry_run_counts_the_lines_of_a_manifest_and_names_one_that_is_missing(
     there = ended_here("raytrain.fit", "data.train_manifest=my.jsonl", "--dry-run", cwd=tmp_path).stdout
     assert "data       my.jsonl (40 lines); scored on 10 % of the children, who do not train" in there
     missing = ended_here("raytrain.fit", "data.train_manifest=our.jsonl", "--dry-run", cwd=tmp_path).stdout
-    assert "our.jsonl (no manifest yet)" in missing
+    assert "our.jsonl (there is no such file yet; my.jsonl is)" in missing
+    folder = ended_here("raytrain.fit", f"data.train_manifest={tmp_path}", "--dry-run").stdout
+    assert "(a folder, no manifest)" in folder
 
 
 def test_a_dry_run_of_a_study_says_what_the_largest_draw_takes_and_counts_finalists_and_what_has_ended(
@@ -152,7 +154,14 @@ def test_a_dry_run_of_a_study_says_what_the_largest_draw_takes_and_counts_finali
 ) -> None:
     begun = ended_here("raytrain.tune", "--trials", "4", "training.max_steps=10", "--dry-run").stdout
     assert "6.1 GiB of a GPU for the baseline, predicted for clips of 30 s; up to 8.7 for what else is drawn" in begun
-    assert "about 360 clips a trial, 10 trainings, 6 of them of finalists" in begun
+    assert (
+        "about 360 clips a trial, 12 trainings, 8 of them of finalists" in begun
+    )  # three and the baseline, twice more
+    alone = ended_here("raytrain.tune", "--trials", "1", "training.max_steps=10", "--dry-run").stdout
+    assert "1 training;" in alone
+    assert "trained again" not in alone
+    small = ended_here("raytrain.tune", "--baseline", "medium", "scaling.gpu_memory_gib=8", "--dry-run").stdout
+    assert "16.0 GiB do not fit 8" in small
     study = made_study(tmp_path / "study", trials=3)
     assert re.search(
         r": 3 of \d+ trials have ended", ended_here("raytrain.tune", "--resume", study, "--dry-run").stdout

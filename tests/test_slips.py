@@ -33,6 +33,14 @@ SLIPS = {
     "a budget without its unit": "raytrain.tune --budget 8 --dry-run",
     "a unit where there is none": "raytrain.plan --gpu-memory 8GB",
     "the doors as one": "raytrain.__main__ tune --baseline small --dry-run",
+    "another trainer's option": "raytrain.tune --lr 1e-5 --dry-run",
+    "its way to go without": "raytrain.tune --no-wandb --dry-run",
+    "off for disabled": "raytrain.fit tracking.wandb=off --dry-run",
+    "the model for the baseline": "raytrain.tune --model small --dry-run",
+    "an option of another's for the data": "raytrain.tune --dataset=my/manifest.jsonl --dry-run",
+    "the data as they are": "raytrain.tune my/manifest.jsonl --dry-run",
+    "a baseline as it is": "raytrain.plan small",
+    "all keys without a dry run": "raytrain.tune --baseline tiny --full",
     "a folder for the manifest": "raytrain.data check my",
     "a study without results/": "raytrain.report 2026-03-01_study",
     "an earlier study without results/": "raytrain.tune --learn-from 2026-03-01_study --dry-run",
@@ -78,6 +86,13 @@ def test_all_that_is_missing_is_told_at_once(desk: Path) -> None:
 def test_a_folder_of_sounds_is_sent_to_what_makes_a_manifest(tmp_path: Path) -> None:
     refused = ended_here("raytrain.data", "check", tmp_path)
     assert f"python -m raytrain.data import {tmp_path} --to FOLDER" in refused.stderr
+
+
+@pytest.mark.parametrize("typed", ["raytrain.tune --name my", "raytrain.fit --hlep", "raytrain.tune --verbose 2"])
+def test_nothing_is_proposed_where_nothing_is_near(typed: str) -> None:
+    refused = ended_here(*shlex.split(typed), "--dry-run")
+    assert refused.returncode == 2
+    assert refused.stderr.rstrip().endswith("--help lists what there is")
 
 
 def test_what_is_missing_from_the_line_is_shown_in_a_whole_one() -> None:

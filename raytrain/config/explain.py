@@ -31,6 +31,8 @@ _BOUND = {
     "less_than_equal": ("le", "at most"),
 }
 _SHOWN_LENGTH = 40
+_SWITCHED_OFF, _OFF = ("off", "no", "none", "never"), ("disabled", "none")
+"""What is typed for what is to be without, and the choices that say so."""
 
 
 def explain(error: ValidationError, source: Source, schema: type[BaseModel]) -> list[Problem]:
@@ -142,7 +144,8 @@ def _message(alternatives: list[Mapping[str, Any]], location: Location, schema: 
     got = first["input"]
     hint = ""
     if isinstance(got, str) and first["type"] == "literal_error":
-        hint = did_you_mean(got, re.findall(r"'([^']*)'", first["ctx"]["expected"]))
+        meant = _meant_value(first)
+        hint = f"did you mean {meant!r}?" if meant else ""
     if wanted == ["text"] and isinstance(got, bool | int | float):
         hint = "quote it"
     return f"must be {' or '.join(wanted)}, got {shown_value(got)}" + (f"; {hint}" if hint else "")
@@ -155,6 +158,8 @@ def _meant_value(details: Mapping[str, Any]) -> str:
         return ""
     if details["type"] == "literal_error":
         choices = re.findall(r"'([^']*)'", details["ctx"]["expected"])
+        if got.lower() in _SWITCHED_OFF and (off := [one for one in _OFF if one in choices]):
+            return off[0]
         return next(iter(nearest(got, choices)), "")
     number = re.fullmatch(r"\d+,\d+", got) if details["type"] == "float_type" else None
     return got.replace(",", ".") if number else ""

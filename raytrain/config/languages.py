@@ -73,7 +73,7 @@ def unknown_language(language: str) -> str | None:
     """What is wrong with a language that Whisper has no token for, and the way out; None where it has one."""
     if language_code(language) in LANGUAGES:
         return None
-    near = get_close_matches(language.strip().lower(), [*LANGUAGES, *_CODES], n=1)
+    near = get_close_matches(language.strip().lower(), [*LANGUAGES, *_CODES], n=1, cutoff=0.75)
     way_out = f"did you mean '{near[0]}'?" if near else "use a code such as 'en', or a name such as 'english'"
     return f"'{language}' is not a language of Whisper's; {way_out}"
 

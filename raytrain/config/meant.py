@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from raytrain.config.baseline import Baseline
 from raytrain.config.explain import known_keys, nearest, unknown_key
+from raytrain.config.find import shipped_folder
 from raytrain.config.source import Location, Problem, shown_key
 from raytrain.config.space import SearchSpace
 from raytrain.errors import InputError, Meant
@@ -23,6 +24,14 @@ _SHORT = {
     "accumulation": "gradient_accumulation_steps",
 }
 """What people call keys."""
+
+OPTIONS = {
+    "--lr": "training.learning_rate=", "--epochs": "training.num_epochs=", "--steps": "training.max_steps=",
+    "--bs": "training.batch_size=", "--output-dir": "storage=", "--data": "data.train_manifest=",
+    "--manifest": "data.train_manifest=", "--dataset": "data.train_manifest=", "--model": "--baseline",
+    "--no-wandb": "tracking.wandb=disabled", "--gpus": "scaling.num_workers=",
+}  # fmt: skip
+"""What other trainers' options are here."""
 
 
 @functools.cache
@@ -78,7 +87,11 @@ def refuse_blanks(around: Sequence[str]) -> None:
 
 
 def with_sign(text: str) -> str:
-    """What `key: value` was meant to be; nothing for any other text."""
+    """What a text without = was meant to be: `key: value`, a manifest or a baseline; nothing for any other."""
+    if text.endswith(".jsonl"):
+        return f"data.train_manifest={text}"
+    if text.endswith((".yaml", ".yml")) or (shipped_folder("baselines") / f"{text}.yaml").is_file():
+        return f"--baseline {text}"
     colon = re.fullmatch(r"([\w.]+):\s*(.+)", text)
     return f"{colon[1]}={colon[2]}" if colon else ""
 
@@ -88,4 +101,5 @@ def meant_by(problems: Sequence[Problem]) -> Meant | None:
     first = problems[0] if len(problems) == 1 else None
     if first is None or not first.meant or not first.place.text.startswith(OVERRIDE):
         return None
-    return (first.place.text.removeprefix(OVERRIDE),), (first.meant,)
+    instead = tuple(first.meant.split(" ", 1)) if first.meant.startswith("--") else (first.meant,)
+    return (first.place.text.removeprefix(OVERRIDE),), instead

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from raytrain.config.baseline import Audio, Model, Prediction
 from raytrain.config.languages import language_code, unknown_language
 from raytrain.errors import InputError
@@ -155,7 +157,11 @@ def _listening(folder: Path, variant: str, language: str, task: str) -> Model:
     if fault := unknown_language(language):
         raise InputError(f"--language: {fault}")
     values = {"variant": variant, "pretrained": str(folder), "language": language_code(language), "task": task}
-    return Model.model_validate({**values, "gradient_checkpointing": False})
+    try:
+        return Model.model_validate({**values, "gradient_checkpointing": False})
+    except ValidationError as error:  # a rule between keys: weights that know English alone
+        details = error.errors()[0]
+        raise InputError(f"--language {language}: {details.get('ctx', {}).get('error', details['msg'])}") from None
 
 
 def _spoken(decoding: dict[str, Any]) -> str:

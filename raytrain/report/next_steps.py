@@ -3,7 +3,6 @@
 Each step has a command that runs as it stands.
 """
 
-import math
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,14 +11,12 @@ from raytrain.results.early_end import early_end
 from raytrain.results.power import Needed
 from raytrain.results.records import Outcome, TrialRecord
 from raytrain.results.study_results import StudyResults
-from raytrain.results.verdict import MIN_CHILDREN, Finding
+from raytrain.results.verdict import MIN_CHILDREN, Finding, ratio_for
 from raytrain.results.wording import split_text
 from raytrain.search.finalists import missing_repeats
 
 _DOOR = ["python", "-m", "raytrain.tune"]
 _FINALISTS = 3
-_HIGHEST_RATIO = 0.5
-"""Of children to score: beyond that more are heard than learnt from."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +55,7 @@ def next_step(study: StudyResults, *, needed: Needed | None, place: str) -> Step
 
 def more_trials(study: StudyResults, place: str) -> str:
     """The command that goes on with twice as many trials as were searched."""
-    return f"{_resumed(place)} --trials {2 * max(1, _searched(study))}"
+    return f"{_resumed(place)} --trials {max(2 * max(1, _searched(study)), study.description.asked.search.trials)}"
 
 
 def asked_anew(study: StudyResults, overrides: Sequence[str], *, place: str) -> str | None:
@@ -123,6 +120,9 @@ def _with_more_data(study: StudyResults, needed: Needed | None, place: str) -> S
         return Step(words="Go on with trials whose utterances are kept.", command=more_trials(study, place))
     seeds, children = (3, MIN_CHILDREN) if needed is None else (needed.seeds, needed.children)
     overrides, lacking, told = [], [], ""
+    if description.baseline.evaluation.max_utterances is not None:
+        overrides.append("evaluation.max_utterances=null")
+        lacking.append("all validation clips scored")
     if judged.comparison.num_seeds < 2:
         # The training that makes a finalist is one of search.seeds, and does not judge it.
         overrides += [
@@ -147,12 +147,10 @@ def _anew(study: StudyResults, overrides: Sequence[str], words: str, place: str)
 
 
 def _ratio(study: StudyResults, children: int) -> float | None:
-    """The share that makes so many children validation's, and one more, since it is of clips that a share is taken;
-    None where more than half would be."""
+    """The share that makes so many children validation's; None where more than half would be."""
     data = study.description.data
     known = len(data.get("train_children") or []) + len(data.get("validation_children") or [])
-    ratio = math.ceil(100 * (children + 1) / known) / 100 if known else 1.0
-    return ratio if ratio <= _HIGHEST_RATIO else None
+    return ratio_for(children, known=known)
 
 
 def _used(study: StudyResults, trial: TrialRecord, keep: str, place: str) -> Step:

@@ -1,5 +1,6 @@
 """Is the winner real? A study's records and utterances in; one sentence that claims no more than they do out."""
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,15 @@ from raytrain.results.transcripts import UtteranceCounts, read_counts, transcrip
 from raytrain.results.wording import label, signed, split_text
 
 MIN_CHILDREN = 8
+_HIGHEST_RATIO = 0.5
+"""Of children to score: beyond that more are heard than learnt from."""
+
+
+def ratio_for(children: int, *, known: int) -> float | None:
+    """The data.validation_ratio by which so many of the known children are scored, and one more, since it is of clips
+    that a share is taken; None where more than half would be."""
+    ratio = math.ceil(100 * (children + 1) / known) / 100 if known else 1.0
+    return ratio if ratio <= _HIGHEST_RATIO else None
 
 
 class Finding(StrEnum):

@@ -12,7 +12,7 @@ from typing import Any
 
 from raytrain.config.baseline import Data
 from raytrain.config.constants import AGE_BUCKETS
-from raytrain.results.verdict import MIN_CHILDREN
+from raytrain.results.verdict import MIN_CHILDREN, ratio_for
 from raytrain.speech.joined_corpus import in_several
 from raytrain.speech.manifest import Utterance, iterate_manifest, manifest_path
 from raytrain.speech.spellings import joined
@@ -135,7 +135,10 @@ class Halves:
             found.append(f"no child aged {buckets} is scored: nothing will be known of these")
         if self.unscored_sources:
             found.append(f"no clip of {', '.join(self.unscored_sources)} is scored: nothing will be known of these")
-        way_out = "add children to data.validation_manifest" if self.of_its_own else "raise data.validation_ratio"
+        ratio = ratio_for(MIN_CHILDREN, known=self.train.children + self.validation.children)
+        way_out = f"data.validation_ratio={ratio:g} takes so many" if ratio else "record more of them"
+        if self.of_its_own:
+            way_out = "add children to data.validation_manifest"
         if self.validation.children < MIN_CHILDREN:
             found.append(
                 f"with {_number(self.validation.children, 'validation child', 'validation children')} no verdict is "

@@ -11,7 +11,7 @@ from raytrain.results.records import Learnt, Outcome, Row, Taken, TrialRecord, u
 from raytrain.tracking.background import LaterRun
 from raytrain.tracking.tracked_run import TrackedRun
 from raytrain.trial.job import Trial
-from raytrain.trial.run_progress import RunProgress
+from raytrain.trial.run_progress import STOPPED, RunProgress
 
 NOT_AT_WORK = ("starting", "loading")
 """The phases before anything is trained or scored."""
@@ -63,7 +63,8 @@ class RunningTrial:
 
     def is_at(self, progress: RunProgress) -> None:
         """Take over what its worker says; never back behind what an evaluation reported."""
-        self.phase = progress.phase
+        was_before = progress.phase == STOPPED and self.took_to_start_s is None  # what the last start left behind
+        self.phase = self.phase if was_before else progress.phase
         if self.took_to_start_s is None and self.phase not in NOT_AT_WORK:
             self.took_to_start_s = time.monotonic() - self.started_s
         if self.took_to_train_s is None and self.phase == "training":

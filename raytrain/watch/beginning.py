@@ -120,6 +120,9 @@ def _data(description: Description, inputs: Inputs, *, seeds: int | None) -> Non
     )
     for line in inputs.halves.lines(seeds=seeds):
         tell_line(line)
+    most = description.baseline.evaluation.max_utterances
+    if most is not None and most < len(inputs.split.validation):
+        tell("note", f"of these {most} clips are scored (evaluation.max_utterances)")
     for caveat in description.caveats():
         tell("note", caveat)
 

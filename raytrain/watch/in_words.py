@@ -3,6 +3,8 @@
 What it does, on what data, how long, with how much memory and disk. Of the data only lines are counted.
 """
 
+import difflib
+from pathlib import Path
 from typing import Any
 
 from raytrain.config.baseline import Baseline
@@ -10,12 +12,13 @@ from raytrain.config.constants import GIB
 from raytrain.config.reader import apply_sample
 from raytrain.config.space import SearchSpace
 from raytrain.errors import InputError
+from raytrain.files import at_home
 from raytrain.memory.flops import train_flops_per_clip
 from raytrain.memory.kept_weights import checkpoint_bytes, study_weights
 from raytrain.memory.prediction import UNKNOWN, predict, step_shape
 from raytrain.memory.speed import SUSTAINED_SHARE, data_sheet_tflops
 from raytrain.results.provenance import gpus
-from raytrain.results.wording import duration_text, key_name, short, split_text
+from raytrain.results.wording import duration_text, key_name, short, size_text, split_text
 from raytrain.search.axes import Axes
 from raytrain.search.finalists import further_seeds
 from raytrain.speech.manifest import manifest_path
@@ -45,11 +48,17 @@ def _work(baseline: Baseline, space: SearchSpace | None, ended: int) -> str:
     if space is None:
         return f"trains {one}"
     number, again = space.search.trials, further_seeds(space.search, baseline)
-    repeats = f"; the best {space.search.finalists} are trained again" if again and space.search.finalists else ""
+    best = _finalists(space)
+    repeats = f"; the best {best} and the baseline are trained again" if again and best else ""
     if ended:
         return f"goes on with a study around {one}: {ended} of {number} trials have ended{repeats}"
     others = f", then {number - 1} more with other {_listed(space)}" if number > 1 else ""
     return f"trains {one}{others}{repeats}"
+
+
+def _finalists(space: SearchSpace) -> int:
+    """As many as can be the best, the baseline apart."""
+    return min(space.search.finalists, space.search.trials - 1)
 
 
 def _listed(space: SearchSpace) -> str:
@@ -73,8 +82,18 @@ def _with_lines(manifest: str) -> str:
     try:
         lines = count_lines(manifest_path(manifest))
     except (InputError, OSError):
-        return f"{manifest} (no manifest yet)"
+        return f"{manifest} ({_why_none(at_home(manifest))})"
     return f"{manifest} ({lines} line{'' if lines == 1 else 's'})"
+
+
+def _why_none(path: Path) -> str:
+    if path.is_dir():
+        return "a folder, no manifest"
+    if path.exists():
+        return "no manifest"
+    there = [one.name for one in path.parent.glob("*.jsonl")] if path.parent.is_dir() else []
+    near = difflib.get_close_matches(path.name, there, n=1)
+    return f"there is no such file yet{f'; {near[0]} is' if near else ''}"
 
 
 def _lines(baseline: Baseline) -> float | None:
@@ -104,9 +123,10 @@ def _time(baseline: Baseline, space: SearchSpace | None, ended: int) -> str:
         return "follows from the number of clips; known once the data are there"
     trainings, each = 1, f"{examples} clips"
     if space is not None:
-        again = space.search.finalists * further_seeds(space.search, baseline)
+        again = (_finalists(space) + 1) * further_seeds(space.search, baseline) if _finalists(space) else 0
         trainings = max(0, space.search.trials - ended) + again
-        each = f"{examples} clips a trial, {trainings} trainings" + (f", {again} of them of finalists" if again else "")
+        of_finalists = f", {again} of them of finalists" if again else ""
+        each = f"{examples} clips a trial, {trainings} training{'' if trainings == 1 else 's'}{of_finalists}"
     cards = [] if baseline.scaling.use_gpu is False else [card["name"] for card in gpus()]
     peak = data_sheet_tflops(cards)
     if peak is None:
@@ -124,6 +144,8 @@ def _memory(baseline: Baseline, space: SearchSpace | None) -> str:
     own_gib = predict(baseline, UNKNOWN).predicted_memory_gib
     of = f"of {card_gib:g} GiB" if card_gib is not None else "GiB of a GPU"
     said = f"{own_gib:.1f} {of} for the baseline, predicted for {longest}"
+    if card_gib is not None and own_gib > card_gib:
+        return f"{own_gib:.1f} GiB do not fit {card_gib:g}, for {longest}: raytrain.plan says what does"
     most_gib = own_gib if space is None else _most_gib(baseline, space)
     if most_gib <= own_gib:
         return said
@@ -140,9 +162,9 @@ def _most_gib(baseline: Baseline, space: SearchSpace) -> float:
 def _disk(baseline: Baseline, space: SearchSpace | None) -> str:
     run_gib = (baseline.training.keep_best + 1) * checkpoint_bytes(baseline) / GIB
     if space is None:
-        return f"up to {run_gib:.2g} GiB of checkpoints in {baseline.storage}"
+        return f"up to {size_text(run_gib)} of checkpoints in {baseline.storage}"
     kept = study_weights(baseline, space)
     return (
-        f"up to {kept['study_weights_gib']:.2g} GiB for the weights of {kept['study_weights']} trials "
-        f"(search.keep_weights) and {run_gib:.2g} GiB for each that runs, in {baseline.storage}"
+        f"up to {size_text(kept['study_weights_gib'])} for the weights of {kept['study_weights']} trials "
+        f"(search.keep_weights) and {size_text(run_gib)} for each that runs, in {baseline.storage}"
     )

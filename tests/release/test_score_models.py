@@ -105,6 +105,11 @@ def test_every_kind_of_model_is_found_with_its_window_and_language(fit: Path, ti
     assert models["study"].folder == study / "ray" / "trial-0001" / "step-000002"
 
 
+def test_weights_that_know_english_alone_are_asked_for_no_other_language() -> None:
+    with pytest.raises(InputError, match="^--language de: "):
+        find_model("openai/whisper-tiny.en", language="de")
+
+
 def test_weights_of_another_shape_than_any_variants_are_heard_too(tiny_en: Path, tmp_path: Path) -> None:
     """As a distilled Whisper: the decoder has fewer layers."""
     from transformers import WhisperForConditionalGeneration

@@ -11,6 +11,7 @@ import pytest
 from making import config, record, utterances
 from studies import SPACE
 
+from raytrain.config.reader import apply_sample
 from raytrain.report.answers import Answers, answers
 from raytrain.report.statements import facts
 from raytrain.results.description import Description
@@ -46,14 +47,16 @@ def answered(
     seeds: int = 3,
     pretrained: str | None = "openai/whisper-small",
     data: Any = None,
+    scored: int | None = None,
     **search: Any,
 ) -> Answers:
     """The answers of a study of these trials; `wers` are about what further trainings of them came to."""
     folder = folder / "2026-01-01_small_full"
     asked = {"trials": 2, "finalists": 3, "seeds": seeds, **search}
     space = SPACE.model_copy(update={"search": SPACE.search.model_copy(update=asked)})
+    baseline = apply_sample(config(pretrained=pretrained), {"evaluation.max_utterances": scored})
     Description(
-        baseline_name="small", baseline=config(pretrained=pretrained), space_name="full", space=space,
+        baseline_name="small", baseline=baseline, space_name="full", space=space,
         data=data or {}, provenance={"command_line": LINE},
     ).write(folder)  # fmt: skip
     again = [
@@ -146,6 +149,12 @@ def test_one_seed_is_asked_anew_with_seeds_in_place_of_its_own(tmp_path: Path) -
         *LINE[:5], "--learn-from", "results/2026-01-01_small_full", "search.seed=1", "search.finalists=3",
         "search.seeds=4",
     ]  # fmt: skip
+
+
+def test_where_only_some_clips_were_scored_all_are_asked_for_first(tmp_path: Path) -> None:
+    told = answered(tmp_path, BASELINE, OTHER, finalists=0, seeds=1, scored=16)
+    assert told.next.words == "Ask again with all validation clips scored and 3 further seeds for each finalist."
+    assert "evaluation.max_utterances=null" in told.next.command.split()
 
 
 def test_too_few_children_are_asked_for_by_the_share_that_makes_them_enough(tmp_path: Path) -> None:

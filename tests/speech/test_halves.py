@@ -71,5 +71,9 @@ def test_plan_says_and_holds_it(capsys: pytest.CaptureFixture[str], monkeypatch:
     told = json.loads(capsys.readouterr().out)["data"]
     assert sum(told["train"]["clips"].values()) + sum(told["validation"]["clips"].values()) == 200
     assert told["warnings"] == [
-        "with 3 validation children no verdict is possible, 8 or more would do: raise data.validation_ratio"
+        "with 3 validation children no verdict is possible, 8 or more would do: data.validation_ratio=0.3 takes so many"
     ]
+    monkeypatch.setattr("sys.argv", ["plan", "--data", "demo", "--json", "data.validation_ratio=0.3"])
+    with pytest.raises(SystemExit):
+        plan()
+    assert json.loads(capsys.readouterr().out)["data"]["warnings"] == []

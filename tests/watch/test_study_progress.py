@@ -48,6 +48,18 @@ def test_between_evaluations_the_worker_s_file_tells_and_never_sets_back(tmp_pat
     assert (trial.phase, trial.examples_seen, trial.examples_total) == ("training", 600, 960)
 
 
+def test_a_trial_that_goes_on_is_starting_whatever_the_start_before_left_behind(tmp_path: Path) -> None:
+    study = studied(running(0, run=tmp_path))
+    ProgressFile(tmp_path).tell("stopped", 480, 960)
+    study.refresh()
+    assert (study.running[0].phase, study.running[0].examples_seen) == ("starting", 480)
+    ProgressFile(tmp_path).tell("training", 500, 960)
+    study.refresh()
+    ProgressFile(tmp_path).tell("stopped", 520, 960)
+    study.refresh()
+    assert study.running[0].phase == "stopped"
+
+
 def test_the_best_keeps_the_memory_limit() -> None:
     greedy = ended(1, eval_wer=0.1, peak_memory_reserved_gib=9.0)
     study = studied(ended(0, peak_memory_reserved_gib=6.0), greedy, memory_limit_gib=8.0)

@@ -59,12 +59,23 @@ def unshown() -> Iterator[None]:
         yield
 
 
+class _AtOnce:
+    """Work that is done when it is asked for, in this thread."""
+
+    def __init__(self, work: Callable[[], object]) -> None:
+        self.ask = work
+
+    def close(self) -> None:
+        """Nothing is left to be done."""
+
+
 @contextmanager
 def _played() -> Iterator[None]:
     """As long as the block runs, run_study plays Ray instead of starting it."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(cluster, "connected", _no_cluster)
-        patched.setattr(running, "nursery", nullcontext)
+        patched.setattr(running, "nursery", lambda **_: nullcontext())
+        patched.setattr(recording, "Meanwhile", _AtOnce)  # what watches the disk looks at it between two changes
         patched.setattr(running, "_tune", _play)
         yield
 

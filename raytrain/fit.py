@@ -68,7 +68,7 @@ def _asked() -> int:
             provenance=provenance(command_line("raytrain.fit"), {"training.seed": config.training.seed}),
         )
         is_there = partial(is_taken, config.storage)
-        folder = new_run_folder(config.home(), [name], is_taken=is_there).absolute()
+        folder = new_run_folder(config.home(), name.split("_"), is_taken=is_there).absolute()
         return _train(description, inputs, folder=folder, as_json=arguments.json)
 
 

@@ -65,5 +65,5 @@ def name_of(config: Path) -> str:
 
 def safe_name(part: str) -> str:
     """A name as one piece of a folder's name: no separators, no spaces, never hidden."""
-    kept = "".join(letter if letter.isalnum() or letter in "-._" else "-" for letter in part)
+    kept = "".join(letter if letter.isalnum() or letter in "-." else "-" for letter in part)
     return kept.strip("-.") or "run"

@@ -64,4 +64,4 @@ def test_a_fit_is_named_after_its_file_and_one_of_a_study_s_best_after_the_study
         name_of(path) for path in (Path("small"), Path("my/mine.yaml"), study / "best.yaml", study / "front/t.yaml")
     ]
     assert names == ["small", "mine", "small_batching_best", "small_batching_t"]
-    assert new_run_folder(tmp_path, [names[2]]).name.endswith("_small_batching_best")
+    assert new_run_folder(tmp_path, names[2].split("_")).name.endswith("_small_batching_best")

@@ -253,7 +253,10 @@ def test_a_manifest_that_is_not_there_is_told_by_name(tmp_path: Path) -> None:
 
 
 def test_a_folder_is_no_manifest(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"is a folder; name the manifest inside it"):
+    with pytest.raises(InputError, match=r"is a folder, and holds no manifest; python -m raytrain.data import"):
+        manifest_path(tmp_path)
+    (tmp_path / "my.jsonl").write_text("{}\n")
+    with pytest.raises(InputError, match=r"is a folder; name the manifest inside it, such as .*my\.jsonl"):
         manifest_path(tmp_path)
 
 

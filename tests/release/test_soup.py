@@ -100,7 +100,7 @@ def test_the_studys_report_tells_of_its_soup(apart: tuple[Path, Exported, Soup, 
     assert load_study(study).soup == soup.sentence
     pages = study_pages(load_study(study))
     assert "Of the best trials' weights: average of trial-000" in pages[".md"]
-    assert "--soup 5 --to exported/" in pages[".html"]
+    assert "--soup 5 --to exported/" in pages[".md"]
 
 
 def test_nothing_is_written_into_an_archived_study(

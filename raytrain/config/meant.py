@@ -90,7 +90,8 @@ def with_sign(text: str) -> str:
     """What a text without = was meant to be: `key: value`, a manifest or a baseline; nothing for any other."""
     if text.endswith(".jsonl"):
         return f"data.train_manifest={text}"
-    if text.endswith((".yaml", ".yml")) or (shipped_folder("baselines") / f"{text}.yaml").is_file():
+    is_name = re.fullmatch(r"[\w.-]{1,80}", text) is not None
+    if text.endswith((".yaml", ".yml")) or (is_name and (shipped_folder("baselines") / f"{text}.yaml").is_file()):
         return f"--baseline {text}"
     colon = re.fullmatch(r"([\w.]+):\s*(.+)", text)
     return f"{colon[1]}={colon[2]}" if colon else ""

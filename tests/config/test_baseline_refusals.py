@@ -144,6 +144,7 @@ def test_faults_of_overrides_are_told_beside_a_file_that_is_no_yaml(refused_base
         ("model.pretrained=[", "not YAML: "),
         ("search.trials=3", "search is a search space's: give it to raytrain.tune"),
         ("=3", "must have the form key=value"),
+        ("x" * 5000, "must have the form key=value"),
         ("storage=5\n---\nb", "a second document begins; keep one in a file"),
         ("training.batch_size=" + "9" * 5000, "must be a whole number, got the text '99999"),
     ],

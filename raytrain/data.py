@@ -20,7 +20,7 @@ from raytrain.speech.imports.kinds import open_source
 from raytrain.speech.imports.plan import planned
 from raytrain.speech.imports.write import MANIFEST, TooManyBad, write
 from raytrain.speech.manifest import manifest_path
-from raytrain.speech.problems import problem_lines
+from raytrain.speech.problems import problem_lines, wrong_everywhere
 from raytrain.speech.progress_bar import progress_on_stderr
 from raytrain.speech.split import split_by_child
 from raytrain.terminal import log_to_stderr, print_json, say, show
@@ -55,6 +55,10 @@ def _check(arguments: argparse.Namespace) -> int:
         listed = {"problems": problems, "unlisted": checked.unlisted}
         print_json({"manifest": str(manifest), **checked.tally.as_dict(), **found, **listed})
     else:
+        everywhere = wrong_everywhere(checked.problems, checked.tally, place=arguments.manifest)
+        if everywhere is not None:
+            show(everywhere)
+            return 1
         for line in problem_lines(checked.problems, checked.unlisted, place=arguments.manifest):
             show(line)
         show(f"{checked.tally.describe()}; {checked.num_children} children, {checked.hours:.2f} h usable")

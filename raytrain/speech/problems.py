@@ -1,7 +1,8 @@
 """What can be wrong with an utterance: a closed set of kinds, a problem with its place, and counts of them that add."""
 
+import shlex
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any, Self
@@ -86,6 +87,24 @@ def problem_lines(problems: Iterable[ManifestProblem], unlisted: Mapping[str, in
         yield f"{printable(place)}: {'' if problem.fatal else 'note: '}{problem}"
     for kind, number in unlisted.items():
         yield f"{printable(place)}: {number} more of {kind}"
+
+
+def wrong_everywhere(problems: Sequence[ManifestProblem], tally: "Tally", *, place: str) -> str | None:
+    """One line in place of one for every utterance, where all of several lack the same fields or all files are missing;
+    else None."""
+    number, first = tally.num_left_out, next((one for one in problems if one.fatal), None)
+    if tally.usable or len(tally.left_out) != 1 or number < 2 or first is None:
+        return None
+    if any(one.kind is first.kind and one.message != first.message for one in problems):
+        if first.kind is not Kind.MISSING_FILE:
+            return None
+        fact = f"none of its {number} sound files is there; the first looked for is {first.message.partition(': ')[2]}"
+        return printable(f"{place}: {fact}; paths are relative to the manifest's folder")
+    if first.kind is not Kind.MISSING_FIELD:
+        return None
+    lacking = first.message.removeprefix("missing: ").replace(", ", " or ")
+    way_out = f"python -m raytrain.data import {shlex.quote(place)} --to FOLDER takes columns of other names"
+    return printable(f"{place}: none of its {number} lines has {lacking}; {way_out}")
 
 
 @dataclass(slots=True)

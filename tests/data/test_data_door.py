@@ -44,6 +44,23 @@ def test_check_lists_what_is_wrong_with_totals_and_exits_1(one_lost: Path, tmp_p
     assert (done.returncode, done.stderr) == (1, "")
 
 
+def test_what_is_wrong_with_every_line_is_said_once_with_the_way_out(tmp_path: Path) -> None:
+    other = {"utterance_id": "a", "speaker": "c", "audio_path": "a.flac", "orthographic_text": "hi"}
+    right = {"utterance_id": "a", "child_id": "c", "audio_path": "a.flac", "orthographic_text": "hi"}
+    path = tmp_path / "my.jsonl"
+    said = []
+    for line in (other, right):
+        lines = [{**line, "utterance_id": name, "audio_path": f"{name}.flac"} for name in "abc"]
+        path.write_text("".join(json.dumps(one) + "\n" for one in lines))
+        done = data("check", str(path), cache=tmp_path)
+        assert done.returncode == 1
+        said.append(done.stdout.strip())
+    told = f"python -m raytrain.data import {path} --to FOLDER takes columns of other names"
+    assert said[0] == f"{path}: none of its 3 lines has child_id; {told}"
+    looked_for = f"none of its 3 sound files is there; the first looked for is {tmp_path / 'a.flac'}"
+    assert said[1] == f"{path}: {looked_for}; paths are relative to the manifest's folder"
+
+
 def test_check_says_the_same_in_json(one_lost: Path, tmp_path: Path) -> None:
     done = data("check", str(one_lost), "--json", cache=tmp_path)
     printed = json.loads(done.stdout)

@@ -106,7 +106,7 @@ def test_every_kind_of_model_is_found_with_its_window_and_language(fit: Path, ti
 
 
 def test_weights_that_know_english_alone_are_asked_for_no_other_language() -> None:
-    with pytest.raises(InputError, match="^--language de: "):
+    with pytest.raises(InputError, match=r"^--language de: "):
         find_model("openai/whisper-tiny.en", language="de")
 
 

@@ -4,6 +4,7 @@ What it does, on what data, how long, with how much memory and disk. Of the data
 """
 
 import difflib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +30,12 @@ def in_words(
     baseline: Baseline, space: SearchSpace | None, *, budget: dict[str, Any] | None, ended: int
 ) -> dict[str, str]:
     """The lines by their names; `ended` trials of the study are over already."""
+    data = baseline.data
+    lines = {one.manifest: _lines(one.manifest) for one in [*data.train_sources(), *data.validation_sources()]}
     return {
         "does": _work(baseline, space, ended),
-        "data": _data(baseline),
-        "time": _time(baseline, space, ended),
+        "data": _data(baseline, lines),
+        "time": _time(baseline, space, lines, ended),
         "memory": _memory(baseline, space),
         "disk": _disk(baseline, space),
         **({} if budget is None else {"budget": budget["said"]}),
@@ -66,22 +69,28 @@ def _listed(space: SearchSpace) -> str:
     return f"{', '.join(others)} and {last}" if others else last
 
 
-def _data(baseline: Baseline) -> str:
+def _lines(manifest: str) -> int | None:
+    """How many a manifest has; None where there is none."""
+    try:
+        return count_lines(manifest_path(manifest))
+    except (InputError, OSError):
+        return None
+
+
+def _data(baseline: Baseline, lines: Mapping[str, int | None]) -> str:
     """What is there, with its lines, and what is not."""
     data = baseline.data
     names = [source.manifest for source in data.train_sources()]
-    told = ", ".join(_with_lines(name) for name in names)
+    told = ", ".join(_with_lines(name, lines[name]) for name in names)
     if names == ["demo"]:
-        told = f"{_with_lines('demo')}, synthetic; for yours data.train_manifest=PATH"
-    apart = [_with_lines(source.manifest) for source in data.validation_sources()]
+        told = f"{told}, synthetic; for yours data.train_manifest=PATH"
+    apart = [_with_lines(source.manifest, lines[source.manifest]) for source in data.validation_sources()]
     scored = ", ".join(apart) if apart else f"{100 * data.validation_ratio:.3g} % of the children, who do not train"
     return f"{told}; scored on {scored}"
 
 
-def _with_lines(manifest: str) -> str:
-    try:
-        lines = count_lines(manifest_path(manifest))
-    except (InputError, OSError):
+def _with_lines(manifest: str, lines: int | None) -> str:
+    if lines is None:
         return f"{manifest} ({_why_none(at_home(manifest))})"
     return f"{manifest} ({lines} line{'' if lines == 1 else 's'})"
 
@@ -96,29 +105,21 @@ def _why_none(path: Path) -> str:
     return f"there is no such file yet{f'; {near[0]} is' if near else ''}"
 
 
-def _lines(baseline: Baseline) -> float | None:
-    """Of all manifests, by how often an epoch hears each; None where one is not there."""
-    try:
-        found = [one.weight * count_lines(manifest_path(one.manifest)) for one in baseline.data.train_sources()]
-    except (InputError, OSError):
-        return None
-    return sum(found)
-
-
-def _examples(baseline: Baseline, space: SearchSpace | None) -> int | None:
+def _examples(baseline: Baseline, space: SearchSpace | None, lines: Mapping[str, int | None]) -> int | None:
     """About how many clips a run trains on at most, going by the lines of its manifests."""
-    training, lines = baseline.training, _lines(baseline)
     if space is not None and space.budget.examples is not None:
         return space.budget.examples
+    training, sources = baseline.training, baseline.data.train_sources()
+    heard = [one.weight * number for one in sources if (number := lines[one.manifest]) is not None]
     bounds = [] if training.max_steps is None else [training.max_steps * baseline.effective_batch_size()]
-    if training.num_epochs is not None and lines is not None:
+    if training.num_epochs is not None and len(heard) == len(sources):
         share = 1.0 if baseline.data.validation_manifest else 1 - baseline.data.validation_ratio
-        bounds.append(round(training.num_epochs * lines * share))
+        bounds.append(round(training.num_epochs * sum(heard) * share))
     return min(bounds, default=None)
 
 
-def _time(baseline: Baseline, space: SearchSpace | None, ended: int) -> str:
-    examples = _examples(baseline, space)
+def _time(baseline: Baseline, space: SearchSpace | None, lines: Mapping[str, int | None], ended: int) -> str:
+    examples = _examples(baseline, space, lines)
     if examples is None:
         return "follows from the number of clips; known once the data are there"
     trainings, each = 1, f"{examples} clips"

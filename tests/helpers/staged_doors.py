@@ -14,8 +14,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -26,7 +26,7 @@ from typing import Any
 import pytest
 from making import utterances
 from played_fits import _connected
-from played_studies import _SHARE, _kept, unshown
+from played_studies import _SHARE, _kept, _no_cluster, unshown
 from ray.tune.experiment import Trial as TuneTrial
 from terminals import Moments, Recording, recorded
 
@@ -182,11 +182,6 @@ def _trained(job: Job, *, on_row: Callable[[Row], None]) -> None:
             precision_used="fp32", history=history, finished=True, outcome=Outcome.COMPLETED,
         )
     )  # fmt: skip
-
-
-@contextmanager
-def _no_cluster(address: str | None = None, **_: Any) -> Iterator[None]:
-    yield None
 
 
 def _play(

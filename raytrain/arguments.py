@@ -56,8 +56,12 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         named = re.search(r"unrecognized arguments: (-\S+)", message)
+        chosen = re.search(r"invalid choice: '(\S+)' \(choose from (.*)\)$", message)
         number = re.search(r"invalid (?:int|float) value: '(\d+([.,]\d+)?).*'", message)
         meant = None if named is None else self._meant(named[1])
+        if chosen is not None:
+            near = difflib.get_close_matches(chosen[1], re.findall(r"[\w-]+", chosen[2]), n=1)
+            meant = ((chosen[1],), (near[0],)) if near else None
         if number is not None:
             typed = message.rpartition(": '")[2].removesuffix("'")
             meant = (typed,), (number[1].replace(",", ".") if "float" in message else number[1].partition(".")[0],)

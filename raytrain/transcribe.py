@@ -114,6 +114,8 @@ def _left(files: list[SoundFile], where: dict[SoundFile, Path]) -> list[SoundFil
 
 
 def _require_sense(arguments: argparse.Namespace) -> None:
+    if arguments.to is not None and at_home(arguments.to).is_file():
+        raise InputError(f"--to {arguments.to}: a file; name a folder, which gets a file for each that is heard")
     for name in ("num_beams", "batch_size"):
         value = getattr(arguments, name)
         if value is not None and not 1 <= value <= 10_000:

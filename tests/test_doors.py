@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from doors_here import ended_here
+from recordings import row, tone, write_manifest
 from safetensors.torch import load_file
 from studies import made_study
 
@@ -21,6 +22,7 @@ import raytrain
 from raytrain.__main__ import DOORS
 from raytrain.config.reader import load_baseline
 from raytrain.results.description import Description
+from raytrain.speech.corpus import prepare
 
 SHORT = (
     "training.batch_size=4", "training.precision=fp32", "evaluation.max_utterances=2", "tracking.tensorboard=false",
@@ -147,6 +149,28 @@ def test_a_dry_run_counts_the_lines_of_a_manifest_and_names_one_that_is_missing(
     assert "our.jsonl (there is no such file yet; my.jsonl is)" in missing
     folder = ended_here("raytrain.fit", f"data.train_manifest={tmp_path}", "--dry-run").stdout
     assert "(a folder, no manifest)" in folder
+
+
+def test_a_dry_run_on_ones_own_clips_says_who_is_scored_and_what_that_cannot_tell(tmp_path: Path) -> None:
+    lines = [
+        {"utterance_id": f"u{n}", "child_id": f"c{n % 5}", "audio_path": f"{n}.wav", "orthographic_text": "yes"}
+        for n in range(40)
+    ]
+    (tmp_path / "my.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    told = ended_here("raytrain.fit", "data.train_manifest=my.jsonl", "--dry-run", cwd=tmp_path).stdout
+    assert "data       my.jsonl (40 lines); trains 32 clips of 4 children; scores 8 clips of 1 child" in told
+    assert "about 320 clips" in told  # ten epochs of four fifths, not of nine tenths
+    assert "note       with 1 validation child no verdict is possible" in told
+
+
+def test_a_dry_run_predicts_for_the_clips_that_were_prepared(tmp_path: Path) -> None:
+    manifest = write_manifest(tmp_path, [row(tmp_path, f"{n}", tone(2.0), child_id=f"c{n}") for n in range(4)])
+    asked = ("raytrain.fit", f"data.train_manifest={manifest}", "--dry-run")
+    before = ended_here(*asked, RAYTRAIN_CACHE=str(tmp_path / "cache")).stdout
+    prepare(manifest, cache=tmp_path / "cache")
+    after = ended_here(*asked, RAYTRAIN_CACHE=str(tmp_path / "cache")).stdout
+    assert "6.1 GiB of a GPU for the baseline, predicted for clips of 30 s" in before
+    assert re.search(r"5\.\d GiB of a GPU for the baseline, predicted for clips of 2 s", after)
 
 
 def test_a_dry_run_of_a_study_says_what_the_largest_draw_takes_and_counts_finalists_and_what_has_ended(

@@ -45,6 +45,8 @@ SLIPS = {
     "a study without results/": "raytrain.report 2026-03-01_study",
     "an earlier study without results/": "raytrain.tune --learn-from 2026-03-01_study --dry-run",
     "a study's name with a typo": "raytrain.report results/2026-03-01_studdy",
+    "another word for a command": "raytrain.data chek my/manifest.jsonl",
+    "a letter left out of a command": "raytrain.archive lst",
     "a study for a fit": "raytrain.fit --resume results/2026-03-01_study --dry-run",
 }
 
@@ -72,6 +74,23 @@ def test_a_slip_is_told_in_a_line_and_the_command_in_it_works(typed: str, desk: 
     assert told is not None, line
     right, *corrected = shlex.split(told[1])
     assert ended_here(right, *corrected, cwd=desk).returncode == 0, line
+
+
+def test_a_run_with_a_typo_is_no_name_of_a_hub(desk: Path) -> None:
+    refused = ended_here("raytrain.transcribe", "results/2026-03-01_studdy", "my/a.wav", cwd=desk)
+    assert refused.stderr.endswith("; type python -m raytrain.transcribe results/2026-03-01_study my/a.wav\n")
+
+
+def test_the_best_of_a_study_that_has_not_ended_is_not_looked_for_among_baselines(desk: Path) -> None:
+    (desk / "begun").mkdir()
+    (desk / "begun" / "study.json").write_text("{}")
+    refused = ended_here("raytrain.fit", "--config", "begun/best.yaml", cwd=desk)
+    assert refused.stderr.endswith("this one has not; python -m raytrain.tune --resume begun goes on with it\n")
+
+
+def test_transcripts_go_into_a_folder(desk: Path) -> None:
+    refused = ended_here("raytrain.transcribe", "my-whisper", "my/a.wav", "--to", "my/manifest.jsonl", cwd=desk)
+    assert "--to my/manifest.jsonl: a file; name a folder" in refused.stderr
 
 
 def test_all_that_is_missing_is_told_at_once(desk: Path) -> None:

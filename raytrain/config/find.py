@@ -1,5 +1,6 @@
 """A name or path as typed in; the YAML file it means out."""
 
+import shlex
 from pathlib import Path
 from typing import Literal
 
@@ -44,6 +45,10 @@ def _is_there(path: Path) -> bool:
 
 
 def _missing(kind: str, typed: str, is_path: bool, folders: list[Path]) -> InputError:
+    study = Path(typed).parent
+    if is_path and Path(typed).name == "best.yaml" and _is_there(study / "study.json"):
+        go_on = shlex.join(["python", "-m", "raytrain.tune", "--resume", str(study)])
+        return InputError(f"{typed}: is written as the study ends, and this one has not; {go_on} goes on with it")
     names = sorted({path.stem for folder in folders for path in folder.glob("*.yaml")})
     hint = did_you_mean(Path(typed).stem, names)
     where = " or ".join(f"{folder}/" for folder in folders)

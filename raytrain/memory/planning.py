@@ -60,7 +60,7 @@ class Gpu:
 
 def plan(baseline: Baseline, space: SearchSpace, gpu: Gpu, *, extent: Extent | None = None) -> dict[str, Any]:
     """Everything `python -m raytrain.plan` prints, as JSON: memory in GiB, unknown numbers null."""
-    longest = _longest_of(extent)
+    longest = longest_of(extent)
     axes = Axes(space, baseline)
     kinds = [_heaviest(baseline, axes, branch) for branch in axes.branches]
     splits = [apply_sample(kind, sample) for kind in kinds for sample in axes.splits()]
@@ -98,7 +98,7 @@ def what_takes_less(config: Baseline, *, card_gib: float | None, extent: Extent 
     """Changes to a run that found no room, a line each: what to type after its command, and the peak it would have."""
     return [
         f"{as_typed(one['change'])}: {one['predicted_memory_gib']:.2f} GiB ({one['gain_gib']:.2f} less)"
-        for one in _changes(config, _longest_of(extent), Gpu(card_gib=card_gib))
+        for one in _changes(config, longest_of(extent), Gpu(card_gib=card_gib))
     ]
 
 
@@ -115,7 +115,8 @@ def _heaviest(baseline: Baseline, axes: Axes, branch: Branch) -> Baseline:
     return kind
 
 
-def _longest_of(extent: Extent | None) -> Longest:
+def longest_of(extent: Extent | None) -> Longest:
+    """Of the clips and transcripts of a prepared corpus."""
     return Longest(extent.longest_clip_s, estimated_label_tokens(extent.longest_text_bytes)) if extent else UNKNOWN
 
 

@@ -14,10 +14,11 @@ from pydantic import ValidationError
 
 from raytrain.config.baseline import Audio, Model, Prediction
 from raytrain.config.languages import language_code, unknown_language
-from raytrain.errors import InputError
+from raytrain.errors import InputError, Meant
 from raytrain.files import at_home, read_as
 from raytrain.release.runs import KeptRun, find_run
 from raytrain.results.description import FIT_FILE, STUDY_FILE
+from raytrain.results.run_folder import meant_run
 from raytrain.whisper.folders import RAYTRAIN, described_decoding, missing
 from raytrain.whisper.locate import locate
 from raytrain.whisper.sound import require_whisper, variant_of
@@ -89,21 +90,23 @@ def find_model(typed: str, *, language: str | None = None) -> NamedModel:
             f"{typed}: neither a run ({FIT_FILE}, {STUDY_FILE}) nor a model in Hugging Face's form: it holds no "
             f"{' and no '.join(lacks)}; name a folder that is one"
         )
-    with told_as_typed():
+    with told_as_typed(meant_run(typed)):
         found = locate(typed, else_do=_ELSE)
+    with told_as_typed():
         require_whisper(found)
         name = folder.resolve().name if is_folder else Path(typed).name
         return _of_folder(typed, name, found, language)
 
 
 @contextmanager
-def told_as_typed() -> Iterator[None]:
-    """What is wrong with weights, told of what was typed: a baseline's keys are nothing that these doors take."""
+def told_as_typed(meant: Meant | None = None) -> Iterator[None]:
+    """What is wrong with weights, told of what was typed: a baseline's keys are nothing that these doors take. `meant`
+    is what was probably meant, where nothing else is."""
     try:
         yield
     except InputError as error:
         message = re.sub(r"^model\.(pretrained|variant): ", "", str(error))
-        raise InputError(re.sub(r"model\.language(=?)", r"--language\1", message), meant=error.meant) from None
+        raise InputError(re.sub(r"model\.language(=?)", r"--language\1", message), meant=error.meant or meant) from None
 
 
 def _is_folder(path: Path) -> bool:

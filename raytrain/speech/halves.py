@@ -104,6 +104,12 @@ class Halves:
         )
 
     @property
+    def train_share(self) -> float:
+        """Of the clips of the manifests to train on."""
+        train, scored = (sum(half.clips.values()) for half in (self.train, self.validation))
+        return 1.0 if self.of_its_own else train / (train + scored)
+
+    @property
     def unscored_buckets(self) -> list[str]:
         """Ages that train and that no validation child has."""
         return [bucket for bucket in self.train.clips if bucket not in self.validation.clips]

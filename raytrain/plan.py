@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import shlex
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Any
@@ -21,7 +22,7 @@ from raytrain.errors import InputError
 from raytrain.memory.alternatives import ADAPTER_RATES, UNPACKING, as_typed
 from raytrain.memory.buying import buys
 from raytrain.memory.planning import Gpu, plan
-from raytrain.results.wording import size_text
+from raytrain.results.wording import counted, size_text
 from raytrain.search.finalists import judged_seeds
 from raytrain.speech.extent import extent_of
 from raytrain.speech.halves import halves_of
@@ -64,7 +65,23 @@ def _plan() -> int:
     for line in () if halves is None else halves.lines(seeds=seeds):
         say(line)
     _show(planned)
+    if planned["baseline"]["fits"] is not False:
+        show(f"next       {shlex.join(_study(arguments))}")
     return 0
+
+
+def _study(arguments: argparse.Namespace) -> list[str]:
+    """The command of the study that was planned."""
+    named = {
+        "--baseline": arguments.baseline or "small", "--space": arguments.space, "--budget": arguments.budget,
+    }  # fmt: skip
+    keys = {
+        "data.train_manifest": _named(arguments.data) if arguments.data else None,
+        "scaling.gpu_memory_gib": None if arguments.gpu_memory is None else f"{arguments.gpu_memory:g}",
+    }
+    options = [part for name, value in named.items() if value is not None for part in (name, value)]
+    given = [f"{key}={value}" for key, value in keys.items() if value is not None]
+    return ["python", "-m", "raytrain.tune", *options, *given, *arguments.overrides]
 
 
 def _named(manifests: Sequence[str]) -> str:
@@ -104,7 +121,8 @@ def _show(planned: dict[str, Any]) -> None:
     split = f"{own['batch_size']} × {own['gradient_accumulation_steps']}"
     show(f"parts      {parts} GiB, of the baseline's own {split}")
     one, run, study = (size_text(planned[f"{what}_gib"]) for what in ("checkpoint", "run_checkpoints", "study_weights"))
-    kept = f"a study keeps the weights of up to {planned['study_weights']} trials, {study} (search.keep_weights)"
+    trials = counted(planned["study_weights"], "trial")
+    kept = f"a study keeps the weights of up to {trials}, {study} (search.keep_weights)"
     show(f"disk       {one} a checkpoint, {run} a run; {kept}")
     if planned["gpu_memory_gib"] is not None:
         largest = planned["largest_fitting_batch_size"]

@@ -187,9 +187,7 @@ def test_a_dry_run_of_a_study_says_what_the_largest_draw_takes_and_counts_finali
     small = ended_here("raytrain.tune", "--baseline", "medium", "scaling.gpu_memory_gib=8", "--dry-run").stdout
     assert "16.0 GiB do not fit 8" in small
     study = made_study(tmp_path / "study", trials=3)
-    assert re.search(
-        r": 3 of \d+ trials have ended", ended_here("raytrain.tune", "--resume", study, "--dry-run").stdout
-    )
+    assert re.search(r": 3 of \d+ trials ended", ended_here("raytrain.tune", "--resume", study, "--dry-run").stdout)
     on_cpu = ended_here("raytrain.tune", "scaling.use_gpu=false", "--dry-run").stdout
     assert "memory     no GPU" in on_cpu
 

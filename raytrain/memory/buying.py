@@ -16,7 +16,7 @@ from raytrain.memory.speed import SUSTAINED_SHARE, data_sheet_tflops
 from raytrain.results.choose import baseline_trial
 from raytrain.results.provenance import gpus
 from raytrain.results.records import TrialRecord
-from raytrain.results.wording import duration_text, hours_text, short
+from raytrain.results.wording import counted, duration_text, hours_text, short
 from raytrain.search.budget import Allowance, Left, Pace, Took, Work
 from raytrain.search.finalists import further_seeds
 from raytrain.speech.extent import Extent, extent_of
@@ -65,11 +65,6 @@ def require_enough(baseline: Baseline, space: SearchSpace, *, examples: int) -> 
         )
 
 
-def _counted(number: int, one: str) -> str:
-    """A number of things: 1 trial, 2 trials."""
-    return f"{number} {one}" if number == 1 else f"{number} {one}s"
-
-
 def _divided(baseline: Baseline, space: SearchSpace, budget_s: float, trial_s: float) -> tuple[int, int]:
     """Trials, the baseline among them, and finalists' trainings, one after the other."""
     if trial_s > budget_s:
@@ -96,9 +91,9 @@ def _said(bought: dict[str, Any]) -> str:
             f"{said} buy not even the baseline, which takes about {duration_text(bought['trial_s'])} ({bought['by']})"
         )
     more = f"; search.trials is {bought['asked']}" if bought["trials"] > bought["asked"] else ""
-    each, again = duration_text(bought["trial_s"]), _counted(bought["again"], "training")
+    each, again = duration_text(bought["trial_s"]), counted(bought["again"], "training")
     return (
-        f"{said} buy about {_counted(bought['trials'], 'trial')} of {each}, the baseline among them, and "
+        f"{said} buy about {counted(bought['trials'], 'trial')} of {each}, the baseline among them, and "
         f"{again} of finalists ({bought['by']}; one after the other, none stopped early){more}"
     )
 

@@ -14,6 +14,7 @@ from raytrain.files import at_home, read_as
 from raytrain.release.runs import KeptCheckpoint, KeptRun, read_checkpoint, run_of_trial
 from raytrain.results.choose import ranked_trials
 from raytrain.results.study_results import StudyResults, load_study
+from raytrain.results.wording import counted
 from raytrain.whisper.folders import RAYTRAIN
 
 FEWEST = 2
@@ -87,7 +88,7 @@ def of_study(path: Path, count: int) -> Candidates:
     if len(several) < count:
         search = study.description.asked.search
         kept = "" if search.keep_weights is None else f" (here {search.keep_weights})"
-        facts = "; ".join([f"{folder.name} has the weights of {len(several)} trial(s) here", *passed_over])
+        facts = "; ".join([f"{folder.name} has the weights of {counted(len(several), 'trial')} here", *passed_over])
         raise InputError(
             f"--soup {count}: {facts}; ask for as many or fewer, {FEWEST} at least, or search again: "
             f"search.keep_weights says how many a study keeps{kept}"

@@ -19,7 +19,7 @@ from raytrain.report.table import print_trials
 from raytrain.report.write import write_report
 from raytrain.results.description import STUDY_FILE
 from raytrain.results.study_results import StudyResults
-from raytrain.terminal import printable, say
+from raytrain.terminal import here, printable, say
 
 _COMPARISONS = Path("results") / "comparisons"
 
@@ -41,7 +41,7 @@ def _report() -> None:
                 _renewed(run.folder)
         page = _write_comparison(runs)
         _print_comparison(runs)
-    say(f"report     {page}")
+    say(f"report     {here(page)}")
     if arguments.open:
         webbrowser.open(page.absolute().as_uri())
 
@@ -61,7 +61,8 @@ def _renewed(folder: Path) -> StudyResults:
 def _print_study(study: StudyResults) -> None:
     for caveat in study.description.caveats():
         say(caveat)
-    told = answers(study)
+    place = here(study.folder)
+    told = answers(study, place=place)
     lines = {
         "result": f"{told.chain}. {told.helped}" if told.chain else told.helped,
         "which": told.which,
@@ -73,7 +74,7 @@ def _print_study(study: StudyResults) -> None:
     for name, line in lines.items():
         if line:
             say(f"{name:<10} {line}")
-    for sentence, command in edges(study):
+    for sentence, command in edges(study, place=place):
         say(f"{'note':<10} {sentence}")
         if command is not None:
             say(f"{'':<10} {command}")

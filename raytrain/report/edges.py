@@ -27,9 +27,9 @@ _MOSTLY = 0.75
 """Of all pairs of a trial near the end and one elsewhere, in so many the one near it must have the lower rate."""
 
 
-def edges(study: StudyResults) -> list[tuple[str, str | None]]:
+def edges(study: StudyResults, *, place: str | None = None) -> list[tuple[str, str | None]]:
     """A sentence for each value of the best trial that is worth widening, with the command that does it; None for the
-    command where the study's own is not known."""
+    command where the study's own is not known. `place` is the study's folder as the command names it."""
     best = study.best
     if best is None:
         return []
@@ -51,7 +51,7 @@ def edges(study: StudyResults) -> list[tuple[str, str | None]]:
             f"The best {key_name(key)}, {short(value)}, is at the {end} end of its range, {short(low)} to {short(high)}"
         )
         sentence = f"{told}, and the {study.rate} falls towards it: widen it."
-        found.append((sentence, asked_anew(study, [override], place=place_of(study))))
+        found.append((sentence, asked_anew(study, [override], place=place or place_of(study))))
     return found
 
 

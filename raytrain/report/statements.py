@@ -14,7 +14,7 @@ from raytrain.results.records import Outcome, TrialRecord, also_at
 from raytrain.results.study_results import StudyResults
 from raytrain.results.transcripts import Scored, counts
 from raytrain.results.word_errors import WordErrors
-from raytrain.results.wording import NOTHING, duration_text, number_text, short, signed, trained_text
+from raytrain.results.wording import NOTHING, counted, duration_text, number_text, short, signed, trained_text
 
 
 class Fact(NamedTuple):
@@ -134,7 +134,7 @@ def warnings(study: StudyResults) -> list[str]:
     ):
         number = sum(record.outcome is outcome for record in study.records)
         if number:
-            found.append(f"{number} of {len(study.records)} trials {fact}")
+            found.append(f"{number} of {counted(len(study.records), 'trial')} {fact}")
     return found + [f"The baseline itself breaks keep.{name}; no trial that does can be the best." for name in missed]
 
 
@@ -144,7 +144,7 @@ def cost(study: StudyResults) -> str:
     shares = [one.wall_s * cards_taken(one) / 3600 for one in study.records if one.gpu_fraction is not None]
     clips = sum(record.examples_seen for record in study.records if record.inherited_from is None)
     gpu = f", {sum(shares):.2f} GPU-hours" if shares else ", no GPU"
-    return f"{len(study.records)} trials, {trial_hours:.2f} trial-hours{gpu}, {clips} clips trained on."
+    return f"{counted(len(study.records), 'trial')}, {trial_hours:.2f} trial-hours{gpu}, {clips} clips trained on."
 
 
 def cards_taken(record: TrialRecord) -> float:

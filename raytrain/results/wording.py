@@ -70,6 +70,11 @@ def trained_text(config: Baseline) -> str:
     return ", ".join([f"{'dora' if adapter.dora else adapter.kind} {adapter.rank}", adapter.targets, *where])
 
 
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """As in 1 child, 1,200 children."""
+    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
+
+
 def key_name(key: str) -> str:
     """A dotted key in words: training.batch_size reads as batch size, model.adapter.rank as adapter rank."""
     _, *names = key.removesuffix(".kind").split(".")

@@ -13,6 +13,7 @@ from typing import Any
 from raytrain.config.baseline import Data
 from raytrain.config.constants import AGE_BUCKETS
 from raytrain.results.verdict import MIN_CHILDREN, ratio_for
+from raytrain.results.wording import counted
 from raytrain.speech.joined_corpus import in_several
 from raytrain.speech.manifest import Utterance, iterate_manifest, manifest_path
 from raytrain.speech.spellings import joined
@@ -53,12 +54,12 @@ class Half:
     def __str__(self) -> str:
         parts = [f"{self.clips[bucket]} of {self.children_by_bucket[bucket]} aged {bucket}" for bucket in self.clips]
         by_age = f": {', '.join(parts)}" if list(self.clips) != ["unknown"] else ""
-        return f"{_number(sum(self.clips.values()), 'clip')} of {_children(self.children)}{by_age}"
+        return f"{counted(sum(self.clips.values()), 'clip')} of {_children(self.children)}{by_age}"
 
     def sources(self, weights: Mapping[str, float]) -> str:
         """The clips and children of each manifest; how often an epoch hears each clip, where that is not once."""
         return ", ".join(
-            f"{name} {_number(clips, 'clip')} of {_children(children)}{_times(weights.get(name, 1.0))}"
+            f"{name} {counted(clips, 'clip')} of {_children(children)}{_times(weights.get(name, 1.0))}"
             for name, (clips, children) in self.by_source.items()
         )
 
@@ -128,7 +129,7 @@ class Halves:
             found.append(f"{_children(self.children_in_several)} in several manifests: each is one child{half}")
         if self.twice_heard:
             found.append(
-                f"{_number(self.twice_heard, 'clip')} in several manifests, by sound or file: heard once for each; "
+                f"{counted(self.twice_heard, 'clip')} in several manifests, by sound or file: heard once for each; "
                 "leave them out of all but one"
             )
         return found
@@ -147,7 +148,7 @@ class Halves:
             way_out = "add children to data.validation_manifest"
         if self.validation.children < MIN_CHILDREN:
             found.append(
-                f"with {_number(self.validation.children, 'validation child', 'validation children')} no verdict is "
+                f"with {counted(self.validation.children, 'validation child', 'validation children')} no verdict is "
                 f"possible, {MIN_CHILDREN} or more would do: {way_out}"
             )
         if seeds == 1:
@@ -218,11 +219,7 @@ def speakers(manifests: Mapping[str, Path]) -> Speakers:
 
 
 def _children(number: int) -> str:
-    return _number(number, "child", "children")
-
-
-def _number(number: int, one: str, many: str | None = None) -> str:
-    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
+    return counted(number, "child", "children")
 
 
 def _times(weight: float) -> str:

@@ -16,7 +16,7 @@ from raytrain.config.space import ByBranch, Choice, Range
 from raytrain.memory.buying import buys
 from raytrain.memory.kept_weights import checkpoint_bytes, study_weights
 from raytrain.results.description import Description
-from raytrain.results.wording import duration_text, short, size_text, trained_text, value_text
+from raytrain.results.wording import counted, duration_text, short, size_text, trained_text, value_text
 from raytrain.search.finalists import further_seeds, judged_seeds
 from raytrain.study.projection import FILE_NAME, database_url
 from raytrain.study.study import Study
@@ -139,8 +139,9 @@ def _study_disk(study: Study) -> None:
     if study.baseline.is_on_s3():
         return
     kept = study_weights(study.baseline, study.space)
-    trials, while_one_runs = kept["study_weights"], _WRITTEN_AT_ONCE * checkpoint_bytes(study.baseline) / GIB
-    weights = f"{size_text(kept['study_weights_gib'])} for the weights of up to {trials} trials (search.keep_weights)"
+    trials = counted(kept["study_weights"], "trial")
+    while_one_runs = _WRITTEN_AT_ONCE * checkpoint_bytes(study.baseline) / GIB
+    weights = f"{size_text(kept['study_weights_gib'])} for the weights of up to {trials} (search.keep_weights)"
     tell("disk", f"{weights}, and {size_text(while_one_runs)} for each trial while it runs{_free(study.folder)}")
 
 

@@ -19,7 +19,7 @@ from raytrain.memory.kept_weights import checkpoint_bytes, study_weights
 from raytrain.memory.prediction import UNKNOWN, Longest, predict, step_shape
 from raytrain.memory.speed import SUSTAINED_SHARE, data_sheet_tflops
 from raytrain.results.provenance import gpus
-from raytrain.results.wording import duration_text, key_name, short, size_text, split_text
+from raytrain.results.wording import counted, duration_text, key_name, short, size_text, split_text
 from raytrain.search.axes import Axes
 from raytrain.search.finalists import further_seeds
 from raytrain.speech.manifest import manifest_path
@@ -68,7 +68,7 @@ def _work(baseline: Baseline, space: SearchSpace | None, ended: int) -> str:
     best = _finalists(space)
     repeats = f"; the best {best} and the baseline are trained again" if again and best else ""
     if ended:
-        return f"goes on with a study around {one}: {ended} of {number} trials have ended{repeats}"
+        return f"goes on with a study around {one}: {ended} of {counted(number, 'trial')} ended{repeats}"
     others = f", then {number - 1} more with other {_listed(space)}" if number > 1 else ""
     return f"trains {one}{others}{repeats}"
 
@@ -108,7 +108,7 @@ def _data(baseline: Baseline, lines: Mapping[str, int | None], own: "OwnData | N
 def _with_lines(manifest: str, lines: int | None) -> str:
     if lines is None:
         return f"{manifest} ({_why_none(at_home(manifest))})"
-    return f"{manifest} ({lines} line{'' if lines == 1 else 's'})"
+    return f"{manifest} ({counted(lines, 'line')})"
 
 
 def _why_none(path: Path) -> str:
@@ -152,7 +152,7 @@ def _time(
         again = (_finalists(space) + 1) * further_seeds(space.search, baseline) if _finalists(space) else 0
         trainings = max(0, space.search.trials - ended) + again
         of_finalists = f", {again} of them of finalists" if again else ""
-        each = f"{examples} clips a trial, {trainings} training{'' if trainings == 1 else 's'}{of_finalists}"
+        each = f"{examples} clips a trial, {counted(trainings, 'training')}{of_finalists}"
     cards = [] if baseline.scaling.use_gpu is False else [card["name"] for card in gpus()]
     peak = data_sheet_tflops(cards)
     if peak is None:
@@ -194,6 +194,6 @@ def _disk(baseline: Baseline, space: SearchSpace | None) -> str:
         return f"up to {size_text(run_gib)} of checkpoints in {baseline.storage}"
     kept = study_weights(baseline, space)
     return (
-        f"up to {size_text(kept['study_weights_gib'])} for the weights of {kept['study_weights']} trials "
+        f"up to {size_text(kept['study_weights_gib'])} for the weights of {counted(kept['study_weights'], 'trial')} "
         f"(search.keep_weights) and {size_text(run_gib)} for each that runs, in {baseline.storage}"
     )

@@ -159,3 +159,16 @@ def test_a_plan_begins_with_the_answer_and_marks_the_baseline_s_own_row(asked: t
     assert first == answer
     (own,) = (line for line in table if line.rstrip().endswith("baseline"))
     assert own.split()[0] == "12"
+
+
+def test_a_plan_ends_with_the_command_of_the_study_that_was_planned() -> None:
+    asked = ("--baseline", "tiny", "--space", "smoke", "--gpu-memory", "8", "--budget", "2h", "training.num_epochs=3")
+    last = plan(*asked).stdout.splitlines()[-1]
+    assert last.startswith("next       python -m raytrain.tune ")
+    _, *command = shlex.split(last)
+    done = subprocess.run([sys.executable, *command[1:], "--dry-run", "--json"], capture_output=True, text=True)
+    told = json.loads(done.stdout)
+    assert told["config"]["scaling"]["gpu_memory_gib"] == 8.0
+    assert told["config"]["training"]["num_epochs"] == 3
+    assert (told["space"]["search"]["budget_hours"], told["space"]["search"]["trials"]) == (2.0, 4)
+    assert "next " not in plan("--baseline", "large-v3", "--gpu-memory", "8").stdout

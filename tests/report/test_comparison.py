@@ -89,8 +89,9 @@ def test_the_door_makes_a_study_s_report_anew(tmp_path: Path) -> None:
     assert done.returncode == 0
     assert done.stderr.startswith("The data are synthetic")
     told = answers(load_study(tmp_path / "study"))
-    for answer in (told.chain, told.which, told.how_sure, told.costs, told.next.command):
+    for answer in (told.chain, told.which, told.how_sure, told.costs, told.next.words):
         assert answer in done.stderr
+    assert "python -m raytrain.tune --resume study\n" in done.stderr  # as it is typed from here
     assert "0 (baseline" in done.stdout
     assert (tmp_path / "study" / "report.html").exists()
 

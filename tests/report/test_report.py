@@ -237,7 +237,7 @@ def test_reasons_are_given_once_with_the_trials_they_befell() -> None:
 def test_the_cost_counts_gpu_shares(tmp_path: Path) -> None:
     Description(baseline_name="a", baseline=config(), space_name="b", space=SPACE).write(tmp_path)
     Ledger(tmp_path).append(record(0, wall_s=7200.0, gpu_fraction=0.25, examples_seen=100))
-    assert cost(load_study(tmp_path)) == "1 trials, 2.00 trial-hours, 0.50 GPU-hours, 100 clips trained on."
+    assert cost(load_study(tmp_path)) == "1 trial, 2.00 trial-hours, 0.50 GPU-hours, 100 clips trained on."
 
 
 def test_each_worker_of_a_trial_costs_its_own_share(tmp_path: Path) -> None:

@@ -1,17 +1,23 @@
-"""A study from which a machine is taken away each minute, with notice: what that costs, and what it does not."""
+"""A study of ten minutes from which a machine is taken away each minute, with notice: what that costs, and what not.
+
+Twenty-five minutes on 2 cores; what it came to is written to results/bench/goodput.json.
+"""
 
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from raytrain.files import write_json
+from raytrain.results.provenance import provenance
+
 pytestmark = pytest.mark.soak
-NOTICES, EVERY_S, STEPS = 5, 60.0, 150
+FIGURES = Path(__file__).parents[2] / "results" / "bench" / "goodput.json"
+NOTICES, EVERY_S, STEPS = 10, 60.0, 300
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +32,8 @@ def told(tiny_en: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, A
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr
     found: dict[str, Any] = json.loads(ended.stdout.splitlines()[-1])
+    made = provenance([], {})
+    write_json(FIGURES, found | {name: made[name] for name in ("hardware", "versions")})
     return found
 
 
@@ -36,13 +44,9 @@ def test_no_row_is_lost_or_told_twice_and_every_wer_is_what_it_would_have_been(t
 
 
 def test_each_notice_is_saved_upon(told: dict[str, Any]) -> None:
-    assert len(told["notices"]) >= 3
+    assert len(told["notices"]) >= 5
     assert len(told["disturbed"]["saved_between"]) >= len(told["notices"]) - 1  # one may come as a trial ends
 
 
-def test_nine_tenths_of_the_time_go_into_training(
-    told: dict[str, Any], record_property: Callable[[str, object], None]
-) -> None:
-    record_property("goodput", told["goodput"])
-    print(f"goodput {told['goodput']}: {told['undisturbed']['seconds']} s, {told['disturbed']['seconds']} s")
+def test_nine_tenths_of_the_time_go_into_training(told: dict[str, Any]) -> None:
     assert told["goodput"] >= 0.9

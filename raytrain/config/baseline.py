@@ -77,7 +77,7 @@ class Model(Section):
         if self.adapter is not None and self.freeze_encoder and self.adapter.where != "decoder":
             raise ValueError(
                 f"freeze_encoder and an adapter in {self.adapter.where} exclude each other: set adapter.where to "
-                "decoder, or freeze_encoder to false"
+                "decoder, or freeze_encoder to false; of the shipped spaces adapters draws what an adapter has"
             )
         return self
 

@@ -12,13 +12,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Literal, NoReturn
+from typing import NoReturn
 
-import numpy as np
 import torch
 
 from raytrain.config.baseline import Baseline
-from raytrain.config.random_streams import RandomStream
 from raytrain.results.records import Outcome, Row
 from raytrain.results.transcripts import Scored
 from raytrain.results.wording import duration_text
@@ -28,7 +26,6 @@ from raytrain.speech.split import Split
 from raytrain.training import precision as precisions
 from raytrain.training.checkpoint import load_checkpoint, save_checkpoint
 from raytrain.training.distributed import OutOfMemory, max_over_ranks, rank, run_on_all_or_none, world_size
-from raytrain.training.evaluation import Evaluated, evaluate
 from raytrain.training.feed import Feed, Labels, StepData, ahead
 from raytrain.training.loop import Diverged, StepProgress, train
 from raytrain.training.milestones import Milestones
@@ -37,6 +34,7 @@ from raytrain.training.peaks import MemoryMeter
 from raytrain.training.perturb import spare_threads
 from raytrain.training.probe import probe_training
 from raytrain.training.rows import Rows
+from raytrain.training.scoring import Scoring, Window
 from raytrain.whisper import weights
 
 Report = Callable[[Row, Path | None], None]
@@ -130,13 +128,17 @@ class Session:
             evaluate_at_examples=self.evaluate_at_examples,
             end_at_examples=self.end_at_examples,
         )
-        self._scored_corpus = self.validation_corpus or self.corpus
-        scored_seed = training.seed if self.scored_seed is None else self.scored_seed
-        most = config.evaluation.max_utterances
-        self._scored = _drawn(self.split.validation, most, seed=scored_seed)
-        self._scored_also = {
-            name: _drawn(np.arange(len(corpus)), most, seed=scored_seed) for name, corpus in self.also.items()
-        }
+        self._scoring = Scoring(
+            self._whisper,
+            config=config,
+            corpus=self.validation_corpus or self.corpus,
+            validation=self.split.validation,
+            also=self.also,
+            seed=training.seed if self.scored_seed is None else self.scored_seed,
+            precision=self._precision,
+            memory=self._memory,
+            before_batch=self._before_batch,
+        )
         self._rows = Rows(
             replace(
                 Row() if self._resumed is None else self._resumed.row,
@@ -273,16 +275,11 @@ class Session:
             self._resumed = None  # on a GPU that was a second copy of the moments
 
     def _probe(self) -> None:
-        """Try the largest batches of training, then of scoring: of the clips that are scored the longest. The peaks
-        stay in what the run measures: it has to have room for them, also when it is stopped early."""
+        """Try the largest batches of training, then of scoring. The peaks stay in what the run measures: it has to have
+        room for them, also when it is stopped early."""
         moments = self.config.training.moments()
         probe_training(self._whisper, self._optimizer, self._feed.largest(), moments=moments, precision=self._precision)
-        batch = self.config.evaluation.batch_size * world_size()
-        longest = np.argsort(self._scored_corpus.durations_s[self._scored], kind="stable")[-batch:]
-        self._evaluate(self._scored[longest], self.config.audio.window)
-        for name, chosen in self._scored_also.items():
-            longest = np.argsort(self.also[name].durations_s[chosen], kind="stable")[-batch:]
-            self._evaluate(chosen[longest], self.config.audio.window, name)
+        self._scoring.try_largest(self.config.audio.window)
 
     def _train(self, steps: Iterator[StepData]) -> Iterator[StepProgress]:
         return train(
@@ -300,19 +297,15 @@ class Session:
             ),
         )
 
-    def _score(self, window: Literal["full", "fitted"]) -> None:
+    def _score(self, window: Window) -> None:
         self._show("scoring")
         started = time.perf_counter()
-        evaluated = self._evaluate(self._scored, window)
+        evaluated = self._scoring.score(window)
         seconds = time.perf_counter() - started
         step, wer = self._rows.last.step, evaluated.word_errors.wer
         # Entered with the evaluation itself: a run that is stopped in between scores all of it again.
         ends = step == 0 or self._is_over(step, next_wer=wer)
-        also = {
-            name: self._evaluate(chosen, window, name).word_errors.wer
-            for name, chosen in self._scored_also.items()
-            if ends
-        }
+        also = self._scoring.wers_elsewhere(window) if ends else {}
         self._utterances = evaluated.utterances
         self._rows.scored(evaluated, seconds=seconds, also=also)
         row = self._rows.last
@@ -320,20 +313,6 @@ class Session:
         rate = self.config.model.rate()
         elsewhere = "".join(f", {name} {wer:.4f}" for name, wer in also.items())
         _say(f"step {row.step}/{row.steps_total}: {rate} {row.eval_wer:.4f}{elsewhere} in {row.eval_s:.1f} s{babbled}")
-
-    def _evaluate(self, indices: np.ndarray, window: Literal["full", "fitted"], also: str | None = None) -> Evaluated:
-        """Of the validation corpus, or of the further set of this name."""
-        with self._memory.phase("evaluate"):
-            return evaluate(
-                self._whisper,
-                self._scored_corpus if also is None else self.also[also],
-                indices,
-                audio=self.config.audio,
-                evaluation=self.config.evaluation,
-                window=window,
-                precision=self._precision,
-                before_batch=self._before_batch,
-            )
 
     def _is_over(self, step: int, *, next_wer: float | None = None) -> bool:
         """Whether the run ends at this step; with the WER of an evaluation that is not entered yet."""
@@ -375,13 +354,6 @@ class Session:
             f"step {row.step}/{row.steps_total}: loss {loss:.3f}, {rate:.1f} clips/s{waited}, "
             f"{duration_text(left_s)} of training left"
         )
-
-
-def _drawn(indices: np.ndarray, most: int | None, *, seed: int) -> np.ndarray:
-    """The utterances that every evaluation of this run scores, `most` of them at random where there are more."""
-    if most is None or most >= len(indices):
-        return indices
-    return np.sort(np.random.default_rng([seed, RandomStream.SCORED]).choice(indices, size=most, replace=False))
 
 
 def _left_out(number: int, why: str) -> str | None:

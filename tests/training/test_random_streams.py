@@ -7,7 +7,7 @@ from raytrain.config.baseline import Audio
 from raytrain.config.random_streams import RandomStream
 from raytrain.speech.batches import BatchPlan
 from raytrain.training.augment import spec_augment
-from raytrain.training.session import _drawn
+from raytrain.training.scoring import drawn
 
 SEED = 7
 
@@ -33,4 +33,4 @@ def test_masks_are_those_of_earlier_versions() -> None:
 
 
 def test_the_utterances_scored_are_those_of_earlier_versions() -> None:
-    assert _drawn(np.arange(20), 4, seed=SEED).tolist() == [3, 5, 9, 14]
+    assert drawn(np.arange(20), 4, seed=SEED).tolist() == [3, 5, 9, 14]

@@ -11,6 +11,7 @@ import ray.tune
 from ray.tune.experiment import Trial as TuneTrial
 from ray.tune.integration.ray_train import CHECKPOINT_PATH_KEY
 
+from raytrain.errors import ClusterLost
 from raytrain.files import is_full, sync_tree, write_text
 from raytrain.results.records import Outcome, Row, TrialRecord
 from raytrain.results.transcripts import transcripts_path
@@ -23,9 +24,10 @@ from raytrain.study.study import Study
 from raytrain.study.watcher import Watcher
 from raytrain.tracking.background import LaterRun
 from raytrain.tracking.content import trial_row, trial_summary
-from raytrain.trial.driver import errno_in
+from raytrain.trial.driver import errno_in, words_of
 from raytrain.trial.job import Trial
 from raytrain.trial.mirror import LARGE, Mirror
+from raytrain.trial.remote_runs import NOT_KEPT
 from raytrain.trial.stop_request import RunsSavedError, StopRequest
 from raytrain.trial.storage import latest_checkpoint
 
@@ -141,6 +143,8 @@ class Recorder(ray.tune.Callback):
 
     def _record(self, running: RunningTrial, error: str | None) -> None:
         row, trial, folder = running.row, running.trial, self._study.folder
+        if row.errno == NOT_KEPT:
+            raise ClusterLost(words_of(row.reason or ""))  # as a full disk, below
         if row.errno is not None:
             fault = OSError(row.errno, os.strerror(row.errno), str(folder))
             if is_full(fault):

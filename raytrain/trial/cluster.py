@@ -40,6 +40,7 @@ _QUICK = {
 }
 _OURS = {
     "RAY_CHDIR_TO_TRIAL_DIR": "0",  # relative paths in a configuration mean the same in every process
+    "RAY_OVERRIDE_JOB_RUNTIME_ENV": "1",  # else a submitted job that names one of these, too, is refused
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Tune's own makes an interrupted study look like a finished one
 }
 _PATIENT = {  # a loaded machine takes its time
@@ -111,7 +112,8 @@ def connect(
     set_environment(address)
     asked = asked_for(address)
     if asked is not None:
-        join(asked[0], said=asked[1], environment=ENVIRONMENT, **_SAYS_NOTHING)
+        environment = {name: os.environ[name] for name in ENVIRONMENT}
+        join(asked[0], said=asked[1], environment=environment, **_SAYS_NOTHING)
     else:
         start = partial(_start, dashboard=dashboard, num_cpus=num_cpus, num_gpus=num_gpus, folder=short_folder())
         if (fault := start()) is not None:

@@ -75,6 +75,11 @@ def errno_in(text: str) -> int | None:
     return int(number[1] or number[2]) if number else None
 
 
+def words_of(reason: str) -> str:
+    """What a fault with a number says behind that."""
+    return reason[found.end() :].strip() if (found := _ERRNO.search(reason)) else reason
+
+
 def _failure(error: TrainingFailedError | RayError) -> Exception:
     """What the first failing rank raised, or the controller's own fault."""
     if isinstance(error, WorkerGroupError) and error.worker_failures:

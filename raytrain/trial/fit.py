@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from raytrain.config.baseline import Baseline
-from raytrain.errors import RunError
+from raytrain.errors import ClusterLost, RunError
 from raytrain.files import is_full, sync_tree, write_text
 from raytrain.memory.footprint import Footprint
 from raytrain.results.description import Description, Result
@@ -25,6 +25,7 @@ from raytrain.trial.inputs import Inputs
 from raytrain.trial.job import Job, Share
 from raytrain.trial.mend import mend
 from raytrain.trial.mirror import Mirror
+from raytrain.trial.remote_runs import NOT_KEPT
 from raytrain.trial.stock import Stock, stock_for
 from raytrain.trial.storage import latest_checkpoint
 
@@ -83,7 +84,6 @@ def _mirrored(folder: Path, remote: str | None) -> AbstractContextManager[Mirror
 
 
 def _run(job: Job, open_tracked: Callable[[], TrackedRun]) -> Result:
-    from raytrain.trial.driver import errno_in
     from raytrain.trial.watched_run import run_watched
 
     last, tracking = Row(), Background()
@@ -103,8 +103,7 @@ def _run(job: Job, open_tracked: Callable[[], TrackedRun]) -> Result:
     try:
         run_watched(job, on_row=on_row)
     except RunError as error:
-        number = errno_in(str(error))
-        if number is not None and is_full(fault := OSError(number, os.strerror(number), job.storage)):
+        if (fault := _fault_of_storage(str(error), job)) is not None:
             # No end of the run: it goes on from its last checkpoint once there is room.
             tracked.finish("interrupted", values())
             tracking.close(hurried=True)
@@ -117,6 +116,17 @@ def _run(job: Job, open_tracked: Callable[[], TrackedRun]) -> Result:
     tracked.finish(str(last.outcome), values())
     tracking.close()
     return cast("Result", values())
+
+
+def _fault_of_storage(reason: str, job: Job) -> Exception | None:
+    """What the storage did, where that and not the training is why a run failed."""
+    from raytrain.trial.driver import errno_in, words_of
+
+    number = errno_in(reason)
+    if number == NOT_KEPT:
+        return ClusterLost(words_of(reason))
+    fault = None if number is None else OSError(number, os.strerror(number), job.storage)
+    return fault if fault is not None and is_full(fault) else None
 
 
 def _write_texts(folder: Path, checkpoint: Path | None) -> None:

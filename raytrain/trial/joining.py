@@ -23,6 +23,10 @@ _ANSWER_WITHIN_S = 60.0
 _LAST_PORT = 65_535
 _THE_SAME_EVERYWHERE = ("raytrain", "torch", "transformers")
 _START_OR_LEAVE = "start one, or leave it out"
+_NOT_LET_IN = (
+    "the cluster lets nobody in without its token; set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN or ~/.ray/auth_token as "
+    "on its head"
+)
 
 
 def asked_for(address: str | None) -> tuple[str, str] | None:
@@ -38,6 +42,8 @@ def join(address: str, *, said: str, environment: Mapping[str, str], **arguments
     import ray
 
     require_answer(address, said=said)
+    if address == "auto":
+        _show_the_token()
     address = _whole(address, said)
     _require_ray(address, said)
     _require_the_head_s_versions(address, said)
@@ -55,6 +61,8 @@ def join(address: str, *, said: str, environment: Mapping[str, str], **arguments
             )
     except (ConnectionError, RuntimeError) as error:
         raise InputError(f"{said}: {_last_line(error)}; {_START_OR_LEAVE}") from None
+    except ray.exceptions.AuthenticationError:
+        raise InputError(f"{said}: {_NOT_LET_IN}") from None
     try:
         _require_the_nodes_versions(said)
     except BaseException:
@@ -96,6 +104,20 @@ def unseen(paths: Sequence[Path]) -> dict[str, list[str]]:
     return missing
 
 
+def _show_the_token() -> None:
+    """Ray's own rule for `auto`, once we name the address in its place: a token that is here opens what runs here.
+
+    `ray start` asks for one where it finds one, and any cluster of our own has left one. To another machine it is sent
+    only if the person says so.
+    """
+    import ray
+    from ray._private.authentication.authentication_token_setup import AUTH_MODE_ENV_VAR, _enable_token_auth
+
+    tokens = ray._raylet.AuthenticationTokenLoader.instance()
+    if AUTH_MODE_ENV_VAR not in os.environ and tokens.has_token(ignore_auth_mode=True):
+        _enable_token_auth()
+
+
 def _whole(address: str, said: str) -> str:
     """The address that `auto` stands for; another is that itself."""
     from ray._private.services import canonicalize_bootstrap_address
@@ -126,7 +148,10 @@ def _require_the_head_s_versions(address: str, said: str) -> None:
     import ray
     from ray._common.usage.usage_lib import get_cluster_metadata
 
-    there = get_cluster_metadata(ray._raylet.GcsClient(address=address)) or {}
+    try:
+        there = get_cluster_metadata(ray._raylet.GcsClient(address=address)) or {}
+    except ray.exceptions.AuthenticationError:
+        raise InputError(f"{said}: {_NOT_LET_IN}") from None
     here = {"ray_version": ray.__version__, "python_version": platform.python_version()}
     _require_equal(
         {"Ray": there.get("ray_version"), "Python": there.get("python_version")},

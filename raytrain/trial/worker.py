@@ -62,13 +62,22 @@ def _here(job: Job, checkpoint: Path) -> Path:
 def _report(job: Job, messages: Queue | None, row: Row, checkpoint: Path | None, *, first: bool) -> None:
     row = replace(row, node=socket.gethostname())
     kept = ray.train.Checkpoint.from_directory(checkpoint) if first and checkpoint is not None else None
+    sent = {"checkpoint_upload_fn": partial(_sent, job)} if kept is not None and job.remote is not None else {}
     metrics = row.as_dict()
     if job.keep_best is not None and row.eval_wer is None:
         metrics["eval_wer"] = NEVER_THE_BEST
     name = checkpoint.name if checkpoint is not None else None
-    ray.train.report(metrics, checkpoint=kept, checkpoint_dir_name=name)
+    ray.train.report(metrics, checkpoint=kept, checkpoint_dir_name=name, **sent)
     if first and messages is not None:
         messages.put(row)
+
+
+def _sent(job: Job, checkpoint: ray.train.Checkpoint, name: str) -> ray.train.Checkpoint:
+    """The checkpoint as it is on S3."""
+    RemoteRuns(job.remote or "").send(f"{job.name}/{name}", Path(checkpoint.path))
+    storage = ray.train.get_context().get_storage()
+    at = storage.build_checkpoint_path_from_name(name)
+    return ray.train.Checkpoint(path=at, filesystem=storage.storage_filesystem)
 
 
 def _card_of(job: Job) -> Callable[[], None] | None:

@@ -12,6 +12,7 @@ from histories import description
 from ray.tune.experiment import Trial
 
 from raytrain.config.reader import load_baseline
+from raytrain.errors import ClusterLost
 from raytrain.results.records import Outcome
 from raytrain.results.transcripts import transcripts_path
 from raytrain.study import recorder as recording
@@ -21,6 +22,8 @@ from raytrain.study.study import Study
 from raytrain.study.watcher import Watcher
 from raytrain.tracking.background import Background, LaterRun
 from raytrain.tracking.tracked_run import TrackedRun
+from raytrain.trial.driver import errno_of, one_line
+from raytrain.trial.remote_runs import NOT_KEPT
 from raytrain.trial.stop_request import StopRequest
 
 TINY = load_baseline("tiny")
@@ -80,6 +83,13 @@ def test_a_full_disk_ends_the_study_and_leaves_the_trial_to_be_gone_on_with(reco
     assert caught.value.errno == errno.ENOSPC
     assert study.history.records == []
     assert [one.number for one in study.history.unfinished()] == [0]
+
+
+def test_a_checkpoint_that_s3_does_not_take_ends_the_study_in_its_words(recorder: Recorder, study: Study) -> None:
+    fault = OSError(NOT_KEPT, "s3://runs/study: no room")
+    with pytest.raises(ClusterLost, match=r"^s3://runs/study: no room$"):
+        failed(recorder, reason=one_line(fault), errno=errno_of(fault))
+    assert study.history.records == []
 
 
 def test_a_disk_that_is_full_for_the_trial_s_driver_ends_the_study_as_well(

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from moto_server import place, s3_at_hand
+from moto_server import S3, place, s3_at_hand
 
 from raytrain.config.reader import load_baseline
+from raytrain.errors import ClusterLost
 from raytrain.files.s3 import RemoteFolder
 from raytrain.results.description import Description, read_description
 from raytrain.trial.fit import fit
@@ -24,7 +25,7 @@ COMMON = (
 
 
 @pytest.fixture(scope="module")
-def asked() -> Iterator[list[str]]:
+def asked() -> Iterator[S3]:
     with s3_at_hand("runs", at=place()) as requests:
         yield requests
 
@@ -73,3 +74,15 @@ def test_one_whose_folder_is_lost_goes_on_from_what_lies_there_to_the_same_end(
     again = fit(description, folder=folder, inputs=inputs_of(description.baseline))
     assert (again["outcome"], [row["step"] for row in again["history"]]) == ("completed", [0, 1, 2])
     assert (folder / again["checkpoint"] / "model.safetensors").read_bytes() == before
+
+
+def test_a_bucket_without_room_ends_a_fit_in_its_words_and_with_room_it_goes_on(
+    asked: S3, ray_cluster: None, tiny_en: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "full").mkdir()
+    config = load_baseline("tiny", [*COMMON, f"model.pretrained={tiny_en}"])
+    inputs = inputs_of(config)
+    description = Description(baseline_name="tiny", baseline=config, data=inputs.described())
+    with asked.full(), pytest.raises(ClusterLost, match=r"^s3://runs/here/\S+: .*XMinioStorageFull"):
+        fit(description, folder=tmp_path / "full", inputs=inputs)
+    assert fit(description, folder=tmp_path / "full", inputs=inputs)["outcome"] == "completed"

@@ -1,8 +1,11 @@
 """A running cluster is joined only where Ray answers, of the same versions as here; else one line says what differs."""
 
+import base64
 import json
+import os
 import re
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -23,6 +26,38 @@ def not_ray() -> Iterator[str]:
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         yield f"127.0.0.1:{server.server_address[1]}"
         server.shutdown()
+
+
+@pytest.fixture
+def of_another_token(tmp_path: Path) -> Iterator[str]:
+    """What answers first in a cluster, with a token that is nowhere else."""
+    set_environment()
+    from ray._private.services import GCS_SERVER_EXECUTABLE
+
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    settings = {
+        "log_dir": tmp_path, "config_list": base64.b64encode(b"{}").decode(), "gcs_server_port": port,
+        "node-ip-address": "127.0.0.1", "session-name": "one", "session-dir": tmp_path, "node-id": "ab" * 28,
+        "stdout_filepath": tmp_path / "out", "stderr_filepath": tmp_path / "err",
+    }  # fmt: skip
+    with subprocess.Popen(
+        [GCS_SERVER_EXECUTABLE, *(f"--{name}={value}" for name, value in settings.items())],
+        env=os.environ | {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "of this one alone"},
+    ) as server:
+        ends_s = time.monotonic() + 60
+        with socket.socket() as asks:
+            while asks.connect_ex(("127.0.0.1", port)) != 0:
+                assert time.monotonic() < ends_s
+                time.sleep(0.05)
+        yield f"127.0.0.1:{port}"
+        server.kill()
+
+
+def test_a_cluster_that_asks_for_a_token_is_refused_with_what_to_set(of_another_token: str) -> None:
+    said = f"--address {of_another_token}"
+    with pytest.raises(InputError, match=f"^{said}: .* without its token; set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN"):
+        join(of_another_token, said=said, environment={})
 
 
 def test_an_option_comes_before_the_variable_and_each_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

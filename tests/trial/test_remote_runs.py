@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from moto_server import s3_at_hand
+from moto_server import S3, s3_at_hand
 
 from raytrain.errors import ClusterLost, InputError
 from raytrain.files import write_sums
 from raytrain.files.s3 import RemoteFolder
 from raytrain.trial import mirror as mirror_module
 from raytrain.trial.mirror import LARGE, Mirror
-from raytrain.trial.remote_runs import RemoteRuns
+from raytrain.trial.remote_runs import NOT_KEPT, RemoteRuns
 from raytrain.trial.run_progress import RunProgress, read_progress
 from raytrain.trial.storage import SNAPSHOT, latest_checkpoint
 
@@ -22,7 +22,7 @@ NAMES = ("step-000002", "step-000004")
 
 
 @pytest.fixture(scope="module")
-def asked() -> Iterator[list[str]]:
+def asked() -> Iterator[S3]:
     with s3_at_hand("runs") as requests:
         yield requests
 
@@ -48,6 +48,20 @@ def runs(asked: list[str], tmp_path: Path) -> RemoteRuns:
 
 def test_the_latest_is_the_one_that_ray_noted(runs: RemoteRuns) -> None:
     assert (runs.latest("trial-0000"), runs.latest("trial-0001")) == ("step-000004", None)
+
+
+def test_a_checkpoint_that_s3_has_no_room_for_is_told_in_its_words(runs: RemoteRuns, asked: S3, tmp_path: Path) -> None:
+    written = tmp_path / "step-000006"
+    written.mkdir()
+    (written / "model.safetensors").write_bytes(bytes(12 * 2**20))  # sent in parts
+    write_sums(written)
+    with asked.full(), pytest.raises(OSError, match="XMinioStorageFull") as raised:
+        runs.send("trial-0000/step-000006", written)
+    assert raised.value.errno == NOT_KEPT
+    assert (raised.value.strerror or "").startswith(f"{URL}/ray: AWS Error")
+    runs.send("trial-0000/step-000006", written)
+    brought = runs.bring("trial-0000/step-000006", tmp_path / "brought")
+    assert (brought / "model.safetensors").read_bytes() == bytes(12 * 2**20)
 
 
 def test_a_whole_run_is_left_as_it_is(runs: RemoteRuns, asked: list[str]) -> None:

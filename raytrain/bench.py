@@ -1,6 +1,7 @@
 """python -m raytrain.bench: measurements, each written to results/bench/."""
 
 import argparse
+import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -260,6 +261,7 @@ def _provenance() -> Provenance:
 
 
 def _scale(arguments: argparse.Namespace) -> Measured:
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as raytrain.tune does
     from raytrain.benchmarks.scale import LIMIT, measure_scale
     from raytrain.benchmarks.scale_alone import measure_alone
 

@@ -1,6 +1,7 @@
 """python -m raytrain.tune: search around a baseline, or go on with a study that was stopped."""
 
 import argparse
+import os
 import shlex
 from collections.abc import Sequence
 from dataclasses import replace
@@ -31,6 +32,9 @@ from raytrain.whisper.spoken import require_spoken
 
 
 def main() -> None:
+    # Before numpy is there: on the sampler's small matrices its threads wait for each other, for half of all that the
+    # driver computes.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     run_door(_tune)
 
 

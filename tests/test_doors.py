@@ -250,6 +250,17 @@ def test_a_dry_run_imports_nothing_that_takes_long(module: str, monkeypatch: pyt
     assert done.stdout.splitlines()[-1] == "0 []"
 
 
+def test_the_sampler_s_small_matrices_are_computed_by_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+    script = (
+        "import sys, runpy; sys.argv = ['door', '--dry-run', 'data.train_manifest=no.jsonl']\n"
+        "try: runpy.run_module('raytrain.tune', run_name='__main__')\n"
+        "except SystemExit: import numpy, os; print(os.environ['OPENBLAS_NUM_THREADS'])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.splitlines()[-1] == "1"
+
+
 def rows(study: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (study / "trials.jsonl").read_text(encoding="utf-8").splitlines()]
 

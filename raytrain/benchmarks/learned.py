@@ -46,19 +46,24 @@ class Shifted:
         return self.scale * self.law.wer(sizes, np.asarray(learning_rate) / self.rate_factor)
 
 
-def rehearse(surface: Surface, earlier: str, *, seed: int, trials: int) -> int:
-    """The trials of one search to within 2 % of the best, from the baseline on; all of them where none is."""
-    searcher = OurSampler(surface, seed=seed, trials=trials)
-    if earlier != "none":
-        searcher.borrowed = [_earlier(surface, is_reversed=earlier == "adversary", seed=seed)]
-    return run(surface, searcher, seed=seed, trials=trials).trials_to_2_percent
+def rehearse(surface: Surface, *, seed: int, trials: int) -> dict[str, int]:
+    """With each earlier study the trials of one search to within 2 % of the best, from the baseline on; all of them
+    where none is."""
+    sibling = _sibling(surface, seed=seed)
+    found = {}
+    for earlier, borrowed in zip(EARLIER, ([], [sibling], [_reversed(sibling)]), strict=True):
+        searcher = OurSampler(surface, seed=seed, trials=trials)
+        searcher.borrowed = borrowed
+        ended = run(surface, searcher, seed=seed, trials=trials, only_until_near=True)
+        found[earlier] = ended.trials_to_2_percent
+    return found
 
 
 def compare(surfaces: Sequence[Surface], *, trials: int, seeds: int) -> Iterator[tuple[str, dict[str, float]]]:
     """For each surface, one at a time, its name and the median trials over the seeds with each earlier study."""
-    ended = with_every_seed(rehearse, product(surfaces, EARLIER), trials=trials, seeds=seeds)
-    for surface in surfaces:
-        yield surface.name, {earlier: statistics.median(next(ended)) for earlier in EARLIER}
+    ended = with_every_seed(rehearse, product(surfaces), trials=trials, seeds=seeds)
+    for surface, of_seeds in zip(surfaces, ended, strict=True):
+        yield surface.name, {earlier: statistics.median(one[earlier] for one in of_seeds) for earlier in EARLIER}
 
 
 def held(found: dict[str, dict[str, float]]) -> dict[str, Any]:
@@ -71,28 +76,30 @@ def held(found: dict[str, dict[str, float]]) -> dict[str, Any]:
     }
 
 
-def _earlier(surface: Surface, *, is_reversed: bool, seed: int) -> Borrowed:
+def _sibling(surface: Surface, *, seed: int) -> Borrowed:
     draws = np.random.default_rng([seed, 2])
     rate, size = np.exp(draws.uniform(-1, 1, size=2) * math.log(1 + _SHIFT))
     law = Shifted(surface.law, rate_factor=rate, size_factor=size, scale=float(draws.uniform(*_SCALE)))
     sibling = replace(surface, name=f"{surface.name}_sibling", law=law)
     card, searcher = RehearsedCard(sibling, seed=seed + 10_000), OurSampler(sibling, seed=seed + 10_000, trials=60)
-    tried = []
+    trials = []
     for number in range(_EARLIER_TRIALS):
         sample = searcher.suggest(number)
         assert sample is not None
         ended = card.train(number, sample)
         searcher.learn(number, sample, ended)
         if not ended.out_of_memory:
-            tried.append((sample, ended.wer))
-    finite = [wer for _, wer in tried if wer is not None]
-    trials = []
-    for sample, wer in tried:
-        objective = WORST_OBJECTIVE if wer is None else wer
-        if is_reversed:
-            objective = min(finite) * max(finite) / (max(finite) if wer is None else wer)
-        others = {axis.key: sample[axis.key] for axis in surface.axes.others}
-        size = float(surface.axes.effective_batch_size(sample))
-        trials.append(BorrowedTrial(size=size, others=others, objective=objective))
+            objective = WORST_OBJECTIVE if ended.wer is None else ended.wer
+            others = {axis.key: sample[axis.key] for axis in surface.axes.others}
+            size = float(surface.axes.effective_batch_size(sample))
+            trials.append(BorrowedTrial(size=size, others=others, objective=objective))
     trust, differs = discounted(other_corpus=True, other_variant=None)
     return Borrowed(study="earlier", trust=trust, discounted_for=differs, trials=trials)
+
+
+def _reversed(study: Borrowed) -> Borrowed:
+    """The lowest WER for the highest and so on; what diverged there is as good as the best."""
+    finite = [one.objective for one in study.trials if one.objective != WORST_OBJECTIVE]
+    low, high = min(finite), max(finite)
+    trials = [replace(one, objective=low * high / min(one.objective, high)) for one in study.trials]
+    return replace(study, trials=trials)

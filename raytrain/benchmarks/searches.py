@@ -61,8 +61,8 @@ def rehearse(surface: Surface, rival: str, *, seed: int, trials: int) -> Rehears
     return run(surface, searcher, seed=seed, trials=trials)
 
 
-def run(surface: Surface, searcher: Rival, *, seed: int, trials: int) -> RehearsedSearch:
-    """One search as its trials would end on this seed's card."""
+def run(surface: Surface, searcher: Rival, *, seed: int, trials: int, only_until_near: bool = False) -> RehearsedSearch:
+    """One search as its trials would end on this seed's card: all of it, or only until it is within 2 % of the best."""
     card = RehearsedCard(surface, seed=seed)
     near = card.best_wer * (1 + _NEAR)
     out_of_memory, reached, hours = 0, trials, 0.0
@@ -81,6 +81,8 @@ def run(surface: Surface, searcher: Rival, *, seed: int, trials: int) -> Rehears
             reached = min(reached, number) if wer <= near else reached
             if ended.wer < lowest:
                 lowest, chosen = ended.wer, wer
+        if only_until_near and reached < trials:
+            break
     return RehearsedSearch(
         out_of_memory=out_of_memory,
         trials_to_2_percent=reached,

@@ -18,8 +18,8 @@ class Learned:
     discounted_for: list[str]
     """What differs, in words."""
     correlation: float | None
-    """With this study's own trials at its end, as the sampler went by it; None where its ranking misled and it was
-    dropped."""
+    """With this study's own trials at its end, as the sampler went by it; None where it was dropped, its ranking being
+    that of neither these trials nor fine-tuning."""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values."""
@@ -30,7 +30,7 @@ class Learned:
         differs = f" ({' and '.join(self.discounted_for)})" if self.discounted_for else ""
         borrowed = f"Of {self.study}{differs} {self.trials} trials were borrowed: "
         if self.correlation is None:
-            return borrowed + "their ranking was not that of the trials here, so they were dropped."
+            return borrowed + "their ranking was that of neither the trials here nor fine-tuning, so they were dropped."
         return borrowed + f"they agree with the trials here, correlation {self.correlation:.2f}, and guided the search."
 
 

@@ -15,6 +15,7 @@ from raytrain.search.axes import MICRO_BATCH, Axes, Sample
 from raytrain.search.borrowed import Borrowed
 from raytrain.search.coordinates import Column, Coordinates, Points
 from raytrain.search.encoding import Tried
+from raytrain.search.misleading import Ranking, ranking
 from raytrain.search.posterior import Observed, Posterior, below
 
 _LEAST_WER = 1e-3
@@ -29,8 +30,6 @@ _STOPPED_DOUBT = 0.10
 _MOST, _MOST_BEST = 160, 120
 """Trials that are learnt from, and how many of them for being the best: a posterior of all 1,000 takes seconds."""
 
-_CLEAR = 0.04
-"""Logarithm of WERs from which on two trials clearly differ."""
 _AS_WERS = 0.3
 """Standard deviation of logarithms of WERs; the limit's posterior is given what varies as much."""
 _MICRO_BATCHES = math.log(64)
@@ -75,11 +74,12 @@ def knowledge(axes: Axes, told: Sequence[Tried], *, search: Search, borrowed: Se
     ended = _those_that_teach_most([one for one in told if _value(one) is not None])
     running = coordinates.of_samples([one.sample for one in told if one.state == TrialState.RUNNING])
     seen = _observed(coordinates.of_samples([one.sample for one in ended]), ended)
-    own, ranked = seen, [_rightly_ranked(coordinates, study, seen) for study in borrowed]
-    agreed = [study for study, score in zip(borrowed, ranked, strict=True) if score is None or score > 0]
+    own, columns = seen, coordinates.columns
+    ranks = [ranking(columns, _of_borrowed(coordinates, study, 0), own) for study in borrowed]
+    agreed = [study for study, rank in zip(borrowed, ranks, strict=True) if rank != Ranking.WRONG]
     for place, study in enumerate(agreed, start=1):
         seen = seen.and_also(_of_borrowed(coordinates, study, place))
-    posterior = Posterior(coordinates.columns, seen, trust=[study.trust for study in agreed])
+    posterior = Posterior(columns, seen, trust=[study.trust for study in agreed])
     kept = [one for one in ended if _kept(one)]
     well = [one.sample for one in kept]
     means, _ = posterior.predict(coordinates.of_samples(well))
@@ -93,7 +93,7 @@ def knowledge(axes: Axes, told: Sequence[Tried], *, search: Search, borrowed: Se
         at_best=[well[place] for place in np.argsort(means, kind="stable")],
         leader=min(kept, key=lambda one: one.objectives[0]).sample if kept else None,
         agreed=agreed,
-        alone=Posterior(coordinates.columns, own).believing(running) if None in ranked else None,
+        alone=Posterior(columns, own).believing(running) if Ranking.UNTOLD in ranks else None,
         best=min([*means, *expected], default=math.inf),
     )
 
@@ -107,15 +107,6 @@ def agreement(axes: Axes, told: Sequence[Tried], *, search: Search, borrowed: Se
 
 def _of_borrowed(coordinates: Coordinates, study: Borrowed, place: int) -> Observed:
     return _observed(coordinates.of(study.sizes, study.others), study.tried, study=place)
-
-
-def _rightly_ranked(coordinates: Coordinates, study: Borrowed, seen: Observed) -> float | None:
-    """Of the pairs of this study's trials that clearly differ by both, how many more a borrowed study ranks rightly
-    than wrongly; None where no pair does."""
-    expected, _ = Posterior(coordinates.columns, _of_borrowed(coordinates, study, 0)).predict(seen.points)
-    theirs, ours = (values[:, None] - values[None, :] for values in (expected, seen.values))
-    clear = (np.abs(theirs) > _CLEAR) & (np.abs(ours) > _CLEAR)
-    return float((np.sign(theirs) * np.sign(ours))[clear].sum() / 2) if clear.any() else None
 
 
 def _those_that_teach_most(ended: Sequence[Tried]) -> list[Tried]:

@@ -58,7 +58,7 @@ class Posterior:
             [np.median(seen.values[seen.study == study]) if (seen.study == study).any() else 0.0
              for study in range(len(trust) + 1)]
         )  # fmt: skip
-        self._scales, self.correlations = self._likeliest()
+        self._scales, self.correlations, self.likelihood = self._likeliest()
         self._solve()
 
     @property
@@ -114,9 +114,9 @@ class Posterior:
         rest: Numbers = self._seen.values - self._middles[self._seen.study]
         return rest - self._kernel.mean(self._seen.points, scales)
 
-    def _likeliest(self) -> tuple[Numbers, Numbers]:
-        """Scales and correlations, one after the other a step up or down as long as that is likelier; then without each
-        borrowed study in turn."""
+    def _likeliest(self) -> tuple[Numbers, Numbers, float]:
+        """Scales and correlations, one after the other a step up or down as long as that is likelier, then without each
+        borrowed study in turn; and the logarithm of how likely they and what was seen are."""
         at = np.zeros(len(self._kernel.priors) + len(self._trust))
         best = self._likelihood(at)
         for step in _STEPS:
@@ -134,7 +134,7 @@ class Posterior:
             likelihood = self._likelihood(alone)
             if likelihood > best:
                 at, best = alone, likelihood
-        return self._at(at)
+        return *self._at(at), best
 
     def _at(self, at: Numbers) -> tuple[Numbers, Numbers]:
         """Scales and correlations so many standard deviations of their priors from the middle."""

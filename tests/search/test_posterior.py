@@ -116,9 +116,24 @@ def test_one_trial_and_an_earlier_study_show_where_the_bottom_lies() -> None:
     assert wer(sample) < 0.103
 
 
+def test_an_earlier_study_whose_bowl_is_upside_down_is_dropped_before_two_trials_tell() -> None:
+    tried, upside_down = ended((12, 1e-5)), borrowed(best=3e-5, is_reversed=True)
+    assert agreement(AXES, tried, search=ASKED.search, borrowed=[upside_down]) == [None]
+    cold, misled = (propose(AXES, tried, search=ASKED.search, number=1, borrowed=some) for some in ((), [upside_down]))
+    assert misled == cold
+
+
+def test_what_is_known_without_earlier_studies_counts_only_while_one_of_them_may_be_right() -> None:
+    tried, right, upside_down = ended((12, 1e-5)), borrowed(best=3e-5), borrowed(best=3e-5, is_reversed=True)
+    assert known(tried, right, upside_down).agreed == [right]
+    assert known(tried, right, upside_down).alone is not None
+    assert known(tried, upside_down).alone is None
+    assert known([*tried, *ended((12, 3e-5))], right).alone is None  # two trials have told that it ranks rightly
+
+
 def test_an_earlier_study_that_ranks_wrongly_is_dropped_and_one_that_ranks_rightly_is_not() -> None:
     tried = ended((12, 1e-5), (12, 2.5e-5), (12, 9e-5))
-    right, wrong = borrowed(best=3e-5), borrowed(best=3e-5, is_reversed=True)
+    right, wrong = borrowed(best=3e-5), borrowed(best=2e-6)
     found = agreement(AXES, tried, search=ASKED.search, borrowed=[right, wrong])
     assert found[0] is not None
     assert found[0] > 0.7

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from raytrain.benchmarks.surfaces import RATE, Surface
 from raytrain.search.axes import Sample
-from raytrain.search.ends import still_to_come
 
 KINDS = {
     "by_rate": "with the root of the share of the budget, but rates above the middle of their range later, as recorded",
@@ -30,6 +29,9 @@ _UNTRAINED = 1.53
 """What is published of small on MyST over what fine-tuning makes of it."""
 _POWERS = np.geomspace(0.05, 2.0, 24)
 _LEAST_NOISE = 0.01
+_LINE, _ALIKE, _EACH, _LEAST = 0.4, 0.2, 0.1, 0.01
+"""Standard deviations: as shares of the middle change, of a change a unit of a coordinate and of what all share; of
+each training's own; and the least of the first two."""
 
 Numbers = NDArray[np.float64]
 
@@ -115,14 +117,20 @@ def power_law(stopped: Curve, ended: Sequence[Curve]) -> float:
 
 
 def line_by_sample(stopped: Curve, ended: Sequence[Curve]) -> float:
-    """From the last rung on, a change that is a line through the sample's coordinates."""
-    every = [*ended, stopped]
-    changes, _ = still_to_come(
-        np.array([one.point for one in every], dtype=float),
-        [{share: math.log(wer) for share, wer in one.seen.items()} for one in every],
-        [*(math.log(one.end) for one in ended), None],
-    )
-    return stopped.seen[max(stopped.seen)] * math.exp(changes[0])
+    """From the last rung on, a change that is a line through the sample's coordinates, as likely as its prior and those
+    that went on from there make it."""
+    rung = max(stopped.seen)
+    some = [one for one in ended if rung in one.seen]
+    if not some:
+        return stopped.seen[rung]
+    changes = np.log([one.end / one.seen[rung] for one in some])
+    points = np.nan_to_num(np.array([one.point for one in some], dtype=float))
+    level, middle = float(np.median(changes)), points.mean(axis=0)
+    points, own = points - middle, np.nan_to_num(np.array(stopped.point, dtype=float)) - middle
+    slope, shared = (share * abs(level) + _LEAST for share in (_LINE, _ALIKE))
+    covariance = slope**2 * points @ points.T + shared**2 + _EACH**2 * np.eye(len(some))
+    line = (slope**2 * points @ own + shared**2) @ np.linalg.solve(covariance, changes - level)
+    return stopped.seen[rung] * math.exp(level + float(line))
 
 
 FORETOLD: Mapping[str, Callable[[Curve, Sequence[Curve]], float]] = {

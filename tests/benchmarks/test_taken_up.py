@@ -52,6 +52,24 @@ def test_a_power_law_is_found_where_there_is_one() -> None:
     assert FORETOLD["power_law"](stopped, curves) == pytest.approx(0.11, rel=0.01)
 
 
+def by_rate(rate: float, *, seen: float = 0.3) -> Curve:
+    """One that falls the further after its rung, the higher its rate."""
+    return Curve(point=[rate], seen={0.1: seen}, end=seen * math.exp(-0.5 - 0.2 * rate))
+
+
+def test_what_falls_later_at_high_rates_is_foretold_to_fall_further() -> None:
+    ended = [by_rate(rate) for rate in (-1.0, 0.0, 1.0)]
+    foretold = FORETOLD["line_by_sample"](by_rate(2.0), ended)
+    assert by_rate(2.0).end < foretold < 0.9 * FORETOLD["median_change"](by_rate(2.0), ended)
+    alike = [by_rate(0.0) for _ in range(3)]
+    assert FORETOLD["line_by_sample"](by_rate(2.0), alike) == pytest.approx(by_rate(0.0).end)
+
+
+def test_where_none_went_on_from_a_rung_no_change_is_foretold() -> None:
+    stopped = Curve(point=[0.0], seen={0.1: 0.3, 0.3: 0.2}, end=0.1)
+    assert [foretell(stopped, [by_rate(0.0)]) for foretell in FORETOLD.values()] == [0.2, 0.2, 0.2]
+
+
 def test_ranks_and_errors_are_those_of_what_came() -> None:
     assert judged([(0.1, 0.1), (0.2, 0.2), (0.3, 0.4)]) == {
         "rank_correlation": 1.0,

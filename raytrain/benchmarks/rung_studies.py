@@ -20,6 +20,7 @@ from raytrain.config.space import Scheduler
 from raytrain.memory.fitting import Peak
 from raytrain.results.records import WORST_OBJECTIVE
 from raytrain.search.axes import Sample
+from raytrain.search.coordinates import Coordinates
 from raytrain.search.encoding import Tried
 from raytrain.search.improvement import candidates, improvement
 from raytrain.search.knowledge import knowledge
@@ -145,10 +146,8 @@ class StudyWithRungs(OurSampler):
 
     def curves(self, some: Sequence[Trained]) -> list[Curve]:
         """As learning_curves has them."""
-        told = to_learn_from(self._surface.axes, self._tried, search=self._search)
-        points = knowledge(self._surface.axes, told, search=self._search).coordinates.of_samples(
-            [one.sample for one in some]
-        )
+        coordinates = Coordinates(self._surface.axes, learning_rate_scaling=self._search.learning_rate_scaling)
+        points = coordinates.of_samples([one.sample for one in some])
         return [
             Curve(point=list(point), seen={rung / _BUDGET: wer for rung, wer in one.seen.items()}, end=one.end)
             for one, point in zip(some, points, strict=True)

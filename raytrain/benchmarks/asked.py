@@ -4,7 +4,7 @@ import argparse
 
 from raytrain.arguments import Parser
 
-SEARCH_PARTS = ("surfaces", "stopping", "learned", "equivalents", "budget", "branches", "optuna_gp")
+SEARCH_PARTS = ("surfaces", "stopping", "learned", "equivalents", "budget", "branches", "taken_up", "optuna_gp")
 
 
 def bench_parser() -> argparse.ArgumentParser:
@@ -19,7 +19,9 @@ def bench_parser() -> argparse.ArgumentParser:
     search = kinds.add_parser("search", help="our sampler against stock Optuna, random and grid, on rehearsed surfaces")
     search.add_argument("--trials", type=int, default=60, help="of each search, the baseline among them")
     search.add_argument("--seeds", type=int, default=20, help="searches of each kind on each surface")
-    search.add_argument("--part", choices=SEARCH_PARTS, help="renew this alone; optuna_gp takes scipy, and minutes")
+    search.add_argument(
+        "--part", choices=SEARCH_PARTS, help="renew this alone; optuna_gp takes scipy, and it and taken_up minutes"
+    )
     search.add_argument("--out", default="results/bench/search.json", help="the file that is written")
     overhead = kinds.add_parser("overhead", help="what W&B adds to a trial, and telling its progress to a step")
     overhead.add_argument("--wandb", choices=["offline", "online"], default="offline", help="online needs a key")

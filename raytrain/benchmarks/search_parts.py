@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from raytrain.benchmarks import budgets, learned, reuse, searches, stopped
+from raytrain.benchmarks import budgets, learned, learning_curves, reuse, searches, stopped, taken_up
 from raytrain.benchmarks.branched_surfaces import BRANCH_RIVALS, branched_surfaces
 from raytrain.benchmarks.further_surfaces import further_surfaces
 from raytrain.benchmarks.surfaces import surfaces
@@ -142,6 +142,23 @@ def _branches(trials: int, seeds: int) -> dict[str, Any]:
     }
 
 
+def _taken_up(trials: int, seeds: int) -> dict[str, Any]:
+    found = {}
+    for kind, figures in taken_up.compare([*surfaces(), *further_surfaces()], trials=trials, seeds=seeds):
+        found[kind] = figures
+        say(f"taken up: {kind}: {figures}")
+    return {
+        "taken_up": {
+            "seeds": seeds,
+            "whole_trainings": taken_up.WHOLE,
+            "kinds": found,
+            "about": learning_curves.KINDS,
+            "recorded_trainings_foretold": learning_curves.recorded_foretold(),
+            "provenance": _provenance(),
+        }
+    }
+
+
 def _provenance() -> Provenance:
     return provenance(command_line("raytrain.bench"), {})
 
@@ -153,6 +170,7 @@ PARTS: dict[str, Callable[[int, int], dict[str, Any]]] = {
     "equivalents": _equivalents,
     "budget": _budget,
     "branches": _branches,
+    "taken_up": _taken_up,
     "optuna_gp": _optuna_gp,
 }
 USUAL = ("surfaces", "stopping", "learned", "equivalents", "budget", "branches")

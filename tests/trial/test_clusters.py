@@ -1,12 +1,13 @@
 """The files for more than one machine are what those who read them take: bash, Slurm and Ray's launcher."""
 
+import json
 import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
-from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -85,9 +86,14 @@ def test_the_study_runs_with_what_was_asked_on_a_cluster_of_the_job_s_own_token(
 
 
 def test_ray_s_launcher_takes_its_file(launched: dict[str, Any]) -> None:
-    from ray.autoscaler._private.util import prepare_config, validate_config
-
-    validate_config(prepare_config(deepcopy(launched)))
+    """In a process of its own: what Ray imports for it changes how this one reaches a cluster by gRPC."""
+    script = (
+        "import sys, json; from ray.autoscaler._private.util import prepare_config, validate_config; "
+        "validate_config(prepare_config(json.load(sys.stdin)))"
+    )
+    told = json.dumps(launched)
+    taken = subprocess.run([sys.executable, "-c", script], input=told, capture_output=True, text=True, timeout=120)
+    assert taken.returncode == 0, taken.stderr
 
 
 def test_what_is_sent_to_machines_is_in_a_checkout_and_no_environment_of_it(launched: dict[str, Any]) -> None:

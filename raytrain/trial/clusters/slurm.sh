@@ -21,9 +21,12 @@ head=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1) # where this s
 port=$((20000 + SLURM_JOB_ID % 12000))
 on_each_node=(srun --nodes="$SLURM_JOB_NUM_NODES" --ntasks="$SLURM_JOB_NUM_NODES" --cpus-per-task="$SLURM_CPUS_PER_TASK")
 
-# Ray on every node. One that is there before the head asks again.
+# A busy node, or a slow file system that all start from, takes its time.
+export RAY_raylet_start_wait_time_s=120
+
+# Ray on every node. One that is there before the head asks again; where the head does not start, all end.
 # shellcheck disable=SC2016  # each node's own shell is to expand them
-"${on_each_node[@]}" bash -c '
+"${on_each_node[@]}" --kill-on-bad-exit=1 bash -c '
     if [ "$SLURM_NODEID" = 0 ]; then exec ray start --head --port="$1" "${@:2}"; fi
     until ray start --address="$0:$1" "${@:2}"; do sleep 2; done
 ' "$head" "$port" --num-cpus="$SLURM_CPUS_PER_TASK" --disable-usage-stats --block > "raytrain-$SLURM_JOB_ID-ray.log" 2>&1 &

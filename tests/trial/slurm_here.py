@@ -124,19 +124,28 @@ class _Nodes:
         threading.Thread(target=self._answer, args=(server,), daemon=True).start()
 
     def left(self) -> list[str]:
-        """The processes that run on the nodes still, within some seconds."""
-        ends_s = time.monotonic() + 10
+        """The processes that run on the nodes still; Ray takes up to half a minute to go."""
+        ends_s = time.monotonic() + 60
         while True:
             mine = {os.getpid(), *self._kept.values()}
-            found = [one for one in psutil.process_iter() if one.pid not in mine and one.name() != "unshare"]
+            found = [one.info for one in psutil.process_iter(["pid", "name", "cmdline", "status"])]
+            found = [
+                one for one in found
+                if one["pid"] not in mine and one["name"] != "unshare" and one["status"] != psutil.STATUS_ZOMBIE
+            ]  # fmt: skip
             if not found or time.monotonic() > ends_s:
-                return [" ".join(one.cmdline()) or one.name() for one in found]
+                return [" ".join(one["cmdline"] or [one["name"]]) for one in found]
             time.sleep(0.5)
 
     def files(self, temporary: Path) -> list[str]:
-        """What the job's folders hold."""
+        """What the job's folders hold, but for torch's own, which is the scheduler's to remove."""
         on_nodes = [Path(f"/proc/{kept}/root{_OF_THE_JOB}") for kept in self._kept.values()]
-        return [str(path) for folder in [temporary, *on_nodes] for path in folder.iterdir()]
+        return [
+            str(path)
+            for folder in [temporary, *on_nodes]
+            for path in folder.iterdir()
+            if not path.name.startswith("torchinductor")
+        ]
 
     def _answer(self, server: socket.socket) -> None:
         while True:

@@ -50,6 +50,6 @@ def test_before_its_time_is_over_a_study_saves_where_it_stands(tmp_path: Path) -
     told = submitted(tmp_path, "training.max_steps=500", warned=True)
     (study,) = (tmp_path / "runs").iterdir()
     assert told["status"] == 130, told["said"]
-    assert f"python -m raytrain.tune --resume {study}" in told["said"].splitlines()
+    assert f"python -m raytrain.tune --resume runs/{study.name}" in told["said"].splitlines()
     assert list(study.glob("ray/*/step-*-unscored/model.safetensors"))
     assert (told["left"], told["files"]) == ([], [])

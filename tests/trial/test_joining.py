@@ -6,6 +6,7 @@ import os
 import re
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -55,9 +56,17 @@ def of_another_token(tmp_path: Path) -> Iterator[str]:
 
 
 def test_a_cluster_that_asks_for_a_token_is_refused_with_what_to_set(of_another_token: str) -> None:
+    """In a process of its own: what other tests make Ray and gRPC read on import stays."""
     said = f"--address {of_another_token}"
-    with pytest.raises(InputError, match=f"^{said}: .* without its token; set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN"):
-        join(of_another_token, said=said, environment={})
+    script = (
+        "import sys; from raytrain.trial.cluster import set_environment; set_environment()\n"
+        "from raytrain.trial.joining import join\n"
+        "join(sys.argv[1], said=sys.argv[2], environment={})"
+    )
+    command = [sys.executable, "-c", script, of_another_token, said]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    told = ended.stderr.splitlines()[-1]
+    assert re.search(f"{said}: .* without its token; set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN", told), told
 
 
 def test_an_option_comes_before_the_variable_and_each_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

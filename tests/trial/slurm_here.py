@@ -138,14 +138,10 @@ class _Nodes:
             time.sleep(0.5)
 
     def files(self, temporary: Path) -> list[str]:
-        """What the job's folders hold, but for torch's own, which is the scheduler's to remove."""
+        """What raytrain's and Ray's folders hold; what torch and W&B leave in a job's own is the scheduler's."""
         on_nodes = [Path(f"/proc/{kept}/root{_OF_THE_JOB}") for kept in self._kept.values()]
-        return [
-            str(path)
-            for folder in [temporary, *on_nodes]
-            for path in folder.iterdir()
-            if not path.name.startswith("torchinductor")
-        ]
+        fetched = [str(path) for path in temporary.glob("raytrain-*")]
+        return fetched + [str(path) for folder in on_nodes for path in folder.iterdir()]
 
     def _answer(self, server: socket.socket) -> None:
         while True:

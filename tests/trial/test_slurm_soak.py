@@ -37,7 +37,7 @@ def submitted(folder: Path, *arguments: str, warned: bool = False) -> dict[str, 
 
 
 def test_one_study_runs_over_the_nodes_and_leaves_its_results_alone(tmp_path: Path) -> None:
-    told = submitted(tmp_path, "training.max_steps=2")
+    told = submitted(tmp_path, "training.max_steps=40")  # long enough for both to run at once
     assert told["status"] == 0, told["said"]
     (study,) = (tmp_path / "runs").iterdir()
     records = Ledger(study).read()

@@ -6,6 +6,7 @@ from itertools import groupby
 from raytrain.benchmarks.growth import Cell, Law
 from raytrain.report.figures.marks import Figure, axes, line, mark, text
 from raytrain.report.figures.scales import PLOT_X, PLOT_Y, Scale
+from raytrain.results.wording import counted
 
 _STYLE = """
 svg { background: #fff; font: 12px system-ui, sans-serif; } text { fill: #59636e; } .axis, .group { fill: #1b1f24; }
@@ -25,7 +26,7 @@ def growth_figure(cells: Sequence[Cell], law: Law) -> str:
         rungs = list(ladder)
         parts.append(line([(x.at(one.window_s), y.at(law.seconds(one.gflop))) for one in rungs], kind="law"))
         parts += [mark(shape, x.at(one.window_s), y.at(one.seconds), kind="measured") for one in rungs]
-        clips = "1 clip" if size == 1 else f"{size} clips"
+        clips = counted(size, "clip")
         parts.append(text(x.at(rungs[0].window_s) + 10, y.at(rungs[0].seconds) - 10, clips, kind="group"))
     title = (
         f"Seconds a step as measured, and as {law.constant_s:.3g} s and {law.gflop_per_s:.3g} GFLOP a second have it"

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from raytrain.benchmarks.searches import with_every_seed
+from raytrain.benchmarks.searches import NEAR, with_every_seed
 from raytrain.benchmarks.surfaces import Basin
 from raytrain.config.reader import load_baseline, load_space
 from raytrain.memory.admission import Admission
@@ -39,7 +39,6 @@ EXPECTED_RATIO = 2.0
 """Clips trained without reuse over those with it, at least."""
 _EPOCHS = 100
 """Of the packaged corpus, which is small: about 18,000 clips a trial, as a study of real recordings would train."""
-_NEAR = 0.02
 _RATE = 1e-5
 LAWS = {
     f"best at an effective batch of {size}": Basin(best_effective_batch=size, best_rate=_RATE) for size in (16, 32, 64)
@@ -108,7 +107,7 @@ def _rehearse(study: Study, law: Basin, *, seed: int) -> Rehearsal:
         record = _ended(trial, law, history.records, seed=seed)
         history.end(record)
         examples += trial.job.end_at_examples or 0
-        if reached is None and _true_wer(record, law) <= best_wer * (1 + _NEAR):
+        if reached is None and _true_wer(record, law) <= best_wer * (1 + NEAR):
             reached = examples
     records = history.records
     chosen = min(records, key=lambda one: one.eval_wer or math.inf)

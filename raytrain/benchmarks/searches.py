@@ -39,7 +39,8 @@ EXPECTED = {
 }
 """What was predicted before anything was measured: upper bounds, but for the stock searcher a rough figure; the share
 as the median over the surfaces."""
-_NEAR = 0.02
+NEAR = 0.02
+"""How far above the best WER, as a share of it, a search has found it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +65,7 @@ def rehearse(surface: Surface, rival: str, *, seed: int, trials: int) -> Rehears
 def run(surface: Surface, searcher: Rival, *, seed: int, trials: int, only_until_near: bool = False) -> RehearsedSearch:
     """One search as its trials would end on this seed's card: all of it, or only until it is within 2 % of the best."""
     card = RehearsedCard(surface, seed=seed)
-    near = card.best_wer * (1 + _NEAR)
+    near = card.best_wer * (1 + NEAR)
     out_of_memory, reached, hours = 0, trials, 0.0
     lowest, chosen = math.inf, math.inf
     for number in range(trials):

@@ -15,13 +15,12 @@ from optuna.trial import TrialState
 
 from raytrain.benchmarks.learning_curves import FORETOLD, KINDS, judged
 from raytrain.benchmarks.rung_studies import StudyWithRungs
-from raytrain.benchmarks.searches import with_every_seed
+from raytrain.benchmarks.searches import NEAR, with_every_seed
 from raytrain.benchmarks.surfaces import Surface
 
 WAYS = ("never_stopped", "stopped", "taken_up")
 WHOLE = 10.0
 """Whole trainings that a study may cost: about what 20 trials come to of which most are stopped."""
-_MISSED = 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +70,7 @@ def _ended(study: StudyWithRungs, finished: int) -> RehearsedStudy:
         finished_later=finished,
         regret=max(0.0, regret),
         lost_by_stopping=lost,
-        cost_to_2_percent=min(next((cost for cost, found in study.path if found <= _MISSED), WHOLE), WHOLE),
+        cost_to_2_percent=min(next((cost for cost, found in study.path if found <= NEAR), WHOLE), WHOLE),
         foretold={
             name: tuple((foretell(one, ended) / study.best_wer, one.end / study.best_wer) for one in curves)
             for name, foretell in FORETOLD.items()
@@ -105,8 +104,8 @@ def _summary(studies: Sequence[RehearsedStudy]) -> dict[str, Any]:
         "finished_later_mean": round(statistics.mean(one.finished_later for one in studies), 2),
         "regret_median": round(statistics.median(one.regret for one in studies), 4),
         "regret_mean": round(statistics.mean(one.regret for one in studies), 4),
-        "above_2_percent": round(sum(one.regret > _MISSED for one in studies) / len(studies), 3),
+        "above_2_percent": round(sum(one.regret > NEAR for one in studies) / len(studies), 3),
         "whole_trainings_to_2_percent_mean": round(statistics.mean(one.cost_to_2_percent for one in studies), 2),
         "lost_by_stopping_mean": round(statistics.mean(one.lost_by_stopping for one in studies), 4),
-        "more_than_2_percent_lost": round(sum(one.lost_by_stopping > _MISSED for one in studies) / len(studies), 3),
+        "more_than_2_percent_lost": round(sum(one.lost_by_stopping > NEAR for one in studies) / len(studies), 3),
     }

@@ -11,7 +11,7 @@ from raytrain.results.choose import baseline_trial, best_trial
 from raytrain.results.records import Outcome, TrialRecord
 from raytrain.results.significance import Comparison, Contender, compare, contender
 from raytrain.results.transcripts import UtteranceCounts, read_counts, transcripts_path
-from raytrain.results.wording import label, signed, split_text
+from raytrain.results.wording import counted, label, signed, split_text
 
 MIN_CHILDREN = 8
 _HIGHEST_RATIO = 0.5
@@ -145,9 +145,9 @@ def _comparable(trainings: dict[str, list[UtteranceCounts]], baseline: TrialReco
 
 
 def _judged(lead: str, found: Comparison, *, keep: str) -> tuple[Finding, str]:
-    seeds = f"{found.num_seeds} seed{'s' if found.num_seeds > 1 else ''}"
+    seeds = counted(found.num_seeds, "seed")
     if found.num_children < MIN_CHILDREN:
-        few = f"{found.num_children} validation {'child' if found.num_children == 1 else 'children'}"
+        few = counted(found.num_children, "validation child", "validation children")
         said = f"(difference {signed(found.difference)}, {seeds}): too little data to say, with {few}."
         return Finding.TOO_LITTLE_DATA, f"{lead} {said}"
     lead += f" (difference {signed(found.difference)}, 95 % {signed(found.low)} to {signed(found.high)}, {seeds})"

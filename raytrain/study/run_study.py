@@ -119,7 +119,7 @@ def _tune(
     from raytrain.study.recorder import Recorder
     from raytrain.study.scheduler import make_scheduler
     from raytrain.study.searcher import StudySearcher
-    from raytrain.study.tune_private import keep_secrets_out_of_logs
+    from raytrain.study.tune_private import keep_drivers_whose_trial_has_ended, keep_secrets_out_of_logs
     from raytrain.trial.abandoned import free_abandoned, free_all_as_they_end
     from raytrain.trial.driver import drive_trial
     from raytrain.trial.mend import mend
@@ -197,6 +197,8 @@ def _tune(
         return None
 
     keep_secrets_out_of_logs()
+    if rehearse is None:
+        keep_drivers_whose_trial_has_ended()
     # Tune's files serve nobody afterwards.
     shutil.rmtree(study.runs / "tune", ignore_errors=True)
     try:
@@ -210,7 +212,7 @@ def _tune(
                 scheduler=make_scheduler(proposals.scheduler, study.history.objectives()),
                 num_samples=proposals.remaining,
                 max_concurrent_trials=at_once,
-                reuse_actors=rehearse is not None,  # with Ray Train the trial after a stopped one would fail
+                reuse_actors=True,
                 trial_dirname_creator=_folder_of,
             ),
             run_config=tune.RunConfig(

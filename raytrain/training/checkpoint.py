@@ -13,9 +13,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from raytrain.config.baseline import Audio, Model
 from raytrain.config.languages import rate_of
@@ -28,6 +26,9 @@ from raytrain.whisper.bases import base_under
 from raytrain.whisper.folders import is_adapter
 from raytrain.whisper.sound import written_fault
 from raytrain.whisper.weights import Whisper, save
+
+if TYPE_CHECKING:
+    import torch
 
 _STATE, _UTTERANCES = "training_state.pt", "utterances.jsonl"
 
@@ -45,7 +46,7 @@ class Resumed:
     since_scored: Mapping[str, float]
     """What Rows had counted since the last evaluation, where the run was stopped between two."""
 
-    def restore(self, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler) -> None:
+    def restore(self, optimizer: "torch.optim.Optimizer", scaler: "torch.amp.GradScaler") -> None:
         """Fill fresh objects. The moments go where the weights are, so these must be on their device by now."""
         optimizer.load_state_dict(self._optimizer)
         if scaler.is_enabled() and self._scaler:  # empty when it was saved in another precision
@@ -55,8 +56,8 @@ class Resumed:
 def save_checkpoint(
     folder: Path,
     whisper: Whisper,
-    optimizer: torch.optim.Optimizer,
-    scaler: torch.amp.GradScaler,
+    optimizer: "torch.optim.Optimizer",
+    scaler: "torch.amp.GradScaler",
     *,
     step: int,
     row: Row,
@@ -68,6 +69,8 @@ def save_checkpoint(
 
     `since_scored` is given where these weights were not scored: the row then tells of earlier ones.
     """
+    import torch
+
     wer = row.eval_wer if since_scored is None else None
     with whole_folder(folder, durable=False) as built:  # the run goes on from the one before it, too
         save(
@@ -105,6 +108,8 @@ def resume_fault(folder: Path, model: Model) -> str | None:
 
 def load_checkpoint(folder: Path) -> Resumed:
     """All of a checkpoint but its weights, which are loaded from the same folder as any others are."""
+    import torch
+
     path = folder / _STATE
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)

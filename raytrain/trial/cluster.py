@@ -47,6 +47,7 @@ _PATIENT = {  # a loaded machine takes its time
     "RAY_raylet_start_wait_time_s": "120",
     "RAY_worker_register_timeout_seconds": "180",
     "RAY_agent_register_timeout_ms": "180000",
+    "TUNE_FUNCTION_THREAD_TIMEOUT_S": "180",  # for the thread of an ended trial, before its process takes another
 }
 ENVIRONMENT = _QUIET | _QUICK | _OURS | _PATIENT
 """What Ray reads when it is imported, and its processes when they start."""

@@ -12,7 +12,6 @@ from ray.tune.integration.ray_train import CHECKPOINT_PATH_KEY, TuneReportCallba
 from raytrain.results.records import WORST_OBJECTIVE, Outcome
 from raytrain.trial.attempts import run_to_its_end, starved
 from raytrain.trial.job import Trial
-from raytrain.trial.trainer import make_trainer
 
 _LONGEST_REASON = 300
 _ERRNO = re.compile(r"\[Errno (\d+)\]|\(os error (\d+)\)")
@@ -20,6 +19,8 @@ _ERRNO = re.compile(r"\[Errno (\d+)\]|\(os error (\d+)\)")
 
 def drive_trial(payload: dict[str, Any]) -> None:
     """What Tune runs for each trial. An exception in the training ends this trial as failed, and no other."""
+    from raytrain.trial.trainer import make_trainer  # imports torch, of which a study that hands this on has no use
+
     trial: Trial = payload["trial"]
     try:
         run_to_its_end(trial.job, lambda job: make_trainer(job, callbacks=[_reporter(trial)]).fit())

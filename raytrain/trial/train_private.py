@@ -13,8 +13,7 @@ from typing import Any
 
 import ray
 from ray.train import Result
-from ray.train.backend import Backend
-from ray.train.torch import TorchConfig, TorchTrainer
+from ray.train.torch import TorchTrainer
 from ray.train.v2._internal.callbacks import DatasetsCallback
 from ray.train.v2._internal.callbacks.placement_group_callback import PlacementGroupCleanerCallback
 from ray.train.v2._internal.execution.callback import RayTrainCallback
@@ -29,23 +28,16 @@ from ray.train.v2._internal.execution.worker_group.placement_group_handle import
 from ray.train.v2.api.config import ScalingConfig
 
 from raytrain.trial.abandoned import free_abandoned
+from raytrain.trial.alone import Alone, NoBarrier
 
 _FREES_EVERY_S = 1.0
-
-
-class _Alone(TorchConfig):
-    """A single rank has nobody to talk to: a process group of its own would only listen on every interface."""
-
-    @property
-    def backend_cls(self) -> type[Backend]:
-        return Backend
 
 
 class LoneTrainer(TorchTrainer):
     """A trainer of one worker. Called in an actor, `fit` holds the run's controller itself; else that is an actor."""
 
     def __init__(self, train_loop_per_worker: Callable[[dict[str, Any]], None], **arguments: Any) -> None:
-        super().__init__(train_loop_per_worker, torch_config=_Alone(), **arguments)
+        super().__init__(train_loop_per_worker, torch_config=Alone(), **arguments)
 
     def _create_default_callbacks(self) -> list[RayTrainCallback]:
         not_needed = (DatasetsCallback, PlacementGroupCleanerCallback)
@@ -63,7 +55,7 @@ class _Group(WorkerGroup):
     """One worker, in whatever process of Ray's is idle: its environment is that of all others."""
 
     def _start(self) -> None:
-        group_module.SynchronizationActor = _NoBarrier
+        group_module.SynchronizationActor = NoBarrier
         group_state._shutdown_sync_actor = _no_barrier_ends
         super()._start()
 
@@ -93,27 +85,5 @@ class _FreeingHandle(DefaultPlacementGroupHandle):
         return True
 
 
-class _Lone:
-    """What a rank alone is told by the barrier of all: what it says itself."""
-
-    @staticmethod
-    def remote(*, data: Any, **of_the_others: Any) -> Any:
-        return ray.put(data)
-
-
-class _NoBarrier:
-    """In place of the actor in which ranks wait for each other."""
-
-    broadcast_from_rank_zero = _Lone
-
-    @classmethod
-    def options(cls, **asked: Any) -> type["_NoBarrier"]:
-        return cls
-
-    @classmethod
-    def remote(cls, **asked: Any) -> "_NoBarrier":
-        return cls()
-
-
-def _no_barrier_ends(barrier: _NoBarrier) -> None:
+def _no_barrier_ends(barrier: NoBarrier) -> None:
     """No process to end."""

@@ -1,25 +1,31 @@
 """Weights at rest in; what is wrong with them, by file, out.
 
 What we wrote carries the sha256 of its files. What comes from elsewhere is looked at: shapes, the kind of its numbers,
-their values. Imports torch only for that.
+their values.
 """
 
+import json
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from raytrain.config.baseline import Model
 from raytrain.errors import InputError
 from raytrain.files import SUMS, read_as, sum_faults
 from raytrain.whisper.configs import SHAPE
 from raytrain.whisper.folders import described, is_adapter, missing
+from raytrain.whisper.shapes import tensor_shapes
 from raytrain.whisper.variants import VARIANTS, Variant
 
 BESIDE_WEIGHTS = ("training_state.pt", "utterances.jsonl")
 """Files of a checkpoint that its weights do without."""
 _WEIGHTS = "model.safetensors"
 _INDEX = f"{_WEIGHTS}.index.json"
-_NUMBERS = {"F64", "F32", "F16", "BF16"}
+_KINDS = {"F64": np.float64, "F32": np.float32, "F16": np.float16, "BF16": np.uint16}
+"""safetensors' names; bf16 is the upper half of a float32."""
+_AT_ONCE = 2**20
 _LARGEST = 65504.0
 """Half precision ends here, and weights are published in it; one flipped bit of an exponent leads far beyond."""
 _TIED = "proj_out.weight"
@@ -43,12 +49,13 @@ def fault_seen(folder: Path) -> str | None:
     """What cannot be Whisper's in the weights of a folder, whoever wrote them: every number is read once."""
     from safetensors import SafetensorError, safe_open
 
-    shapes = _shapes(folder)
+    shapes = tensor_shapes(folder)
     for file in weight_files(folder):
         try:
-            with safe_open(file, framework="pt") as tensors:
+            with safe_open(file, framework="np") as tensors:
+                numbers = _Numbers(file)
                 for name in tensors.keys():  # noqa: SIM118 - the handle is no mapping
-                    if odd := _oddity(tensors, name, shapes.pop(name, None)):
+                    if odd := _oddity(tensors, name, shapes.pop(name, None), numbers=numbers):
                         return f"{file.name}: {name} {odd}"
         except (SafetensorError, OSError) as error:
             return f"{file.name}: cannot be read ({error})"
@@ -95,21 +102,6 @@ def _shape(variant: Variant) -> dict[str, int]:
     return {field: getattr(variant, field) for field in SHAPE.values()}
 
 
-def _shapes(folder: Path) -> dict[str, tuple[int, ...]]:
-    """The shape of every tensor by its name, as config.json has them."""
-    import torch
-    from transformers import WhisperConfig, WhisperForConditionalGeneration
-
-    described(folder)  # what is not JSON has a line of its own
-    try:
-        with torch.device("meta"):
-            empty = WhisperForConditionalGeneration(WhisperConfig.from_pretrained(folder, local_files_only=True))
-    except Exception as error:  # which error it is depends on the key, and no key means more than another
-        lines = str(error).strip().splitlines() or [type(error).__name__]
-        raise InputError(f"{folder}/config.json: not a Whisper's ({lines[-1].strip()}); fetch it again") from error
-    return {name: tuple(tensor.shape) for name, tensor in empty.state_dict().items()}
-
-
 def weight_files(folder: Path) -> Iterator[Path]:
     """The files that hold the weights of a folder: one, or those that its index names."""
     if (folder / _WEIGHTS).is_file():
@@ -121,18 +113,38 @@ def weight_files(folder: Path) -> Iterator[Path]:
     yield from (folder / Path(name).name for name in sorted(set(shards.values())))
 
 
-def _oddity(tensors: Any, name: str, expected: tuple[int, ...] | None) -> str | None:
+def _oddity(tensors: Any, name: str, expected: tuple[int, ...] | None, *, numbers: "_Numbers") -> str | None:
     """What is wrong with one tensor; one that the model does not have is not used, and may be anything."""
     if expected is None:
         return None
     header = tensors.get_slice(name)
-    if (kind := header.get_dtype()) not in _NUMBERS:
+    if (kind := header.get_dtype()) not in _KINDS:
         return f"holds numbers of kind {kind}, not floating-point ones"
     if (shape := tuple(header.get_shape())) != expected:
         return f"has the shape {shape}, and {expected} by config.json"
-    least, most = (float(value) for value in tensors.get_tensor(name).aminmax())
+    extremes = [(part.min(), part.max()) for part in numbers.of(name, kind)]
+    least, most = float(np.min(extremes)), float(np.max(extremes))
     if not -_LARGEST <= least <= most <= _LARGEST:  # false for NaN, too, which spreads
         return f"holds numbers from {least:g} to {most:g}, as no trained weights do"
     if least == most == 0 and len(shape) > 1:
         return "is all zeros"
     return None
+
+
+class _Numbers:
+    """Those of a safetensors file that was found to be whole. safetensors hands bf16 to torch alone."""
+
+    def __init__(self, file: Path) -> None:
+        with file.open("rb") as opened:
+            header_bytes = int.from_bytes(opened.read(8), "little")
+            self._header = json.loads(opened.read(header_bytes))
+        self._file, self._begin = file, 8 + header_bytes
+
+    def of(self, name: str, kind: str) -> Iterator[np.ndarray]:
+        """A tensor's numbers, some at a time."""
+        begin, end = self._header[name]["data_offsets"]
+        raw = np.memmap(self._file, mode="r", offset=self._begin + begin, shape=(end - begin,)).view(_KINDS[kind])
+        for start in range(0, len(raw), _AT_ONCE):
+            part = raw[start : start + _AT_ONCE]
+            bf16 = kind == "BF16"
+            yield (part.astype(np.uint32) << 16).view(np.float32) if bf16 else part.astype(np.float32, copy=False)

@@ -31,6 +31,12 @@ RAYLESS_MODULES = [
     "raytrain.speech.corpus",
     "raytrain.tracking.tracked_run",
 ]
+WITHOUT_TORCH = [
+    "raytrain.study.run_study",
+    "raytrain.trial.driver",
+    "raytrain.trial.worker",
+    "raytrain.trial.alone",
+]
 
 
 def loaded_after_importing(module: str) -> set[str]:
@@ -46,3 +52,8 @@ def test_bad_input_can_be_told_before_torch_or_ray_is_imported(module: str) -> N
 @pytest.mark.parametrize("module", RAYLESS_MODULES)
 def test_a_machine_without_ray_can_load_the_training_side(module: str) -> None:
     assert loaded_after_importing(module).isdisjoint({"ray", "optuna"})
+
+
+@pytest.mark.parametrize("module", WITHOUT_TORCH)
+def test_a_study_and_a_worker_whose_training_is_forked_import_no_torch(module: str) -> None:
+    assert "torch" not in loaded_after_importing(module)

@@ -5,7 +5,7 @@ from typing import Any
 
 from raytrain.config.languages import LANGUAGES
 from raytrain.errors import InputError
-from raytrain.files import read_as
+from raytrain.files import as_kind, read_value
 from raytrain.whisper.folders import described, known_folders
 from raytrain.whisper.variants import ENGLISH_ONLY_VOCAB_SIZE, Variant
 
@@ -19,12 +19,19 @@ def load_tokenizer(folder: Path) -> Any:
 
     for name in _FILES:
         if (folder / name).exists():
-            read_as(folder / name, dict[str, Any], way_out="fetch it again")
+            _require_object(folder / name)
     try:
         return WhisperTokenizer.from_pretrained(folder, local_files_only=True)
     except Exception as error:  # tokenizers, in Rust, raises no narrower class
         lines = str(error).strip().splitlines() or [type(error).__name__]
         raise InputError(f"{folder}: its tokenizer cannot be read ({lines[0].strip()}); fetch it again") from error
+
+
+def _require_object(path: Path) -> None:
+    """Refuse a file that is not a JSON object; what is in it is transformers' to read, and a vocabulary is long."""
+    value = read_value(path, way_out="fetch it again")
+    if not isinstance(value, dict):
+        as_kind(value, dict[str, Any], place=str(path), way_out="fetch it again")
 
 
 def tokenizer_at_hand(variant: Variant, *, english_will_do: bool = True) -> Any:

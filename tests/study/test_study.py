@@ -8,6 +8,7 @@ from pathlib import Path
 import optuna
 import pytest
 from optuna.trial import TrialState
+from ray.util.state import list_actors
 from small_studies import small_study
 
 from raytrain.config.reader import apply_sample
@@ -39,12 +40,23 @@ def five_points(ray_cluster: None, tiny_en: Path, tmp_path_factory: pytest.TempP
 
 
 @pytest.fixture(scope="module")
-def records(five_points: Study) -> list[TrialRecord]:
+def records_and_drivers(five_points: Study) -> tuple[list[TrialRecord], set[str]]:
     told: list[int] = []
+    before = drivers()
     found, interrupted = run_study(five_points, on_end=lambda record: told.append(record.number))
     assert not interrupted
     assert told == [record.number for record in found]
-    return found
+    return found, drivers() - before
+
+
+@pytest.fixture(scope="module")
+def records(records_and_drivers: tuple[list[TrialRecord], set[str]]) -> list[TrialRecord]:
+    return records_and_drivers[0]
+
+
+def drivers() -> set[str]:
+    """The processes that trials were driven in."""
+    return {actor.actor_id for actor in list_actors(limit=1000) if actor.class_name == "ImplicitFunc"}
 
 
 def by_rate(records: list[TrialRecord]) -> dict[float, TrialRecord]:
@@ -73,6 +85,13 @@ def test_an_exception_in_a_trial_ends_that_trial_alone_and_its_reason_is_kept(re
     failed = [record for record in records if record.config.data.max_label_tokens == 4]
     assert [record.outcome for record in failed] == [Outcome.FAILED] * 2
     assert all((record.reason or "").startswith("InputError: training data: none of 0") for record in failed)
+
+
+def test_the_driver_of_the_one_that_came_to_its_end_drives_the_next(
+    records_and_drivers: tuple[list[TrialRecord], set[str]],
+) -> None:
+    records, drivers = records_and_drivers
+    assert len(drivers) == len(records) - 1
 
 
 def test_none_of_these_faults_is_taken_for_the_winner(records: list[TrialRecord], five_points: Study) -> None:

@@ -1,9 +1,9 @@
 """The one place that reaches into Ray Train: a run of one worker in; the same run with no process but the worker, out.
 
-Ray Train gives a run's controller, the barrier of its ranks, the shards of its datasets and the cleaner of its
-placement group a process each, which import for seconds before the first step. One rank waits for no other, our data
-are no Ray datasets, and a trial's driver is an actor that can hold the controller itself. The tests of the same name go
-red when a new Ray changes what is relied on (2.60).
+Ray Train gives a run's controller, the barrier of its ranks, the shards of its datasets, the cleaner of its placement
+group and its requests for machines a process each, which import for seconds before the first step. One rank waits for
+no other, our data are no Ray datasets, nobody scales a cluster of our own, and a trial's driver is an actor that can
+hold the controller itself. The tests of the same name go red when a new Ray changes what is relied on (2.60).
 """
 
 import asyncio
@@ -17,7 +17,9 @@ from ray.train.torch import TorchTrainer
 from ray.train.v2._internal.callbacks import DatasetsCallback
 from ray.train.v2._internal.callbacks.placement_group_callback import PlacementGroupCleanerCallback
 from ray.train.v2._internal.execution.callback import RayTrainCallback
+from ray.train.v2._internal.execution.context import TrainRunContext
 from ray.train.v2._internal.execution.controller import TrainController
+from ray.train.v2._internal.execution.scaling_policy import FixedScalingPolicy
 from ray.train.v2._internal.execution.worker_group import WorkerGroup, WorkerGroupContext
 from ray.train.v2._internal.execution.worker_group import state as group_state
 from ray.train.v2._internal.execution.worker_group import worker_group as group_module
@@ -34,16 +36,24 @@ _FREES_EVERY_S = 1.0
 
 
 class LoneTrainer(TorchTrainer):
-    """A trainer of one worker. Called in an actor, `fit` holds the run's controller itself; else that is an actor."""
+    """A trainer of one worker. Called in an actor, `fit` holds the run's controller itself; else that is an actor.
 
-    def __init__(self, train_loop_per_worker: Callable[[dict[str, Any]], None], **arguments: Any) -> None:
+    With `asks_for_machines` the cluster's autoscaler is told what the run needs, by a process of Ray's own.
+    """
+
+    def __init__(
+        self, train_loop_per_worker: Callable[[dict[str, Any]], None], *, asks_for_machines: bool, **arguments: Any
+    ) -> None:
         super().__init__(train_loop_per_worker, torch_config=Alone(), **arguments)
+        self._asks_for_machines = asks_for_machines
 
     def _create_default_callbacks(self) -> list[RayTrainCallback]:
         not_needed = (DatasetsCallback, PlacementGroupCleanerCallback)
         return [one for one in super()._create_default_callbacks() if not isinstance(one, not_needed)]
 
     def _initialize_and_run_controller(self, **parts: Any) -> Result:
+        if not self._asks_for_machines:
+            parts["scaling_policy"] = _AsIsScalingPolicy(self.scaling_config)
         if ray.get_runtime_context().get_actor_id() is None:
             return super()._initialize_and_run_controller(**parts)
         controller = _Controller(**parts)
@@ -71,6 +81,16 @@ class _Group(WorkerGroup):
 
 class _Controller(TrainController):
     worker_group_cls = _Group
+
+
+class _AsIsScalingPolicy(FixedScalingPolicy):
+    """For a cluster that nobody scales: nobody is asked."""
+
+    def after_controller_start(self, train_run_context: TrainRunContext) -> None:
+        """Nothing: here the coordinator of requests would be found, or started."""
+
+    def _maybe_send_resource_request(self) -> None:
+        """Nothing."""
 
 
 class _FreeingHandle(DefaultPlacementGroupHandle):

@@ -53,7 +53,7 @@ def make_trainer(
         ),
     }
     if num_workers == 1:
-        return LoneTrainer(**arguments)
+        return LoneTrainer(asks_for_machines=job.may_move, **arguments)
     # NCCL refuses two ranks on one card.
     one_card_each = job.share.use_gpu and job.share.gpu_fraction == 1
     return TorchTrainer(

@@ -2,13 +2,15 @@
 
 import json
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import optuna
 import pytest
 from optuna.trial import TrialState
-from ray.util.state import list_actors
+from ray.tune.execution.tune_controller import TuneController
 from small_studies import small_study
 
 from raytrain.config.reader import apply_sample
@@ -16,6 +18,7 @@ from raytrain.results.description import Description
 from raytrain.results.records import Outcome, TrialRecord
 from raytrain.results.study_results import load_study, outcomes
 from raytrain.search.axes import Sample
+from raytrain.study import tune_private
 from raytrain.study.run_study import run_study
 from raytrain.study.study import Study
 from raytrain.trial.run_progress import RunProgress, read_progress
@@ -40,23 +43,27 @@ def five_points(ray_cluster: None, tiny_en: Path, tmp_path_factory: pytest.TempP
 
 
 @pytest.fixture(scope="module")
-def records_and_drivers(five_points: Study) -> tuple[list[TrialRecord], set[str]]:
-    told: list[int] = []
-    before = drivers()
-    found, interrupted = run_study(five_points, on_end=lambda record: told.append(record.number))
-    assert not interrupted
-    assert told == [record.number for record in found]
-    return found, drivers() - before
+def kept_drivers() -> Iterator[list[bool]]:
+    """Whether Tune kept the driver of a trial that had come to its end, for each that it was asked of."""
+    kept: list[bool] = []
+
+    def keep(controller: TuneController, trial: Any) -> bool:
+        kept.append(keep_driver(controller, trial))
+        return kept[-1]
+
+    keep_driver = tune_private._keep_driver
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tune_private, "_keep_driver", keep)
+        yield kept
 
 
 @pytest.fixture(scope="module")
-def records(records_and_drivers: tuple[list[TrialRecord], set[str]]) -> list[TrialRecord]:
-    return records_and_drivers[0]
-
-
-def drivers() -> set[str]:
-    """The processes that trials were driven in."""
-    return {actor.actor_id for actor in list_actors(limit=1000) if actor.class_name == "ImplicitFunc"}
+def records(five_points: Study, kept_drivers: list[bool]) -> list[TrialRecord]:
+    told: list[int] = []
+    found, interrupted = run_study(five_points, on_end=lambda record: told.append(record.number))
+    assert not interrupted
+    assert told == [record.number for record in found]
+    return found
 
 
 def by_rate(records: list[TrialRecord]) -> dict[float, TrialRecord]:
@@ -87,11 +94,10 @@ def test_an_exception_in_a_trial_ends_that_trial_alone_and_its_reason_is_kept(re
     assert all((record.reason or "").startswith("InputError: training data: none of 0") for record in failed)
 
 
-def test_the_driver_of_the_one_that_came_to_its_end_drives_the_next(
-    records_and_drivers: tuple[list[TrialRecord], set[str]],
+def test_the_driver_of_the_one_that_came_to_its_end_is_kept_for_the_next(
+    records: list[TrialRecord], kept_drivers: list[bool]
 ) -> None:
-    records, drivers = records_and_drivers
-    assert len(drivers) == len(records) - 1
+    assert kept_drivers == [True]  # of trial 0; no other was asked of
 
 
 def test_none_of_these_faults_is_taken_for_the_winner(records: list[TrialRecord], five_points: Study) -> None:

@@ -12,13 +12,14 @@ RUN = {"CPU": 0.5, "GPU": 0.6}
 """Of the cluster's only card, more than half: two such runs wait for each other."""
 
 
-def trainer(folder: Path, train: Any) -> Any:
+def trainer(folder: Path, train: Any, *, asks_for_machines: bool = False) -> Any:
     from ray.train import RunConfig, ScalingConfig
 
     from raytrain.trial.train_private import LoneTrainer
 
     return LoneTrainer(
         train,
+        asks_for_machines=asks_for_machines,
         train_loop_config={},
         scaling_config=ScalingConfig(num_workers=1, use_gpu=True, resources_per_worker=RUN),
         run_config=RunConfig(name="run", storage_path=str(folder)),
@@ -67,6 +68,7 @@ def actors() -> set[str]:
 
 def test_ray_train_has_all_that_is_replaced() -> None:
     from ray.train.v2._internal.execution.controller import TrainController
+    from ray.train.v2._internal.execution.scaling_policy import FixedScalingPolicy
     from ray.train.v2._internal.execution.worker_group import WorkerGroup
     from ray.train.v2._internal.execution.worker_group import state as group_state
     from ray.train.v2._internal.execution.worker_group import worker_group as group_module
@@ -78,6 +80,8 @@ def test_ray_train_has_all_that_is_replaced() -> None:
     assert "self._create_placement_group(" in inspect.getsource(WorkerGroup._start_impl)
     assert "_shutdown_sync_actor(" in inspect.getsource(group_state.WorkerGroupState.shutdown)
     assert hasattr(group_module, "SynchronizationActor")
+    assert "scaling_policy=create_scaling_policy(" in inspect.getsource(DataParallelTrainer.fit)
+    assert {"after_controller_start", "_maybe_send_resource_request"} <= set(dir(FixedScalingPolicy))
     assert "self._initialize_and_run_controller(" in inspect.getsource(DataParallelTrainer.fit)
 
 
@@ -100,7 +104,24 @@ def test_a_run_in_an_actor_starts_its_worker_and_no_process_besides(tmp_path: Pa
     assert (tmp_path / "run" / "step-1" / "weights").read_text() == "1"
     begun = actors() - before
     assert not begun & {"TrainController", "SynchronizationActor", "PlacementGroupCleaner", "DatasetManager"}
+    assert "_AutoscalingCoordinatorActor" not in begun
     assert "RayTrainWorker" in begun | before
+
+
+@pytest.mark.usefixtures("ray_cluster")
+@pytest.mark.parametrize("asks", [False, True])
+def test_an_autoscaler_is_asked_for_machines_where_somebody_may_have_one(
+    asks: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ray.train.v2._internal.execution.scaling_policy import FixedScalingPolicy
+    from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
+
+    monkeypatch.setattr(DataParallelTrainer, "_initialize_and_run_controller", lambda self, **parts: parts)
+    lone = trainer(tmp_path, reports_once, asks_for_machines=asks)
+    theirs = FixedScalingPolicy(lone.scaling_config)
+    used = lone._initialize_and_run_controller(scaling_policy=theirs)["scaling_policy"]
+    assert (used is theirs) is asks
+    assert isinstance(used, FixedScalingPolicy)
 
 
 @pytest.mark.usefixtures("ray_cluster")

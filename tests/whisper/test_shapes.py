@@ -57,7 +57,9 @@ def test_of_what_is_not_usual_transformers_is_asked(odd: dict[str, Any], tmp_pat
     assert tensor_shapes(tmp_path) == usual | {"proj_out.weight": (51865, 24)}
 
 
-@pytest.mark.parametrize("wrong", [{"encoder_attention_heads": 5}, {"pad_token_id": 60000}, {"vocab_size": -3}], ids=str)
+@pytest.mark.parametrize(
+    "wrong", [{"encoder_attention_heads": 5}, {"pad_token_id": 60000}, {"vocab_size": -3}], ids=str
+)
 def test_what_no_model_can_be_built_from_is_refused(wrong: dict[str, Any], tmp_path: Path) -> None:
     configured(tmp_path, **NARROW)
     path = tmp_path / "config.json"

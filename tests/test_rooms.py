@@ -57,3 +57,7 @@ def test_a_machine_without_ray_can_load_the_training_side(module: str) -> None:
 @pytest.mark.parametrize("module", WITHOUT_TORCH)
 def test_a_study_and_a_worker_whose_training_is_forked_import_no_torch(module: str) -> None:
     assert "torch" not in loaded_after_importing(module)
+
+
+def test_what_a_worker_is_handed_brings_no_tune_with_it() -> None:
+    assert "ray.tune" not in loaded_after_importing("raytrain.trial.alone")

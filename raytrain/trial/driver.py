@@ -5,11 +5,12 @@ from typing import Any
 
 import ray.tune
 from ray.exceptions import RayError
-from ray.train import Checkpoint, TrainingFailedError, UserCallback, WorkerGroupError
+from ray.train import TrainingFailedError, UserCallback, WorkerGroupError
 from ray.train.v2._internal.exceptions import WorkerHealthCheckTimeoutError
-from ray.tune.integration.ray_train import CHECKPOINT_PATH_KEY, TuneReportCallback
+from ray.tune.integration.ray_train import TuneReportCallback
 
 from raytrain.results.records import WORST_OBJECTIVE, Outcome
+from raytrain.trial.alone import Reports
 from raytrain.trial.attempts import run_to_its_end, starved
 from raytrain.trial.job import Trial
 
@@ -36,17 +37,8 @@ def drive_trial(payload: dict[str, Any]) -> None:
         )
 
 
-class _Reports(UserCallback):
-    """Hands rows on from a controller in this very process, as Ray's own callback does from another, by a queue."""
-
-    def after_report(self, run_context: Any, metrics: list[dict[str, Any]], checkpoint: Checkpoint | None) -> None:
-        """Report what rank 0 says."""
-        at = {CHECKPOINT_PATH_KEY: checkpoint.path} if checkpoint is not None else {}
-        ray.tune.report(metrics[0] | at)
-
-
 def _reporter(trial: Trial) -> UserCallback:
-    return _Reports() if trial.config.scaling.num_workers == 1 else TuneReportCallback()
+    return Reports() if trial.config.scaling.num_workers == 1 else TuneReportCallback()
 
 
 def reason(error: TrainingFailedError | RayError) -> str:

@@ -197,7 +197,7 @@ def _tune(
         return None
 
     keep_secrets_out_of_logs()
-    if rehearse is None:
+    if rehearse is None:  # in a rehearsal no run stands in the driver of a stopped trial
         keep_drivers_whose_trial_has_ended()
     # Tune's files serve nobody afterwards.
     shutil.rmtree(study.runs / "tune", ignore_errors=True)

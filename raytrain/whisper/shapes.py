@@ -36,6 +36,7 @@ class _Usual:
     vocab_size: _Size
     max_source_positions: _Size
     max_target_positions: _Size
+    pad_token_id: int
     model_type: Literal["whisper"]
     activation_function: Literal["gelu"]
     is_encoder_decoder: Literal[True] = True
@@ -64,7 +65,6 @@ class _Usual:
     max_length: int = 448
     median_filter_width: int = 7
     num_hidden_layers: int = 0
-    pad_token_id: int = 0
     scale_embedding: bool = False
     suppress_tokens: list[int] | None = None
     torch_dtype: _Numbers = None

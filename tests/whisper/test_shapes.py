@@ -57,6 +57,17 @@ def test_of_what_is_not_usual_transformers_is_asked(odd: dict[str, Any], tmp_pat
     assert tensor_shapes(tmp_path) == usual | {"proj_out.weight": (51865, 24)}
 
 
+def test_where_no_padding_token_is_named_transformers_own_has_to_fit(tmp_path: Path) -> None:
+    configured(tmp_path, **NARROW, vocab_size=300, pad_token_id=0)
+    path = tmp_path / "config.json"
+    assert tensor_shapes(tmp_path)["model.decoder.embed_tokens.weight"] == (300, 24)
+    described = json.loads(path.read_text())
+    del described["pad_token_id"]
+    path.write_text(json.dumps(described))
+    with pytest.raises(InputError, match=r"config\.json: not a Whisper's"):
+        tensor_shapes(tmp_path)
+
+
 @pytest.mark.parametrize(
     "wrong", [{"encoder_attention_heads": 5}, {"pad_token_id": 60000}, {"vocab_size": -3}], ids=str
 )

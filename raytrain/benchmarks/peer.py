@@ -31,13 +31,16 @@ from raytrain.speech.scoring import score
 
 _MOST_TOKENS = 64
 _SCORED_AT_ONCE = 16
+_SPOKEN = {"language": "en", "task": "transcribe"}
+"""Without them the labels train multilingual weights to begin as no English transcript does, and what they then
+generate is babble up to the limit."""
 
 
 def measure(work: Work, clips: Clips) -> Told:
     """Train and score as the recipe does."""
     be_quiet()
-    processor = WhisperProcessor.from_pretrained(work.model)
     model = load(work.model)
+    processor = load_processor(work.model, model)
     training, scoring = Clock(), Clock()
     with tempfile.TemporaryDirectory() as folder:
         trainer = Seq2SeqTrainer(
@@ -86,10 +89,18 @@ def be_quiet() -> None:
 
 
 def load(folder: str) -> Any:
-    """A model to train, as the recipe loads it."""
+    """A model to train, as the recipe loads it: multilingual weights are told what is spoken."""
     model = WhisperForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
     model.config.use_cache = False
+    if model.generation_config.is_multilingual:
+        model.generation_config.language, model.generation_config.task = _SPOKEN.values()
     return model
+
+
+def load_processor(folder: str, model: Any) -> Any:
+    """What prepares sound and text for these weights."""
+    spoken = _SPOKEN if model.generation_config.is_multilingual else {}
+    return WhisperProcessor.from_pretrained(folder, **spoken)
 
 
 def recipe(folder: str, *, use_cpu: bool, **asked: Any) -> Seq2SeqTrainingArguments:

@@ -11,9 +11,9 @@ import tempfile
 from functools import partial
 
 import torch
-from transformers import Seq2SeqTrainer, WhisperProcessor
+from transformers import Seq2SeqTrainer
 
-from raytrain.benchmarks.peer import Collator, be_quiet, load, prepared, recipe, wer_of
+from raytrain.benchmarks.peer import Collator, be_quiet, load, load_processor, prepared, recipe, wer_of
 from raytrain.benchmarks.study_beside import ACCUMULATIONS, BATCH_SIZES, StudyWork
 from raytrain.speech.corpus import prepare
 
@@ -23,7 +23,8 @@ def main() -> None:
     work = StudyWork(**json.loads(sys.argv[1]))
     torch.set_num_threads(work.threads)
     be_quiet()
-    processor = WhisperProcessor.from_pretrained(work.model)
+    model = load(work.model)
+    processor = load_processor(work.model, model)
     train, scored = (prepare(work.manifest_path(half)) for half in ("train", "validation"))
     texts = list(scored.texts)
 
@@ -33,7 +34,7 @@ def main() -> None:
             args=recipe(folder, use_cpu=not torch.cuda.is_available(), num_train_epochs=1),
             train_dataset=prepared(processor, train, range(len(train))),
             eval_dataset=prepared(processor, scored, range(len(scored))),
-            data_collator=Collator(processor, load(work.model).config.decoder_start_token_id),
+            data_collator=Collator(processor, model.config.decoder_start_token_id),
             compute_metrics=lambda found: {"wer": wer_of(processor, found.predictions, texts)},
         )
         best = trainer.hyperparameter_search(

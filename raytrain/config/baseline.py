@@ -25,6 +25,9 @@ FACTORS = ("scaling.num_workers", "training.batch_size", "training.gradient_accu
 MOMENTS = {"adamw": 2, "adamw_8bit": 1, "adafactor": 0}
 """By optimizer: how many float32 numbers' room it takes for each weight that it trains, rounded up to whole ones:
 adamw_8bit keeps two of a byte, adafactor a row and a column of each matrix. The probe before a run reserves as much."""
+Window = Literal["fitted", "condensed", "full"]
+LEAST_CONDENSED_MARGIN_S = 0.2
+"""Silence that is surely none of the clip's sound: the frames and the convolutions reach 0.07 s."""
 _ON_S3 = re.compile(r"s3://[a-z0-9][a-z0-9.-]+(/[\w.=+-]+)*/?")
 
 
@@ -93,16 +96,36 @@ class Model(Section):
 class Audio(Section):
     """The seconds of audio the encoder sees: fitted to the longest clip of a batch, or Whisper's full 30 s."""
 
-    window: Literal["fitted", "full"] = "fitted"
-    """Fitted to each batch, or 30 s. A model must be scored with the window it was trained for; a checkpoint has it."""
+    window: Window = "fitted"
+    """Fitted to each batch; condensed, which is fitted and hears of the silence up to 30 s a part, in the place of all;
+    or full, 30 s. A model must be scored with the window it was trained for; a checkpoint has it."""
     margin_s: float = Field(0.64, ge=0, le=30)
-    """Silence after the longest clip of a fitted batch."""
+    """Silence after the longest clip of a fitted or condensed batch."""
     jitter_s: float = Field(1.0, ge=0, le=30)
-    """The most random silence added to a fitted window in training, so that the model does not learn one length."""
+    """The most random silence added to a fitted window in training, so that the model does not learn one length;
+    a condensed one has none, being 30 s to the model."""
     step_s: float = Field(0.5, ge=0.02, le=30)
-    """Fitted windows are rounded up to a multiple of this: few shapes to compile and to allocate."""
+    """Fitted and condensed windows are rounded up to a multiple of this: few shapes to compile and to allocate."""
     max_window_s: float = Field(30.0, gt=0, le=30)
     """Longer clips are left out of training and counted; evaluation decodes them in consecutive windows."""
+
+    @model_validator(mode="after")
+    def _what_is_continued_is_silence(self) -> Self:
+        if self.window == "condensed" and self.margin_s < LEAST_CONDENSED_MARGIN_S:
+            raise ValueError(
+                f"margin_s {self.margin_s:g} is too short for window condensed, which continues the silence after the "
+                f"clip: set margin_s to {LEAST_CONDENSED_MARGIN_S:g} or more, or window to fitted"
+            )
+        return self
+
+    @property
+    def most_jitter_s(self) -> float:
+        """The most that training adds to a window."""
+        return self.jitter_s if self.window == "fitted" else 0.0
+
+    def elsewhere(self) -> Self:
+        """The same for a program that knows no condensed windows: those stand for the full one."""
+        return self.model_copy(update={"window": "full"}) if self.window == "condensed" else self
 
 
 class Data(Section):

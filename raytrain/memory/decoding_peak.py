@@ -11,6 +11,7 @@ from raytrain.config.constants import FLOAT_BYTES
 from raytrain.memory.learning import Learning, encoder_tensors, parameters
 from raytrain.memory.step_shape import Parts
 from raytrain.whisper.labels import PROMPT_TOKENS
+from raytrain.whisper.silence import silence_after
 from raytrain.whisper.variants import Variant
 from raytrain.whisper.window import frames
 
@@ -31,6 +32,7 @@ class DecodingShape:
     """Whose state lies beside; None before the first step."""
     adapter: Adapter | None = None
     base_precision: str = "fp32"
+    condensed: bool = False
 
 
 def decoding_peak(shape: DecodingShape) -> Parts:
@@ -39,7 +41,8 @@ def decoding_peak(shape: DecodingShape) -> Parts:
     s = 2 if half else FLOAT_BYTES
     window = frames(shape.window_s)
     rows = shape.batch_size * shape.num_beams
-    states = shape.batch_size * window // 2 * v.width
+    positions = window // 2 + (len(silence_after(window // 2)) if shape.condensed else 0)
+    states = shape.batch_size * positions * v.width
     learning = Learning(
         variant=v,
         freeze_encoder=shape.freeze_encoder,

@@ -1,6 +1,7 @@
 """What training on one clip costs: the shape of a step in, floating-point operations out. Plain Python."""
 
 from raytrain.memory.step_shape import StepShape
+from raytrain.whisper.window import frames
 
 
 def train_flops_per_clip(shape: StepShape) -> float:
@@ -9,7 +10,8 @@ def train_flops_per_clip(shape: StepShape) -> float:
     backward pass takes as many as its forward pass. An encoder in which nothing learns runs forward alone."""
     v, positions, tokens = shape.variant, shape.positions, shape.label_tokens
     d, learning, adapted = v.width, shape.learning, shape.adapter is not None
-    convolutions = 12 * v.num_mel_bins * d * positions + 6 * d * d * positions
+    heard = frames(shape.window_s) // 2
+    convolutions = 12 * v.num_mel_bins * d * heard + 6 * d * d * heard
     encoder_linear = v.encoder_layers * 24 * positions * d * d
     encoder_attention = v.encoder_layers * 4 * positions**2 * d
     decoder_linear = v.decoder_layers * (28 * tokens * d * d + 4 * positions * d * d)

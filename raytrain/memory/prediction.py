@@ -123,6 +123,7 @@ def step_shape(baseline: Baseline, longest: Longest = UNKNOWN) -> StepShape:
         optimizer=baseline.training.optimizer,
         adapter=baseline.model.adapter,
         base_precision=baseline.model.base_precision,
+        condensed=audio.window == "condensed",
     )
 
 
@@ -142,6 +143,7 @@ def decoding_shape(baseline: Baseline, longest: Longest = UNKNOWN) -> DecodingSh
         optimizer=baseline.training.optimizer,
         adapter=baseline.model.adapter,
         base_precision=baseline.model.base_precision,
+        condensed=baseline.audio.window == "condensed",
     )
 
 
@@ -150,9 +152,10 @@ def longest_window_s(baseline: Baseline, longest_clip_s: float | None = None) ->
     audio = baseline.audio
     if audio.window == "full":
         return FULL_WINDOW_S
-    if longest_clip_s is None:
+    if longest_clip_s is None and audio.window == "fitted":
         return audio.max_window_s
-    return fitted_seconds(min(longest_clip_s, audio.max_window_s), audio, extra_s=audio.jitter_s)
+    longest_s = audio.max_window_s if longest_clip_s is None else min(longest_clip_s, audio.max_window_s)
+    return fitted_seconds(longest_s, audio, extra_s=audio.most_jitter_s)
 
 
 def _longest_label_tokens(baseline: Baseline, longest: Longest) -> int:

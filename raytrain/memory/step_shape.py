@@ -6,6 +6,7 @@ from typing import Self
 from raytrain.config.adapter import Adapter
 from raytrain.config.constants import FLOAT_BYTES, FULL_WINDOW_S, GIB
 from raytrain.memory.learning import Learning
+from raytrain.whisper.silence import silence_after
 from raytrain.whisper.variants import Variant
 from raytrain.whisper.window import frames
 
@@ -32,6 +33,8 @@ class StepShape:
     adapter: Adapter | None = None
     base_precision: str = "fp32"
     """What the frozen weights under an adapter are kept in."""
+    condensed: bool = False
+    """Whether the encoder hears the silence after the window, condensed."""
 
     def __post_init__(self) -> None:
         if self.batch_size < 1 or self.label_tokens < 1 or not 0 < self.window_s <= FULL_WINDOW_S:
@@ -66,8 +69,9 @@ class StepShape:
 
     @property
     def positions(self) -> int:
-        """The encoder's positions, of two mel frames each."""
-        return frames(self.window_s) // 2
+        """The encoder's positions: of two mel frames each, and those of the silence after a condensed window."""
+        heard = frames(self.window_s) // 2
+        return heard + len(silence_after(heard)) if self.condensed else heard
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

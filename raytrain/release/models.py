@@ -61,6 +61,8 @@ class NamedModel:
     def window_text(self) -> str:
         if self.audio.window == "full":
             return f"full: every clip padded to {self.audio.max_window_s:g} s, as it was trained"
+        if self.audio.window == "condensed":
+            return "condensed: 30 s, of whose silence a part is heard, as it was trained"
         return "fitted to the clip, as it was trained"
 
     @property

@@ -119,7 +119,7 @@ def prove_alone(
     for first in range(groups):
         part = indices[first::groups]
         taken += part
-        ours += _texts(whisper, config, corpus, part, window=whisper.trained_window, audio=config.audio)
+        ours += _texts(whisper, config, corpus, part, window=whisper.window_elsewhere, audio=config.audio)
         if len(taken) < len(indices):
             say(f"{len(taken)} of {len(indices)} clips heard by raytrain")
         if time.monotonic() - started > most_s:
@@ -168,7 +168,7 @@ def _own(
     # Clips over the largest fitted window would be heard in parts; faster-whisper hears them whole.
     whole = config.audio.model_copy(update={"max_window_s": FULL_WINDOW_S})
     full = _texts(whisper, config, corpus, indices, window="full", audio=whole, num_beams=1, most=most)
-    if whisper.trained_window == "full":
+    if whisper.window_elsewhere == "full":
         return "full", full, full
     fitted = _texts(whisper, config, corpus, indices, window="fitted", audio=config.audio, num_beams=1, most=most)
     return "fitted", fitted, full

@@ -69,7 +69,7 @@ class BatchPlan:
         """Utterances that an epoch trains on, repeats counted."""
         self.effective_batch_size = effective_batch_size
         self.steps_per_epoch = math.ceil(self.examples_per_epoch / effective_batch_size)
-        self._seed, self._jitter_s = seed, audio.jitter_s
+        self._seed, self._jitter_s = seed, audio.most_jitter_s
         self._epoch_in_hand: tuple[int, list[np.ndarray]] = (-1, [])
 
     def batch(self, step: int) -> EffectiveBatch:

@@ -10,13 +10,12 @@ from contextlib import closing
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
 
-from raytrain.config.baseline import Audio, Evaluation
-from raytrain.config.constants import FULL_WINDOW_S
+from raytrain.config.baseline import Audio, Evaluation, Window
 from raytrain.results.transcripts import Scored
 from raytrain.results.word_errors import WordErrors
 from raytrain.speech.audio import SAMPLE_RATE
@@ -96,7 +95,7 @@ def evaluate(
     *,
     audio: Audio,
     evaluation: Evaluation,
-    window: Literal["full", "fitted"],
+    window: Window,
     precision: Precision,
     max_new_tokens: int = MAX_TARGET_POSITIONS,
     before_batch: Callable[[], None] = lambda: None,
@@ -124,7 +123,7 @@ def decode(
     *,
     audio: Audio,
     evaluation: Evaluation,
-    window: Literal["full", "fitted"],
+    window: Window,
     precision: Precision,
     max_new_tokens: int = MAX_TARGET_POSITIONS,
     before_batch: Callable[[], None] = lambda: None,
@@ -178,7 +177,7 @@ class _Decoder:
     whisper: Whisper
     clips: Clips
     audio: Audio
-    window: Literal["full", "fitted"]
+    window: Window
     precision: Precision
     num_beams: int
     max_new_tokens: int
@@ -192,9 +191,12 @@ class _Decoder:
         return [self._piece(index, start, end) for start, end in cut]
 
     def _piece(self, index: int, start: int, end: int) -> _Piece:
-        fitted_s = fitted_seconds((end - start) / SAMPLE_RATE, self.audio.model_copy(update={"window": "fitted"}))
+        seconds = (end - start) / SAMPLE_RATE
+        fitted_s, window_s = (
+            fitted_seconds(seconds, self.audio.model_copy(update={"window": window}))
+            for window in ("fitted", self.window)
+        )
         most = most_new_tokens(fitted_s, self.whisper.text_language)
-        window_s = fitted_s if self.window == "fitted" else FULL_WINDOW_S
         return _Piece(index, start, end, window_s, min(most, self.max_new_tokens))
 
     def sounds(self, batch: list[_Piece]) -> list[Sounds]:
@@ -203,7 +205,7 @@ class _Decoder:
 
     def decode(self, batch: list[_Piece], sounds: list[Sounds]) -> list[tuple[int, Heard]]:
         """Of each piece its clip, and what was heard in it."""
-        model, device = self.whisper.model, self.precision.device
+        model, device, condensed = self.whisper.model, self.precision.device, self.window == "condensed"
         with torch.no_grad():
             mels = [
                 log_mel_of(window.on(device), num_mel_bins=model.config.num_mel_bins).to(model.dtype)
@@ -211,10 +213,11 @@ class _Decoder:
             ]
         with torch.no_grad(), self.precision.autocast():
             if self.num_beams == 1:
-                rows = transcribe_together(self.whisper, mels, [piece.max_new_tokens for piece in batch])
+                limits = [piece.max_new_tokens for piece in batch]
+                rows = transcribe_together(self.whisper, mels, limits, condensed=condensed)
             else:
                 (mel,), most = mels, batch[0].max_new_tokens
-                rows = transcribe(self.whisper, mel, num_beams=self.num_beams, max_new_tokens=most)
+                rows = transcribe(self.whisper, mel, num_beams=self.num_beams, max_new_tokens=most, condensed=condensed)
         return [(piece.index, self._heard(piece, row)) for piece, row in zip(batch, rows, strict=True)]
 
     def _side_by_side(self, pieces: list[_Piece]) -> Sounds:

@@ -42,6 +42,8 @@ class MicroBatch:
     """Log-mels [clips, mel bins, frames]."""
     labels: torch.Tensor
     """Label tokens [clips, tokens], padded with IGNORED."""
+    condensed: bool = False
+    """Whether the silence from the mel's end to 30 s is heard, condensed."""
 
     def on(self, device: torch.device) -> Self:
         """The same on this device; from pinned memory nothing waits for the copy."""
@@ -58,11 +60,13 @@ class UnheardBatch:
     """Label tokens [clips, tokens], padded with IGNORED."""
     mel_of: Callable[[Sounds], torch.Tensor]
     """The log-mels [clips, mel bins, frames] of these clips in this step, on the device that they are on."""
+    condensed: bool
+    """Whether the silence from the mel's end to 30 s is heard, condensed."""
 
     def on(self, device: torch.device) -> MicroBatch:
         """The tensors of a pass, on this device; nothing waits for them to be made."""
         labels = self.labels.to(device, non_blocking=True)
-        return MicroBatch(self.mel_of(self.sounds.on(device)), labels)
+        return MicroBatch(self.mel_of(self.sounds.on(device)), labels, self.condensed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,12 +135,14 @@ class Feed:
         longest_s = self._config.augmentation.longest_s(
             float(self._plan.durations_s[self._plan.indices].max()), max_window_s=self._config.audio.max_window_s
         )
-        window_s = fitted_seconds(longest_s, self._config.audio, extra_s=self._config.audio.jitter_s)
+        window_s = fitted_seconds(longest_s, self._config.audio, extra_s=self._config.audio.most_jitter_s)
         size = self._config.training.batch_size
         labels = torch.zeros(self._labels.longest(self._plan.indices), dtype=torch.int64)
         # Expanded, they take no memory before they are on the device.
         return MicroBatch(
-            mel=torch.zeros(self._num_mel_bins, frames(window_s)).expand(size, -1, -1), labels=labels.expand(size, -1)
+            mel=torch.zeros(self._num_mel_bins, frames(window_s)).expand(size, -1, -1),
+            labels=labels.expand(size, -1),
+            condensed=self._config.audio.window == "condensed",
         )
 
     def _micro_batch(self, indices: np.ndarray, *, step: int, window_s: float) -> MicroBatch | UnheardBatch:
@@ -151,6 +157,7 @@ class Feed:
                 utterances=indices.tolist(),
                 step=step,
             ),
+            condensed=self._config.audio.window == "condensed",
         )
         return batch if self._mels_on_device else batch.on(torch.device("cpu"))
 

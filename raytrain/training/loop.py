@@ -11,6 +11,7 @@ gradients, and they are summed over ranks once a step.
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -106,12 +107,17 @@ def _gradients(
             key = np.random.SeedSequence([seed, RandomStream.DROPOUT, data.step, rank(), position])
             torch.manual_seed(int(key.generate_state(1, np.uint64)[0]))
             # Over the backward pass too: gradient checkpointing computes the encoder again there.
-            with audio_window(whisper.model, micro_batch.mel.shape[-1]), repeatable(precision.device):
+            with window_of(whisper, micro_batch), repeatable(precision.device):
                 with precision.autocast():
                     loss = token_loss_sum(whisper, micro_batch, device=precision.device) / data.tokens
                 scaler.scale(loss).backward()
             total += loss.detach()
     return total
+
+
+def window_of(whisper: Whisper, micro_batch: MicroBatch) -> AbstractContextManager[None]:
+    """The audio window in which these clips are heard, open for the forward and the backward pass."""
+    return audio_window(whisper.model, micro_batch.mel.shape[-1], condensed=micro_batch.condensed)
 
 
 def token_loss_sum(whisper: Whisper, micro_batch: MicroBatch, *, device: torch.device) -> torch.Tensor:

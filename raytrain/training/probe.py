@@ -8,10 +8,9 @@ import torch
 from raytrain.config.constants import FRAMES_PER_SECOND
 from raytrain.training.distributed import run_on_all_or_none
 from raytrain.training.feed import MicroBatch
-from raytrain.training.loop import token_loss_sum
+from raytrain.training.loop import token_loss_sum, window_of
 from raytrain.training.precision import Precision
 from raytrain.whisper.weights import Whisper
-from raytrain.whisper.window import audio_window
 
 
 def probe_training(
@@ -48,7 +47,7 @@ def _two_micro_steps(
     reserved = [] if optimizer.state else [torch.empty_like(parameter) for parameter in parameters * moments]
     whisper.model.train()
     for _ in range(2):
-        with audio_window(whisper.model, batch.mel.shape[-1]):
+        with window_of(whisper, batch):
             with precision.autocast():
                 loss = token_loss_sum(whisper, batch, device=precision.device)
             loss.backward()

@@ -2,11 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass
-from typing import Literal
 
 import numpy as np
 
-from raytrain.config.baseline import Baseline
+from raytrain.config.baseline import Baseline, Window
 from raytrain.config.random_streams import RandomStream
 from raytrain.speech.corpus import Corpus
 from raytrain.training.distributed import world_size
@@ -14,8 +13,6 @@ from raytrain.training.evaluation import Evaluated, evaluate
 from raytrain.training.peaks import MemoryMeter
 from raytrain.training.precision import Precision
 from raytrain.whisper.weights import Whisper
-
-Window = Literal["full", "fitted"]
 
 
 @dataclass(eq=False)

@@ -16,7 +16,7 @@ from typing import NoReturn
 
 import torch
 
-from raytrain.config.baseline import Baseline
+from raytrain.config.baseline import Baseline, Window
 from raytrain.results.records import Outcome, Row
 from raytrain.results.transcripts import Scored
 from raytrain.results.wording import duration_text
@@ -34,7 +34,7 @@ from raytrain.training.peaks import MemoryMeter
 from raytrain.training.perturb import spare_threads
 from raytrain.training.probe import probe_training
 from raytrain.training.rows import Rows
-from raytrain.training.scoring import Scoring, Window
+from raytrain.training.scoring import Scoring
 from raytrain.whisper import weights
 
 Report = Callable[[Row, Path | None], None]

@@ -11,7 +11,8 @@ from typing import Any
 
 import torch
 
-from raytrain.whisper.greedy import Rules, greedy
+from raytrain.whisper.greedy import Heard, Rules, greedy
+from raytrain.whisper.silence import counted
 from raytrain.whisper.weights import Whisper
 from raytrain.whisper.window import audio_window
 
@@ -26,32 +27,36 @@ class Emitted:
     """Whether it came to an end of text by itself."""
 
 
-def transcribe(whisper: Whisper, mel: torch.Tensor, *, num_beams: int = 1, max_new_tokens: int) -> list[Emitted]:
+def transcribe(
+    whisper: Whisper, mel: torch.Tensor, *, num_beams: int = 1, max_new_tokens: int, condensed: bool = False
+) -> list[Emitted]:
     """The most likely transcript of each clip of `mel` [clips, bins, frames].
 
-    The audio window is as long as the mel. At most `max_new_tokens` are emitted, the end of text among them, and no
-    more than the decoder has positions.
+    The audio window is as long as the mel; with `condensed` the silence from there to 30 s is heard, too. At most
+    `max_new_tokens` are emitted, the end of text among them, and no more than the decoder has positions.
     """
     if num_beams > 1:
-        return _with_beams(whisper, mel, num_beams=num_beams, max_new_tokens=max_new_tokens)
-    return transcribe_together(whisper, [mel], [max_new_tokens] * len(mel))
+        return _with_beams(whisper, mel, num_beams=num_beams, max_new_tokens=max_new_tokens, condensed=condensed)
+    return transcribe_together(whisper, [mel], [max_new_tokens] * len(mel), condensed=condensed)
 
 
-def transcribe_together(whisper: Whisper, mels: Sequence[torch.Tensor], limits: Sequence[int]) -> list[Emitted]:
+def transcribe_together(
+    whisper: Whisper, mels: Sequence[torch.Tensor], limits: Sequence[int], *, condensed: bool = False
+) -> list[Emitted]:
     """The greedy transcripts of clips of several audio windows, a tensor [clips, bins, frames] each, in their order.
 
     `limits` holds the most tokens of each clip, the end of text among them.
     """
     model, rules = whisper.model, _rules(whisper)
     places = model.config.max_target_positions - len(rules.prompt)
-    heard = [_encoded(model, mel) for mel in mels]
+    heard = [_encoded(model, mel, condensed=condensed) for mel in mels]
     return [_emitted(row, rules.end) for row in greedy(model, heard, [min(limit, places) for limit in limits], rules)]
 
 
-def _encoded(model: Any, mel: torch.Tensor) -> torch.Tensor:
-    with audio_window(model, mel.shape[-1]):
+def _encoded(model: Any, mel: torch.Tensor, *, condensed: bool) -> Heard:
+    with audio_window(model, mel.shape[-1], condensed=condensed):
         states: torch.Tensor = model.get_encoder()(mel).last_hidden_state
-        return states
+    return Heard(states, counted(mel.shape[-1] // 2, device=mel.device) if condensed else None)
 
 
 def _rules(whisper: Whisper) -> Rules:
@@ -69,7 +74,9 @@ def _emitted(row: list[int], end: int) -> Emitted:
     return Emitted([token for token in row if token < end], ended=end in row)
 
 
-def _with_beams(whisper: Whisper, mel: torch.Tensor, *, num_beams: int, max_new_tokens: int) -> list[Emitted]:
+def _with_beams(
+    whisper: Whisper, mel: torch.Tensor, *, num_beams: int, max_new_tokens: int, condensed: bool
+) -> list[Emitted]:
     from transformers import GenerationConfig, GenerationMixin
 
     model, rules = whisper.model, _rules(whisper)
@@ -88,7 +95,7 @@ def _with_beams(whisper: Whisper, mel: torch.Tensor, *, num_beams: int, max_new_
         eos_token_id=rules.end,
         pad_token_id=rules.end,
     )
-    with audio_window(model, mel.shape[-1]), _with_nothing_published(model):
+    with audio_window(model, mel.shape[-1], condensed=condensed), _with_nothing_published(model):
         emitted = GenerationMixin.generate(
             model, mel, generation_config=config, decoder_input_ids=prompt, attention_mask=heard
         )

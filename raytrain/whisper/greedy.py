@@ -29,14 +29,24 @@ class Rules:
     """Besides, at the first token."""
 
 
-def greedy(model: Any, heard: Sequence[torch.Tensor], limits: Sequence[int], rules: Rules) -> list[list[int]]:
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What the encoder heard of the clips of one window."""
+
+    states: torch.Tensor
+    """The encoder's last [clips, positions, width]."""
+    counted: torch.Tensor | None = None
+    """What attention adds to each position, a logarithm, where it stands for several."""
+
+
+def greedy(model: Any, heard: Sequence[Heard], limits: Sequence[int], rules: Rules) -> list[list[int]]:
     """The most likely next token, again and again, for each clip: up to its limit or its end, which is the last.
 
-    `heard` are the encoder's states [clips, positions, width], a tensor for the clips of each window; `limits` holds
-    the most new tokens of each clip, in the same order. The model is in evaluation mode.
+    `heard` is of the clips of each window; `limits` holds the most new tokens of each clip, in the same order. The
+    model is in evaluation mode.
     """
     decoder = _Decoder(model, heard, places=len(rules.prompt) + max(limits))
-    device = heard[0].device
+    device = heard[0].states.device
     rows = torch.arange(len(limits), device=device)
     most = torch.tensor(limits, device=device)
     emitted = torch.full((len(limits), max(limits)), rules.end, device=device)
@@ -73,11 +83,12 @@ class _Decoder:
     Source: WhisperDecoderLayer and WhisperAttention of transformers' modeling_whisper.py.
     """
 
-    def __init__(self, model: Any, heard: Sequence[torch.Tensor], *, places: int) -> None:
+    def __init__(self, model: Any, heard: Sequence[Heard], *, places: int) -> None:
         self._model, self._decoder = model, model.get_decoder()
-        self._groups = [len(states) for states in heard]
+        self._groups = [len(one.states) for one in heard]
+        self._counted = [one.counted for one in heard]
         self._heard = [
-            [[_heads(layer, layer.k_proj(states)), _heads(layer, layer.v_proj(states))] for states in heard]
+            [[_heads(layer, project(one.states)) for project in (layer.k_proj, layer.v_proj)] for one in heard]
             for layer in (layer.encoder_attn for layer in self._decoder.layers)
         ]
         """Of each layer and each window the keys and values [clips, heads, positions, head width]."""
@@ -108,6 +119,7 @@ class _Decoder:
         for number, said in enumerate(self._said):
             self._said[number] = _chosen(said, rows)
         self._groups = [int(chosen.sum()) for _, chosen in kept]
+        self._counted = [self._counted[place] for place, _ in kept]
 
     def _over_tokens(self, number: int, attention: Any, states: torch.Tensor) -> torch.Tensor:
         new = [_heads(attention, project(states)) for project in (attention.k_proj, attention.v_proj)]
@@ -123,7 +135,10 @@ class _Decoder:
 
     def _over_sound(self, number: int, attention: Any, states: torch.Tensor) -> torch.Tensor:
         queries = _query(attention, states).split(self._groups)
-        mixed = [_attend(query, *kv) for query, kv in zip(queries, self._heard[number], strict=True)]
+        mixed = [
+            _attend(query, keys, values, added=added)
+            for query, (keys, values), added in zip(queries, self._heard[number], self._counted, strict=True)
+        ]
         return attention.out_proj(torch.cat(mixed))
 
 
@@ -136,9 +151,17 @@ def _heads(attention: Any, states: torch.Tensor) -> torch.Tensor:
     return states.unflatten(-1, (attention.num_heads, attention.head_dim)).transpose(1, 2).contiguous()
 
 
-def _attend(query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, *, is_causal: bool = False) -> torch.Tensor:
+def _attend(
+    query: torch.Tensor,
+    keys: torch.Tensor,
+    values: torch.Tensor,
+    *,
+    is_causal: bool = False,
+    added: torch.Tensor | None = None,
+) -> torch.Tensor:
     # The queries are scaled before, as upstream does it.
-    mixed = functional.scaled_dot_product_attention(query, keys, values, is_causal=is_causal, scale=1.0)
+    mask = None if added is None else added.to(query.dtype)
+    mixed = functional.scaled_dot_product_attention(query, keys, values, mask, is_causal=is_causal, scale=1.0)
     return mixed.transpose(1, 2).flatten(2)
 
 

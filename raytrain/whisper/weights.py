@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from raytrain.config.adapter import Adapter
-from raytrain.config.baseline import Audio, Model
+from raytrain.config.baseline import Audio, Model, Window
 from raytrain.config.languages import language_code
 from raytrain.errors import InputError
 from raytrain.files import read_as, write_json
@@ -39,7 +39,7 @@ class Whisper:
     """transformers' WhisperTokenizer."""
     prompt: tuple[int, ...]
     """The tokens that every transcript starts from."""
-    trained_window: Literal["full", "fitted"]
+    trained_window: Window
     """The audio window that the weights were trained for."""
     source: str | None
     """Where the weights first came from; None where they are random, and a WER of theirs means nothing."""
@@ -50,10 +50,15 @@ class Whisper:
     base: Base | None = None
     """The weights that the adapter lies over; None where there is none, or where they are random."""
 
+    @property
+    def window_elsewhere(self) -> Literal["full", "fitted"]:
+        """The audio window that serves these weights in a program that knows no condensed ones."""
+        return "fitted" if self.trained_window == "fitted" else "full"
+
 
 @dataclass(frozen=True, slots=True)
 class _Window:
-    window: Literal["full", "fitted"]
+    window: Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +268,7 @@ def _refuse(folder: Path, fault: str | None) -> None:
         raise InputError(f"model.pretrained: {folder}: {fault}; fetch it again, or name other weights")
 
 
-def _origin(folder: Path, pretrained: str | None) -> tuple[Literal["full", "fitted"], str | None]:
+def _origin(folder: Path, pretrained: str | None) -> tuple[Window, str | None]:
     """The window these weights were trained for and where they first came from, which our own checkpoints record."""
     if not (folder / RAYTRAIN).is_file():
         return "full", pretrained

@@ -2,16 +2,18 @@
 
 Whisper pads every clip to 30 s, and for short clips that padding is most of the work. The encoder takes any length once
 the two integers it checks agree with it; position k means the same at every length. At 3000 frames nothing changes.
+Of the silence after a condensed window a part is heard in the place of all (`silence.py`).
 """
 
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from raytrain.config.baseline import Audio
 from raytrain.config.constants import FULL_WINDOW_S
 from raytrain.whisper import hearing
+from raytrain.whisper.silence import silence_heard
 from raytrain.whisper.variants import MAX_SOURCE_POSITIONS
 
 FULL_FRAMES = 2 * MAX_SOURCE_POSITIONS
@@ -21,25 +23,27 @@ FULL_FRAMES = 2 * MAX_SOURCE_POSITIONS
 def fitted_seconds(longest_s: float, audio: Audio, *, extra_s: float = 0.0) -> float:
     """The window for clips of up to `longest_s`: margin and extra added, rounded up to a step, at most the largest.
 
-    Where the configuration asks for full windows it is Whisper's 30 s, whatever the clips are.
+    Where the configuration asks for full windows it is Whisper's 30 s, whatever the clips are. A condensed one has its
+    margin after the longest clip that is let in, too: what it continues must be silence.
     """
     if audio.window == "full":
         return FULL_WINDOW_S
+    most_s = audio.max_window_s if audio.window == "fitted" else FULL_WINDOW_S
     return hearing.fitted_seconds(
-        float(longest_s) + extra_s, margin_s=audio.margin_s, step_s=audio.step_s, max_window_s=audio.max_window_s
+        float(longest_s) + extra_s, margin_s=audio.margin_s, step_s=audio.step_s, max_window_s=most_s
     )
 
 
 def jittered_seconds(longest_s: float, audio: Audio, *, extra_s: float) -> float:
-    """The window of a training step, of which `extra_s`, 0 to audio.jitter_s, was drawn: one of the multiples of a step
-    from the one that fits the clips up to jitter_s more of silence, each as likely.
+    """The window of a training step, of which `extra_s`, 0 to audio.most_jitter_s, was drawn: one of the multiples of
+    a step from the one that fits the clips up to so much more of silence, each as likely.
 
     Rounding up to a step is a part of the jitter, and no padding on top of it; few lengths occur, and few shapes.
     """
     shortest_s = fitted_seconds(longest_s, audio)
-    most_s = float(longest_s) + audio.margin_s + audio.jitter_s
+    most_s = float(longest_s) + audio.margin_s + audio.most_jitter_s
     choices = max(1, 1 + math.floor((most_s - shortest_s) / audio.step_s + 1e-6))
-    chosen = min(math.floor(choices * extra_s / max(audio.jitter_s, 1e-9)), choices - 1)
+    chosen = min(math.floor(choices * extra_s / max(audio.most_jitter_s, 1e-9)), choices - 1)
     return min(shortest_s + chosen * audio.step_s, max(shortest_s, audio.max_window_s))
 
 
@@ -49,11 +53,12 @@ def frames(seconds: float) -> int:
 
 
 @contextmanager
-def audio_window(model: Any, frames: int) -> Iterator[None]:
-    """Let the model's encoder take inputs of `frames` mel frames, in a forward or in generate(), for a while.
+def audio_window(model: Any, frames: int, *, condensed: bool = False) -> Iterator[None]:
+    """Let the model's encoder take inputs of `frames` mel frames, in a forward or in generate(), for a while; with
+    `condensed` it hears the silence from there to 30 s besides.
 
-    Only the forward looks at the window. The backward pass may run after it is closed, with gradient checkpointing too:
-    what is computed again are the layers, and they take their length from their input.
+    But for that only the forward looks at the window. The backward pass may run after it is closed, with gradient
+    checkpointing too: what is computed again are the layers, and they take their length from their input.
     """
     if frames % 2 or not 0 < frames <= FULL_FRAMES:
         raise ValueError(f"a window has an even number of mel frames, 2 to {FULL_FRAMES}, not {frames}")
@@ -61,7 +66,8 @@ def audio_window(model: Any, frames: int) -> Iterator[None]:
     before = encoder.config.max_source_positions
     try:
         _set_positions(encoder, frames // 2)
-        yield
+        with silence_heard(model, frames // 2) if condensed else nullcontext():
+            yield
     finally:
         _set_positions(encoder, before)
 

@@ -46,6 +46,11 @@ Refused = Callable[..., list[str]]
             "  batch_size: 9\n  num_epochs: 3",
             "b.yaml:8: training.batch_size: duplicate key; first on line 5",
         ),
+        (
+            "training:",
+            "audio: {window: condensed, margin_s: 0.1}\ntraining:",
+            "b.yaml:4: audio: margin_s 0.1 is too short for window condensed, which continues the silence after",
+        ),
         ("training:", "audio:\ntraining:", "b.yaml:4: audio: must be a section of keys, got null"),
         (
             "training:",
@@ -60,7 +65,7 @@ Refused = Callable[..., list[str]]
         (
             "training:",
             "audio: {window: fited}\ntraining:",
-            "audio.window: must be 'fitted' or 'full', got the text 'fited'; did you mean 'fitted'?",
+            "audio.window: must be 'fitted', 'condensed' or 'full', got the text 'fited'; did you mean 'fitted'?",
         ),
         ("1e-5", "*rate", "b.yaml:7: the alias *rate is not read here; write the value out"),
         ("1e-5", "!!float 1", "b.yaml:7: the tag tag:yaml.org,2002:float is not read here; write a plain value"),
@@ -111,7 +116,7 @@ def test_all_faults_are_told_at_once_in_the_order_of_the_file_and_then_of_the_co
     text = good_baseline.replace("batch_size: 8", "batch_size: x") + "audio: {window: fited}\nstorrage: y\n"
     assert refused_baseline(text, "training.learning_rate=fast", "evaluation.num_beam=3", "go") == [
         "b.yaml:5: training.batch_size: must be a whole number, got the text 'x'",
-        "b.yaml:9: audio.window: must be 'fitted' or 'full', got the text 'fited'; did you mean 'fitted'?",
+        "b.yaml:9: audio.window: must be 'fitted', 'condensed' or 'full', got the text 'fited'; did you mean 'fitted'?",
         "b.yaml:10: storrage: unknown key; did you mean 'storage'?",
         "override training.learning_rate=fast: must be a number, got the text 'fast'",
         "override evaluation.num_beam=3: unknown key; did you mean 'num_beams'?",

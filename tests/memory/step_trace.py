@@ -164,7 +164,7 @@ def _micro_step(model: Any, shape: StepShape, loss: Loss, tracker: StorageTracke
     tracker.peak_since_last_asked()
     half = _HALF.get(shape.precision)
     autocast = torch.autocast("cpu", dtype=half) if half else nullcontext()
-    with audio_window(model, window), _phase_marks(model, ends):
+    with audio_window(model, window, condensed=shape.condensed), _phase_marks(model, ends):
         with autocast:
             total = loss(model, mel, labels)
         del mel, labels  # the loop's iterator holds them: megabytes, of which the formula counts the mel once
@@ -207,7 +207,8 @@ def _like_cuda() -> Iterator[None]:
 
     def causal_attention(*args: Any, attn_mask: torch.Tensor | None = None, **kwargs: Any) -> torch.Tensor:
         # transformers gives a mask where it sees fake tensors, for the sake of torch.compile.
-        return attention(*args, **{**kwargs, "is_causal": kwargs.get("is_causal") or attn_mask is not None})
+        causal = attn_mask is not None and attn_mask.shape[-2] > 1
+        return attention(*args, **{**kwargs, "is_causal": kwargs.get("is_causal") or causal})
 
     def as_tokens(embedding: torch.nn.Embedding, tokens: torch.Tensor) -> dict[str, torch.Tensor]:
         return {"decoder_input_ids": tokens}

@@ -13,7 +13,14 @@ from raytrain.config.reader import load_baseline
 from raytrain.errors import InputError
 from raytrain.memory.decoding_peak import DecodingShape, decoding_peak
 from raytrain.memory.flops import train_flops_per_clip
-from raytrain.memory.prediction import Longest, allocator_share, gpu_fraction, longest_window_s, predict
+from raytrain.memory.prediction import (
+    Longest,
+    allocator_share,
+    gpu_fraction,
+    longest_window_s,
+    predict,
+    step_shape,
+)
 from raytrain.memory.step_peak import step_peak, step_summits
 from raytrain.memory.step_shape import Parts, StepShape
 from raytrain.whisper.decoding import transcribe
@@ -103,6 +110,15 @@ def test_with_short_clips_known_a_fitted_baseline_takes_less_than_a_full_one() -
     assert longest_window_s(fitted, 4.0) == 6.0  # 4 s, 0.64 s of margin and 1 s of jitter, up to the next half second
 
 
+def test_a_condensed_window_takes_as_much_as_a_fitted_one_and_a_few_positions_more() -> None:
+    condensed = small("audio.window=condensed")
+    assert longest_window_s(condensed, 4.0) == 5.0
+    assert step_shape(condensed, Longest(4.0)).positions == 291
+    peaks = [predict(one, Longest(4.0)).step_gib for one in (condensed, small("audio.window=fitted"), small())]
+    assert peaks[0] == pytest.approx(peaks[1], rel=0.05)  # which has 300, jitter included
+    assert peaks[0] < peaks[2]
+
+
 def test_scoring_with_many_beams_can_take_more_than_training() -> None:
     prediction = predict(small("evaluation.num_beams=5", "evaluation.batch_size=32", "training.batch_size=1"))
     assert prediction.evaluation_gib > prediction.step_gib
@@ -113,14 +129,15 @@ def test_scoring_with_many_beams_can_take_more_than_training() -> None:
     ("clips", "window_s", "tokens", "beams", "precision"),
     [(4, 5, 20, 1, "bf16"), (4, 5, 20, 4, "bf16"), (2, 30, 5, 4, "fp32"), (4, 20, 5, 1, "fp32")],
 )
+@pytest.mark.parametrize("condensed", [False, True])
 def test_decoding_takes_what_is_predicted(
-    random_tiny: Whisper, clips: int, window_s: int, tokens: int, beams: int, precision: str
+    random_tiny: Whisper, clips: int, window_s: int, tokens: int, beams: int, precision: str, condensed: bool
 ) -> None:
     tracker = StorageTracker()
     with tracker, torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
         weights = [parameter.view(-1) for parameter in random_tiny.model.parameters()]
         mel = torch.zeros(clips, 80, 100 * window_s)
-        transcribe(random_tiny, mel, num_beams=beams, max_new_tokens=tokens)
+        transcribe(random_tiny, mel, num_beams=beams, max_new_tokens=tokens, condensed=condensed)
     assert weights
     shape = DecodingShape(
         variant=VARIANTS["tiny"],
@@ -130,6 +147,7 @@ def test_decoding_takes_what_is_predicted(
         num_beams=beams,
         precision=precision,
         optimizer=None,
+        condensed=condensed,
     )
     assert 0.98 <= decoding_peak(shape).total / tracker.peak_bytes <= 1.08
 

@@ -45,6 +45,8 @@ QUICK = [
     step("tiny", 2, 2, 25, precision="fp32", accumulates=False),
     step("base", 8, 8, 60, freeze_encoder=True, dropout=0.1),
     step("base", 8, 30, 100, **AGAIN, precision="fp32", dropout=0.1, accumulates=False),
+    step("tiny", 12, 4, 25, condensed=True),
+    step("base", 8, 2, 40, **AGAIN, condensed=True, precision="fp32", dropout=0.1),
 ]
 
 LORA = Adapter()
@@ -69,6 +71,8 @@ SHAPES: list[Callable[[str], StepShape]] = [
     lambda variant: step(variant, 12, 15, 448, precision="fp16", dropout=0.1),
     lambda variant: step(variant, 2, 5, 25, accumulates=False),
     lambda variant: step(variant, 16, 8, 50, **AGAIN, precision="fp16", dropout=0.1, accumulates=False),
+    lambda variant: step(variant, 12, 4, 25, condensed=True),
+    lambda variant: step(variant, 8, 3, 60, **AGAIN, condensed=True, precision="fp32"),
 ]
 
 

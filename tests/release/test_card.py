@@ -78,10 +78,13 @@ def test_the_cards_code_gives_the_transcripts_of_raytrains_evaluation(
     assert all(ours)
 
 
-def test_a_card_for_full_windows_does_so_too(fit: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("window", ["full", "condensed"])
+def test_a_card_for_full_windows_does_so_too_and_what_was_trained_on_condensed_ones_has_it(
+    window: str, fit: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     copy = copy_of(fit, tmp_path / "fit", steps=(1,))
     told = json.loads((copy / "fit.json").read_text())
-    audio = told["baseline"]["audio"] | {"window": "full"}
+    audio = told["baseline"]["audio"] | {"window": window}
     edit_json(copy / "fit.json", baseline=told["baseline"] | {"audio": audio})
     edit_json(checkpoint(copy, 1) / "raytrain.json", window=audio)
     run = find_run(copy)

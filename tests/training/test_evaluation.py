@@ -59,10 +59,11 @@ def test_the_batch_size_changes_no_hypothesis(
     assert len({row["hypothesis"] for row in by_sixteen.utterances}) > 10
 
 
-def test_real_weights_score_the_same_at_every_batch_size(demo: Corpus, tiny_en: Path) -> None:
+@pytest.mark.parametrize("window", ["condensed", "full"])
+def test_real_weights_score_the_same_at_every_batch_size(demo: Corpus, tiny_en: Path, window: str) -> None:
     whisper = weights.load(small_config(model={"pretrained": str(tiny_en)}).model, seed=0)
-    alone = scored(whisper, demo, range(0, 60, 15), batch_size=1, window="full", max_new_tokens=448)
-    assert scored(whisper, demo, range(0, 60, 15), batch_size=4, window="full", max_new_tokens=448) == alone
+    alone = scored(whisper, demo, range(0, 60, 15), batch_size=1, window=window, max_new_tokens=448)
+    assert scored(whisper, demo, range(0, 60, 15), batch_size=4, window=window, max_new_tokens=448) == alone
     assert 0 < alone.word_errors.wer < 0.8
 
 

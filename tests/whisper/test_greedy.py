@@ -36,7 +36,7 @@ def random() -> Whisper:
     return whisper
 
 
-def of_transformers(whisper: Whisper, mel: torch.Tensor, most: int) -> list[list[int]]:
+def of_transformers(whisper: Whisper, mel: torch.Tensor, most: int, *, condensed: bool) -> list[list[int]]:
     """What the general loop emits, up to the end of each text."""
     published, end = whisper.model.generation_config, whisper.tokenizer.eos_token_id
     config = GenerationConfig(
@@ -51,7 +51,7 @@ def of_transformers(whisper: Whisper, mel: torch.Tensor, most: int) -> list[list
     )
     prompt = torch.tensor([whisper.prompt] * len(mel))
     mask = torch.ones(len(mel), mel.shape[-1], dtype=torch.long)
-    with audio_window(whisper.model, mel.shape[-1]), torch.no_grad():
+    with audio_window(whisper.model, mel.shape[-1], condensed=condensed), torch.no_grad():
         emitted = GenerationMixin.generate(
             whisper.model, mel, generation_config=config, decoder_input_ids=prompt, attention_mask=mask
         )
@@ -72,25 +72,27 @@ def mels(corpus: Corpus, indices: list[int]) -> list[tuple[torch.Tensor, int]]:
     return found
 
 
-def differing(whisper: Whisper, corpus: Corpus, indices: list[int]) -> list[int]:
+def differing(whisper: Whisper, corpus: Corpus, indices: list[int], *, condensed: bool = False) -> list[int]:
     """The places of the clips whose tokens are not those of transformers, all clips being decoded together."""
     groups = mels(corpus, indices)
     limits = [most for mel, most in groups for _ in mel]
     with torch.no_grad():
-        ours = transcribe_together(whisper, [mel for mel, _ in groups], limits)
-    theirs = [row for mel, most in groups for row in of_transformers(whisper, mel, most)]
+        ours = transcribe_together(whisper, [mel for mel, _ in groups], limits, condensed=condensed)
+    theirs = [row for mel, most in groups for row in of_transformers(whisper, mel, most, condensed=condensed)]
     assert len(ours) == len(theirs) == len(indices)
     return [place for place, (one, other) in enumerate(zip(ours, theirs, strict=True)) if one.tokens != other]
 
 
-def test_clips_of_several_windows_come_out_as_from_transformers(tiny: Whisper, demo: Corpus) -> None:
+@pytest.mark.parametrize("condensed", [False, True])
+def test_clips_of_several_windows_come_out_as_from_transformers(tiny: Whisper, demo: Corpus, condensed: bool) -> None:
     indices = [0, 3, 11, 40, 41, 90, 120]
     assert len(mels(demo, indices)) > 2
-    assert differing(tiny, demo, indices) == []
+    assert differing(tiny, demo, indices, condensed=condensed) == []
 
 
 def test_random_weights_come_out_as_from_transformers(random: Whisper, demo: Corpus) -> None:
     assert differing(random, demo, [5, 17, 60]) == []
+    assert differing(random, demo, [5, 17, 60], condensed=True) == []
 
 
 def test_each_clip_has_a_limit_of_its_own(random: Whisper) -> None:

@@ -1,0 +1,86 @@
+"""The silence after a short clip, condensed: of every 128 positions up to 30 s four are heard, each counted as 32.
+
+Whisper learned from clips padded to 30 s, and its layers look at the silence, too. Where a fitted window leaves it away
+published weights hear worse, and weights trained so have to learn to do without. But silence is all alike: its mels are
+one column again and again, so that in each layer its positions differ by little more than their place. Attention to one
+of them with log 32 added to its score is attention to 32 that are like it (proportional attention: Bolya 2022, "Token
+Merging", arXiv:2210.09461). Four that lie side by side, since the fastest of Whisper's embeddings of a place goes round
+in six: one alone would stand for a part of its circle. A clip of 4 s takes 291 positions so, margin and rounding
+included, instead of 1500.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from raytrain.whisper.variants import MAX_SOURCE_POSITIONS
+
+if TYPE_CHECKING:  # what asks for places alone pays for no torch
+    import torch
+
+CELL, HEARD = 128, 4
+"""Of so many positions those in the middle are heard, so many."""
+_LAST = MAX_SOURCE_POSITIONS - 1
+"""The position that hears the end of the mel, and is like no other."""
+
+
+def silence_after(positions: int) -> list[tuple[int, float]]:
+    """Those of Whisper's 1500 positions that are heard of the silence after a window of so many, and how many each of
+    them stands for; the last stands for itself."""
+    if positions >= _LAST:
+        return []
+    bounds = [*range(positions, _LAST, CELL), _LAST]
+    heard = [(_LAST, 1.0)]
+    for start, end in reversed([*pairwise(bounds)]):
+        most = min(HEARD, end - start)
+        first = start + (end - start - most) // 2
+        heard = [(place, (end - start) / most) for place in range(first, first + most)] + heard
+    return heard
+
+
+@contextmanager
+def silence_heard(model: Any, positions: int) -> Iterator[None]:
+    """Let the encoder hear a window of so many positions and the silence after it, and the decoder what came of both.
+
+    The window ends in silence. It stays open over the backward pass: layers that are computed again there need it.
+    """
+    import torch
+
+    encoder, silent = model.get_encoder(), [place for place, _ in silence_after(positions)]
+    device = encoder.conv2.weight.device
+    places = torch.tensor([*range(positions), *silent], device=device)
+    hooks = [
+        encoder.conv2.register_forward_hook(lambda module, given, made: _continued(made, len(silent))),
+        encoder.embed_positions.register_forward_pre_hook(lambda module, given: (places,)),
+    ]
+    over_sound = [layer.self_attn for layer in encoder.layers]
+    over_sound += [layer.encoder_attn for layer in model.get_decoder().layers]
+    for attention in over_sound:
+        attention.counted = counted(positions, device=device)
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+        for attention in over_sound:
+            del attention.counted
+
+
+def counted(positions: int, *, device: "torch.device") -> "torch.Tensor":
+    """What attention adds to the scores of a window's positions and of the silence after it [1, 1, 1, positions]: the
+    logarithm of how many each stands for, which are 1500 together."""
+    import torch
+
+    stands_for = [1.0] * positions + [number for _, number in silence_after(positions)]
+    return torch.tensor(stands_for, device=device).log()[None, None, None]
+
+
+def _continued(made: "torch.Tensor", silent: int) -> "torch.Tensor":
+    """The second convolution's output [clips, width, positions] with so many more. The last position hears the end of
+    the mel, and stays the last; the one before it is silence, and what is put between."""
+    import torch
+
+    if not silent:
+        return made
+    return torch.cat([made[..., :-1], made[..., -2:-1].expand(-1, -1, silent), made[..., -1:]], dim=-1)

@@ -256,6 +256,31 @@ def _growth(arguments: argparse.Namespace) -> Measured:
     )
 
 
+def _windows(arguments: argparse.Namespace) -> Measured:
+    from raytrain.benchmarks.beside import weights_folder
+    from raytrain.benchmarks.windows import Training, measure_windows
+    from raytrain.benchmarks.windows_figure import windows_figure
+    from raytrain.speech.manifest import manifest_path
+
+    path, made_with = Path(arguments.out), _provenance()
+    before = read_as(path, dict[str, Any])["runs"] if path.exists() else {}
+    manifest = str(manifest_path(arguments.data).absolute())
+    with tempfile.TemporaryDirectory(prefix="raytrain-weights-") as made:
+        folder, variant = weights_folder(arguments.model, Path(made))
+        trainings = [
+            Training(model=str(folder), variant=variant, manifest=manifest, window=window, seed=seed)
+            for seed in range(arguments.seeds)
+            for window in arguments.windows
+        ]
+        keep = lambda found: write_json(path, found | {"provenance": made_with})  # noqa: E731
+        found = measure_windows(trainings, before, keep=keep, say=say)
+    write_text(path.with_suffix(".svg"), windows_figure(found))
+    means = ", ".join(
+        f"{window} {told['wer']:.4f} in {told['cpu_s']:.0f} CPU seconds" for window, told in found["windows"].items()
+    )
+    return path, found | {"provenance": made_with}, f"mean WER: {means}"
+
+
 def _provenance() -> Provenance:
     return provenance(command_line("raytrain.bench"), {})
 
@@ -303,6 +328,7 @@ _MEASURES: dict[str, Callable[[argparse.Namespace], Measured]] = {
     "study": _study,
     "gpu": _gpu,
     "scale": _scale,
+    "windows": _windows,
 }
 
 

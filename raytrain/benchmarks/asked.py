@@ -6,6 +6,8 @@ from raytrain.arguments import Parser
 
 SEARCH_PARTS = ("surfaces", "stopping", "learned", "equivalents", "budget", "branches", "taken_up", "optuna_gp")
 
+WINDOW_KINDS = ("fitted", "condensed", "full")
+
 
 def bench_parser() -> argparse.ArgumentParser:
     """The parser of the door: the kind of measurement is `kind`."""
@@ -72,6 +74,14 @@ def bench_parser() -> argparse.ArgumentParser:
     growth.add_argument("--clips", nargs="+", type=_number, default=[1_000, 10_000, 100_000], help="to prepare")
     growth.add_argument("--threads", type=_number, default=1, help="of a step; 1 if not given")
     growth.add_argument("--out", default="results/bench/growth.json", help="the file that is written, an SVG beside it")
+    windows = kinds.add_parser("windows", help="the WER after training, and CPU seconds, by kind of audio window")
+    windows.add_argument("--model", default="openai/whisper-tiny.en", help="the weights; openai/whisper-tiny.en else")
+    windows.add_argument("--data", default="demo", metavar="MANIFEST", help="demo if not given")
+    windows.add_argument(
+        "--windows", nargs="+", choices=WINDOW_KINDS, default=list(WINDOW_KINDS), help="all if not given"
+    )
+    windows.add_argument("--seeds", type=_number, default=5, help="trainings of each kind: 5 take an hour on a core")
+    windows.add_argument("--out", default="results/bench/windows.json", help="gone on with; an SVG beside it")
     for kind in kinds.choices.values():
         kind.add_argument("--json", action="store_true", help="one JSON object on stdout")
     return parser

@@ -11,6 +11,7 @@ from raytrain.results.wording import counted
 _STYLE = """
 svg { background: #fff; font: 12px system-ui, sans-serif; } text { fill: #59636e; } .axis, .group { fill: #1b1f24; }
 .grid { stroke: #e6e9ed; fill: none; } .line { fill: none; stroke: #0072b2; } .mark { fill: #d55e00; }
+.mark.one { fill: #9aa3ad; }
 """
 _SHAPES = ("circle", "diamond", "square", "triangle", "star", "cross")
 
@@ -18,8 +19,8 @@ _SHAPES = ("circle", "diamond", "square", "triangle", "star", "cross")
 def growth_figure(cells: Sequence[Cell], law: Law) -> str:
     """Seconds a step over the window's length, both by the logarithm: marks as measured, lines as the law has it."""
     windows_s, seconds = [cell.window_s for cell in cells], [cell.seconds for cell in cells]
-    x = _by_logarithm(windows_s, PLOT_X)
-    y = _by_logarithm([*seconds, *(law.seconds(cell.gflop) for cell in cells)], PLOT_Y)
+    x = by_logarithm(windows_s, PLOT_X)
+    y = by_logarithm([*seconds, *(law.seconds(cell.gflop) for cell in cells)], PLOT_Y)
     parts = [axes(x, y, x_label="seconds of the audio window", y_label="seconds a step")]
     by_size = sorted(cells, key=lambda cell: (cell.batch_size, cell.window_s))
     for (size, ladder), shape in zip(groupby(by_size, key=lambda cell: cell.batch_size), _SHAPES, strict=False):
@@ -31,9 +32,15 @@ def growth_figure(cells: Sequence[Cell], law: Law) -> str:
     title = (
         f"Seconds a step as measured, and as {law.constant_s:.3g} s and {law.gflop_per_s:.3g} GFLOP a second have it"
     )
+    return standing_alone(title, parts)
+
+
+def standing_alone(title: str, parts: Sequence[str]) -> str:
+    """An SVG of these parts for a file of its own."""
     svg = Figure(title=title, caption="", parts=[f"<style>{_STYLE}</style>", *parts]).svg
     return svg.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1) + "\n"
 
 
-def _by_logarithm(values: Sequence[float], pixels: tuple[float, float]) -> Scale:
+def by_logarithm(values: Sequence[float], pixels: tuple[float, float]) -> Scale:
+    """A scale with a little room beside the least and the largest of these."""
     return Scale(low=min(values) / 1.3, high=max(values) * 1.3, start=pixels[0], end=pixels[1], log=True)

@@ -91,7 +91,9 @@ def test_a_card_for_full_windows_does_so_too_and_what_was_trained_on_condensed_o
     folder = exported(run, tmp_path / "model")
     corpus = inputs_for(run.config).corpus
     assert transcripts_by_the_card(folder, [corpus.audio(0)], monkeypatch) == transcripts_by_raytrain(folder, run, [0])
-    assert "full 30 s" in (folder / "README.md").read_text()
+    card = (folder / "README.md").read_text()
+    assert "full 30 s" in card
+    assert ("on condensed windows" in card) == (window == "condensed")
 
 
 def test_the_exported_folder_is_the_model_and_nothing_of_the_children(model_folder: Path, fit: Path) -> None:

@@ -103,6 +103,16 @@ def test_a_split_changes_nothing_where_manifests_have_weights(two_sources: Corpu
     assert worst_difference(undivided, two_workers[3]) < 1e-9
 
 
+def test_a_split_changes_nothing_at_condensed_windows(whole: Trained, tones: Corpus) -> None:
+    def steps(*split: int) -> Trained:
+        some = small_config(*split, audio=JITTER | {"window": "condensed"})
+        return train_steps(small_whisper(dtype=torch.float64), some, tones, steps=3)
+
+    undivided = steps(36, 1)
+    assert worst_difference(whole, undivided) > 0.01
+    assert worst_difference(undivided, steps(12, 3)) < 1e-9
+
+
 @SPLITS
 def test_a_split_changes_next_to_nothing_in_float32(tones: Corpus, batch_size: int, accumulation: int) -> None:
     whole = three_steps(tones, 36, 1, dtype=torch.float32)

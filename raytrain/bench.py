@@ -158,6 +158,7 @@ def _beside_peer(arguments: argparse.Namespace) -> Measured:
                 precision=precision,
                 threads=threads,
                 device="cuda" if torch.cuda.is_available() else "cpu",
+                window=arguments.window,
             )
             for folder, variant in weights
             for batch_size, accumulation in arguments.batch

@@ -8,6 +8,7 @@ from raytrain.benchmarks.beside import ratios, told_of, weights_folder
 from raytrain.benchmarks.gpu_run import GpuRun
 from raytrain.benchmarks.memory_grid import summary
 from raytrain.benchmarks.work import Work
+from raytrain.config.baseline import Window
 from raytrain.errors import InputError
 
 _ROOM_FOR_THE_GRID_GIB = 8.0
@@ -29,7 +30,9 @@ def checks(run: GpuRun) -> None:
 def step(run: GpuRun) -> None:
     """Training and scoring, one cell beside the usual recipe and others alone."""
     size, rows = run.asked.size, run.rows_of("step")
-    both = {side: _cell(run, side, size.batch_size, size.accumulation) for side in ("ours", "peer")}
+    both = {
+        side: _cell(run, side, size.batch_size, size.accumulation, variant=run.variant) for side in ("ours", "peer")
+    }
     ours, peer = both["ours"], both["peer"]
     run.found["step"]["beside"] = {
         **ratios(ours, peer, train="steady_steps_per_s"),
@@ -39,31 +42,48 @@ def step(run: GpuRun) -> None:
     }
     beside = ", ".join(f"{name} {value}" for name, value in run.found["step"]["beside"].items())
     run.say(f"{run.variant} {size.batch_size} x {size.accumulation} beside the usual recipe: {beside}")
-    others = [(*cell, False) for cell in size.others]
+    others: list[dict[str, Any]] = [
+        {"variant": variant or run.variant, "batch_size": batch_size, "accumulation": accumulation}
+        for variant, batch_size, accumulation in size.others
+    ]
+    own = {"variant": run.variant, "batch_size": size.batch_size, "accumulation": size.accumulation}
+    others.append(own | {"window": "condensed"})  # attention that counts a position for many may cost more there
     if size.compiled:
-        others.append(("", size.batch_size, size.accumulation, True))
-    for place, (variant, batch_size, accumulation, compiled) in enumerate(others):
+        others.append(own | {"compiled": True})
+    for place, cell in enumerate(others):
         try:
-            _cell(run, "ours", batch_size, accumulation, variant=variant, compiled=compiled)
+            _cell(run, "ours", **cell)
         except subprocess.TimeoutExpired:
             for missed in others[place:]:
-                run.missed("step: {} {} x {}, compiled: {}".format(missed[0] or run.variant, *missed[1:]))
+                run.missed(f"step: {_words(missed)}")
             return
         except InputError as error:  # torch.compile needs a C compiler, and a large batch memory
-            rows.append({"cell": [variant, batch_size, accumulation, compiled], "broke_down": str(error)})
-            run.say(f"{variant or run.variant} {batch_size} x {accumulation}, compiled: {compiled}: {error}")
+            rows.append({"cell": cell, "broke_down": str(error)})
+            run.say(f"{_words(cell)}: {error}")
+
+
+def _words(cell: dict[str, Any]) -> str:
+    more = [name for name, said in (("compiled", cell.get("compiled")), ("condensed", "window" in cell)) if said]
+    return ", ".join([f"{cell['variant']} {cell['batch_size']} x {cell['accumulation']}", *more])
 
 
 def _cell(
-    run: GpuRun, side: str, batch_size: int, accumulation: int, *, variant: str = "", compiled: bool = False
+    run: GpuRun,
+    side: str,
+    batch_size: int,
+    accumulation: int,
+    *,
+    variant: str,
+    compiled: bool = False,
+    window: Window = "fitted",
 ) -> dict[str, Any]:
     """What a side tells of a cell, entered among the rows."""
     folder = run.weights
-    if variant not in ("", run.variant):
+    if variant != run.variant:
         folder, _ = weights_folder(variant, run.folder)
     work = Work(
         model=str(folder),
-        variant=variant or run.variant,
+        variant=variant,
         manifest=str(run.manifest),
         batch_size=batch_size,
         accumulation=accumulation,
@@ -74,15 +94,17 @@ def _cell(
         device=run.asked.device,
         repeats=True,
         compiled=compiled,
+        window=window,
     )
     told = told_of(side, work, timeout_s=max(0.1, run.ends_s - time.monotonic()))
     told["mfu"] = None
     if run.peak_tflops is not None and told["model_tflops"] is not None:
         told["mfu"] = round(told["model_tflops"] / run.peak_tflops, 4)
-    cell = {"variant": work.variant, "batch_size": batch_size, "accumulation": accumulation, "compiled": compiled}
+    cell: dict[str, Any] = {"variant": variant, "batch_size": batch_size, "accumulation": accumulation}
+    cell |= ({"window": window} if window != "fitted" else {}) | ({"compiled": True} if compiled else {})
     run.found["step"]["rows"].append({"side": side, **cell, "precision": work.precision, **told})
     run.say(
-        f"{side} {work.variant} {batch_size} x {accumulation}{', compiled' if compiled else ''}: "
+        f"{side} {_words(cell)}: "
         f"{told['steady_steps_per_s']} steps/s, {told['eval_clips_per_s']} clips/s scored, "
         f"{told['memory_gib']} GiB, MFU {told['mfu']}"
     )

@@ -30,6 +30,7 @@ def measure(work: Work, clips: Clips) -> Told:
             f"training.gradient_accumulation_steps={work.accumulation}",
             f"training.precision={work.precision}",
             "training.learning_rate=1e-5",
+            f"audio.window={work.window}",
         ],
     )
     device = torch.device(work.device)
@@ -77,7 +78,7 @@ def measure(work: Work, clips: Clips) -> Told:
             clips.scored,
             audio=config.audio,
             evaluation=config.evaluation,
-            window="fitted",
+            window=work.window,
             precision=precision,
         )
     label_tokens = float(np.mean([len(labels[index]) for index in clips.train]))
@@ -90,7 +91,9 @@ def measure(work: Work, clips: Clips) -> Told:
         wer=found.word_errors.wer,
         peaks=peaks,
         padding=1 - speech_s / window_s,
-        flops_per_clip=flops_of_a_clip(work, window_s=window_s / trained, label_tokens=label_tokens),
+        flops_per_clip=flops_of_a_clip(
+            work, window_s=window_s / trained, label_tokens=label_tokens, condensed=work.window == "condensed"
+        ),
         data_wait_share=waited_s / training.wall_s,
     )
 

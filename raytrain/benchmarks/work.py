@@ -12,6 +12,7 @@ from statistics import median
 from typing import Any, Literal, NamedTuple, Self
 
 from raytrain.cli import run_door
+from raytrain.config.baseline import Window
 from raytrain.config.constants import GIB
 from raytrain.errors import InputError
 
@@ -39,6 +40,8 @@ class Work:
     """Where there are too few clips: whether they are trained on again, and as many are scored as there are."""
     compiled: bool = False
     """Whether our model is compiled by torch.compile; the recipe's is not."""
+    window: Window = "fitted"
+    """The audio window that ours trains on and scores at; the recipe has the full one."""
 
     @property
     def effective_batch_size(self) -> int:
@@ -186,7 +189,7 @@ class Peaks(NamedTuple):
         return cls(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / GIB, None)
 
 
-def flops_of_a_clip(work: Work, *, window_s: float, label_tokens: float) -> float:
+def flops_of_a_clip(work: Work, *, window_s: float, label_tokens: float, condensed: bool = False) -> float:
     """Floating-point operations of training on one clip of this window and transcript, each counted once."""
     from raytrain.memory.flops import train_flops_per_clip
     from raytrain.memory.step_shape import StepShape
@@ -197,6 +200,7 @@ def flops_of_a_clip(work: Work, *, window_s: float, label_tokens: float) -> floa
         batch_size=work.batch_size,
         window_s=window_s,
         label_tokens=max(1, round(label_tokens)),
+        condensed=condensed,
     )
     return train_flops_per_clip(shape)
 

@@ -98,9 +98,9 @@ def test_a_clip_may_take_as_many_tokens_as_can_be_said_in_its_time_and_memory_is
 ) -> None:
     limits: list[int] = []
 
-    def watched(whisper: Whisper, mels: list[torch.Tensor], most: list[int]) -> list[Emitted]:
+    def watched(whisper: Whisper, mels: list[torch.Tensor], most: list[int], *, condensed: bool) -> list[Emitted]:
         limits.extend(most)
-        return transcribe_together(whisper, mels, most)
+        return transcribe_together(whisper, mels, most, condensed=condensed)
 
     monkeypatch.setattr("raytrain.training.evaluation.transcribe_together", watched)
     audio = small_config().audio

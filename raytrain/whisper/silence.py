@@ -9,7 +9,7 @@ in six: one alone would stand for a part of its circle. A clip of 4 s takes 291 
 included, instead of 1500.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -30,13 +30,12 @@ def silence_after(positions: int) -> list[tuple[int, float]]:
     them stands for; the last stands for itself."""
     if positions >= _LAST:
         return []
-    bounds = [*range(positions, _LAST, CELL), _LAST]
-    heard = [(_LAST, 1.0)]
-    for start, end in reversed([*pairwise(bounds)]):
+    heard: list[tuple[int, float]] = []
+    for start, end in pairwise([*range(positions, _LAST, CELL), _LAST]):
         most = min(HEARD, end - start)
         first = start + (end - start - most) // 2
-        heard = [(place, (end - start) / most) for place in range(first, first + most)] + heard
-    return heard
+        heard += [(place, (end - start) / most) for place in range(first, first + most)]
+    return [*heard, (_LAST, 1.0)]
 
 
 @contextmanager
@@ -45,11 +44,9 @@ def silence_heard(model: Any, positions: int) -> Iterator[None]:
 
     The window ends in silence. It stays open over the backward pass: layers that are computed again there need it.
     """
-    import torch
-
     encoder, silent = model.get_encoder(), [place for place, _ in silence_after(positions)]
     device = encoder.conv2.weight.device
-    places = torch.tensor([*range(positions), *silent], device=device)
+    places = _on(device, [*range(positions), *silent])
     hooks = [
         encoder.conv2.register_forward_hook(lambda module, given, made: _continued(made, len(silent))),
         encoder.embed_positions.register_forward_pre_hook(lambda module, given: (places,)),
@@ -70,10 +67,16 @@ def silence_heard(model: Any, positions: int) -> Iterator[None]:
 def counted(positions: int, *, device: "torch.device") -> "torch.Tensor":
     """What attention adds to the scores of a window's positions and of the silence after it [1, 1, 1, positions]: the
     logarithm of how many each stands for, which are 1500 together."""
+    stands_for = [1.0] * positions + [number for _, number in silence_after(positions)]
+    return _on(device, stands_for).log()[None, None, None]
+
+
+def _on(device: "torch.device", numbers: Sequence[float]) -> "torch.Tensor":
+    """The numbers on this device, without a GPU being waited for: a step is sent to it whole."""
     import torch
 
-    stands_for = [1.0] * positions + [number for _, number in silence_after(positions)]
-    return torch.tensor(stands_for, device=device).log()[None, None, None]
+    tensor = torch.tensor(numbers)
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor
 
 
 def _continued(made: "torch.Tensor", silent: int) -> "torch.Tensor":

@@ -21,6 +21,9 @@ def windows_figure(found: Mapping[str, Any]) -> str:
         parts.append(mark(_SHAPES[name.split()[0]], x.at(run["cpu_s"]), y.at(100 * run["wer"]), kind="one"))
     for window, told in found["windows"].items():
         at = (x.at(told["cpu_s"]), y.at(100 * told["wer"]))
-        parts += [mark(_SHAPES[window], *at, kind="measured"), text(at[0] + 12, at[1] + 4, window, kind="group", anchor="start")]
+        parts += [
+            mark(_SHAPES[window], *at, kind="measured"),
+            text(at[0] + 12, at[1] + 4, window, kind="group", anchor="start"),
+        ]
     title = "WER after three epochs over what they cost, by audio window: each training, and the mean of each window"
     return standing_alone(title, parts)

@@ -264,22 +264,28 @@ def _windows(arguments: argparse.Namespace) -> Measured:
     from raytrain.speech.manifest import manifest_path
 
     path, made_with = Path(arguments.out), _provenance()
-    before = read_as(path, dict[str, Any])["runs"] if path.exists() else {}
-    manifest = str(manifest_path(arguments.data).absolute())
+    before = read_as(path, dict[str, Any]) if path.exists() else {}
+    manifest = manifest_path(arguments.data).absolute()
     with tempfile.TemporaryDirectory(prefix="raytrain-weights-") as made:
         folder, variant = weights_folder(arguments.model, Path(made))
+        of = {"variant": variant, "manifest": manifest.parent.name}
+        if before.get("of", of) != of:
+            raise InputError(f"--out {path}: has trainings of {before['of']}, these are of {of}; name another file")
+
+        def keep(found: dict[str, Any]) -> None:
+            write_json(path, {"of": of, **found, "provenance": made_with})
+
         trainings = [
-            Training(model=str(folder), variant=variant, manifest=manifest, window=window, seed=seed)
+            Training(model=str(folder), variant=variant, manifest=str(manifest), window=window, seed=seed)
             for seed in range(arguments.seeds)
             for window in arguments.windows
         ]
-        keep = lambda found: write_json(path, found | {"provenance": made_with})  # noqa: E731
-        found = measure_windows(trainings, before, keep=keep, say=say)
+        found = measure_windows(trainings, before.get("runs", {}), keep=keep, say=say)
     write_text(path.with_suffix(".svg"), windows_figure(found))
     means = ", ".join(
         f"{window} {told['wer']:.4f} in {told['cpu_s']:.0f} CPU seconds" for window, told in found["windows"].items()
     )
-    return path, found | {"provenance": made_with}, f"mean WER: {means}"
+    return path, {"of": of, **found, "provenance": made_with}, f"mean WER: {means}"
 
 
 def _provenance() -> Provenance:

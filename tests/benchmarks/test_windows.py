@@ -50,6 +50,16 @@ def test_what_has_been_trained_is_not_trained_again() -> None:
     assert (found["runs"], kept) == (RUNS, [])
 
 
+def test_trainings_of_other_weights_are_not_gone_on_with(tmp_path: Path) -> None:
+    out = tmp_path / "windows.json"
+    out.write_text(json.dumps({"of": {"variant": "base", "manifest": "demo"}, **summary(RUNS)}))
+    bench = [sys.executable, "-m", "raytrain.bench", "windows", "--out", str(out)]
+    done = subprocess.run(bench, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "name another file" in done.stderr
+    assert json.loads(out.read_text())["runs"] == RUNS
+
+
 def test_a_training_on_condensed_windows_is_scored_there_and_at_30_s(tiny_en: Path) -> None:
     told = train(
         Training(

@@ -3,10 +3,9 @@
 import argparse
 
 from raytrain.arguments import Parser
+from raytrain.config.baseline import WINDOWS
 
 SEARCH_PARTS = ("surfaces", "stopping", "learned", "equivalents", "budget", "branches", "taken_up", "optuna_gp")
-
-WINDOW_KINDS = ("fitted", "condensed", "full")
 
 
 def bench_parser() -> argparse.ArgumentParser:
@@ -77,9 +76,7 @@ def bench_parser() -> argparse.ArgumentParser:
     windows = kinds.add_parser("windows", help="the WER after training, and CPU seconds, by kind of audio window")
     windows.add_argument("--model", default="openai/whisper-tiny.en", help="the weights; openai/whisper-tiny.en else")
     windows.add_argument("--data", default="demo", metavar="MANIFEST", help="demo if not given")
-    windows.add_argument(
-        "--windows", nargs="+", choices=WINDOW_KINDS, default=list(WINDOW_KINDS), help="all if not given"
-    )
+    windows.add_argument("--windows", nargs="+", choices=WINDOWS, default=list(WINDOWS), help="all if not given")
     windows.add_argument("--seeds", type=_number, default=5, help="trainings of each kind: 5 take an hour on a core")
     windows.add_argument("--out", default="results/bench/windows.json", help="gone on with; an SVG beside it")
     for kind in kinds.choices.values():
@@ -93,7 +90,7 @@ def _add_beside(parser: argparse.ArgumentParser, *, steps: int, scored: int) -> 
     add("--data", default="demo", metavar="MANIFEST", help="demo if not given")
     add("--batch", nargs="+", type=_batch, default=[(12, 3)], metavar="SIZExACCUMULATION", help="12x3 if not given")
     add("--precision", nargs="+", choices=["fp32", "bf16", "fp16"], default=["fp32"], help="fp32 if not given")
-    add("--window", choices=WINDOW_KINDS, default="fitted", help="of ours; fitted if not given")
+    add("--window", choices=WINDOWS, default="fitted", help="of ours; fitted if not given")
     add("--steps", type=_number, default=steps, help="optimizer steps of each run")
     add("--scored", type=_number, default=scored, help="clips that each run scores")
     add("--rounds", type=_number, default=2, help="runs of each side, by turns")

@@ -8,7 +8,6 @@ from raytrain.benchmarks.beside import ratios, told_of, weights_folder
 from raytrain.benchmarks.gpu_run import GpuRun
 from raytrain.benchmarks.memory_grid import summary
 from raytrain.benchmarks.work import Work
-from raytrain.config.baseline import Window
 from raytrain.errors import InputError
 
 _ROOM_FOR_THE_GRID_GIB = 8.0
@@ -30,9 +29,8 @@ def checks(run: GpuRun) -> None:
 def step(run: GpuRun) -> None:
     """Training and scoring, one cell beside the usual recipe and others alone."""
     size, rows = run.asked.size, run.rows_of("step")
-    both = {
-        side: _cell(run, side, size.batch_size, size.accumulation, variant=run.variant) for side in ("ours", "peer")
-    }
+    own = {"variant": run.variant, "batch_size": size.batch_size, "accumulation": size.accumulation}
+    both = {side: _measured(run, side, own) for side in ("ours", "peer")}
     ours, peer = both["ours"], both["peer"]
     run.found["step"]["beside"] = {
         **ratios(ours, peer, train="steady_steps_per_s"),
@@ -46,13 +44,12 @@ def step(run: GpuRun) -> None:
         {"variant": variant or run.variant, "batch_size": batch_size, "accumulation": accumulation}
         for variant, batch_size, accumulation in size.others
     ]
-    own = {"variant": run.variant, "batch_size": size.batch_size, "accumulation": size.accumulation}
     others.append(own | {"window": "condensed"})  # attention that counts a position for many may cost more there
     if size.compiled:
         others.append(own | {"compiled": True})
     for place, cell in enumerate(others):
         try:
-            _cell(run, "ours", **cell)
+            _measured(run, "ours", cell)
         except subprocess.TimeoutExpired:
             for missed in others[place:]:
                 run.missed(f"step: {_words(missed)}")
@@ -63,46 +60,32 @@ def step(run: GpuRun) -> None:
 
 
 def _words(cell: dict[str, Any]) -> str:
-    more = [name for name, said in (("compiled", cell.get("compiled")), ("condensed", "window" in cell)) if said]
+    more = [*(["compiled"] if cell.get("compiled") else []), *([cell["window"]] if "window" in cell else [])]
     return ", ".join([f"{cell['variant']} {cell['batch_size']} x {cell['accumulation']}", *more])
 
 
-def _cell(
-    run: GpuRun,
-    side: str,
-    batch_size: int,
-    accumulation: int,
-    *,
-    variant: str,
-    compiled: bool = False,
-    window: Window = "fitted",
-) -> dict[str, Any]:
-    """What a side tells of a cell, entered among the rows."""
+def _measured(run: GpuRun, side: str, cell: dict[str, Any]) -> dict[str, Any]:
+    """What a side tells of a cell, some of the values of a Work, entered among the rows."""
     folder = run.weights
-    if variant != run.variant:
-        folder, _ = weights_folder(variant, run.folder)
+    if cell["variant"] != run.variant:
+        folder, _ = weights_folder(cell["variant"], run.folder)
     work = Work(
         model=str(folder),
-        variant=variant,
         manifest=str(run.manifest),
-        batch_size=batch_size,
-        accumulation=accumulation,
         steps=run.asked.size.steps,
         scored=run.asked.size.scored,
         precision=run.card["half"],
         threads=run.asked.threads,
         device=run.asked.device,
         repeats=True,
-        compiled=compiled,
-        window=window,
+        **cell,
     )
     told = told_of(side, work, timeout_s=max(0.1, run.ends_s - time.monotonic()))
     told["mfu"] = None
     if run.peak_tflops is not None and told["model_tflops"] is not None:
         told["mfu"] = round(told["model_tflops"] / run.peak_tflops, 4)
-    cell: dict[str, Any] = {"variant": variant, "batch_size": batch_size, "accumulation": accumulation}
-    cell |= ({"window": window} if window != "fitted" else {}) | ({"compiled": True} if compiled else {})
-    run.found["step"]["rows"].append({"side": side, **cell, "precision": work.precision, **told})
+    done = {name: getattr(work, name) for name in (*cell, "compiled", "window", "precision")}
+    run.found["step"]["rows"].append({"side": side, **done, **told})
     run.say(
         f"{side} {_words(cell)}: "
         f"{told['steady_steps_per_s']} steps/s, {told['eval_clips_per_s']} clips/s scored, "

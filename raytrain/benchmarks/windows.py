@@ -22,7 +22,7 @@ import torch
 
 from raytrain.benchmarks.beside import told_by
 from raytrain.cli import run_door
-from raytrain.config.baseline import Baseline, Window
+from raytrain.config.baseline import WINDOWS, Baseline, Window
 from raytrain.config.reader import load_baseline
 from raytrain.speech.corpus import prepare
 from raytrain.speech.split import split_by_child
@@ -33,7 +33,6 @@ from raytrain.training.session import Session
 from raytrain.trial.nursery import KEPT_MEMORY
 from raytrain.whisper import weights
 
-WINDOWS: tuple[Window, ...] = ("fitted", "condensed", "full")
 EXPECTED = {"wer_above_full": 0.003, "times_as_fast_as_full": 4.0}
 """Of condensed windows, at most and at least, written down before they were measured."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from raytrain.benchmarks.growth_figure import by_logarithm, standing_alone
+from raytrain.benchmarks.svg import by_logarithm, standing_alone
 from raytrain.report.figures.marks import axes, mark, text
 from raytrain.report.figures.scales import PLOT_X, PLOT_Y, Scale
 

@@ -2,7 +2,7 @@
 
 import functools
 import re
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
@@ -26,6 +26,7 @@ MOMENTS = {"adamw": 2, "adamw_8bit": 1, "adafactor": 0}
 """By optimizer: how many float32 numbers' room it takes for each weight that it trains, rounded up to whole ones:
 adamw_8bit keeps two of a byte, adafactor a row and a column of each matrix. The probe before a run reserves as much."""
 Window = Literal["fitted", "condensed", "full"]
+WINDOWS: tuple[Window, ...] = get_args(Window)
 LEAST_CONDENSED_MARGIN_S = 0.2
 """Silence that is surely none of the clip's sound: the frames and the convolutions reach 0.07 s."""
 _ON_S3 = re.compile(r"s3://[a-z0-9][a-z0-9.-]+(/[\w.=+-]+)*/?")

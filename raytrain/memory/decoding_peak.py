@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from raytrain.config.adapter import Adapter
 from raytrain.config.constants import FLOAT_BYTES
 from raytrain.memory.learning import Learning, encoder_tensors, parameters
-from raytrain.memory.step_shape import Parts
+from raytrain.memory.step_shape import Parts, encoder_positions
 from raytrain.whisper.labels import PROMPT_TOKENS
-from raytrain.whisper.silence import silence_after
 from raytrain.whisper.variants import Variant
 from raytrain.whisper.window import frames
 
@@ -41,8 +40,7 @@ def decoding_peak(shape: DecodingShape) -> Parts:
     s = 2 if half else FLOAT_BYTES
     window = frames(shape.window_s)
     rows = shape.batch_size * shape.num_beams
-    positions = window // 2 + (len(silence_after(window // 2)) if shape.condensed else 0)
-    states = shape.batch_size * positions * v.width
+    states = shape.batch_size * encoder_positions(shape.window_s, condensed=shape.condensed) * v.width
     learning = Learning(
         variant=v,
         freeze_encoder=shape.freeze_encoder,

@@ -11,6 +11,12 @@ from raytrain.whisper.variants import Variant
 from raytrain.whisper.window import frames
 
 
+def encoder_positions(window_s: float, *, condensed: bool) -> int:
+    """Of two mel frames each, and after a condensed window those of the silence."""
+    heard = frames(window_s) // 2
+    return heard + len(silence_after(heard)) if condensed else heard
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepShape:
     """All that decides the memory of a training step."""
@@ -69,9 +75,8 @@ class StepShape:
 
     @property
     def positions(self) -> int:
-        """The encoder's positions: of two mel frames each, and those of the silence after a condensed window."""
-        heard = frames(self.window_s) // 2
-        return heard + len(silence_after(heard)) if self.condensed else heard
+        """The encoder's positions."""
+        return encoder_positions(self.window_s, condensed=self.condensed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

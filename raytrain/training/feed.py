@@ -106,6 +106,7 @@ class Feed:
             Perturbed(config, corpus, training=plan.indices, threads=threads) if config.augmentation.is_on else None
         )
         self._num_mel_bins = num_mel_bins
+        self._condensed = config.audio.window == "condensed"
         self._mels_on_device, self._pins = mels_on_device, mels_on_device and torch.cuda.is_available()
 
     def __call__(self, step: int) -> StepData:
@@ -142,7 +143,7 @@ class Feed:
         return MicroBatch(
             mel=torch.zeros(self._num_mel_bins, frames(window_s)).expand(size, -1, -1),
             labels=labels.expand(size, -1),
-            condensed=self._config.audio.window == "condensed",
+            condensed=self._condensed,
         )
 
     def _micro_batch(self, indices: np.ndarray, *, step: int, window_s: float) -> MicroBatch | UnheardBatch:
@@ -157,7 +158,7 @@ class Feed:
                 utterances=indices.tolist(),
                 step=step,
             ),
-            condensed=self._config.audio.window == "condensed",
+            condensed=self._condensed,
         )
         return batch if self._mels_on_device else batch.on(torch.device("cpu"))
 

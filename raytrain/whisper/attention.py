@@ -28,15 +28,13 @@ def attention(
 ) -> tuple[torch.Tensor, None]:
     """Query, key and value [clips, heads, frames or tokens, head's width] in; [clips, frames or tokens, heads, width]
     out, in the dtype of the query. What a module's `counted` says is added to each key's score."""
+    if module.training and query.dtype == torch.bfloat16 and query.device.type == "cpu":
+        with torch.autocast("cpu", enabled=False):
+            attended, _ = attention(module, query.float(), key.float(), value.float(), attention_mask, **settings)
+        return attended.to(query.dtype), None
     counted = getattr(module, "counted", None)
     mask = attention_mask if counted is None else counted.to(query.dtype)
-    if not (module.training and query.dtype == torch.bfloat16 and query.device.type == "cpu"):
-        return sdpa_attention_forward(module, query, key, value, mask, **settings)
-    with torch.autocast("cpu", enabled=False):
-        attended, _ = sdpa_attention_forward(
-            module, query.float(), key.float(), value.float(), mask if counted is None else counted, **settings
-        )
-    return attended.to(query.dtype), None
+    return sdpa_attention_forward(module, query, key, value, mask, **settings)
 
 
 AttentionInterface.register(ATTENTION, attention)

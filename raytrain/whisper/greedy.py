@@ -86,12 +86,13 @@ class _Decoder:
     def __init__(self, model: Any, heard: Sequence[Heard], *, places: int) -> None:
         self._model, self._decoder = model, model.get_decoder()
         self._groups = [len(one.states) for one in heard]
-        self._counted = [one.counted for one in heard]
         self._heard = [
             [[_heads(layer, project(one.states)) for project in (layer.k_proj, layer.v_proj)] for one in heard]
             for layer in (layer.encoder_attn for layer in self._decoder.layers)
         ]
         """Of each layer and each window the keys and values [clips, heads, positions, head width]."""
+        dtype = self._heard[0][0][0].dtype
+        self._counted = [None if one.counted is None else one.counted.to(dtype) for one in heard]
         self._said: list[list[torch.Tensor]] = []
         """Of each layer those of the tokens, with places for all that may come."""
         self._places, self._done = places, 0
@@ -160,8 +161,7 @@ def _attend(
     added: torch.Tensor | None = None,
 ) -> torch.Tensor:
     # The queries are scaled before, as upstream does it.
-    mask = None if added is None else added.to(query.dtype)
-    mixed = functional.scaled_dot_product_attention(query, keys, values, mask, is_causal=is_causal, scale=1.0)
+    mixed = functional.scaled_dot_product_attention(query, keys, values, added, is_causal=is_causal, scale=1.0)
     return mixed.transpose(1, 2).flatten(2)
 
 

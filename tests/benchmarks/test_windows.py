@@ -10,8 +10,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from raytrain.benchmarks.windows import EXPECTED, WINDOWS, Training, measure_windows, summary, train
+from raytrain.benchmarks.windows import EXPECTED, Training, measure_windows, summary, train
 from raytrain.benchmarks.windows_figure import windows_figure
+from raytrain.config.baseline import WINDOWS
 from raytrain.speech.manifest import manifest_path
 
 FIGURES = Path(__file__).parents[2] / "results" / "bench" / "windows.json"

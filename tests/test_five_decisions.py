@@ -80,7 +80,7 @@ def test_small_differs_from_medium_in_model_split_and_window_alone() -> None:
     small, medium = load_baseline("small").model_dump(), load_baseline("medium").model_dump()
     small["model"] |= {"variant": "medium", "pretrained": "openai/whisper-medium"}
     small["training"] |= {"batch_size": 8, "gradient_accumulation_steps": 4}
-    small["audio"]["window"] = "full"
+    small["audio"] |= {key: medium["audio"][key] for key in ("window", "margin_s", "step_s")}
     assert small == medium
 
 

@@ -90,7 +90,7 @@ def _add_beside(parser: argparse.ArgumentParser, *, steps: int, scored: int) -> 
     add("--data", default="demo", metavar="MANIFEST", help="demo if not given")
     add("--batch", nargs="+", type=_batch, default=[(12, 3)], metavar="SIZExACCUMULATION", help="12x3 if not given")
     add("--precision", nargs="+", choices=["fp32", "bf16", "fp16"], default=["fp32"], help="fp32 if not given")
-    add("--window", choices=WINDOWS, default="fitted", help="of ours; fitted if not given")
+    add("--window", choices=WINDOWS, default="condensed", help="of ours; condensed if not given")
     add("--steps", type=_number, default=steps, help="optimizer steps of each run")
     add("--scored", type=_number, default=scored, help="clips that each run scores")
     add("--rounds", type=_number, default=2, help="runs of each side, by turns")

@@ -54,7 +54,7 @@ def _share(run: GpuRun) -> tuple[float, str, float]:
 
 
 def _trial(run: GpuRun, number: int, share: float, variant: str, gib: float) -> dict[str, Any]:
-    batch_size, window = run.asked.size.batch_size, "fitted"
+    batch_size, window = run.asked.size.batch_size, "condensed"
     if number == _OVERFLOWS:
         window = "full"
         while _predicted_gib(run, variant, batch_size, window) < 2 * gib:
@@ -68,7 +68,7 @@ def _trial(run: GpuRun, number: int, share: float, variant: str, gib: float) -> 
     }
 
 
-def _predicted_gib(run: GpuRun, variant: str, batch_size: int, window: str = "fitted") -> float:
+def _predicted_gib(run: GpuRun, variant: str, batch_size: int, window: str = "condensed") -> float:
     config = load_baseline("tiny", _trial_settings(run, variant, batch_size, window))
     return Footprint([prepare(run.manifest)]).predict(config).predicted_memory_gib
 

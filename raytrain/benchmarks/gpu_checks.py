@@ -19,11 +19,11 @@ from raytrain.speech.corpus import Corpus
 from raytrain.speech.log_mel import log_mel, log_mel_of, side_by_side
 from raytrain.training.evaluation import decode
 from raytrain.training.feed import Feed, Labels, StepData, UnheardBatch, ahead
-from raytrain.training.loop import Diverged, StepProgress, token_loss_sum, train
+from raytrain.training.loop import Diverged, StepProgress, token_loss_sum, train, window_of
 from raytrain.training.optimizer import make_optimizer
 from raytrain.training.precision import Precision
 from raytrain.whisper.weights import Whisper
-from raytrain.whisper.window import FULL_FRAMES, audio_window
+from raytrain.whisper.window import FULL_FRAMES
 
 CPU = torch.device("cpu")
 _RATE = 1e-5
@@ -124,7 +124,7 @@ def _gradients(bench: Bench) -> Check:
 def _gradient(whisper: Whisper, batch: Any, device: torch.device) -> torch.Tensor:
     ready = batch.on(device)
     whisper.model.train()
-    with audio_window(whisper.model, ready.mel.shape[-1]):
+    with window_of(whisper, ready):
         token_loss_sum(whisper, ready, device=device).backward()
     gradients = [one.grad.flatten() for one in whisper.model.parameters() if one.grad is not None]
     return torch.cat(gradients).double().cpu()
@@ -151,11 +151,13 @@ def _reads(bench: Bench) -> Check:
 
 
 def _attention(bench: Bench) -> Check:
-    """Whether the step runs with no attention but flash."""
+    """Whether the step runs where attention may be in no kernel but the fused ones: over condensed silence it adds a
+    number to scores, which flash attention does not take."""
     whisper = bench.on(bench.device)
     (batch, *_) = bench.feed()(0).micro_batches
     ready = batch.on(bench.device)
-    with sdpa_kernel(SDPBackend.FLASH_ATTENTION), audio_window(whisper.model, ready.mel.shape[-1]):
+    fused = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION]
+    with sdpa_kernel(fused), window_of(whisper, ready):
         with bench.half.autocast():
             loss = token_loss_sum(whisper, ready, device=bench.device)
         loss.backward()
@@ -211,7 +213,7 @@ def _heard(bench: Bench, device: torch.device) -> list[str]:
         bench.clips,
         audio=bench.config.audio,
         evaluation=evaluation,
-        window="fitted",
+        window=bench.config.audio.window,
         precision=Precision("fp32", device),
     )
     return [" ".join(part.text for part in parts) for parts in found]
@@ -225,7 +227,7 @@ _CHECKS: dict[str, Callable[[Bench], Check]] = {
     "log-mels of the device are the CPU's, at most so far apart": _mels,
     "a step's gradients in float32 are the CPU's, but for rounding": _gradients,
     "a step waits for the GPU once": _reads,
-    "a step runs with flash attention alone": _attention,
+    "a step runs with fused attention alone": _attention,
     "what is not a number is divergence and moves no weight": _infinite,
     "fp16 skips a step that overflows": _overflow,
     "clips are decoded to the CPU's tokens": _tokens,

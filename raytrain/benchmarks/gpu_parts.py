@@ -44,7 +44,7 @@ def step(run: GpuRun) -> None:
         {"variant": variant or run.variant, "batch_size": batch_size, "accumulation": accumulation}
         for variant, batch_size, accumulation in size.others
     ]
-    others.append(own | {"window": "condensed"})  # attention that counts a position for many may cost more there
+    others.append(own | {"window": "fitted"})  # whose attention counts no position for many, and is flash attention
     if size.compiled:
         others.append(own | {"compiled": True})
     for place, cell in enumerate(others):

@@ -57,7 +57,7 @@ class Point:
                     "dropout": 0.1,
                     "gradient_checkpointing": self.gradient_checkpointing,
                 },
-                "audio": {"max_window_s": self.window_s},
+                "audio": {"window": "fitted", "max_window_s": self.window_s},
                 "data": {"max_label_tokens": self.label_tokens},
                 "training": {
                     "batch_size": self.batch_size,

@@ -6,7 +6,7 @@ python -m raytrain.benchmarks.ours '{"model": ..., ...}'
 import numpy as np
 import torch
 
-from raytrain.benchmarks.work import Clips, Clock, Peaks, Told, Work, flops_of_a_clip, run_as_child
+from raytrain.benchmarks.work import Clips, Clock, Peaks, Told, Work, flops_of_a_clip, run_as_child, window_settings
 from raytrain.config.reader import load_baseline
 from raytrain.speech.batches import BatchPlan
 from raytrain.training import precision as precisions
@@ -30,7 +30,7 @@ def measure(work: Work, clips: Clips) -> Told:
             f"training.gradient_accumulation_steps={work.accumulation}",
             f"training.precision={work.precision}",
             "training.learning_rate=1e-5",
-            f"audio.window={work.window}",
+            *window_settings(work.window),
         ],
     )
     device = torch.device(work.device)

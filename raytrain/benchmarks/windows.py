@@ -14,13 +14,14 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from statistics import mean, stdev
+from statistics import mean, median, stdev
 from typing import Any
 
 import numpy as np
 import torch
 
 from raytrain.benchmarks.beside import told_by
+from raytrain.benchmarks.work import window_settings
 from raytrain.cli import run_door
 from raytrain.config.baseline import WINDOWS, Baseline, Window
 from raytrain.config.reader import load_baseline
@@ -60,7 +61,7 @@ class Training:
                 f"model.pretrained={self.model}",
                 f"model.variant={self.variant}",
                 "model.gradient_checkpointing=false",
-                f"audio.window={self.window}",
+                *window_settings(self.window),
                 "training.batch_size=8",
                 "training.gradient_accumulation_steps=1",
                 "training.learning_rate=2e-5",
@@ -96,7 +97,7 @@ def measure_windows(
 
 
 def summary(runs: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
-    """The runs, named by window and seed, and the mean of each window's."""
+    """The runs, named by window and seed, and of each window the mean WER and the median of CPU seconds."""
     windows: dict[str, dict[str, Any]] = {}
     for window in WINDOWS:
         seeds = [run for name, run in runs.items() if name.split()[0] == window]
@@ -107,7 +108,7 @@ def summary(runs: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
                 "wer": round(mean(run["wer"] for run in seeds), 4),
                 "wer_deviation": round(stdev(run["wer"] for run in seeds), 4) if len(seeds) > 1 else None,
                 "wer_at_full": round(mean(elsewhere), 4) if elsewhere else None,
-                "cpu_s": round(mean(run["cpu_s"] for run in seeds), 1),
+                "cpu_s": round(median(run["cpu_s"] for run in seeds), 1),
             }
     if full := windows.get("full"):
         for told in windows.values():

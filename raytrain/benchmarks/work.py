@@ -40,7 +40,7 @@ class Work:
     """Where there are too few clips: whether they are trained on again, and as many are scored as there are."""
     compiled: bool = False
     """Whether our model is compiled by torch.compile; the recipe's is not."""
-    window: Window = "fitted"
+    window: Window = "condensed"
     """The audio window that ours trains on and scores at; the recipe has the full one."""
 
     @property
@@ -187,6 +187,12 @@ class Peaks(NamedTuple):
         if work.device == "cuda":
             return cls(torch.cuda.max_memory_allocated() / GIB, torch.cuda.max_memory_reserved() / GIB)
         return cls(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / GIB, None)
+
+
+def window_settings(window: Window) -> list[str]:
+    """The keys of the shipped baselines' window for this one, with what suits it."""
+    suits = [] if window == "condensed" else ["audio.margin_s=0.64", "audio.step_s=0.5"]
+    return [f"audio.window={window}", *suits]
 
 
 def flops_of_a_clip(work: Work, *, window_s: float, label_tokens: float, condensed: bool = False) -> float:

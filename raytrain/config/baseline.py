@@ -97,16 +97,17 @@ class Model(Section):
 class Audio(Section):
     """The seconds of audio the encoder sees: fitted to the longest clip of a batch, or Whisper's full 30 s."""
 
-    window: Window = "fitted"
+    window: Window = "condensed"
     """Fitted to each batch; condensed, which is fitted and hears of the silence up to 30 s a part, in the place of all;
     or full, 30 s. A model must be scored with the window it was trained for; a checkpoint has it."""
-    margin_s: float = Field(0.64, ge=0, le=30)
-    """Silence after the longest clip of a fitted or condensed batch."""
+    margin_s: float = Field(0.2, ge=0, le=30)
+    """Silence after the longest clip of a fitted or condensed batch that is heard whole; a fitted one wants 0.64."""
     jitter_s: float = Field(1.0, ge=0, le=30)
     """The most random silence added to a fitted window in training, so that the model does not learn one length;
     a condensed one has none, being 30 s to the model."""
-    step_s: float = Field(0.5, ge=0.02, le=30)
-    """Fitted and condensed windows are rounded up to a multiple of this: few shapes to compile and to allocate."""
+    step_s: float = Field(0.1, ge=0.02, le=30)
+    """Fitted and condensed windows are rounded up to a multiple of this: shapes to compile and to allocate come again.
+    A fitted one wants 0.5."""
     max_window_s: float = Field(30.0, gt=0, le=30)
     """Longer clips are left out of training and counted; evaluation decodes them in consecutive windows."""
 
@@ -123,10 +124,6 @@ class Audio(Section):
     def most_jitter_s(self) -> float:
         """The most that training adds to a window."""
         return self.jitter_s if self.window == "fitted" else 0.0
-
-    def elsewhere(self) -> Self:
-        """The same for a program that knows no condensed windows: those stand for the full one."""
-        return self.model_copy(update={"window": "full"}) if self.window == "condensed" else self
 
 
 class Data(Section):

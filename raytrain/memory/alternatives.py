@@ -139,7 +139,7 @@ def _changes(baseline: Baseline, setting: _Setting, longest: Longest) -> dict[st
         "training.gradient_accumulation_steps": own.gradient_accumulation_steps * times,
     }
     if setting.window_s < step_shape(baseline, longest).window_s:
-        change |= {"audio.window": "fitted", "audio.max_window_s": setting.window_s}
+        change |= {"audio.window": "condensed", "audio.max_window_s": setting.window_s}
     return change
 
 

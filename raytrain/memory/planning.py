@@ -194,7 +194,7 @@ def _reliefs(config: Baseline, longest: Longest) -> Iterator[Sample]:
         yield {"model.gradient_checkpointing": True}
     window_s = step_shape(config, longest).window_s
     for shorter in (shorter for shorter in _SHORTER_WINDOWS_S if shorter < window_s):
-        yield {"audio.window": "fitted", "audio.max_window_s": shorter}
+        yield {"audio.window": "condensed", "audio.max_window_s": shorter}
     if config.model.adapter is None and not config.model.freeze_encoder:
         yield {"model.freeze_encoder": True}
     if config.training.batch_size > 1:

@@ -3,15 +3,20 @@
 from pathlib import Path
 
 from raytrain.release import transcriber
-from raytrain.whisper import hearing
+from raytrain.whisper import hearing, silence
 
 # How modules import each other: here, and where they lie beside each other.
-_BESIDE = {"raytrain.whisper.hearing": "hearing", "raytrain.release.transcriber": "transcribe"}
+_BESIDE = {
+    "raytrain.whisper.hearing": "hearing",
+    "raytrain.whisper.silence": "silence",
+    "raytrain.release.transcriber": "transcribe",
+}
 
 
 def beside_model() -> dict[str, str]:
     """What lies beside a model for its user, by file name: `python transcribe.py FILE ...`, and what it needs."""
-    return {"transcribe.py": source(Path(transcriber.__file__)), "hearing.py": source(Path(hearing.__file__))}
+    modules = {"transcribe.py": transcriber, "hearing.py": hearing, "silence.py": silence}
+    return {name: source(Path(str(module.__file__))) for name, module in modules.items()}
 
 
 def source(module: Path) -> str:

@@ -217,7 +217,7 @@ def _write_model(run: KeptRun, score: ExportScore, weights: Path, *, into: Path)
         "eval_wer": wer,
         "prediction": prediction.model_dump(),
         "run": run.name,
-        "window": read_as(into / RAYTRAIN, _Recorded).window.elsewhere().model_dump(),
+        "window": read_as(into / RAYTRAIN, _Recorded).window.model_dump(),
     }
     add_facts(into, as_written(facts, run.config.model.rate()))
     for name, text in beside_model().items():

@@ -5,12 +5,11 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
 
-from raytrain.config.baseline import Audio, Baseline, Evaluation
+from raytrain.config.baseline import Audio, Baseline, Evaluation, Window
 from raytrain.config.languages import rate_of
 from raytrain.errors import Broken, InputError
 from raytrain.release.ct2 import MOST_TOKENS, FasterWhisper, Quantization
@@ -56,7 +55,7 @@ def prove(
 ) -> Proof:
     """Decode these clips by raytrain and by faster-whisper. Broken: the conversion hears otherwise than it may."""
     language = config.model.text_language()
-    trained, fitted, ours = _own(model, config, corpus, indices, most=_most(config))
+    trained, as_trained, ours = _own(model, config, corpus, indices, most=_most(config))
     theirs = heard_by_faster_whisper(converted, config, corpus, indices, say=say)
     proof = _compared(corpus, indices, ours, theirs, language=language, tool="faster-whisper")
     lost = quantization != "float32" and proof.theirs - proof.ours > MOST_LOST
@@ -67,7 +66,7 @@ def prove(
     plain = heard_by_faster_whisper(converted, config, corpus, some, padded=False, say=say)
     conversion = Conversion(
         numbers=quantization,
-        fitted=_rate(corpus, indices, fitted, language=language) if trained == "fitted" else None,
+        as_trained=None if trained == "full" else _rate(corpus, indices, as_trained, language=language),
         plain_clips=len(some),
         plain=_rate(corpus, some, plain, language=language),
         padded=_rate(corpus, some, [theirs[place] for place in places], language=language),
@@ -119,7 +118,7 @@ def prove_alone(
     for first in range(groups):
         part = indices[first::groups]
         taken += part
-        ours += _texts(whisper, config, corpus, part, window=whisper.window_elsewhere, audio=config.audio)
+        ours += _texts(whisper, config, corpus, part, window=whisper.trained_window, audio=config.audio)
         if len(taken) < len(indices):
             say(f"{len(taken)} of {len(indices)} clips heard by raytrain")
         if time.monotonic() - started > most_s:
@@ -162,16 +161,20 @@ def _refuse(proof: Proof, ids: Sequence[str], ours: Sequence[str], theirs: Seque
 
 def _own(
     model: Path, config: Baseline, corpus: Corpus, indices: Sequence[int], *, most: int
-) -> tuple[Literal["full", "fitted"], list[str], list[str]]:
+) -> tuple[Window, list[str], list[str]]:
     """The window a model was trained for; raytrain's greedy texts at that window, and at 30 s."""
     whisper = weights.load(heard_as(config.model, model), seed=0)
     # Clips over the largest fitted window would be heard in parts; faster-whisper hears them whole.
     whole = config.audio.model_copy(update={"max_window_s": FULL_WINDOW_S})
     full = _texts(whisper, config, corpus, indices, window="full", audio=whole, num_beams=1, most=most)
-    if whisper.window_elsewhere == "full":
-        return "full", full, full
-    fitted = _texts(whisper, config, corpus, indices, window="fitted", audio=config.audio, num_beams=1, most=most)
-    return "fitted", fitted, full
+    window = whisper.trained_window
+    if window == "full":
+        return window, full, full
+    return (
+        window,
+        _texts(whisper, config, corpus, indices, window=window, audio=config.audio, num_beams=1, most=most),
+        full,
+    )
 
 
 def _texts(
@@ -180,7 +183,7 @@ def _texts(
     corpus: Corpus,
     indices: Sequence[int],
     *,
-    window: Literal["full", "fitted"],
+    window: Window,
     audio: Audio,
     num_beams: int | None = None,
     most: int | None = None,

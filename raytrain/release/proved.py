@@ -15,7 +15,7 @@ class Conversion:
 
     numbers: str
     """The number format of its weights."""
-    fitted: float | None
+    as_trained: float | None
     """raytrain's own rate at the window the model was trained for; None where that is the full one."""
     plain_clips: int
     """Clips that faster-whisper heard again without their sound being padded to 30 s."""

@@ -9,6 +9,7 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from transformers.utils import logging as transformers_logging
 
 from raytrain.whisper.hearing import (
     FULL_POSITIONS,
+    FULL_WINDOW_S,
     POSITIONS_PER_SECOND,
     SAMPLE_RATE,
     fitted_seconds,
@@ -34,6 +36,7 @@ from raytrain.whisper.hearing import (
     positions,
     without_babble,
 )
+from raytrain.whisper.silence import attended_over_sound, silence_heard
 
 BATCH_S = {"cuda": 640, "cpu": 80}
 """Seconds of audio windows decoded at once."""
@@ -94,6 +97,9 @@ class WindowedWhisper:
             self.whisper = WhisperForConditionalGeneration.from_pretrained(folder, dtype=dtype, local_files_only=True)
         self.whisper.to(self.device, dtype).eval()
         self.encoder = self.whisper.get_encoder()
+        self.condensed = self.window["window"] == "condensed"
+        for attention in attended_over_sound(self.whisper):
+            attention.register_forward_pre_hook(with_counts, with_kwargs=True)
         self.extractor = WhisperFeatureExtractor(feature_size=self.whisper.config.num_mel_bins)
         self.tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(folder / "tokenizer.json"))
         settings = self.whisper.generation_config
@@ -111,8 +117,10 @@ class WindowedWhisper:
 
     def fitted(self, seconds: float) -> float:
         """The window for a clip, rounded up so that many clips share one."""
-        settings = {name: self.window[name] for name in ("margin_s", "step_s", "max_window_s")}
-        return fitted_seconds(seconds, **settings)
+        most_s = FULL_WINDOW_S if self.condensed else self.window["max_window_s"]
+        return fitted_seconds(
+            seconds, margin_s=self.window["margin_s"], step_s=self.window["step_s"], max_window_s=most_s
+        )
 
     def log_mel(self, clips: list[np.ndarray], positions: int) -> torch.Tensor:
         """The clips' log-mel spectrograms, each padded to the window."""
@@ -146,12 +154,22 @@ class WindowedWhisper:
         positions = mel.shape[-1] // 2  # the encoder takes a window of any length once these two integers agree
         self.encoder.config.max_source_positions = self.encoder.embed_positions.num_embeddings = positions
         try:
-            with torch.inference_mode():
+            with torch.inference_mode(), silence_heard(self.whisper, positions) if self.condensed else nullcontext():
                 return self.whisper.generate(mel.to(self.device, self.whisper.dtype), max_new_tokens=most).tolist()
         except torch.OutOfMemoryError:
             return None
         finally:  # as published: save_pretrained needs it so
             self.encoder.config.max_source_positions = self.encoder.embed_positions.num_embeddings = FULL_POSITIONS
+
+
+def with_counts(
+    attention: Any, given: tuple[Any, ...], named: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """What attention is called with, and how many positions each one stands for, where the silence is condensed."""
+    counted = getattr(attention, "counted", None)
+    if counted is None:
+        return given, named
+    return given, named | {"attention_mask": counted.to(attention.out_proj.weight.dtype)}
 
 
 def transcribe(

@@ -38,7 +38,7 @@ def fitted_seconds(longest_s: float, *, margin_s: float, step_s: float, max_wind
     """The window for clips of up to `longest_s`: the margin added, rounded up to a step, at most the largest."""
     # The tolerance keeps 4.36 + 0.64 at 5.0: in binary the sum may lie a hair above, and would cost a whole step.
     steps = max(1, math.ceil((longest_s + margin_s) / step_s - 1e-6))
-    return min(steps * step_s, max_window_s)
+    return min(round(steps * step_s, 6), max_window_s)
 
 
 def positions(window_s: float) -> int:

@@ -1,12 +1,14 @@
-"""The silence after a short clip, condensed: of every 128 positions up to 30 s four are heard, each counted as 32.
+"""The silence after a short clip, condensed: of every 256 positions up to 30 s four are heard, each counted as 64.
 
 Whisper learned from clips padded to 30 s, and its layers look at the silence, too. Where a fitted window leaves it away
 published weights hear worse, and weights trained so have to learn to do without. But silence is all alike: its mels are
 one column again and again, so that in each layer its positions differ by little more than their place. Attention to one
-of them with log 32 added to its score is attention to 32 that are like it (proportional attention: Bolya 2022, "Token
+of them with log 64 added to its score is attention to 64 that are like it (proportional attention: Bolya 2022, "Token
 Merging", arXiv:2210.09461). Four that lie side by side, since the fastest of Whisper's embeddings of a place goes round
-in six: one alone would stand for a part of its circle. A clip of 4 s takes 291 positions so, margin and rounding
+in six: one alone would stand for a part of its circle. A clip of 4 s takes 235 positions so, margin and rounding
 included, instead of 1500.
+
+A copy of this file, too, lies in each exported folder.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,14 +16,14 @@ from contextlib import contextmanager
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from raytrain.whisper.variants import MAX_SOURCE_POSITIONS
+from raytrain.whisper.hearing import FULL_POSITIONS
 
 if TYPE_CHECKING:  # what asks for places alone pays for no torch
     import torch
 
-CELL, HEARD = 128, 4
+CELL, HEARD = 256, 4
 """Of so many positions those in the middle are heard, so many."""
-_LAST = MAX_SOURCE_POSITIONS - 1
+_LAST = FULL_POSITIONS - 1
 """The position that hears the end of the mel, and is like no other."""
 
 
@@ -51,8 +53,7 @@ def silence_heard(model: Any, positions: int) -> Iterator[None]:
         encoder.conv2.register_forward_hook(lambda module, given, made: _continued(made, len(silent))),
         encoder.embed_positions.register_forward_pre_hook(lambda module, given: (places,)),
     ]
-    over_sound = [layer.self_attn for layer in encoder.layers]
-    over_sound += [layer.encoder_attn for layer in model.get_decoder().layers]
+    over_sound = attended_over_sound(model)
     for attention in over_sound:
         attention.counted = counted(positions, device=device)
     try:
@@ -62,6 +63,15 @@ def silence_heard(model: Any, positions: int) -> Iterator[None]:
             hook.remove()
         for attention in over_sound:
             del attention.counted
+
+
+def attended_over_sound(model: Any) -> list[Any]:
+    """The model's attentions whose keys are the encoder's positions: while its window is open each has as `counted`
+    what is added to their scores."""
+    return [
+        *(layer.self_attn for layer in model.get_encoder().layers),
+        *(layer.encoder_attn for layer in model.get_decoder().layers),
+    ]
 
 
 def counted(positions: int, *, device: "torch.device") -> "torch.Tensor":

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from raytrain.config.adapter import Adapter
 from raytrain.config.baseline import Audio, Model, Window
@@ -49,11 +49,6 @@ class Whisper:
     """What learns beside the weights; None where they learn themselves, an adapter of earlier being added to them."""
     base: Base | None = None
     """The weights that the adapter lies over; None where there is none, or where they are random."""
-
-    @property
-    def window_elsewhere(self) -> Literal["full", "fitted"]:
-        """The audio window that serves these weights in a program that knows no condensed ones."""
-        return "fitted" if self.trained_window == "fitted" else "full"
 
 
 @dataclass(frozen=True, slots=True)

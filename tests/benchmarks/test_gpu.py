@@ -64,7 +64,7 @@ def test_a_device_that_computes_otherwise_is_found_out(bench: Bench, monkeypatch
     assert failed == [
         "log-mels of the device are the CPU's, at most so far apart",
         "a step's gradients in float32 are the CPU's, but for rounding",
-        "a step runs with flash attention alone",
+        "a step runs with fused attention alone",
         "clips are decoded to the CPU's tokens",
     ]
 

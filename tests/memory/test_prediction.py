@@ -100,23 +100,23 @@ def test_a_step_without_clips_window_or_labels_is_refused(wrong: dict[str, int])
 
 def test_without_a_corpus_windows_are_the_longest_allowed_and_labels_64() -> None:
     config = load_baseline("small", ["audio.max_window_s=12.0"])
-    assert longest_window_s(config) == 12
+    assert longest_window_s(config) == 12.2  # 0.2 s of margin
     assert predict(config) == predict(config, Longest(12, 64))
+    assert longest_window_s(load_baseline("small", ["audio.window=fitted", "audio.max_window_s=12.0"])) == 12
 
 
 def test_with_short_clips_known_a_fitted_baseline_takes_less_than_a_full_one() -> None:
-    fitted, full = load_baseline("small"), small()
+    fitted, full = small("audio.window=fitted", "audio.margin_s=0.64", "audio.step_s=0.5"), small()
     assert predict(fitted, Longest(4.0)).step_gib < predict(full, Longest(4.0)).step_gib
     assert longest_window_s(fitted, 4.0) == 6.0  # 4 s, 0.64 s of margin and 1 s of jitter, up to the next half second
 
 
 def test_a_condensed_window_takes_as_much_as_a_fitted_one_and_a_few_positions_more() -> None:
-    condensed = small("audio.window=condensed")
-    assert longest_window_s(condensed, 4.0) == 5.0
-    assert step_shape(condensed, Longest(4.0)).positions == 291
-    peaks = [predict(one, Longest(4.0)).step_gib for one in (condensed, small("audio.window=fitted"), small())]
-    assert peaks[0] == pytest.approx(peaks[1], rel=0.05)  # which has 300, jitter included
-    assert peaks[0] < peaks[2]
+    condensed, fitted = load_baseline("small"), small("audio.window=fitted", "audio.margin_s=0.2", "audio.jitter_s=0")
+    assert longest_window_s(condensed, 4.0) == longest_window_s(fitted, 4.0) == 4.2
+    assert step_shape(condensed, Longest(4.0)).positions == step_shape(fitted, Longest(4.0)).positions + 25 == 235
+    peaks = [predict(one, Longest(4.0)).step_gib for one in (fitted, condensed, small())]
+    assert peaks[0] < peaks[1] < 1.05 * peaks[0] < peaks[2]
 
 
 def test_scoring_with_many_beams_can_take_more_than_training() -> None:

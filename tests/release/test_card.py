@@ -14,15 +14,17 @@ import torch
 from exported_runs import checkpoint, copy_of, edit_json, inputs_for
 from huggingface_hub import ModelCard
 
-from raytrain.config.baseline import Audio
+from raytrain.config.baseline import Audio, Model
 from raytrain.release.card import ExportScore, model_card
 from raytrain.release.export import export
 from raytrain.release.runs import KeptRun, find_run
+from raytrain.release.transcriber import WindowedWhisper
 from raytrain.results.transcripts import Scored
 from raytrain.speech.scoring import score
 from raytrain.training import precision as precisions
 from raytrain.training.evaluation import evaluate
 from raytrain.whisper import weights
+from raytrain.whisper.window import audio_window
 
 FP32 = precisions.resolve("fp32", device=torch.device("cpu"))
 
@@ -42,7 +44,7 @@ def transcripts_by_the_card(folder: Path, clips: list[Any], monkeypatch: pytest.
     soundfile.write(folder / "clip.flac", clips[0], 16_000)
     monkeypatch.chdir(folder)
     monkeypatch.syspath_prepend(folder)
-    for name in ("transcribe", "hearing"):
+    for name in ("transcribe", "hearing", "silence"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     defined: dict[str, Any] = {}
     exec(compile(code, "README.md", "exec"), defined)
@@ -78,9 +80,9 @@ def test_the_cards_code_gives_the_transcripts_of_raytrains_evaluation(
     assert all(ours)
 
 
-@pytest.mark.parametrize("window", ["full", "condensed"])
-def test_a_card_for_full_windows_does_so_too_and_what_was_trained_on_condensed_ones_has_it(
-    window: str, fit: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("window", "told_as"), [("full", "**full 30 s** window"), ("condensed", "30 s **condensed**")])
+def test_a_card_for_full_and_for_condensed_windows_does_so_too(
+    window: str, told_as: str, fit: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     copy = copy_of(fit, tmp_path / "fit", steps=(1,))
     told = json.loads((copy / "fit.json").read_text())
@@ -90,10 +92,25 @@ def test_a_card_for_full_windows_does_so_too_and_what_was_trained_on_condensed_o
     run = find_run(copy)
     folder = exported(run, tmp_path / "model")
     corpus = inputs_for(run.config).corpus
-    assert transcripts_by_the_card(folder, [corpus.audio(0)], monkeypatch) == transcripts_by_raytrain(folder, run, [0])
-    card = (folder / "README.md").read_text()
-    assert "full 30 s" in card
-    assert ("on condensed windows" in card) == (window == "condensed")
+    indices = [0, len(corpus) // 2, len(corpus) - 1]
+    sounds = [corpus.audio(index) for index in indices]
+    assert transcripts_by_the_card(folder, sounds, monkeypatch) == transcripts_by_raytrain(folder, run, indices)
+    assert told_as in (folder / "README.md").read_text()
+
+
+@torch.no_grad()
+def test_the_exported_code_counts_a_position_of_the_silence_as_often_as_training_does(model_folder: Path) -> None:
+    mel, tokens = torch.randn(1, 80, 400, generator=torch.Generator().manual_seed(0)), torch.tensor([[50257, 50362]])
+    alone, ours = (
+        WindowedWhisper(model_folder),
+        weights.load(Model(variant="tiny", pretrained=str(model_folder)), seed=0),
+    )
+    ours.model.eval()
+    scores = []
+    for model in (alone.whisper, ours.model):
+        with audio_window(model, 400, condensed=True):
+            scores.append(model(input_features=mel, decoder_input_ids=tokens).logits)
+    assert torch.allclose(*scores, atol=1e-3)
 
 
 def test_the_exported_folder_is_the_model_and_nothing_of_the_children(model_folder: Path, fit: Path) -> None:

@@ -67,7 +67,7 @@ def test_a_run_scores_as_it_scored_itself(listed_fit: Path, scored_ids: list[str
     own = {row["utterance_id"]: row["hypothesis"] for row in find_run(listed_fit).best.utterances()}
     (path,) = done.heard.values()
     assert {line["utterance_id"]: line["orthographic_text"] for line in lines_of(path)} == own
-    assert "window fitted to the clip" in " ".join(said)
+    assert "window condensed: 30 s" in " ".join(said)
     assert "which flatters its figures a little" in " ".join(said)  # these children chose its checkpoint
 
 
@@ -92,11 +92,11 @@ def test_every_kind_of_model_is_found_with_its_window_and_language(fit: Path, ti
         "hub": find_model("openai/whisper-tiny.en")
     }
     assert {name: (one.audio.window, one.model.variant, one.run is not None) for name, one in models.items()} == {
-        "fit": ("fitted", "tiny", True),
-        "study": ("fitted", "tiny", True),
-        "step": ("fitted", "tiny", True),
-        "hf": ("fitted", "tiny", False),
-        "moved": ("fitted", "tiny", False),
+        "fit": ("condensed", "tiny", True),
+        "study": ("condensed", "tiny", True),
+        "step": ("condensed", "tiny", True),
+        "hf": ("condensed", "tiny", False),
+        "moved": ("condensed", "tiny", False),
         "hub": ("full", "tiny", False),
     }
     assert models["hf"].prediction.num_beams == 2

@@ -131,7 +131,7 @@ def test_of_a_runs_checkpoints_what_lowers_nothing_is_left_out(fit: Path, tmp_pa
 def test_two_windows_have_no_mean(study: Path) -> None:
     of_one = weights_of(study, 0) / "raytrain.json"
     edit_json(of_one, window=read_value(of_one)["window"] | {"window": "full"})
-    with pytest.raises(InputError, match=r"window fitted, trial-0000 is trained for audio window full: .* no mean"):
+    with pytest.raises(InputError, match=r"window condensed, trial-0000 is trained for audio window full: .* no mean"):
         of_study(study, 2)
 
 

@@ -116,7 +116,7 @@ def test_the_door_writes_a_file_each_goes_on_and_ends_in_1_where_one_was_unreada
     asked = (fit, CARDS, tmp_path / "broken.wav", NOVEL, "--form", "jsonl", "--to", "out")
     done = door(*asked, cwd=tmp_path)
     assert done.returncode == 1, done.stderr
-    assert "window fitted to the clip" in done.stderr
+    assert "window condensed: 30 s" in done.stderr
     assert "1 of 3 files could not be read" in done.stderr
     written = [tmp_path / "out" / f"{path.stem}.json" for path in (CARDS, NOVEL)]
     assert done.stdout.split() == [str(path) for path in written]

@@ -13,7 +13,7 @@ from raytrain.whisper.window import jittered_seconds
 DURATIONS = np.random.default_rng(0).uniform(0.5, 12.0, 1003)
 
 
-def plan(effective_batch_size: int = 36, *, seed: int = 7, audio: Audio = Audio(), **more) -> BatchPlan:  # noqa: B008
+def plan(effective_batch_size: int = 36, *, seed: int = 7, audio: Audio = Audio(window="fitted"), **more) -> BatchPlan:  # noqa: B008
     return BatchPlan(DURATIONS, effective_batch_size=effective_batch_size, seed=seed, audio=audio, **more)
 
 
@@ -75,7 +75,7 @@ def test_the_extra_window_is_drawn_anew_each_step_within_the_jitter() -> None:
 
 
 def test_without_jitter_there_is_no_extra_window() -> None:
-    assert plan(audio=Audio(jitter_s=0.0)).batch(3).extra_s == 0
+    assert plan(audio=Audio(window="fitted", jitter_s=0.0)).batch(3).extra_s == 0
 
 
 def test_clips_over_the_longest_window_are_left_out_and_counted() -> None:
@@ -95,8 +95,8 @@ def test_nothing_to_train_on_is_refused_with_the_way_out() -> None:
         plan(audio=Audio(max_window_s=0.1))
 
 
-def test_padding_is_at_most_3_percent_of_what_clips_margin_and_jitter_take() -> None:
-    audio = Audio()
+@pytest.mark.parametrize("audio", [Audio(), Audio(window="fitted", margin_s=0.64)], ids=lambda audio: audio.window)
+def test_padding_is_at_most_3_percent_of_what_clips_margin_and_jitter_take(audio: Audio) -> None:
     durations_s = np.random.default_rng(0).gamma(shape=16, scale=2.6 / 16, size=5000)  # as of children's utterances
     batches = BatchPlan(durations_s, effective_batch_size=36, seed=0, audio=audio)
     padded_s = needed_s = 0.0

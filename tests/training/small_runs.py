@@ -26,6 +26,7 @@ from raytrain.training.optimizer import learning_rate, make_optimizer
 from raytrain.training.precision import Precision
 from raytrain.whisper import weights
 from raytrain.whisper.adapters import attach
+from raytrain.whisper.attention import ATTENTION
 from raytrain.whisper.labels import decoder_prompt
 from raytrain.whisper.tokenizer import byte_level_tokenizer
 
@@ -92,7 +93,8 @@ def corpus_of(folder: Path, clips: Sequence[np.ndarray], texts: Sequence[str]) -
 def small_whisper(
     *, dropout: float = 0.0, dtype: torch.dtype = torch.float32, adapter: Adapter | None = None
 ) -> weights.Whisper:
-    """Two layers of width 64, random and always the same; with an adapter, one that has learned."""
+    """Two layers of width 64, random and always the same, that attends as loaded weights do; with an adapter, one that
+    has learned."""
     tokenizer = byte_level_tokenizer()
     start = tokenizer.convert_tokens_to_ids("<|startoftranscript|>")
     torch.manual_seed(0)
@@ -114,6 +116,7 @@ def small_whisper(
         begin_suppress_tokens=None,
     )
     model = WhisperForConditionalGeneration(config).to(dtype)
+    model.set_attn_implementation(ATTENTION)
     if adapter is not None:
         attach(model, adapter, seed=0)
         for name, parameter in model.named_parameters():

@@ -26,7 +26,7 @@ from raytrain.training.loop import token_loss_sum
 from raytrain.whisper import weights
 from raytrain.whisper.window import audio_window
 
-JITTER = {"jitter_s": 1.0, "step_s": 0.1, "margin_s": 0.3}
+JITTER = {"window": "fitted", "jitter_s": 1.0, "step_s": 0.1, "margin_s": 0.3}
 SPLITS = pytest.mark.parametrize(("batch_size", "accumulation"), [(12, 3), (6, 6)])
 
 

@@ -15,7 +15,7 @@ from small_runs import CPU, FP32, feed, small_config, small_whisper, train_steps
 from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from raytrain.config.baseline import Audio
+from raytrain.config.baseline import Audio, Baseline, Window
 from raytrain.speech.corpus import Corpus
 from raytrain.training.feed import Feed, Labels, StepData, UnheardBatch
 from raytrain.training.loop import _gradients, _step_if_finite, _update, train
@@ -42,18 +42,17 @@ class Seen(TorchDispatchMode):
 
 def whisper_to_train(*, recomputes: bool = False) -> Whisper:
     whisper = small_whisper(dropout=0.1)
-    whisper.model.set_attn_implementation(ATTENTION)
     if recomputes:
         whisper.model.activation_checkpointing_enable(activation_checkpointing_kwargs={"use_reentrant": False})
     whisper.model.train()
     return whisper
 
 
-def unheard(whisper: Whisper, tones: Corpus, step: int) -> StepData:
+def unheard(whisper: Whisper, tones: Corpus, step: int, *, config: Baseline = CONFIG) -> StepData:
     """A step as it is prepared for a GPU."""
-    plan = feed(whisper, CONFIG, tones)._plan
-    labels = Labels(whisper.tokenizer, tones.texts, CONFIG.model)
-    return Feed(CONFIG, tones, plan, labels=labels, num_mel_bins=80, mels_on_device=True)(step)
+    plan = feed(whisper, config, tones)._plan
+    labels = Labels(whisper.tokenizer, tones.texts, config.model)
+    return Feed(config, tones, plan, labels=labels, num_mel_bins=80, mels_on_device=True)(step)
 
 
 @pytest.mark.parametrize("recomputes", [False, True])
@@ -82,7 +81,10 @@ def test_log_mels_made_on_the_device_are_those_of_the_feed(tones: Corpus) -> Non
     assert there.micro_batches[0].sounds.samples.dtype == torch.int16
 
 
-def test_every_attention_of_a_step_is_one_that_flash_can_take(tones: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("window", ["fitted", "condensed"])
+def test_every_attention_of_a_step_is_one_that_flash_can_take_but_for_those_that_count_silence(
+    window: Window, tones: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
     called: list[tuple[Any, float, bool]] = []
     attention = functional.scaled_dot_product_attention
 
@@ -92,17 +94,23 @@ def test_every_attention_of_a_step_is_one_that_flash_can_take(tones: Corpus, mon
 
     monkeypatch.setattr(functional, "scaled_dot_product_attention", watched)
     whisper = whisper_to_train()
-    _gradients(whisper, unheard(whisper, tones, 0), FP32.gradient_scaler(), seed=0, precision=FP32)
+    config = small_config(4, 2, audio={"window": window})
+    data = unheard(whisper, tones, 0, config=config)
+    _gradients(whisper, data, FP32.gradient_scaler(), seed=0, precision=FP32)
     layers = 2 * (2 + 2 * 2)  # micro-batches of two encoder layers, and of two decoder layers with two attentions each
     assert len(called) == layers
-    assert {(mask, dropout) for mask, dropout, _ in called} == {(None, 0.0)}
+    assert {dropout for _, dropout, _ in called} == {0.0}
     assert sum(causal for *_, causal in called) == 2 * 2
+    over_sound = [mask for mask, _, causal in called if not causal]
+    assert all((mask is not None) == (window == "condensed") for mask in over_sound)
+    assert all(mask is None for mask, _, causal in called if causal)
 
 
 def test_attention_without_masks_is_transformers_own_to_the_bit(tones: Corpus) -> None:
     with_masks, without = small_whisper(dropout=0.1), small_whisper(dropout=0.1)
-    without.model.set_attn_implementation(ATTENTION)
-    steps = [train_steps(whisper, CONFIG, tones, steps=2) for whisper in (with_masks, without)]
+    with_masks.model.set_attn_implementation("sdpa")
+    config = small_config(4, 2, audio={"window": "fitted"})
+    steps = [train_steps(whisper, config, tones, steps=2) for whisper in (with_masks, without)]
     assert all(torch.equal(steps[0].updates[name], steps[1].updates[name]) for name in steps[0].updates)
 
 

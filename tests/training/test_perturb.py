@@ -143,7 +143,7 @@ def test_every_other_clip_may_babble_and_none_over_itself() -> None:
 def test_a_window_fits_the_longest_clip_as_it_is_heard(tones: Corpus) -> None:
     slow = small_config(
         12,
-        audio={"margin_s": 0.0, "jitter_s": 0.0, "step_s": 0.02},
+        audio={"window": "fitted", "margin_s": 0.0, "jitter_s": 0.0, "step_s": 0.02},
         augmentation={"speed_probability": 1.0, "speed_low": 0.8, "speed_high": 0.8},
     )
     made = feed(small_whisper(), slow, tones)

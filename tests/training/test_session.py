@@ -378,7 +378,7 @@ def test_a_checkpoint_loads_with_from_pretrained(small_weights: Path, tones: Cor
     [(_, checkpoint)] = ran(config(small_weights, training={"max_steps": 1}), tones, tmp_path, score_first=False)
     model = WhisperForConditionalGeneration.from_pretrained(checkpoint)
     assert model.config.max_source_positions == 1500
-    assert json.loads((checkpoint / "raytrain.json").read_text())["window"]["window"] == "fitted"
+    assert json.loads((checkpoint / "raytrain.json").read_text())["window"]["window"] == "condensed"
     assert len((checkpoint / "utterances.jsonl").read_text().splitlines()) == 5
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 

@@ -116,7 +116,7 @@ def test_a_saved_folder_brings_its_processor_and_normaliser(tiny: Whisper, tiny_
 
 def test_a_saved_folder_tells_its_window_and_origin_when_loaded_again(tiny_model: Model, saved: Path) -> None:
     again = load(tiny_model.model_copy(update={"pretrained": str(saved)}), seed=0)
-    assert (again.trained_window, again.source) == ("fitted", tiny_model.pretrained)
+    assert (again.trained_window, again.source) == ("condensed", tiny_model.pretrained)
     beside = json.loads((saved / "raytrain.json").read_text())
     assert beside["step"] == 3
     assert beside["window"]["margin_s"] == 0.5

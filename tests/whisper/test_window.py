@@ -101,7 +101,7 @@ def test_with_gradient_checkpointing_the_backward_pass_needs_no_open_window(
 def test_a_fitted_window_holds_clip_margin_and_extra_and_wastes_less_than_a_step(
     longest_s: float, extra_s: float, step_s: float
 ) -> None:
-    audio = Audio(margin_s=0.64, step_s=step_s)
+    audio = Audio(window="fitted", margin_s=0.64, step_s=step_s)
     wanted_s = min(longest_s + 0.64 + extra_s, 30.0)
     window_s = fitted_seconds(longest_s, audio, extra_s=extra_s)
     assert wanted_s - 1e-5 <= window_s <= wanted_s + step_s + 1e-5
@@ -112,14 +112,14 @@ def test_a_fitted_window_holds_clip_margin_and_extra_and_wastes_less_than_a_step
 def test_a_jittered_window_fits_the_clip_and_is_padded_by_no_more_than_margin_and_jitter(
     longest_s: float, share: float, jitter_s: float, step_s: float
 ) -> None:
-    audio = Audio(margin_s=0.64, step_s=step_s, jitter_s=jitter_s)
+    audio = Audio(window="fitted", margin_s=0.64, step_s=step_s, jitter_s=jitter_s)
     fitted_s = fitted_seconds(longest_s, audio)
     window_s = jittered_seconds(longest_s, audio, extra_s=share * jitter_s)
     assert fitted_s <= window_s <= max(fitted_s, min(longest_s + 0.64 + jitter_s, 30.0)) + 1e-5
 
 
 def test_jittered_windows_are_all_multiples_of_a_step_within_the_jitter_and_each_as_likely() -> None:
-    audio = Audio(margin_s=0.64, step_s=0.5, jitter_s=2.0)
+    audio = Audio(window="fitted", margin_s=0.64, step_s=0.5, jitter_s=2.0)
     drawn = [jittered_seconds(2.0, audio, extra_s=2.0 * share / 400) for share in range(400)]
     assert Counter(drawn) == {3.0: 100, 3.5: 100, 4.0: 100, 4.5: 100}
 
@@ -129,7 +129,7 @@ def test_full_windows_have_no_jitter() -> None:
 
 
 def test_rounding_up_does_not_stumble_over_binary_fractions() -> None:
-    audio = Audio(margin_s=0.64, step_s=0.5)
+    audio = Audio(window="fitted", margin_s=0.64, step_s=0.5)
     assert fitted_seconds(4.36, audio) == 5.0
     assert fitted_seconds(4.361, audio) == 5.5
     assert frames(0.58) == 58
@@ -137,7 +137,7 @@ def test_rounding_up_does_not_stumble_over_binary_fractions() -> None:
 
 
 def test_no_window_is_longer_than_the_largest_and_full_windows_are_whispers_own() -> None:
-    assert fitted_seconds(14.9, Audio(max_window_s=15.0)) == 15.0
+    assert fitted_seconds(14.9, Audio(window="fitted", max_window_s=15.0)) == 15.0
     assert fitted_seconds(2.0, Audio(window="full")) == FULL_WINDOW_S == 30.0
     assert frames(FULL_WINDOW_S) == FULL_FRAMES == 3000
     assert frames(31) == FULL_FRAMES

@@ -95,7 +95,8 @@ class Model(Section):
 
 
 class Audio(Section):
-    """The seconds of audio the encoder sees: fitted to the longest clip of a batch, or Whisper's full 30 s."""
+    """The seconds of audio the encoder sees: the longest clip of a batch, with the silence up to 30 s condensed or left
+    away, or Whisper's full 30 s."""
 
     window: Window = "condensed"
     """Fitted to each batch; condensed, which is fitted and hears of the silence up to 30 s a part, in the place of all;

@@ -1,6 +1,6 @@
 """600 clips: the card's code, the submission and CTranslate2 hear word for word what raytrain hears; and how fast.
 
-The figures are in results/bench/soak-equal.json. 25 minutes of a core.
+The figures are in results/bench/soak-equal.json. 35 minutes of a core.
 """
 
 import json
@@ -9,14 +9,15 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
 import torch
 
-from raytrain.config.baseline import Baseline, Evaluation, Prediction
+from raytrain.benchmarks.work import window_settings
+from raytrain.config.baseline import WINDOWS, Baseline, Evaluation, Prediction, Window
 from raytrain.config.reader import load_baseline
 from raytrain.files import write_json, write_text
 from raytrain.release.alone import beside_model
@@ -37,16 +38,14 @@ MANIFEST = Path(__file__).parents[3] / "shared" / "corpus" / "child_like" / "man
 FIGURES = Path(__file__).parents[2] / "results" / "bench" / "soak-equal.json"
 FP32 = precisions.resolve("fp32", device=torch.device("cpu"))
 CLIPS, TIMED, ROUNDS = 600, 32, 3
-MOST_RATIO = 1.5
-"""CPU-seconds of the card's code against those of raytrain's own evaluation."""
+MOST_RATIO: dict[Window, float] = {"fitted": 1.5, "condensed": 2.6, "full": 1.5}
+"""CPU-seconds of the card's code against those of raytrain's own evaluation. It decodes clips of one window at a time,
+and of 32 clips nearly each has its own at condensed windows, which are multiples of 0.1 s."""
 
 pytestmark = [
     pytest.mark.soak,
     pytest.mark.skipif(not MANIFEST.is_file(), reason="needs the corpus of 600 clips"),
 ]
-Window = Literal["full", "fitted"]
-WINDOWS: tuple[Window, ...] = ("fitted", "full")
-"""The weights were published for the full one; at the fitted one they babble, which is the harder test."""
 
 
 @pytest.fixture(scope="module")
@@ -55,11 +54,13 @@ def corpus() -> Corpus:
 
 
 def config_of(tiny_en: Path, window: Window) -> Baseline:
-    return load_baseline("tiny", [f"model.pretrained={tiny_en}", f"audio.window={window}", "prediction.num_beams=1"])
+    keys = [f"model.pretrained={tiny_en}", *window_settings(window), "prediction.num_beams=1"]
+    return load_baseline("tiny", keys)
 
 
 def exported(config: Baseline, folder: Path) -> Path:
-    """The published weights as a run for this window would leave them, with the code that leaves beside a model."""
+    """The published weights as a run for this window would leave them, with the code that leaves beside a model. At a
+    fitted one they babble, which is the harder test."""
     whisper = weights.load(config.model, seed=0)
     weights.save(whisper, folder / "checkpoint", window=config.audio, extra={})
     copy_model(folder / "checkpoint", folder / "model")
@@ -124,7 +125,7 @@ def compared(window: Window, name: str, hear: Callable[[], list[str]], ours: lis
 
 
 @pytest.mark.parametrize("window", WINDOWS)
-def test_the_cards_code_takes_no_more_than_half_as_long_again(
+def test_the_cards_code_takes_hardly_longer_where_many_clips_share_a_window(
     window: Window, tiny_en: Path, corpus: Corpus, tmp_path: Path
 ) -> None:
     torch.set_num_threads(1)  # so that no thread spins while another works
@@ -147,7 +148,7 @@ def test_the_cards_code_takes_no_more_than_half_as_long_again(
         "raytrain": [round(own, 2) for _, own in rounds],
     }
     note(window, f"CPU-seconds for {TIMED} clips", seconds | {"median ratio": round(ratio, 3)})
-    assert ratio <= MOST_RATIO
+    assert ratio <= MOST_RATIO[window]
 
 
 def cpu_s(hear: Callable[[], list[str]]) -> float:

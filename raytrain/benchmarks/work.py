@@ -127,7 +127,7 @@ class Told:
     """The most that training took: resident in all on a CPU, allocated on a GPU."""
     wer: float
     padding_share: float
-    """Of the encoder's frames those that are no clip's."""
+    """Of the windows' frames those that are no clip's; what is heard of condensed silence after them is not counted."""
     steady_steps_per_s: float | None
     """Optimizer steps a second once all has been done before; None where there were too few."""
     model_tflops: float | None

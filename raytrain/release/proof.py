@@ -170,11 +170,8 @@ def _own(
     window = whisper.trained_window
     if window == "full":
         return window, full, full
-    return (
-        window,
-        _texts(whisper, config, corpus, indices, window=window, audio=config.audio, num_beams=1, most=most),
-        full,
-    )
+    as_trained = _texts(whisper, config, corpus, indices, window=window, audio=config.audio, num_beams=1, most=most)
+    return window, as_trained, full
 
 
 def _texts(

@@ -55,7 +55,7 @@ def prove(
 ) -> Proof:
     """Decode these clips by raytrain and by faster-whisper. Broken: the conversion hears otherwise than it may."""
     language = config.model.text_language()
-    trained, as_trained, ours = _own(model, config, corpus, indices, most=_most(config))
+    as_trained, ours = _own(model, config, corpus, indices, most=_most(config))
     theirs = heard_by_faster_whisper(converted, config, corpus, indices, say=say)
     proof = _compared(corpus, indices, ours, theirs, language=language, tool="faster-whisper")
     lost = quantization != "float32" and proof.theirs - proof.ours > MOST_LOST
@@ -66,7 +66,7 @@ def prove(
     plain = heard_by_faster_whisper(converted, config, corpus, some, padded=False, say=say)
     conversion = Conversion(
         numbers=quantization,
-        as_trained=None if trained == "full" else _rate(corpus, indices, as_trained, language=language),
+        as_trained=None if as_trained is None else _rate(corpus, indices, as_trained, language=language),
         plain_clips=len(some),
         plain=_rate(corpus, some, plain, language=language),
         padded=_rate(corpus, some, [theirs[place] for place in places], language=language),
@@ -161,17 +161,17 @@ def _refuse(proof: Proof, ids: Sequence[str], ours: Sequence[str], theirs: Seque
 
 def _own(
     model: Path, config: Baseline, corpus: Corpus, indices: Sequence[int], *, most: int
-) -> tuple[Window, list[str], list[str]]:
-    """The window a model was trained for; raytrain's greedy texts at that window, and at 30 s."""
+) -> tuple[list[str] | None, list[str]]:
+    """raytrain's greedy texts at the window a model was trained for, None where that is the full one, and at 30 s."""
     whisper = weights.load(heard_as(config.model, model), seed=0)
     # Clips over the largest fitted window would be heard in parts; faster-whisper hears them whole.
     whole = config.audio.model_copy(update={"max_window_s": FULL_WINDOW_S})
     full = _texts(whisper, config, corpus, indices, window="full", audio=whole, num_beams=1, most=most)
     window = whisper.trained_window
     if window == "full":
-        return window, full, full
+        return None, full
     as_trained = _texts(whisper, config, corpus, indices, window=window, audio=config.audio, num_beams=1, most=most)
-    return window, as_trained, full
+    return as_trained, full
 
 
 def _texts(

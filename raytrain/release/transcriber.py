@@ -27,10 +27,10 @@ from transformers.utils import logging as transformers_logging
 
 from raytrain.whisper.hearing import (
     FULL_POSITIONS,
-    FULL_WINDOW_S,
     POSITIONS_PER_SECOND,
     SAMPLE_RATE,
     fitted_seconds,
+    longest_window_s,
     most_new_tokens,
     parts,
     positions,
@@ -110,14 +110,14 @@ class WindowedWhisper:
     def part(self, index: int, path: Path, *, start: int, end: int, sample_rate: int) -> ClipPart:
         """A part of a file, with its window and its most tokens."""
         seconds = (end - start) / sample_rate
-        fitted_s = self.fitted(seconds)
-        heard = FULL_POSITIONS if self.window["window"] == "full" else positions(fitted_s)
-        most = min(most_new_tokens(fitted_s, self.language), self.most_tokens)
+        window, longest_s = self.window["window"], self.window["max_window_s"]
+        window_s = self.fitted(seconds, most_s=longest_window_s(window, longest_s))
+        heard = FULL_POSITIONS if window == "full" else positions(window_s)
+        most = min(most_new_tokens(self.fitted(seconds, most_s=longest_s), self.language), self.most_tokens)
         return ClipPart(index, path, start, end, seconds, heard, most)
 
-    def fitted(self, seconds: float) -> float:
+    def fitted(self, seconds: float, *, most_s: float) -> float:
         """The window for a clip, rounded up so that many clips share one."""
-        most_s = FULL_WINDOW_S if self.condensed else self.window["max_window_s"]
         return fitted_seconds(
             seconds, margin_s=self.window["margin_s"], step_s=self.window["step_s"], max_window_s=most_s
         )

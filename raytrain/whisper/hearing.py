@@ -41,6 +41,12 @@ def fitted_seconds(longest_s: float, *, margin_s: float, step_s: float, max_wind
     return min(round(steps * step_s, 6), max_window_s)
 
 
+def longest_window_s(window: str, max_window_s: float) -> float:
+    """The most that a clip's window may take: a condensed one has its margin after the longest clip that is let in,
+    too, since what it continues must be silence."""
+    return max_window_s if window == "fitted" else FULL_WINDOW_S
+
+
 def positions(window_s: float) -> int:
     """Positions of the encoder for a window: two frames of the log-mel each, at most Whisper's 1500."""
     return min(max(1, math.ceil(window_s * POSITIONS_PER_SECOND - 1e-6)), FULL_POSITIONS)

@@ -23,12 +23,11 @@ FULL_FRAMES = 2 * MAX_SOURCE_POSITIONS
 def fitted_seconds(longest_s: float, audio: Audio, *, extra_s: float = 0.0) -> float:
     """The window for clips of up to `longest_s`: margin and extra added, rounded up to a step, at most the largest.
 
-    Where the configuration asks for full windows it is Whisper's 30 s, whatever the clips are. A condensed one has its
-    margin after the longest clip that is let in, too: what it continues must be silence.
+    Where the configuration asks for full windows it is Whisper's 30 s, whatever the clips are.
     """
     if audio.window == "full":
         return FULL_WINDOW_S
-    most_s = audio.max_window_s if audio.window == "fitted" else FULL_WINDOW_S
+    most_s = hearing.longest_window_s(audio.window, audio.max_window_s)
     return hearing.fitted_seconds(
         float(longest_s) + extra_s, margin_s=audio.margin_s, step_s=audio.step_s, max_window_s=most_s
     )

@@ -14,11 +14,13 @@ import soundfile
 import torch
 from exported_runs import inputs_for
 
+from raytrain.config.baseline import WINDOWS, Window
 from raytrain.release import submission_main
 from raytrain.release.average import score
 from raytrain.release.export import Exported, export
 from raytrain.release.runs import KeptRun, find_run
 from raytrain.release.transcriber import ClipPart, WindowedWhisper, in_batches, parts_of, resampled, transcribe
+from raytrain.whisper.hearing import most_new_tokens
 from raytrain.whisper.window import fitted_seconds, frames
 
 
@@ -152,6 +154,20 @@ def test_the_windows_are_those_that_evaluation_uses(unpacked: Path, run: KeptRun
     ours = [frames(fitted_seconds(length, run.config.audio)) // 2 for length in lengths]
     clips = [model.part(0, Path("x"), start=0, end=round(length * 1e6), sample_rate=1_000_000) for length in lengths]
     assert [piece.positions for piece in clips] == ours
+
+
+@pytest.mark.parametrize("window", WINDOWS)
+def test_windows_and_limits_are_those_of_evaluation_where_clips_may_be_10_s(
+    window: Window, unpacked: Path, run: KeptRun
+) -> None:
+    audio = run.config.audio.model_copy(update={"window": window, "max_window_s": 10.0})
+    model = WindowedWhisper(unpacked / "src" / "model")
+    model.window, model.most_tokens = audio.model_dump(), 448
+    for seconds in (0.5, 4.36, 9.7, 9.95, 10.0):
+        part = model.part(0, Path("x"), start=0, end=round(seconds * 1e6), sample_rate=1_000_000)
+        limited_by_s = fitted_seconds(seconds, audio.model_copy(update={"window": "fitted"}))
+        assert part.positions == frames(fitted_seconds(seconds, audio)) // 2
+        assert part.most_tokens == most_new_tokens(limited_by_s, "en")
 
 
 def test_a_batch_holds_one_window_and_the_longest_comes_first() -> None:
